@@ -1,0 +1,1 @@
+"""Tools for developers; the module never imports them."""
