@@ -85,6 +85,7 @@ class Server:
     ``webhooks``, ``deliveries``, ``pull_payments``, ``payouts``.
 
     :param str url: address the server gives out in links, without trailing slash
+    :param str fixed_url: the same, where it is not the one that callers use
     """
 
     #: attributes that are saved in the state file
@@ -93,10 +94,11 @@ class Server:
         'payouts', 'rates', 'settings', 'transactions', 'height', 'offset', 'counter', 'key_index',
     )
 
-    def __init__(self, url='http://127.0.0.1:14142'):
+    def __init__(self, url='http://127.0.0.1:14142', fixed_url=None):
         from .webhooks import Dispatcher
 
         self.url = url
+        self.fixed_url = fixed_url
         self.lock = threading.RLock()
         #: counts up at every change that is worth saving
         self.changes = 0
@@ -104,6 +106,7 @@ class Server:
         self.faults = []
         self.webhook_faults = []
         self.requests = []
+        self.request_count = 0
         self.dispatcher = Dispatcher(self)
         self.reset()
 

@@ -1,0 +1,9 @@
+"""The Greenfield API, as far as a shop's module and its tests use it."""
+from . import invoices, keys, misc, payouts, stores, webhooks
+
+MODULES = (misc, keys, stores, invoices, webhooks, payouts)
+
+
+def rules():
+    """:return: the API's werkzeug Rules"""
+    return [rule for module in MODULES for rule in module.api.rules()]

@@ -1,0 +1,382 @@
+"""Invoices: create, read, list, metadata, archive, mark, payment methods, refund."""
+from datetime import datetime
+from decimal import Decimal
+
+from .. import invoices, refunds
+from ..amounts import divisibility, plain
+from ..errors import ApiError, Invalid, refusal
+from ..events import payment_json
+from .http import Api
+from .misc import find_language
+from .payouts import pull_payment_json
+from .stores import MODIFY, parse_method
+
+api = Api()
+
+VIEW = 'btcpay.store.canviewinvoices'
+CREATE = 'btcpay.store.cancreateinvoice'
+CHANGE = 'btcpay.store.canmodifyinvoices'
+REFUND = 'btcpay.store.cancreatenonapprovedpullpayments'
+MAXIMUM = 18446744073709551615
+CLIENT = 'BTCPayServer.Client.Models.'
+STATUSES = ('New', 'Processing', 'Expired', 'Invalid', 'Settled')
+SPEEDS = ('HighSpeed', 'MediumSpeed', 'LowSpeed', 'LowMediumSpeed')
+VARIANTS = ('RateThen', 'CurrentRate', 'Fiat', 'OverpaidAmount', 'Custom', 'NotSet')
+LANGUAGE_MESSAGE = (
+    'The requested defaultLang does not exists, Browse the ~/misc/lang page of your BTCPay Server '
+    'instance to see the list of supported languages.'
+)
+#: names the list's status filter takes, older ones too
+STATUS_NAMES = {
+    'new': 'New', 'paid': 'Processing', 'processing': 'Processing', 'complete': 'Settled',
+    'confirmed': 'Settled', 'settled': 'Settled', 'expired': 'Expired', 'invalid': 'Invalid',
+}
+
+
+def invoice_json(context, invoice, include_methods=False):
+    store = context.server.stores[invoice.store_id]
+    checkout = invoice.checkout
+    return {
+        'id': invoice.id,
+        'storeId': invoice.store_id,
+        'amount': plain(invoice.amount),
+        'paidAmount': plain(invoices.paid_amount(invoice)),
+        'checkoutLink': f'{context.url}/i/{invoice.id}',
+        'status': invoice.status,
+        'additionalStatus': invoice.additional_status,
+        'monitoringExpiration': int(invoice.monitoring_expiration),
+        'expirationTime': int(invoice.expiration),
+        'createdTime': int(invoice.created),
+        'availableStatusesForManualMarking': invoices.markable(invoice),
+        'archived': invoice.archived,
+        'paymentMethods': [
+            method_json(invoice, method) for method in invoice.methods.values()
+        ] if include_methods else [],
+        'type': invoice.type,
+        'currency': invoice.currency,
+        'metadata': _json(invoice.metadata),
+        'checkout': {
+            'speedPolicy': checkout['speedPolicy'],
+            'paymentMethods': list(invoice.methods),
+            'defaultPaymentMethod': checkout['defaultPaymentMethod'],
+            'expirationMinutes': _minutes(invoice.expiration - invoice.created),
+            'monitoringMinutes': _minutes(invoice.monitoring_expiration - invoice.expiration),
+            'paymentTolerance': float(checkout['paymentTolerance']),
+            'redirectURL': checkout['redirectURL'],
+            'redirectAutomatically': checkout['redirectAutomatically'],
+            'defaultLanguage': checkout['defaultLanguage'],
+            'lazyPaymentMethods': None,
+        },
+        'receipt': {
+            key: default if invoice.receipt.get(key) is None else invoice.receipt[key]
+            for key, default in store.settings['receipt'].items()
+        },
+    }
+
+
+def _minutes(seconds):
+    return int(round(seconds, 3) // 60)
+
+
+def _json(value):
+    """JSON as it came: decimals of metadata are numbers again."""
+    if isinstance(value, dict):
+        return {key: _json(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_json(item) for item in value]
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def method_json(invoice, method, only_accounted=True, sensitive=False):
+    sums = invoices.accounting(invoice, method.id)
+    return {
+        'activated': method.activated,
+        'destination': method.destination,
+        'paymentLink': invoices.payment_link(invoice, method.id),
+        'rate': plain(method.rate),
+        'paymentMethodPaid': plain(sums.paid),
+        'totalPaid': plain(sums.total_paid),
+        'due': plain(sums.due),
+        'amount': plain(sums.total_due),
+        'paymentMethodFee': plain(sums.fee),
+        'payments': [
+            payment_json(payment) for payment in invoice.payments
+            if payment.method_id == method.id and (payment.accounted or not only_accounted)
+        ],
+        'paymentMethodId': method.id,
+        'additionalData': _additional(method, sensitive) if method.activated else None,
+        'currency': 'BTC',
+    }
+
+
+def _additional(method, sensitive):
+    details = method.details
+    if method.id == 'BTC-CHAIN':
+        return {
+            'feeMode': details['feeMode'],
+            'paymentMethodFeeRate': details['paymentMethodFeeRate'],
+            'payjoinEnabled': details['payjoinEnabled'],
+            'recommendedFeeRate': details['recommendedFeeRate'],
+            'keyPath': f"0/{details['keyIndex']}",
+            'keyIndex': details['keyIndex'],
+            'accountDerivation': 'tpub' if sensitive else None,
+        }
+    if method.id == 'BTC-LN':
+        return {
+            'paymentHash': details['paymentHash'],
+            'preimage': details.get('revealed'),
+            'invoiceId': details['paymentHash'],
+            'nodeInfo': invoices.addresses.NODE,
+        }
+    return {
+        'generatedBoltAmount': None,
+        'bech32Mode': True,
+        'providedComment': None,
+        'consumedLightningAddress': None,
+        'payRequest': None,
+        'paymentHash': None,
+        'preimage': None,
+        'invoiceId': None,
+        'nodeInfo': invoices.addresses.NODE,
+    }
+
+
+@api('POST', '/stores/<store_id>/invoices', policy=CREATE)
+def create(context):
+    body = context.body
+    request = {
+        'amount': body.decimal('amount'),
+        'currency': body.text('currency'),
+        'metadata': body.object('metadata') or {},
+        'receipt': body.object('receipt') or {},
+        'checkout': {
+            'speedPolicy': body.enum('checkout.speedPolicy', SPEEDS, CLIENT + 'SpeedPolicy'),
+            'paymentMethods': body.texts('checkout.paymentMethods'),
+            'defaultPaymentMethod': parse_method(body.text('checkout.defaultPaymentMethod')),
+            'expirationMinutes': body.integer('checkout.expirationMinutes'),
+            'monitoringMinutes': body.integer('checkout.monitoringMinutes'),
+            'paymentTolerance': body.decimal('checkout.paymentTolerance'),
+            'redirectURL': body.text('checkout.redirectURL'),
+            'redirectAutomatically': body.boolean('checkout.redirectAutomatically'),
+            'defaultLanguage': body.text('checkout.defaultLanguage'),
+            'lazyPaymentMethods': body.boolean('checkout.lazyPaymentMethods'),
+        },
+    }
+    body.check()
+    _validate(request)
+    invoice = invoices.create(context.server, context.store, request, context.url)
+    return invoice_json(context, invoice)
+
+
+def _validate(request):
+    problems, checkout = Invalid(), request['checkout']
+    amount = request['amount']
+    if amount is not None and amount < 0:
+        problems.add('Amount', 'The amount should be 0 or more.')
+    if amount is not None and amount > MAXIMUM:
+        problems.add('Amount', f'The amount should less than {MAXIMUM}.')
+    if checkout['paymentMethods'] is not None:
+        parsed = [parse_method(method) for method in checkout['paymentMethods']]
+        for i, method in enumerate(parsed):
+            if method is None:
+                problems.add(f'Checkout.PaymentMethods[{i}]', 'Invalid PaymentMethodId')
+        checkout['paymentMethods'] = parsed
+    minutes = checkout['expirationMinutes']
+    if minutes is not None and minutes < 1:
+        problems.add('Checkout.Expiration', 'Expiration time must be at least 30 seconds')
+    tolerance = checkout['paymentTolerance']
+    if tolerance is not None and not 0 <= tolerance <= 100:
+        problems.add('Checkout.PaymentTolerance',
+                     'PaymentTolerance can only be between 0 and 100 percent')
+    if checkout['defaultLanguage'] is not None:
+        language = find_language(checkout['defaultLanguage'])
+        if language is None:
+            problems.add('Checkout.DefaultLanguage', LANGUAGE_MESSAGE)
+        checkout['defaultLanguage'] = language
+    if checkout['redirectURL'] is not None:
+        checkout['redirectURL'] = checkout['redirectURL'].strip()
+    problems.check()
+
+
+@api('GET', '/stores/<store_id>/invoices', policy=VIEW)
+def listing(context):
+    args = context.request.args
+    start, end = _date(context, 'startDate'), _date(context, 'endDate')
+    if start is not None and end is not None and start > end:
+        problems = Invalid()
+        problems.add('startDate', 'startDate should not be above endDate')
+        problems.add('endDate', 'endDate should not be below startDate')
+        problems.check()
+    skip, take = context.number('skip') or 0, context.number('take')
+    orders = args.getlist('orderId')
+    statuses = {STATUS_NAMES.get(name.lower()) for name in args.getlist('status')} - {None}
+    text = args.get('textSearch')
+    found = [
+        invoice for invoice in context.server.invoices_of(context.store.id)
+        if (not invoice.archived or context.flag('includeArchived'))
+        and (not orders or invoice.order_id in orders)
+        and (not statuses or invoice.status in statuses)
+        and (start is None or int(invoice.created) >= start)
+        and (end is None or int(invoice.created) <= end)
+        and (not text or any(term.startswith(text) for term in _terms(invoice)))
+    ]
+    found = found[skip:] if take is None else found[skip:skip + take]
+    methods = context.flag('includePaymentMethods')
+    return [invoice_json(context, invoice, methods) for invoice in found]
+
+
+def _date(context, name):
+    """Unix seconds, or a date and time in ISO 8601."""
+    value = context.request.args.get(name)
+    if not value:
+        return None
+    try:
+        return int(value)
+    except ValueError:
+        try:
+            return datetime.fromisoformat(value.replace('Z', '+00:00')).timestamp()
+        except ValueError:
+            raise ApiError(422, [{
+                'path': name, 'message': f"The value '{value}' is not valid.",
+            }]) from None
+
+
+def _terms(invoice):
+    """What an invoice is found by: the beginning of its id, order, amount, addresses, payments."""
+    terms = [invoice.id, invoice.store_id, plain(invoice.amount)]
+    terms += [invoice.order_id or '', str(invoice.metadata.get('buyerEmail') or '')]
+    terms += [method.destination or '' for method in invoice.methods.values()]
+    terms += [payment.id for payment in invoice.payments]
+    return terms
+
+
+BOTH = '/stores/<store_id>/invoices/<invoice_id>', '/invoices/<invoice_id>'
+
+
+def both(tail):
+    """An invoice's endpoints are found below its store and without it."""
+    return [path + tail for path in BOTH]
+
+
+@api('GET', *both(''), policy=VIEW)
+def get(context):
+    return invoice_json(context, context.invoice, context.flag('includePaymentMethods'))
+
+
+@api('PUT', *both(''), policy=CHANGE)
+def update(context):
+    metadata = context.body.object('metadata')
+    context.body.check()
+    context.invoice.metadata = metadata or {}
+    context.server.changed()
+    return invoice_json(context, context.invoice)
+
+
+@api('DELETE', *both(''), policy=CHANGE)
+def archive(context):
+    context.invoice.archived = True
+    context.server.changed()
+
+
+@api('POST', *both('/unarchive'), policy=CHANGE)
+def unarchive(context):
+    """Answers what was before, as marking does."""
+    if not context.invoice.archived:
+        raise refusal(400, 'already-unarchived', 'Invoice is already unarchived')
+    result = invoice_json(context, context.invoice)
+    context.invoice.archived = False
+    context.server.changed()
+    return result
+
+
+@api('POST', *both('/status'), policy=CHANGE)
+def mark(context):
+    """Answers the state before the marking."""
+    status = context.body.enum('status', STATUSES, CLIENT + 'InvoiceStatus', nullable=False)
+    context.body.check()
+    result = invoice_json(context, context.invoice)
+    if not invoices.mark(context.server, context.invoice, status or 'New'):
+        raise ApiError(422, [{
+            'path': 'Status',
+            'message': 'Status can only be marked to invalid or settled within certain conditions.',
+        }])
+    return result
+
+
+@api('GET', *both('/payment-methods'), policy=VIEW)
+def methods(context):
+    sensitive = context.flag('includeSensitive')
+    if sensitive:
+        from ..permissions import require
+
+        require(context.caller, MODIFY, context.store)
+    only_accounted = context.flag('onlyAccountedPayments', default=True)
+    return [
+        method_json(context.invoice, method, only_accounted, sensitive)
+        for method in context.invoice.methods.values()
+    ]
+
+
+@api('POST', *both('/payment-methods/<method>/activate'), policy=VIEW)
+def activate(context, method):
+    method_id = parse_method(method)
+    if method_id is None:
+        raise ApiError(422, [{'path': 'paymentMethod', 'message': 'Invalid payment method'}])
+    if method_id in context.invoice.methods:
+        invoices.activate(context.server, context.invoice, method_id)
+
+
+# --- refund -------------------------------------------------------------------------------------
+
+
+@api('POST', *both('/refund'), policy=REFUND)
+def refund(context):
+    body = context.body
+    one = body.text('payoutMethodId') or body.text('paymentMethod')
+    methods = body.texts('payoutMethods') or ([one] if one else None)
+    request = {
+        'refundVariant': body.enum('refundVariant', VARIANTS, CLIENT + 'RefundVariant'),
+        'payoutMethods': methods and [parse_method(method) or method for method in methods],
+        'subtractPercentage': body.decimal('subtractPercentage'),
+        'customAmount': body.decimal('customAmount'),
+        'customCurrency': body.text('customCurrency'),
+        'name': body.text('name'),
+        'description': body.text('description'),
+    }
+    body.check()
+    if request['refundVariant'] == 'NotSet':
+        request['refundVariant'] = None
+    _refundable(context)
+    pull_payment = refunds.refund(
+        context.server, context.store, context.invoice, request,
+        context.caller.may('btcpay.store.cancreatepullpayments', context.store),
+    )
+    return pull_payment_json(context, pull_payment)
+
+
+def _refundable(context):
+    if not refunds.refundable(context.invoice):
+        raise refusal(400, 'non-refundable', 'Cannot refund this invoice')
+
+
+@api('GET', *both('/refund/<method>'), policy=REFUND)
+def preview(context, method):
+    """The amounts a refund would have; they are JSON numbers here, unlike elsewhere."""
+    invoice, method_id = context.invoice, parse_method(method)
+    _refundable(context)
+    if method_id not in invoice.methods:
+        raise ApiError(422, [{'path': 'paymentMethodId', 'message': (
+            'Please select one of the payment methods which were available for the original '
+            'invoice')}])
+    sums = refunds.RefundSums(context.server, invoice, method_id)
+    return {
+        'paymentAmountNow': float(sums.now or 0),
+        'currentRateText': None,
+        'paymentAmountThen': float(sums.then),
+        'invoiceAmount': float(sums.fiat),
+        'overpaidPaymentAmount': None if sums.over is None else float(sums.over),
+        'invoiceCurrency': invoice.currency,
+        'paymentCurrency': 'BTC',
+        'paymentCurrencyDivisibility': sums.decimals,
+        'invoiceCurrencyDivisibility': divisibility(invoice.currency),
+    }
