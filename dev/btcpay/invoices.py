@@ -126,7 +126,7 @@ def payment_link(invoice, method_id):
 
 
 def create(server, store, request, base_url):
-    """Make an invoice.
+    """Make an invoice. It is New: the caller has it looked at (``update``) when it has answered.
 
     :param dict request: validated: amount (Decimal or None), currency, metadata, checkout, receipt
     :param str base_url: address of the server as the caller sees it
@@ -164,7 +164,6 @@ def create(server, store, request, base_url):
         _add_methods(server, store, invoice, lazy, base_url)
     server.invoices[invoice.id] = invoice
     invoice_event(server, invoice, 'InvoiceCreated')
-    update(server, invoice)
     server.changed()
     return invoice
 

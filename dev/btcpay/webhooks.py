@@ -39,7 +39,12 @@ class _Queue:
         self.jobs = deque()
         self.held = []
         self.state = 'idle'
+        #: when the next attempt is due, in state 'retry'
+        self.due = None
         self.thread = None
+
+    def busy(self, now):
+        return self.state == 'sending' or (self.state == 'retry' and self.due <= now)
 
 
 class Dispatcher:
@@ -209,7 +214,8 @@ class Dispatcher:
             current = server.webhooks.get(webhook.id)
             if current is None or not wants(current, delivery.event['type']):
                 return
-        if self._send(delivery, webhook, generation) or not webhook.automatic_redelivery:
+        self._send(delivery, webhook, generation)
+        if not webhook.automatic_redelivery or not worth_a_retry(delivery):
             return
         original = delivery
         for wait in RETRIES:
@@ -222,7 +228,8 @@ class Dispatcher:
                     return
                 current = replace(current)
                 again = self._delivery(current, new_id(), original.original_id, original.event)
-            if self._send(again, current, generation):
+            self._send(again, current, generation)
+            if not worth_a_retry(again):
                 return
 
     def _wait_for_retry(self, queue, generation, seconds):
@@ -232,21 +239,21 @@ class Dispatcher:
         """
         server = self.server
         with server.lock:
+            factor = float(Decimal(server.settings['retry_factor']))
+            queue.due = server.now() + seconds * factor
             queue.state = 'retry'
             self.changed.notify_all()
-            due = server.now() + seconds * float(Decimal(server.settings['retry_factor']))
         while True:
             with server.lock:
                 if generation != self.generation:
                     return False
-                remaining = due - server.now()
+                remaining = queue.due - server.now()
                 if remaining <= 0:
                     queue.state = 'sending'
                     return True
             time.sleep(min(0.1, max(remaining, 0.005)))
 
     def _send(self, delivery, webhook, generation):
-        """:return: whether it was accepted"""
         server = self.server
         timeout = float(Decimal(server.settings['delivery_timeout']))
         signature = hmac.new((webhook.secret or '').encode(), delivery.body, hashlib.sha256)
@@ -279,7 +286,6 @@ class Dispatcher:
             if generation == self.generation and webhook.id in server.webhooks:
                 server.deliveries[delivery.id] = delivery
                 server.changed()
-        return delivery.status == 'HttpSuccess'
 
     def wait_idle(self, timeout):
         """Wait until nothing is queued or under way; what waits for a retry does not count.
@@ -288,12 +294,21 @@ class Dispatcher:
         """
         end = time.monotonic() + timeout
         with self.changed:
-            while self.late or any(queue.state == 'sending' for queue in self.queues.values()):
+            while self.late or any(
+                queue.busy(self.server.now()) for queue in self.queues.values()
+            ):
                 remaining = end - time.monotonic()
                 if remaining <= 0:
                     return False
-                self.changed.wait(remaining)
+                self.changed.wait(min(remaining, 0.1))
             return True
+
+
+def worth_a_retry(delivery):
+    """A refusal (4xx) is taken as final, but for the two that mean 'later'."""
+    if delivery.http_code is None:
+        return True
+    return delivery.http_code >= 500 or delivery.http_code in (408, 429)
 
 
 def wants(webhook, event_type):

@@ -165,7 +165,9 @@ def create(context):
     body.check()
     _validate(request)
     invoice = invoices.create(context.server, context.store, request, context.url)
-    return invoice_json(context, invoice)
+    result = invoice_json(context, invoice)
+    invoices.update(context.server, invoice)  # one of 0 is settled with nothing paid
+    return result
 
 
 def _validate(request):

@@ -1,0 +1,1 @@
+"""Contract tests: the stand-in against what was recorded on a real BTCPay Server."""
