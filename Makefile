@@ -1,0 +1,7 @@
+PYTHON ?= python3
+export ODOO_DIR
+
+.PHONY: setup lock
+
+setup:
+	@$(PYTHON) -m dev.setup

@@ -1,0 +1,36 @@
+{
+    'name': 'Payment Provider: BTCPay Server',
+    'version': '19.0.1.0.0',
+    'category': 'Accounting/Payment Providers',
+    'sequence': 350,
+    'summary': "Bitcoin and Lightning payments through the merchant's own BTCPay Server.",
+    'description': " ",  # Non-empty string to avoid loading the README file.
+    'author': "BTCPay Server for Odoo contributors",
+    'website': 'https://btcpayserver.org',
+    'depends': ['payment', 'sale'],
+    'external_dependencies': {'python': ['requests']},
+    'data': [
+        'security/ir.model.access.csv',
+
+        'views/payment_btcpay_templates.xml',
+        'views/btcpay_delivery_views.xml',
+        'views/payment_provider_views.xml',
+        'views/payment_transaction_views.xml',
+        'wizards/btcpay_connect_wizard_views.xml',
+
+        'data/payment_method_data.xml',
+        'data/payment_provider_data.xml',
+        'data/ir_cron.xml',
+    ],
+    'assets': {
+        'web.assets_frontend': [
+            'payment_btcpay/static/src/interactions/**/*',
+        ],
+        'web.assets_tests': [
+            'payment_btcpay/static/tests/tours/**/*',
+        ],
+    },
+    'post_init_hook': 'post_init_hook',
+    'uninstall_hook': 'uninstall_hook',
+    'license': 'LGPL-3',
+}

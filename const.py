@@ -1,0 +1,51 @@
+from odoo.addons.payment.const import SENSITIVE_KEYS as PAYMENT_SENSITIVE_KEYS
+
+# Keys of payloads and answers that must never reach a log.
+SENSITIVE_KEYS = {'apiKey', 'secret', 'btcpay_api_key', 'btcpay_webhook_secret'}
+PAYMENT_SENSITIVE_KEYS.update(SENSITIVE_KEYS)
+
+# The codes of the payment methods to activate when BTCPay is activated.
+DEFAULT_PAYMENT_METHOD_CODES = {'btcpay'}
+
+# The permissions asked of the server, in the order of BTCPay Server's guide for e-commerce plugins.
+# See https://docs.btcpayserver.org/Development/GreenFieldExample/
+PERMISSIONS = (
+    'btcpay.store.canviewinvoices',
+    'btcpay.store.cancreateinvoice',
+    'btcpay.store.canmodifyinvoices',
+    'btcpay.store.webhooks.canmodifywebhooks',
+    'btcpay.store.canviewstoresettings',
+    'btcpay.store.cancreatenonapprovedpullpayments',
+)
+
+# Seconds to wait for the server: in all for one call, and where it waits for our answer.
+TIMEOUT = 15
+SHORT_TIMEOUT = 5
+# The largest answer that is read from the server, in bytes.
+MAX_RESPONSE_SIZE = 8 * 1024 * 1024
+# The largest event accepted by the webhook, in bytes. Real ones have less than 2 KiB.
+MAX_WEBHOOK_SIZE = 64 * 1024
+
+# Hours in which the previous webhook secret is still good after it was renewed.
+OLD_SECRET_VALIDITY = 2
+
+# Minutes an administrator has to approve the connection on the server's authorize page.
+AUTHORIZATION_VALIDITY = 30
+
+# The routes of the controllers; models need them to build addresses.
+CALLBACK_ROUTE = '/payment/btcpay/callback'
+CONNECT_ROUTE = '/payment/btcpay/connect'
+RETURN_ROUTE = '/payment/btcpay/return'
+WEBHOOK_ROUTE = '/payment/btcpay/webhook'
+
+# ISO 4217 codes of the currencies that BTCPay Server knows. Which of them can be paid with is a
+# matter of the store's rate sources.
+SUPPORTED_CURRENCIES = tuple(
+    'AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP '
+    'BYN BZD CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP '
+    'GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR '
+    'KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK '
+    'MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR '
+    'SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS '
+    'UAH UGX USD UYU UZS VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW'.split()
+)

@@ -1,1 +1,0 @@
-"""Tools for developers; the module never imports them."""

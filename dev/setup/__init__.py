@@ -1,0 +1,1 @@
+"""Brings everything the demo and the tests need, below .dev/ and the user's cache folder."""

@@ -1,0 +1,19 @@
+"""make setup: everything that the demo and the tests need. What is there already is left as it is."""
+from . import odoo, python, system
+from .console import step
+
+
+def main():
+    own = bool(odoo.own_source())
+    with step('What the system brings'):
+        system.check(own)
+    if not python.ready():
+        with step('Python packages'):
+            python.install()
+    with step('Odoo 19'):
+        if not odoo.ready():
+            odoo.install()
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,150 @@
+"""Debian packages without installing them: apt with a configuration of its own.
+
+apt checks the signatures with Debian's keyring and works as any user; its lists, cache and idea of what is installed
+(nothing) live in our cache folder, so that the system's stay as they are.
+"""
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from ..paths import CACHE
+from .console import SetupError, megabytes, run
+from .system import KEYRING
+
+HOOKS = ('APT::Update::Pre-Invoke', 'APT::Update::Post-Invoke', 'APT::Update::Post-Invoke-Success',
+         'DPkg::Pre-Install-Pkgs', 'DPkg::Pre-Invoke', 'DPkg::Post-Invoke', 'Dir::Etc::SourceParts')
+TODO = 'Check the network and try again: what has been downloaded is kept.'
+
+
+def machine_sources():
+    """The Debian sources that this machine uses itself.
+
+    :return: list of (uri, suite), security last as apt lists it
+    """
+    listed = subprocess.run(
+        ['apt-get', 'indextargets', '--format', '$(REPO_URI)|$(RELEASE)|$(COMPONENT)',
+         'Created-By: Packages'], capture_output=True, text=True, check=False).stdout
+    with open('/etc/os-release') as file:
+        codename = re.search(r'^VERSION_CODENAME=(\S+)', file.read(), re.M)
+    # A few machines name suites (stable) instead of code names
+    names = {codename[1] if codename else '', 'stable', 'testing', 'unstable', 'sid'}
+    found = []
+    for line in listed.splitlines():
+        uri, suite, component = line.split('|')
+        if component == 'main' and re.split('[-/]', suite)[0] in names:
+            entry = (uri, suite)
+            if entry not in found:
+                found.append(entry)
+    # Third parties use Debian's code names too: Debian's archive is where -updates or -security are, or /debian/ is
+    sources = [entry for entry in found if re.search(r'/debian(-security)?/?$', entry[0])] or found
+    if not sources:
+        raise SetupError(
+            'apt on this machine knows no Debian source for its release.',
+            'With an Odoo 19 source of your own: ODOO_DIR=/path/to/odoo make setup')
+    return sources
+
+
+def main_archive():
+    """URI of the archive that carries the release itself (and sid)."""
+    for uri, suite in machine_sources():
+        if '-' not in suite and '/' not in suite:
+            return uri
+    raise SetupError('apt on this machine knows no main Debian archive.',
+                     'With an Odoo 19 source of your own: ODOO_DIR=/path/to/odoo make setup')
+
+
+class PrivateApt:
+    """apt with lists, cache and status of its own.
+
+    :param str name: folder below the cache
+    :param sources: list of (uri, suite)
+    """
+
+    def __init__(self, name, sources):
+        self.root = CACHE / 'apt' / name
+        self.archives = self.root / 'cache' / 'archives'
+        for folder in ('state/lists/partial', 'cache/archives/partial', 'sources', 'conf'):
+            (self.root / folder).mkdir(parents=True, exist_ok=True)
+        (self.root / 'status').touch()
+        (self.root / 'sources' / 'debian.sources').write_text('\n'.join(
+            f'Types: deb\nURIs: {uri}\nSuites: {suite}\nComponents: main\nSigned-By: {KEYRING}\n'
+            for uri, suite in sources))
+        self._configure()
+
+    def _configure(self):
+        """The machine's own settings (proxies and the like), then ours, without its hooks."""
+        conf = self.root / 'conf'
+        for file in conf.iterdir():
+            file.unlink()
+        machine = Path('/etc/apt/apt.conf.d')
+        for file in machine.iterdir() if machine.is_dir() else ():
+            if os.access(file, os.R_OK):
+                (conf / file.name).symlink_to(file)
+        lines = [f'#clear {hook};' for hook in HOOKS]
+        for key, value in {
+            'Dir::Etc::sourcelist': '/dev/null', 'Dir::Etc::sourceparts': self.root / 'sources',
+            'Dir::Etc::preferences': '/dev/null', 'Dir::Etc::preferencesparts': '/dev/null',
+            'Dir::State': self.root / 'state', 'Dir::State::status': self.root / 'status',
+            'Dir::Cache': self.root / 'cache', 'Dir::Cache::archives': self.archives,
+            'Debug::NoLocking': 'true', 'Acquire::Languages': 'none', 'Acquire::Retries': '3',
+            'APT::Install-Recommends': 'false', 'APT::Sandbox::User': 'root',
+        }.items():
+            lines.append(f'{key} "{value}";')
+        for index in ('DEP-11', 'DEP-11-icons', 'DEP-11-icons-small', 'DEP-11-icons-large', 'CNF'):
+            lines.append(f'Acquire::IndexTargets::deb::{index} {{ DefaultEnabled "false"; }};')
+        (conf / 'zz-payment-btcpay').write_text('\n'.join(lines) + '\n')
+        (self.root / 'apt.conf').write_text(f'Dir::Etc::Parts "{conf}";\n')
+        self.env = {**os.environ, 'APT_CONFIG': str(self.root / 'apt.conf'), 'LC_ALL': 'C.UTF-8'}
+
+    def _run(self, *command, **options):
+        return run(command, TODO, env=self.env, **options)
+
+    def update(self):
+        lists = self.root / 'state' / 'lists'
+
+        def measure():
+            return megabytes(sum(f.stat().st_size for f in lists.rglob('*') if f.is_file())) \
+                + ' of package lists'
+        # Without Error-Mode apt only warns of a source that does not answer
+        self._run('apt-get', '-o', 'APT::Update::Error-Mode=any', 'update', measure=measure)
+
+    def packages(self, names):
+        """Names, versions, file names and sizes of the packages and of all they depend on.
+
+        :return: list of (file name, size)
+        """
+        output = self._run('apt-get', 'install', '--print-uris', '-qq', '-y', *names)
+        return [(line.split()[1], int(line.split()[2]))
+                for line in output.splitlines() if line.startswith("'")]
+
+    def download(self, names):
+        """Download packages with all they depend on.
+
+        :return: paths of the verified files
+        """
+        wanted = self.packages(names)
+        total = sum(size for _name, size in wanted)
+
+        def measure():
+            files = [*self.archives.glob('*.deb'), *self.archives.glob('partial/*')]
+            return megabytes(min(total, sum(f.stat().st_size for f in files)), total)
+        self._run('apt-get', 'install', '--download-only', '-y', *names, measure=measure)
+        return [self.archives / name for name, _size in wanted]
+
+    def download_one(self, name, version, target):
+        """Download one package without what it depends on.
+
+        :param Path target: folder
+        """
+        shown = self._run('apt-cache', 'show', f'{name}={version}')
+        total = int(re.search(r'^Size: (\d+)', shown, re.M)[1])
+        target.mkdir(parents=True, exist_ok=True)
+
+        def measure():
+            return megabytes(sum(f.stat().st_size for f in target.glob('*.deb*')), total)
+        self._run('apt-get', 'download', f'{name}={version}', cwd=target, measure=measure)
+
+    def forget_lists(self):
+        shutil.rmtree(self.root / 'state', ignore_errors=True)

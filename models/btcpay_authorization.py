@@ -1,0 +1,115 @@
+import hashlib
+import secrets
+from datetime import timedelta
+from urllib.parse import urlencode
+
+from odoo import api, fields, models
+from odoo.orm.models import NO_ACCESS
+
+from odoo.addons.payment_btcpay import const
+
+
+class BTCPayAuthorization(models.Model):
+    _name = 'btcpay.authorization'
+    _description = "BTCPay Server Authorization"
+    _order = 'id desc'
+
+    provider_id = fields.Many2one(comodel_name='payment.provider', required=True, ondelete='cascade')
+    user_id = fields.Many2one(comodel_name='res.users', required=True, ondelete='cascade')
+    server_url = fields.Char(required=True)
+    # The state itself is known to the administrator's browser only.
+    state_hash = fields.Char(required=True, index=True, groups=NO_ACCESS)
+    expires_at = fields.Datetime(required=True)
+    state = fields.Selection(
+        selection=[
+            ('started', "Started"), ('received', "Key received"), ('used', "Used"),
+        ],
+        default='started',
+        required=True,
+    )
+    api_key = fields.Char(groups=NO_ACCESS)
+
+    _state_hash_uniq = models.Constraint('unique(state_hash)', "States must be unique.")
+
+    @api.model
+    def _start(self, provider, server_url, base_url):
+        """Begin an authorization for the current user.
+
+        :param payment.provider provider: The provider to connect.
+        :param str server_url: The normalised address of the server.
+        :param str base_url: The address by which the administrator's browser reaches Odoo.
+        :return: The address of the server's authorize page, with all it needs.
+        :rtype: str
+        """
+        state = secrets.token_urlsafe(32)
+        self.sudo().create({
+            'provider_id': provider.id,
+            'user_id': self.env.uid,
+            'server_url': server_url,
+            'state_hash': self._hash_state(state),
+            'expires_at': fields.Datetime.now() + timedelta(minutes=const.AUTHORIZATION_VALIDITY),
+        })
+        callback_url = f'{base_url.rstrip("/")}{const.CALLBACK_ROUTE}?{urlencode({"state": state})}'
+        params = [('permissions', permission) for permission in const.PERMISSIONS] + [
+            ('applicationName', f'Odoo - {provider.company_id.name}'),
+            ('applicationIdentifier', f'odoo-{provider.id}'),
+            ('strict', 'true'),
+            ('selectiveStores', 'true'),
+            ('redirect', callback_url),
+        ]
+        return f'{server_url}/api-keys/authorize?{urlencode(params)}'
+
+    @api.model
+    def _find(self, state):
+        """Find the authorization of a state.
+
+        :param str state: The state, as it came.
+        :return: The authorization in sudo mode, possibly empty.
+        :rtype: btcpay.authorization
+        """
+        if not isinstance(state, str) or not state:
+            return self.sudo().browse()
+        return self.sudo().search([('state_hash', '=', self._hash_state(state))], limit=1)
+
+    @staticmethod
+    def _hash_state(state):
+        return hashlib.sha256(state.encode()).hexdigest()
+
+    def _is_expired(self):
+        self.ensure_one()
+        return self.expires_at < fields.Datetime.now()
+
+    def _receive_key(self, api_key):
+        """Keep the key that came for this state; whether it is any good is found out later.
+
+        The first key stays: a second one cannot be the administrator's.
+
+        :param str api_key: The key, as it came.
+        :return: None
+        """
+        self.ensure_one()
+        if (
+            self.state == 'started'
+            and not self._is_expired()
+            and isinstance(api_key, str)
+            and api_key.isalnum() and api_key.isascii() and len(api_key) <= 128
+        ):
+            self.write({'state': 'received', 'api_key': api_key})
+
+    def _take_key(self):
+        """Hand out the key, once, and forget it.
+
+        :return: The key.
+        :rtype: str
+        """
+        self.ensure_one()
+        api_key = self.api_key
+        self.write({'state': 'used', 'api_key': False})
+        return api_key
+
+    @api.autovacuum
+    def _gc_authorizations(self):
+        """Remove what was neither finished nor can be any more, with any key in it."""
+        self.sudo().search([
+            ('expires_at', '<', fields.Datetime.now() - timedelta(days=1)),
+        ]).unlink()

@@ -1,0 +1,204 @@
+from odoo import _, api, fields, models
+from odoo.exceptions import ValidationError
+from odoo.orm.models import NO_ACCESS
+
+from odoo.addons.payment import utils as payment_utils
+from odoo.addons.payment.const import REPORT_REASONS_MAPPING
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.utils import end_transaction
+
+
+class PaymentProvider(models.Model):
+    _inherit = 'payment.provider'
+
+    code = fields.Selection(
+        selection_add=[('btcpay', "BTCPay Server")], ondelete={'btcpay': 'set default'}
+    )
+    btcpay_server_url = fields.Char(
+        string="BTCPay Server",
+        help="The address of the server, set by “Connect to BTCPay Server”.",
+        readonly=True,
+        copy=False,
+        groups='base.group_system',
+    )
+    # The secrets are for the code alone: not even an administrator's browser gets them back.
+    btcpay_api_key = fields.Char(string="BTCPay API Key", copy=False, groups=NO_ACCESS)
+    btcpay_webhook_secret = fields.Char(string="BTCPay Webhook Secret", copy=False, groups=NO_ACCESS)
+    btcpay_old_webhook_secret = fields.Char(copy=False, groups=NO_ACCESS)
+    btcpay_old_webhook_secret_until = fields.Datetime(copy=False, groups=NO_ACCESS)
+    btcpay_store_id = fields.Char(
+        string="Store ID", readonly=True, copy=False, groups='base.group_system'
+    )
+    btcpay_store_name = fields.Char(
+        string="Store", readonly=True, copy=False, groups='base.group_system'
+    )
+    btcpay_store_payment_methods = fields.Char(
+        string="Payment Methods of the Store",
+        help="The payment methods that were enabled in the store when it was connected.",
+        readonly=True,
+        copy=False,
+        groups='base.group_system',
+    )
+    btcpay_languages = fields.Char(
+        help="The codes of the languages the server's checkout page speaks, separated by spaces.",
+        readonly=True,
+        copy=False,
+        groups='base.group_system',
+    )
+    btcpay_webhook_id = fields.Char(
+        string="Webhook ID", readonly=True, copy=False, groups='base.group_system'
+    )
+    btcpay_webhook_url = fields.Char(
+        string="Webhook Address",
+        help="The address at which the server tells Odoo of payments. It stays as it was when the"
+             " store was connected, whichever domain an administrator comes by later.",
+        readonly=True,
+        copy=False,
+        groups='base.group_system',
+    )
+    btcpay_connection_state = fields.Selection(
+        string="Connection",
+        selection=[
+            ('disconnected', "Not connected"),
+            ('connected', "Connected"),
+            ('refused', "API key refused"),
+        ],
+        default='disconnected',
+        required=True,
+        readonly=True,
+        copy=False,
+    )
+
+    # === COMPUTE METHODS === #
+
+    def _get_supported_currencies(self):
+        """Override of `payment` to return the supported currencies."""
+        supported_currencies = super()._get_supported_currencies()
+        if self.code == 'btcpay':
+            supported_currencies = supported_currencies.filtered(
+                lambda c: c.name in const.SUPPORTED_CURRENCIES
+            )
+        return supported_currencies
+
+    # === CONSTRAINT METHODS === #
+
+    @api.constrains('state', 'code', 'btcpay_api_key', 'btcpay_store_id', 'btcpay_server_url')
+    def _check_btcpay_is_connected_before_enabling(self):
+        """Check that a store is connected when the provider is enabled.
+
+        :return: None
+        :raise ValidationError: If the provider is enabled without a store.
+        """
+        for provider in self.sudo().filtered(lambda p: p.code == 'btcpay'):
+            if provider.state != 'disabled' and not provider._btcpay_is_connected():
+                raise ValidationError(_(
+                    "Connect your store before enabling the provider: save, then click “Connect to"
+                    " BTCPay Server”."
+                ))
+
+    # === CRUD METHODS === #
+
+    def _get_default_payment_method_codes(self):
+        """Override of `payment` to return the default payment method codes."""
+        self.ensure_one()
+        if self.code != 'btcpay':
+            return super()._get_default_payment_method_codes()
+        return const.DEFAULT_PAYMENT_METHOD_CODES
+
+    # === ACTION METHODS === #
+
+    def action_btcpay_connect(self):
+        """Open the wizard that connects the provider with a store of a BTCPay Server.
+
+        Note: `self.ensure_one()`
+
+        :return: The action of the wizard.
+        :rtype: dict
+        """
+        self.ensure_one()
+        return {
+            'name': _("Connect to BTCPay Server"),
+            'type': 'ir.actions.act_window',
+            'res_model': 'btcpay.connect.wizard',
+            'view_mode': 'form',
+            'target': 'new',
+            'context': {'default_provider_id': self.id},
+        }
+
+    def action_start_onboarding(self, menu_id=None):
+        """Override of `payment` to open the connection wizard."""
+        self.ensure_one()
+        if self.code != 'btcpay':
+            return super().action_start_onboarding(menu_id=menu_id)
+        return self.action_btcpay_connect()
+
+    def action_reset_credentials(self):
+        """Override of `payment` to leave nothing behind at the server: no webhook and no key."""
+        self.ensure_one()
+        if self.code != 'btcpay':
+            return super().action_reset_credentials()
+        connection = self._btcpay_get_connection()
+        result = super().action_reset_credentials()
+        end_transaction(self.env)  # The key must be unused, and no row locked, from here on.
+        if self._btcpay_clean_up(connection):
+            return result
+        return {
+            'type': 'ir.actions.client',
+            'tag': 'display_notification',
+            'params': {
+                'type': 'warning',
+                'sticky': True,
+                'message': _(
+                    "The store is disconnected in Odoo, but the BTCPay Server could not be told."
+                    " Remove Odoo's API key in your account and its webhook in the store's settings"
+                    " there."
+                ),
+                'next': {'type': 'ir.actions.client', 'tag': 'soft_reload'},
+            },
+        }
+
+    def _get_reset_values(self):
+        """Override of `payment` to supply the provider-specific credential values to reset."""
+        if self.code != 'btcpay':
+            return super()._get_reset_values()
+        return self._btcpay_get_empty_connection()
+
+    def _get_removal_values(self):
+        """Override of `payment` to forget the credentials when the module is uninstalled."""
+        values = super()._get_removal_values()
+        values.update(self._btcpay_get_empty_connection())
+        return values
+
+    @api.model
+    def _remove_provider(self, provider_code, **kwargs):
+        """Override of `payment` to leave nothing behind at the server on uninstallation."""
+        if provider_code != 'btcpay':
+            return super()._remove_provider(provider_code, **kwargs)
+        connections = [
+            provider._btcpay_get_connection()
+            for provider in self.search(self._get_provider_domain(provider_code, **kwargs))
+        ]
+        # First what may refuse the uninstallation, then what cannot be taken back.
+        result = super()._remove_provider(provider_code, **kwargs)
+        for connection in connections:
+            self._btcpay_clean_up(connection)
+        return result
+
+    # === BUSINESS METHODS === #
+
+    @api.model
+    def _get_compatible_providers(self, *args, is_validation=False, report=None, **kwargs):
+        """Override of `payment` to filter out BTCPay providers for validation operations."""
+        providers = super()._get_compatible_providers(
+            *args, is_validation=is_validation, report=report, **kwargs
+        )
+        if is_validation:
+            unfiltered_providers = providers
+            providers = providers.filtered(lambda p: p.code != 'btcpay')
+            payment_utils.add_to_report(
+                report,
+                unfiltered_providers - providers,
+                available=False,
+                reason=REPORT_REASONS_MAPPING['validation_not_supported'],
+            )
+        return providers

@@ -1,0 +1,390 @@
+import secrets
+from datetime import timedelta
+
+from odoo import _, fields, models
+from odoo.exceptions import ValidationError
+
+from odoo.addons.payment.logging import get_payment_logger
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.utils import BTCPayError, end_transaction, is_api_id
+
+_logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
+
+
+class BTCPayConnectionRefused(ValidationError):
+    """A connection that was not made.
+
+    :param str reason: What happened, as a code: the tests and the page's address know it.
+    :param str message: What happened and what to do next, for the administrator.
+    """
+
+    def __init__(self, reason, message):
+        super().__init__(message)
+        self.reason = reason
+
+
+class PaymentProvider(models.Model):
+    _inherit = 'payment.provider'
+
+    # === CONNECT === #
+
+    def _btcpay_is_connected(self):
+        """Return whether the provider has all it needs to make invoices.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        provider = self.sudo()
+        return bool(
+            provider.btcpay_server_url and provider.btcpay_api_key and provider.btcpay_store_id
+        )
+
+    def _btcpay_connect(self, server_url, api_key):
+        """Connect the provider with the one store that an API key is for, or change nothing.
+
+        What was made at the server along the way is removed again when the connection fails.
+
+        Note: `self.ensure_one()`
+
+        :param str server_url: The normalised address of the server.
+        :param str api_key: The key, as it came: nothing about it is known yet.
+        :return: None
+        :raise BTCPayConnectionRefused: If the connection was not made.
+        """
+        self.ensure_one()
+        self_sudo = self.sudo()
+        call = {'btcpay_server_url': server_url, 'btcpay_api_key': api_key}
+        previous = self_sudo._btcpay_get_connection()
+        undo = []
+        if not self_sudo._btcpay_is_key_in_use(server_url, api_key):
+            undo.append(lambda: self_sudo._btcpay_revoke_key(server_url, api_key))
+        try:
+            store_id = self_sudo._btcpay_check_key(call)
+            values = self_sudo._btcpay_read_store(store_id, call)
+            values.update(self_sudo._btcpay_register_webhook(store_id, call, previous, undo))
+            values.update({
+                'btcpay_server_url': server_url,
+                'btcpay_api_key': api_key,
+                'btcpay_store_id': store_id,
+                'btcpay_connection_state': 'connected',
+            })
+            if self_sudo.state == 'disabled':
+                values.update({'state': 'enabled', 'is_published': True})
+            end_transaction(self.env)
+            self_sudo.write(values)
+            end_transaction(self.env)
+        except Exception:
+            self.env.cr.rollback()
+            for step in reversed(undo):
+                step()
+            raise
+        # Only now is the previous connection of no more use.
+        if previous['api_key'] and previous['api_key'] != api_key:
+            if (previous['server_url'], previous['store_id']) == (server_url, store_id):
+                previous['webhook_id'] = None  # It was taken over or removed with the new key.
+            self_sudo._btcpay_clean_up(previous)
+
+    def _btcpay_check_key(self, call):
+        """Ask the server what the key may do: all we need, for one store.
+
+        :param dict call: The address and key to call with.
+        :return: The id of the store.
+        :rtype: str
+        :raise BTCPayConnectionRefused: If the key is not what was asked for.
+        """
+        try:
+            key = self._send_api_request('GET', '/api-keys/current', **call)
+        except BTCPayError as error:
+            if error.status in (401, 403):
+                raise BTCPayConnectionRefused('key', _(
+                    "The BTCPay Server does not accept the API key that came back. Start the"
+                    " connection again; if it stays so, check that the address is that of the"
+                    " server on which you approved it."
+                )) from error
+            raise BTCPayConnectionRefused('server', error.args[0]) from error
+        permissions = key.get('permissions') if isinstance(key, dict) else None
+        if not isinstance(permissions, list) or not all(isinstance(p, str) for p in permissions):
+            raise BTCPayConnectionRefused('server', self._btcpay_make_unexpected_error().args[0])
+
+        granted = [tuple(permission.partition(':')[::2]) for permission in permissions]
+        if any(
+            not store_id and (policy == 'unrestricted' or policy.startswith('btcpay.store.'))
+            for policy, store_id in granted
+        ):
+            raise BTCPayConnectionRefused('wildcard', _(
+                "The API key is for all stores of your account. Start the connection again and"
+                " choose the one store that this payment provider is for."
+            ))
+        stores = {store_id for _policy, store_id in granted if store_id}
+        if len(stores) > 1:
+            raise BTCPayConnectionRefused('stores', _(
+                "The API key is for %s stores. Start the connection again and choose the one store"
+                " that this payment provider is for.", len(stores),
+            ))
+        missing = [p for p in const.PERMISSIONS if p not in {policy for policy, _store in granted}]
+        if missing:
+            raise BTCPayConnectionRefused('permission', _(
+                "The API key lacks permissions: %s. Start the connection again and leave all"
+                " permissions on the server's page switched on.", ", ".join(missing),
+            ))
+        store_id = stores.pop() if stores else ''
+        if not is_api_id(store_id):
+            raise BTCPayConnectionRefused('server', self._btcpay_make_unexpected_error().args[0])
+        return store_id
+
+    def _btcpay_read_store(self, store_id, call):
+        """Read what is to be known of the store.
+
+        :param str store_id: The id of the store.
+        :param dict call: The address and key to call with.
+        :return: The values to write on the provider.
+        :rtype: dict
+        :raise BTCPayConnectionRefused: If the store cannot take payments.
+        """
+        try:
+            store = self._send_api_request('GET', f'/stores/{store_id}', **call)
+            methods = self._send_api_request('GET', f'/stores/{store_id}/payment-methods', **call)
+        except BTCPayError as error:
+            raise BTCPayConnectionRefused('server', error.args[0]) from error
+        if not isinstance(store, dict) or not isinstance(methods, list):
+            raise BTCPayConnectionRefused('server', self._btcpay_make_unexpected_error().args[0])
+        enabled = sorted(
+            str(method.get('paymentMethodId'))
+            for method in methods if isinstance(method, dict) and method.get('enabled') is True
+        )
+        if not enabled:
+            raise BTCPayConnectionRefused('methods', _(
+                "The store “%s” cannot take payments yet: no payment method is enabled. Set up a"
+                " Bitcoin wallet or a Lightning node in the store on your BTCPay Server, then start"
+                " the connection again.", store.get('name'),
+            ))
+        return {
+            'btcpay_store_name': store.get('name') or store_id,
+            'btcpay_store_payment_methods': ", ".join(enabled),
+            'btcpay_languages': self._btcpay_read_languages(call),
+        }
+
+    def _btcpay_read_languages(self, call):
+        """Read the languages of the checkout page. Without them it picks one by itself.
+
+        :param dict call: The address and key to call with.
+        :return: The codes, separated by spaces, or False.
+        :rtype: str|bool
+        """
+        try:
+            languages = self._send_api_request('GET', '/misc/lang', **call)
+        except BTCPayError:
+            return False
+        if not isinstance(languages, list):
+            return False
+        codes = [lang.get('code') for lang in languages if isinstance(lang, dict)]
+        return " ".join(code for code in codes if isinstance(code, str)) or False
+
+    # === WEBHOOK === #
+
+    def _btcpay_get_webhook_url(self):
+        """Return the address at which the server reaches this provider.
+
+        It is decided once, when a store is connected: `web.base.url` changes with the domain an
+        administrator logs in at.
+
+        :rtype: str
+        """
+        self.ensure_one()
+        if url := self.sudo().btcpay_webhook_url:
+            return url
+        base_url = self.env['ir.config_parameter'].sudo().get_param('web.base.url')
+        return f'{base_url.rstrip("/")}{const.WEBHOOK_ROUTE}/{self.id}'
+
+    def _btcpay_register_webhook(self, store_id, call, previous, undo):
+        """Have the server tell us of payments; a webhook with our address is used again.
+
+        Its secret stays if we know it, else it gets a new one.
+
+        :param str store_id: The id of the store.
+        :param dict call: The address and key to call with.
+        :param dict previous: The previous connection, see `_btcpay_get_connection`.
+        :param list undo: The steps that take back what is made here, to be extended.
+        :return: The values to write on the provider.
+        :rtype: dict
+        :raise BTCPayConnectionRefused: If the server does not take the webhook.
+        """
+        endpoint = f'/stores/{store_id}/webhooks'
+        url = self._btcpay_get_webhook_url()
+        payload = {
+            'url': url,
+            'enabled': True,
+            'automaticRedelivery': True,
+            'authorizedEvents': {'everything': True, 'specificEvents': []},
+        }
+        secret = secrets.token_urlsafe(32)
+        try:
+            webhooks = self._send_api_request('GET', endpoint, **call)
+            known = [
+                webhook.get('id') for webhook in webhooks or []
+                if webhook.get('url') == url and is_api_id(webhook.get('id'))
+            ]
+            if known:
+                webhook_id = previous['webhook_id'] if previous['webhook_id'] in known else known[0]
+                if webhook_id == previous['webhook_id'] and previous['webhook_secret']:
+                    secret = previous['webhook_secret']
+                else:
+                    payload['secret'] = secret
+                self._send_api_request('PUT', f'{endpoint}/{webhook_id}', json=payload, **call)
+            else:
+                webhook = self._send_api_request(
+                    'POST', endpoint, json={**payload, 'secret': secret}, **call
+                )
+                webhook_id = webhook.get('id')
+                if not is_api_id(webhook_id):
+                    raise self._btcpay_make_unexpected_error()
+                undo.append(lambda: self._btcpay_try_request(
+                    'DELETE', f'{endpoint}/{webhook_id}', **call
+                ))
+        except (BTCPayError, AttributeError, TypeError) as error:
+            raise BTCPayConnectionRefused('webhook', _(
+                "The BTCPay Server did not take the webhook by which it tells Odoo of payments."
+                " Check in the store's settings on the server that webhooks can be made, then start"
+                " the connection again. The server says: %s",
+                error.args[0] if isinstance(error, BTCPayError) else _("an answer not understood"),
+            )) from error
+        return {
+            'btcpay_webhook_id': webhook_id,
+            'btcpay_webhook_secret': secret,
+            'btcpay_webhook_url': url,
+            **self._btcpay_get_secret_overlap(secret),
+        }
+
+    def _btcpay_get_secret_overlap(self, secret):
+        """Return the values by which the secret used so far stays good for a while.
+
+        What the server has queued is signed with the secret of the time of its queuing.
+
+        :param str secret: The new secret.
+        :return: The values to write on the provider.
+        :rtype: dict
+        """
+        old_secret = self.sudo().btcpay_webhook_secret
+        if not old_secret or old_secret == secret:
+            return {}
+        return {
+            'btcpay_old_webhook_secret': old_secret,
+            'btcpay_old_webhook_secret_until': fields.Datetime.now() + timedelta(
+                hours=const.OLD_SECRET_VALIDITY
+            ),
+        }
+
+    def _btcpay_get_webhook_secrets(self):
+        """Return the secrets with which an event may be signed.
+
+        :return: The secrets; none if the provider is not connected.
+        :rtype: list[str]
+        """
+        self.ensure_one()
+        provider = self.sudo()
+        found = [provider.btcpay_webhook_secret]
+        if (
+            provider.btcpay_old_webhook_secret_until
+            and provider.btcpay_old_webhook_secret_until > fields.Datetime.now()
+        ):
+            found.append(provider.btcpay_old_webhook_secret)
+        return [secret for secret in found if secret]
+
+    # === DISCONNECT === #
+
+    def _btcpay_get_connection(self):
+        """Return what is needed to undo the connection at the server.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        provider = self.sudo()
+        return {
+            'server_url': provider.btcpay_server_url,
+            'api_key': provider.btcpay_api_key,
+            'store_id': provider.btcpay_store_id,
+            'webhook_id': provider.btcpay_webhook_id,
+            'webhook_secret': provider.btcpay_webhook_secret,
+        }
+
+    def _btcpay_get_empty_connection(self):
+        """Return the values of a provider that is not connected.
+
+        :rtype: dict
+        """
+        return {
+            'btcpay_server_url': False,
+            'btcpay_api_key': False,
+            'btcpay_store_id': False,
+            'btcpay_store_name': False,
+            'btcpay_store_payment_methods': False,
+            'btcpay_languages': False,
+            'btcpay_webhook_id': False,
+            'btcpay_webhook_secret': False,
+            'btcpay_old_webhook_secret': False,
+            'btcpay_old_webhook_secret_until': False,
+            'btcpay_webhook_url': False,
+            'btcpay_connection_state': 'disconnected',
+        }
+
+    def _btcpay_clean_up(self, connection):
+        """Remove a connection's webhook and key from the server, as far as the server lets us.
+
+        :param dict connection: The connection, see `_btcpay_get_connection`.
+        :return: Whether nothing was left behind.
+        :rtype: bool
+        """
+        if not connection['api_key'] or not connection['server_url']:
+            return True
+        call = {
+            'btcpay_server_url': connection['server_url'], 'btcpay_api_key': connection['api_key']
+        }
+        clean = True
+        if connection['webhook_id']:
+            clean = self._btcpay_try_request(
+                'DELETE', f"/stores/{connection['store_id']}/webhooks/{connection['webhook_id']}",
+                **call,
+            )
+        if not self._btcpay_is_key_in_use(connection['server_url'], connection['api_key']):
+            clean = self._btcpay_revoke_key(connection['server_url'], connection['api_key']) and clean
+        return clean
+
+    def _btcpay_is_key_in_use(self, server_url, api_key):
+        """Return whether a provider, this one or another, is connected with the key.
+
+        :param str server_url: The address of the server.
+        :param str api_key: The key.
+        :rtype: bool
+        """
+        return bool(self.env['payment.provider'].sudo().search_count([
+            ('code', '=', 'btcpay'),
+            ('btcpay_server_url', '=', server_url),
+            ('btcpay_api_key', '=', api_key),
+        ], limit=1))
+
+    def _btcpay_revoke_key(self, server_url, api_key):
+        """Have the server forget a key.
+
+        :param str server_url: The address of the server.
+        :param str api_key: The key.
+        :return: Whether the key is gone.
+        :rtype: bool
+        """
+        return self._btcpay_try_request(
+            'DELETE', '/api-keys/current', btcpay_server_url=server_url, btcpay_api_key=api_key
+        )
+
+    def _btcpay_try_request(self, method, endpoint, **kwargs):
+        """Send a request whose failure must not stop anything.
+
+        :param str method: The HTTP method.
+        :param str endpoint: The endpoint.
+        :param dict kwargs: The parameters of `_send_api_request`.
+        :return: Whether what was asked for is now so: what is gone need not be removed.
+        :rtype: bool
+        """
+        try:
+            self._send_api_request(method, endpoint, **kwargs)
+        except BTCPayError as error:
+            return method == 'DELETE' and error.status in (401, 404)
+        return True

@@ -1,0 +1,170 @@
+from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
+
+from odoo import _, models
+from odoo.http import request
+
+from odoo.addons.payment.logging import get_payment_logger
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.utils import (
+    BTCPayError,
+    end_transaction,
+    format_amount,
+    match_language,
+)
+
+_logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
+
+
+class PaymentTransaction(models.Model):
+    _inherit = 'payment.transaction'
+
+    def _get_specific_processing_values(self, processing_values):
+        """Override of `payment` to make the invoice before the redirect form is rendered."""
+        if self.provider_code != 'btcpay':
+            return super()._get_specific_processing_values(processing_values)
+        self._btcpay_create_invoice()
+        return {}
+
+    def _get_specific_rendering_values(self, processing_values):
+        """Override of `payment` to return BTCPay-specific rendering values.
+
+        Note: `self.ensure_one()` from `_get_processing_values`.
+
+        :param dict processing_values: The generic and specific processing values.
+        :return: The address of the invoice; its query apart, since a GET form drops it.
+        :rtype: dict
+        """
+        if self.provider_code != 'btcpay':
+            return super()._get_specific_rendering_values(processing_values)
+        if not self.btcpay_checkout_link:
+            return {}
+        parts = urlsplit(self.btcpay_checkout_link)
+        return {
+            'api_url': urlunsplit((parts.scheme, parts.netloc, parts.path, '', '')),
+            'url_params': dict(parse_qsl(parts.query)),
+        }
+
+    def _btcpay_create_invoice(self):
+        """Make the invoice of the transaction at the server.
+
+        The transaction is stored first: the request may be run again after a serialization failure,
+        which must neither forget this invoice nor make a second one, and no row may be locked while
+        waiting for the server. If the call fails the transaction ends in error, with a sentence for
+        the customer; the reason is in the log.
+
+        Note: `self.ensure_one()`
+
+        :return: None
+        """
+        self.ensure_one()
+        if self.btcpay_invoice_id or self.state != 'draft':
+            return
+        if refusal := self._btcpay_get_checkout_refusal():
+            _logger.warning("No invoice for transaction %s: %s", self.reference, refusal)
+            self._set_error(_(
+                "This payment cannot be made with Bitcoin. Nothing was charged. Please choose"
+                " another payment method."
+            ))
+            return
+
+        payload = self._btcpay_prepare_invoice_payload()
+        end_transaction(self.env)
+        try:
+            invoice = self._send_api_request(
+                'POST', self.provider_id._btcpay_store_endpoint('/invoices'), json=payload
+            )
+            self._btcpay_check_new_invoice(invoice)
+        except BTCPayError as error:
+            _logger.error("No invoice for transaction %s: %s", self.reference, error.args[0])
+            self._set_error(_(
+                "The Bitcoin payment could not be started. Nothing was charged. Please try again in"
+                " a few minutes, or choose another payment method."
+            ))
+            return
+        self._btcpay_store_invoice(invoice)
+        end_transaction(self.env)
+
+    def _btcpay_get_checkout_refusal(self):
+        """Return why the transaction must not be paid with this provider.
+
+        The browser chooses provider, method and, on some pages, the amount: Odoo does not check
+        whether they go together.
+
+        :return: The reason, for the log; empty if there is none.
+        :rtype: str
+        """
+        self.ensure_one()
+        provider = self.provider_id
+        if self.operation != 'online_redirect':
+            return f"operation {self.operation} is not supported"
+        if provider.state == 'disabled' or not provider._btcpay_is_connected():
+            return "the provider is disabled or not connected"
+        if self.payment_method_id not in provider.payment_method_ids:
+            return f"payment method {self.payment_method_code} is not one of the provider"
+        if self.currency_id.compare_amounts(self.amount, 0) <= 0:
+            return f"the amount {self.amount} is not positive"
+        if self.currency_id not in provider._get_supported_currencies():
+            return f"currency {self.currency_id.name} is not supported"
+        if (
+            provider.available_currency_ids
+            and self.currency_id not in provider.available_currency_ids
+        ):
+            return f"currency {self.currency_id.name} is not available"
+        return ''
+
+    def _btcpay_prepare_invoice_payload(self):
+        """Prepare the request that makes the invoice, from the transaction alone.
+
+        Nothing about the customer leaves Odoo but the language.
+
+        :return: The payload, see `CreateInvoiceRequest` of the Greenfield API.
+        :rtype: dict
+        """
+        self.ensure_one()
+        provider = self.provider_id.sudo()
+        # The website the customer is on; links paid from elsewhere return to the main address.
+        base_url = request.httprequest.url_root if request else provider.get_base_url()
+        checkout = {
+            'redirectURL': f'{base_url.rstrip("/")}{const.RETURN_ROUTE}'
+                           f'?ref={quote(self.reference, safe="")}',
+            'redirectAutomatically': True,
+        }
+        language = match_language(
+            self.env.context.get('lang') or self.partner_lang,
+            (provider.btcpay_languages or '').split(),
+        )
+        if language:
+            checkout['defaultLanguage'] = language
+        return {
+            'amount': format_amount(self.amount, self.currency_id),
+            'currency': self.currency_id.name,
+            'metadata': {'orderId': self.reference},
+            'checkout': checkout,
+        }
+
+    def _btcpay_check_new_invoice(self, invoice):
+        """Check that the server made the invoice that was asked for.
+
+        :param dict invoice: The server's answer.
+        :return: None
+        :raise BTCPayError: If it is another one; the customer must not be sent there.
+        """
+        if not self._btcpay_is_invoice(invoice):
+            raise self.provider_id._btcpay_make_unexpected_error()
+        if discrepancy := self._btcpay_find_discrepancy(invoice):
+            raise BTCPayError(discrepancy)
+        if urlsplit(invoice.get('checkoutLink') or '').scheme not in ('http', 'https'):
+            raise self.provider_id._btcpay_make_unexpected_error()
+
+    def _btcpay_store_invoice(self, invoice):
+        """Remember the invoice of the transaction.
+
+        :param dict invoice: The invoice, checked.
+        :return: None
+        """
+        self.ensure_one()
+        self.write({
+            'provider_reference': invoice['id'],
+            'btcpay_invoice_id': invoice['id'],
+            **self._btcpay_get_invoice_values(invoice),
+        })

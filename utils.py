@@ -1,0 +1,152 @@
+import re
+import time
+from datetime import datetime, timezone
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+
+import requests
+
+from odoo.exceptions import ValidationError
+
+from odoo.addons.payment_btcpay import const
+
+
+class BTCPayError(ValidationError):
+    """A call to the BTCPay Server that did not bring the answer asked for.
+
+    A `ValidationError`, since that is what callers of `_send_api_request` expect; it also tells
+    what the framework's own loses.
+
+    :param str message: The explanation for a person.
+    :param int|None status: The HTTP status; None if no usable answer came at all.
+    :param str code: The server's error code, e.g. `missing-permission`.
+    :param list details: The server's list of refused fields (HTTP 422).
+    """
+
+    def __init__(self, message, *, status=None, code='', details=()):
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.details = list(details)
+
+    @property
+    def is_temporary(self):
+        """Whether the same call may succeed later: no answer, half an answer, or a server error."""
+        return self.status is None or self.status in (408, 429) or self.status >= 500
+
+
+def send_request(method, url, *, timeout, **kwargs):
+    """Send an HTTP request with one deadline for all of it, without following redirects.
+
+    The timeout of `requests` starts anew with each piece that arrives.
+
+    :param str method: The HTTP method.
+    :param str url: The URL.
+    :param int timeout: The number of seconds after which the call is given up.
+    :param dict kwargs: The other parameters of `requests.request`.
+    :return: The response, with its content read.
+    :rtype: requests.Response
+    :raise requests.exceptions.RequestException: If there is no complete answer in time.
+    """
+    deadline = time.monotonic() + timeout
+    response = requests.request(
+        method, url, timeout=timeout, allow_redirects=False, stream=True, **kwargs
+    )
+    try:
+        content = bytearray()
+        for chunk in response.iter_content(64 * 1024):
+            content += chunk
+            if time.monotonic() > deadline:
+                raise requests.exceptions.ReadTimeout(f"No complete answer in {timeout} s")
+            if len(content) > const.MAX_RESPONSE_SIZE:
+                raise requests.exceptions.ContentDecodingError("The answer is too large")
+        response._content = bytes(content)  # What `response.content` would have kept.
+    finally:
+        response.close()
+    return response
+
+
+def end_transaction(env):
+    """Store what was done, release all locks, and go on in a new database transaction.
+
+    Called before waiting on the network, so that no row stays locked, and after it, since a
+    transaction that began before would not see what others stored meanwhile (REPEATABLE READ).
+
+    :param odoo.api.Environment env: The environment.
+    :return: None
+    """
+    env.cr.commit()
+    env.invalidate_all()
+
+
+def parse_decimal(value):
+    """Read an amount of the API.
+
+    :param str|int|Decimal value: The amount; the API sends decimal strings.
+    :return: The amount, or None if it is not a finite number.
+    :rtype: Decimal|None
+    """
+    if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
+        return None
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def format_amount(amount, currency):
+    """Write an amount of Odoo as the API wants it: an exact decimal string.
+
+    :param float amount: The amount, in units of the currency.
+    :param res.currency currency: The currency, whose number of decimals is used.
+    :return: The amount, e.g. `'100.00'`.
+    :rtype: str
+    """
+    exponent = Decimal(1).scaleb(-currency.decimal_places)
+    return str(Decimal(str(amount)).quantize(exponent, rounding=ROUND_HALF_UP))
+
+
+def parse_timestamp(value):
+    """Read a time of the API.
+
+    :param int value: The time, in seconds since the epoch.
+    :return: The naive UTC datetime Odoo stores, or False if it is none.
+    :rtype: datetime|bool
+    """
+    try:
+        return datetime.fromtimestamp(int(value), timezone.utc).replace(tzinfo=None)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return False
+
+
+def match_language(lang, available):
+    """Find the server's code for a language of Odoo.
+
+    :param str lang: The language code of Odoo, e.g. `fr_BE`.
+    :param list[str] available: The server's language codes, e.g. `fr-FR`, `no`.
+    :return: The code of the same country's variant, else of the same language, else None.
+    :rtype: str|None
+    """
+    if not lang:
+        return None
+    wanted = lang.split('@')[0].replace('_', '-')
+    if wanted in available:
+        return wanted
+    language = wanted.split('-')[0]
+    if language == 'nb':  # The server has one Norwegian.
+        language = 'no'
+    if language in available:
+        return language
+    # Two variants of one language, such as pt-BR and pt-PT: the one of the language's own country.
+    variants = sorted(code for code in available if code.split('-')[0] == language)
+    own = f'{language}-{language.upper()}'
+    return own if own in variants else (variants[0] if variants else None)
+
+
+def is_api_id(value):
+    """Return whether a value from outside may be used as an id of the API in a path.
+
+    :param value: The value, of any type.
+    :rtype: bool
+    """
+    return isinstance(value, str) and bool(re.fullmatch(r'[A-Za-z0-9_-]{1,64}', value))
