@@ -1,6 +1,7 @@
 """Command line: ``python -m dev.btcpay [--port N] [--host H] [--state FILE] [--url URL]``."""
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
@@ -31,12 +32,20 @@ def below(app, path):
     return DispatcherMiddleware(control_only, {path: app})
 
 
+def end_with_input(httpd):
+    while os.read(0, 1024):  # sys.stdin has a lock that would be in the way at the end
+        pass
+    httpd.shutdown()
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(prog='python -m dev.btcpay', description=__doc__)
     parser.add_argument('--port', type=int, default=0, help='0: a free one')
     parser.add_argument('--host', default='127.0.0.1')
     parser.add_argument('--state', help='file the state is kept in')
     parser.add_argument('--url', help='public address; default the one a caller used')
+    parser.add_argument('--attached', action='store_true',
+                        help='end when standard input is closed: with the process that started it')
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.WARNING)
     fixed_url = options.url and options.url.rstrip('/')
@@ -59,6 +68,8 @@ def main(argv=None):
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
+    if options.attached:
+        threading.Thread(target=end_with_input, args=(httpd,), daemon=True).start()
     helpers = [Ticker(server)]
     if options.state:
         helpers.append(Saver(server, options.state))

@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Response
 
-from . import chain, faults
+from . import addresses, chain, faults
 from .errors import ApiError
 from .permissions import valid
 from .state import METHODS, SETTINGS, VERSION
@@ -134,6 +134,11 @@ def pay(server, data):
 def pay_address(server, data):
     return chain.pay_address(
         server, data['destination'], data.get('amount'), bool(data.get('replaceable')))
+
+
+@control('POST', '/address')
+def address(_server, _data):
+    return {'address': addresses.new_address()}
 
 
 @control('POST', '/replace')
