@@ -12,6 +12,7 @@ BIN = DOT / 'bin'  # wrappers of programs that the system lacks
 LOG = DOT / 'log'
 RUN = DOT / 'run'
 DEMO = DOT / 'demo'
+TEST = DOT / 'test'
 
 _cache_home = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
 CACHE = Path(_cache_home) / 'payment_btcpay'

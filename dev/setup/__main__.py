@@ -1,4 +1,4 @@
-"""make setup: everything that the demo and the tests need. What is there already is left as it is."""
+"""make setup: everything that the demo and the tests need; what is there is left as it is."""
 from . import odoo, python, system
 from .console import step
 

@@ -1,7 +1,7 @@
 """Debian packages without installing them: apt with a configuration of its own.
 
-apt checks the signatures with Debian's keyring and works as any user; its lists, cache and idea of what is installed
-(nothing) live in our cache folder, so that the system's stay as they are.
+apt checks the signatures with Debian's keyring and works as any user; its lists, cache and idea of
+what is installed (nothing) live in our cache folder, so that the system's stay as they are.
 """
 import os
 import re
@@ -37,7 +37,7 @@ def machine_sources():
             entry = (uri, suite)
             if entry not in found:
                 found.append(entry)
-    # Third parties use Debian's code names too: Debian's archive is where -updates or -security are, or /debian/ is
+    # Third parties use Debian's code names too, but not its archive's path
     sources = [entry for entry in found if re.search(r'/debian(-security)?/?$', entry[0])] or found
     if not sources:
         raise SetupError(
@@ -92,8 +92,9 @@ class PrivateApt:
             'APT::Install-Recommends': 'false', 'APT::Sandbox::User': 'root',
         }.items():
             lines.append(f'{key} "{value}";')
-        for index in ('DEP-11', 'DEP-11-icons', 'DEP-11-icons-small', 'DEP-11-icons-large', 'CNF'):
-            lines.append(f'Acquire::IndexTargets::deb::{index} {{ DefaultEnabled "false"; }};')
+        unwanted = ('DEP-11', 'DEP-11-icons', 'DEP-11-icons-small', 'DEP-11-icons-large', 'CNF')
+        lines += [f'Acquire::IndexTargets::deb::{index} {{ DefaultEnabled "false"; }};'
+                  for index in unwanted]
         (conf / 'zz-payment-btcpay').write_text('\n'.join(lines) + '\n')
         (self.root / 'apt.conf').write_text(f'Dir::Etc::Parts "{conf}";\n')
         self.env = {**os.environ, 'APT_CONFIG': str(self.root / 'apt.conf'), 'LC_ALL': 'C.UTF-8'}
@@ -110,41 +111,29 @@ class PrivateApt:
         # Without Error-Mode apt only warns of a source that does not answer
         self._run('apt-get', '-o', 'APT::Update::Error-Mode=any', 'update', measure=measure)
 
-    def packages(self, names):
-        """Names, versions, file names and sizes of the packages and of all they depend on.
-
-        :return: list of (file name, size)
-        """
-        output = self._run('apt-get', 'install', '--print-uris', '-qq', '-y', *names)
-        return [(line.split()[1], int(line.split()[2]))
-                for line in output.splitlines() if line.startswith("'")]
-
-    def download(self, names):
-        """Download packages with all they depend on.
+    def download(self, names, depends=True):
+        """Download packages, and all they depend on.
 
         :return: paths of the verified files
         """
-        wanted = self.packages(names)
+        verb = ['install', '--download-only', '-y'] if depends else ['download']
+        output = self._run('apt-get', *verb, '--print-uris', '-qq', *names)
+        wanted = [(line.split()[1], int(line.split()[2]))
+                  for line in output.splitlines() if line.startswith("'")]
         total = sum(size for _name, size in wanted)
 
         def measure():
-            files = [*self.archives.glob('*.deb'), *self.archives.glob('partial/*')]
+            files = [*self.archives.glob('*.deb*'), *self.archives.glob('partial/*')]
             return megabytes(min(total, sum(f.stat().st_size for f in files)), total)
-        self._run('apt-get', 'install', '--download-only', '-y', *names, measure=measure)
+        self._run('apt-get', *verb, *names, measure=measure, cwd=self.archives)
         return [self.archives / name for name, _size in wanted]
-
-    def download_one(self, name, version, target):
-        """Download one package without what it depends on.
-
-        :param Path target: folder
-        """
-        shown = self._run('apt-cache', 'show', f'{name}={version}')
-        total = int(re.search(r'^Size: (\d+)', shown, re.M)[1])
-        target.mkdir(parents=True, exist_ok=True)
-
-        def measure():
-            return megabytes(sum(f.stat().st_size for f in target.glob('*.deb*')), total)
-        self._run('apt-get', 'download', f'{name}={version}', cwd=target, measure=measure)
 
     def forget_lists(self):
         shutil.rmtree(self.root / 'state', ignore_errors=True)
+
+
+def unpack(files, target):
+    """Unpack packages into a folder, running nothing of theirs."""
+    for number, file in enumerate(files, 1):
+        run(['dpkg-deb', '-x', file, target], 'Is the disk full?',
+            measure=lambda number=number: f'unpacking {number} of {len(files)}')

@@ -94,10 +94,10 @@ def run(command, todo, measure=None, **options):
         log.flush()
         begin = log.tell()
         progress = Progress(measure or (lambda: ''))
+        options.setdefault('stdin', subprocess.DEVNULL)
         try:
             process = subprocess.Popen(
-                [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=log,
-                stderr=subprocess.STDOUT, **options)
+                [str(part) for part in command], stdout=log, stderr=subprocess.STDOUT, **options)
         except OSError as error:
             raise SetupError(str(error), todo) from error
         try:

@@ -5,11 +5,15 @@ import shutil
 from pathlib import Path
 
 from ..paths import ADDONS, CACHE, ODOO, ROOT
-from .apt import PrivateApt, main_archive
-from .console import SetupError, run
+from .apt import PrivateApt, machine_sources, main_archive, unpack
+from .console import SetupError
 
 VERSION = '19.0.0+dfsg-1'
 SHA256 = '9d2f598b0555db17e291d48ed24df184c70823c053c4c5ed53c467ca7f629bbf'
+# What the package has only links to; without jQuery no page is shown
+BESIDE = ['fonts-font-awesome', 'fonts-inconsolata', 'fonts-ocr-b',
+          'fonts-roboto-unhinted', 'libjs-jquery', 'libjs-jquery-form', 'libjs-underscore']
+TREE = CACHE / 'odoo' / f'{VERSION}-1'  # the last number counts changes of what install() makes
 # Left out of Debian's package; without it every browser test of the back office fails
 STRIPPED = 'odoo/addons/mail/static/lib/selfie_segmentation/selfie_segmentation.js'
 GONE = (f'Debian may have replaced version {VERSION}. Take an Odoo 19 source of your own: '
@@ -40,7 +44,7 @@ def source():
         if 'version_info = (19,' not in (folder / 'odoo' / 'release.py').read_text():
             raise SetupError(f'{folder} is not Odoo 19.', 'Check out its branch 19.0.')
         return folder
-    return CACHE / 'odoo' / VERSION / 'usr/lib/python3/dist-packages'
+    return TREE / 'usr/lib/python3/dist-packages'
 
 
 def ready():
@@ -53,12 +57,14 @@ def _package():
     folder = CACHE / 'deb'
     file = folder / f'odoo-19_{VERSION}_all.deb'
     if not file.exists():
+        folder.mkdir(parents=True, exist_ok=True)
         apt = PrivateApt('sid', [(main_archive(), 'sid')])
         apt.update()
         try:
-            apt.download_one('odoo-19', VERSION, folder)
+            [downloaded] = apt.download([f'odoo-19={VERSION}'], depends=False)
         except SetupError as error:
             raise SetupError(error.why, GONE) from error
+        downloaded.rename(file)
         apt.forget_lists()
     with open(file, 'rb') as opened:
         digest = hashlib.sha256()
@@ -71,20 +77,27 @@ def _package():
     return file
 
 
+def _make_tree():
+    """Unpack the package; what it has only links to comes from the machine's own release."""
+    package = _package()
+    apt = PrivateApt('release', machine_sources())
+    apt.update()
+    beside = apt.download(BESIDE, depends=False)
+    fresh = TREE.with_name(f'{TREE.name}.new-{os.getpid()}')
+    TREE.parent.mkdir(parents=True, exist_ok=True)
+    unpack([package, *beside], fresh)
+    stripped = fresh / 'usr/lib/python3/dist-packages' / STRIPPED
+    stripped.parent.mkdir(parents=True, exist_ok=True)
+    stripped.touch()
+    try:
+        fresh.rename(TREE)
+    except OSError:  # another clone was quicker
+        shutil.rmtree(fresh)
+
+
 def install():
     folder = source()
     if not (folder / 'odoo' / 'release.py').exists():
-        package = _package()
-        target = CACHE / 'odoo' / VERSION
-        fresh = target.with_name(f'{VERSION}.new-{os.getpid()}')
-        target.parent.mkdir(parents=True, exist_ok=True)
-        run(['dpkg-deb', '-x', package, fresh], 'Is the disk full?', measure=lambda: 'unpacking')
-        stripped = fresh / 'usr/lib/python3/dist-packages' / STRIPPED
-        stripped.parent.mkdir(parents=True, exist_ok=True)
-        stripped.touch()
-        try:
-            fresh.rename(target)
-        except OSError:  # another clone was quicker
-            shutil.rmtree(fresh)
+        _make_tree()
     _link(ODOO, folder)
     _link(ADDONS / 'payment_btcpay', ROOT)

@@ -1,0 +1,1 @@
+"""Runs PostgreSQL and Odoo for the demo, the tests and whoever works on the module."""

@@ -1,0 +1,62 @@
+"""Child processes that are always ended, by their process id and with all that they started."""
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+
+GRACE_SECONDS = 20
+
+
+def free_port(*preferred):
+    """A port on 127.0.0.1 that nobody listens on: one of the preferred, or any."""
+    for port in (*preferred, 0):
+        with socket.socket() as probe:
+            # As servers do: a port whose last connections are just closing is free
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(('127.0.0.1', port))
+                return probe.getsockname()[1]
+    raise OSError('No free port on 127.0.0.1')
+
+
+def start(command, **options):
+    """Start a program in a process group of its own, so that its children end with it."""
+    options.setdefault('stdin', subprocess.DEVNULL)
+    return subprocess.Popen(
+        [str(part) for part in command], start_new_session=True, **options)
+
+
+def _signal_group(process, number):
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
+
+
+def end(process, grace=GRACE_SECONDS):
+    """End a program begun with :func:`start`, and what is left of its children."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(grace)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    _signal_group(process, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def running(command, **options):
+    """A program that runs as long as the block does."""
+    process = start(command, **options)
+    try:
+        yield process
+    finally:
+        end(process)
+
+
+def raise_on_sigterm():
+    """Let SIGTERM and SIGHUP unwind the stack as Ctrl-C does, so that every `finally` is run."""
+    def interrupt(_number, _frame):
+        raise KeyboardInterrupt
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
