@@ -176,9 +176,9 @@ def _add_methods(server, store, invoice, lazy, base_url):
     log = _Log(server)
     log.write('Info', 'Creation of invoice starting')
     pair = 'BTC_' + invoice.currency
-    rate = get_rate(server, pair)
+    rate = get_rate(server, pair, store)
     log.write('Info' if rate is not None else 'Error',
-              f'Rate for {pair}: {describe_rate(server, pair)}')
+              f'Rate for {pair}: {describe_rate(server, pair, store)}')
     wanted = invoice.checkout['paymentMethods']
     for method_id in METHODS:
         if not store.methods.get(method_id) or rate is None:

@@ -30,6 +30,9 @@ class Store:
     settings: dict
     #: {payment method id: enabled}, in the order the server lists them
     methods: dict = field(default_factory=dict)
+    #: its own rates by pair and the script they are from; None where the server's are used
+    rates: dict = None
+    rate_script: str = None
 
 
 @dataclass

@@ -46,7 +46,8 @@ class RefundSums:
         self.decimals = DIVISIBILITY[method_id]
         self.fiat = rounded(paid * rate, divisibility(invoice.currency))
         self.then = round_to_significant(paid, self.decimals)
-        current = get_rate(server, 'BTC_' + invoice.currency)
+        current = get_rate(
+            server, 'BTC_' + invoice.currency, server.stores[invoice.store_id])
         self.now = current and rounded(divide(self.fiat, current), self.decimals)
         self.over = None
         if invoice.additional_status == 'PaidOver':
@@ -232,7 +233,8 @@ def approve(server, payout, revision=None):
             raise refusal(400, 'invalid-state', 'The payout is not in a state that can be approved')
         if revision is not None and revision != payout.revision:
             raise refusal(400, 'old-revision', 'The crypto amount is too small.')
-        rate = get_rate(server, 'BTC_' + payout.original_currency)
+        store = server.stores[payout.store_id]
+        rate = get_rate(server, 'BTC_' + payout.original_currency, store)
         if rate is None:
             raise refusal(400, 'rate-unavailable', 'Rate unavailable: ERR_RATE_UNAVAILABLE')
         amount = round_up(payout.original_amount / rate, DIVISIBILITY[payout.method_id])

@@ -6,6 +6,8 @@ import requests
 
 #: seconds an answer may take
 TIMEOUT = 60
+#: rates of a new store; pairs that are not named have the last one
+RATES = {'BTC_USD': '50000', 'BTC_EUR': '40000', 'BTC_JPY': '7000000', 'X_X': '1'}
 
 
 class NotPossible(Exception):
@@ -39,6 +41,8 @@ class World(ABC):
     """
 
     can_fault = False
+    #: his own key, for what he calls; with None he gives e-mail address and password
+    merchant_key = None
 
     def __init__(self, url, email, password):
         self.url = url.rstrip('/')
@@ -68,6 +72,7 @@ class World(ABC):
         :return: requests.Response
         """
         headers, auth = {}, None
+        key = self.merchant_key if key is None else key
         if key:
             headers['Authorization'] = f'token {key}'
         elif key is None:
@@ -107,18 +112,40 @@ class World(ABC):
         :raise NotPossible: if the server lacks a method
         """
 
-    @abstractmethod
     def change_store(self, store_id, methods=None, **settings):
         """Change name, settings or enabled payment methods; parameters as in ``new_store``."""
+        if settings:
+            store = self.api('GET', f'/stores/{store_id}')
+            self.api('PUT', f'/stores/{store_id}', {**store, **settings})
+        if methods is not None:
+            path = f'/stores/{store_id}/payment-methods'
+            known = {item['paymentMethodId'] for item in self.api('GET', path)}
+            for method in known:
+                self.api('PUT', f'{path}/{method}', {'enabled': method in methods})
+            for method in set(methods) - known:
+                self.add_method(store_id, method)
+
+    @abstractmethod
+    def add_method(self, store_id, method):
+        """Set up and enable a payment method the store has not."""
+
+    def remove_method(self, store_id, method):
+        """Take a payment method away from a store: delete its wallet."""
+        self.api('DELETE', f'/stores/{store_id}/payment-methods/{method}')
 
     def delete_store(self, store_id):
         self.api('DELETE', f'/stores/{store_id}')
 
-    @abstractmethod
-    def set_rate(self, store_id, pair, rate):
-        """:param str pair: 'BTC_USD'
-        :param rate: None if it is not to be had. The stand-in's rates are those of all stores.
+    def set_rates(self, store_id, **rates):
+        """Change rates of a store; the others are as in ``new_store``.
+
+        :param rates: by pair, ``BTC_USD='50000'``; None for one that is not to be had
         """
+        script = ''.join(
+            f'{pair} = {f"nowhere({pair})" if rate is None else rate};\n'
+            for pair, rate in {**RATES, **rates}.items())
+        self.api('PUT', f'/stores/{store_id}/rates/configuration/primary', {
+            'isCustomScript': True, 'effectiveScript': script, 'spread': '0'})
 
     def new_key(self, store_id, permissions, label='test'):
         """Make an API key without the authorize page.

@@ -61,21 +61,8 @@ class StandIn(World):
                 method: True if method in methods else None for method in {*METHODS, *methods}},
         })['id']
 
-    def change_store(self, store_id, methods=None, **settings):
-        data = {'name': settings.pop('name', None), 'settings': settings}
-        if methods is not None:
-            data['methods'] = {
-                method: method in methods for method in {*METHODS, *methods}
-                if method in methods or self._has(store_id, method)}
-        self.control(f'/store/{store_id}', data)
-
-    def _has(self, store_id, method):
-        """Whether the store has the method at all, enabled or not."""
-        stores = {store['id']: store['methods'] for store in self.state()['stores']}
-        return method in stores.get(store_id, ())
-
-    def set_rate(self, store_id, pair, rate):
-        self.control('/rates', {pair: None if rate is None else str(rate)})
+    def add_method(self, store_id, method):
+        self.control(f'/store/{store_id}', {'methods': {method: True}})
 
     # --- money and time ---------------------------------------------------------------------------
 

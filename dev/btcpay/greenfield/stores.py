@@ -1,7 +1,7 @@
 """Stores, their users, payment methods and rates."""
 from ..amounts import plain
 from ..errors import ApiError, Invalid, missing_permission, refusal
-from ..rates import get_rate
+from ..rates import get_rate, parse_script, script_of
 from ..state import METHODS, STORE_SETTINGS
 from .http import Api
 from .keys import user_json
@@ -196,10 +196,39 @@ def rates(context):
     problems.check()
     result = []
     for pair in (pair.upper() for pair in pairs):
-        rate = get_rate(context.server, pair)
+        rate = get_rate(context.server, pair, context.store)
         result.append({
             'currencyPair': pair,
             'rate': None if rate is None else plain(rate),
             'errors': ['RateUnavailable'] if rate is None else [],
         })
     return result
+
+
+def _configuration(context):
+    return {
+        'spread': '0', 'preferredSource': None, 'isCustomScript': True,
+        'effectiveScript': script_of(context.server, context.store),
+    }
+
+
+@api('GET', '/stores/<store_id>/rates/configuration/primary', policy=VIEW)
+def rate_configuration(context):
+    return _configuration(context)
+
+
+@api('PUT', '/stores/<store_id>/rates/configuration/primary', policy=MODIFY)
+def update_rate_configuration(context):
+    """There are no sources of rates here: without a script the store has the server's."""
+    body, store = context.body, context.store
+    custom, script = body.boolean('isCustomScript'), body.text('effectiveScript')
+    body.check()
+    try:
+        store.rates = parse_script(script or '') if custom else None
+    except ValueError as error:
+        problems = Invalid()
+        problems.add('EffectiveScript', str(error))
+        problems.check()
+    store.rate_script = script if custom else None
+    context.server.changed()
+    return _configuration(context)
