@@ -1,0 +1,65 @@
+"""The page at which a customer claims his refund."""
+from decimal import Decimal, InvalidOperation
+
+from ..errors import ApiError
+from .formats import money, words
+from .web import NotFound, Pages
+
+pages = Pages()
+
+#: more decimals than any currency has
+DECIMALS = 11
+
+
+def _pull_payment(visit, pull_payment_id):
+    found = visit.server.pull_payments.get(pull_payment_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _show(visit, pull_payment, problem=None, form=None, status=200):
+    server = visit.server
+    left = server.claimable(pull_payment.id)
+    expired = pull_payment.expires is not None and pull_payment.expires <= server.now()
+    return visit.render(
+        'claim.html', status, pull_payment=pull_payment, left=left, now=server.now(),
+        claimed=pull_payment.amount - left, expired=expired, problem=problem, form=form or {},
+        payouts=server.payouts_of(pull_payment.id),
+        open=not pull_payment.archived and not expired and left > 0)
+
+
+@pages('GET', '/pull-payments/<pull_payment_id>')
+def show(visit, pull_payment_id):
+    return _show(visit, _pull_payment(visit, pull_payment_id))
+
+
+@pages('POST', '/pull-payments/<pull_payment_id>')
+def claim(visit, pull_payment_id):
+    pull_payment = _pull_payment(visit, pull_payment_id)
+    methods = pull_payment.methods
+    method_id = visit.form('SelectedPayoutMethod') or (methods[0] if len(methods) == 1 else None)
+    try:
+        payout = visit.server.claim(
+            pull_payment.id, visit.form('Destination'), _amount(visit), method_id)
+    except ApiError as error:
+        return _show(visit, pull_payment, error.message, visit.request.form, 400)
+    except ValueError as error:
+        return _show(visit, pull_payment, str(error), visit.request.form, 400)
+    amount = money(payout.original_amount, payout.original_currency)
+    return visit.redirect(
+        f'/pull-payments/{pull_payment.id}',
+        f'Your claim of {amount} to {payout.destination} has been submitted: '
+        f'{words(payout.state).lower()}.')
+
+
+def _amount(visit):
+    """:raise ValueError: with words for the customer"""
+    text = visit.form('ClaimedAmount')
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        raise ValueError('The amount is not a number: write it like 12.50') from None
+    if not amount.is_finite() or amount <= 0 or amount.as_tuple().exponent < -DECIMALS:
+        raise ValueError('The amount must be more than 0, with at most 11 decimals')
+    return amount

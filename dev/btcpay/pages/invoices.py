@@ -1,0 +1,48 @@
+"""The merchant's invoices: list, details, marking."""
+from ..invoices import markable, paid_amount, payment_link, totals
+from .web import NotFound, Pages
+
+pages = Pages()
+
+SHOWN = 200
+
+
+@pages('GET', '/invoices', login=True)
+def all_invoices(visit):
+    stores = visit.stores()
+    return visit.redirect(f'/stores/{stores[0].id}/invoices' if stores else '/stores')
+
+
+@pages('GET', '/stores/<store_id>', '/stores/<store_id>/invoices', login=True)
+def invoices(visit, store_id):
+    store = visit.store(store_id)
+    found = visit.server.invoices_of(store.id)
+    return visit.render('invoices.html', store=store, tab='invoices', total=len(found), rows=[
+        {'invoice': invoice, 'paid': paid_amount(invoice), 'markable': markable(invoice)}
+        for invoice in found[:SHOWN]
+    ])
+
+
+@pages('GET', '/invoices/<invoice_id>', login=True)
+def invoice(visit, invoice_id):
+    found = visit.record('invoices', invoice_id)
+    return visit.render(
+        'invoice.html', store=visit.server.stores[found.store_id], tab='invoices', invoice=found,
+        paid=paid_amount(found), due=totals(found).net_due, markable=markable(found),
+        links={method: payment_link(found, method) for method in found.methods},
+        refunds=[visit.server.pull_payments[refund] for refund in found.refunds
+                 if refund in visit.server.pull_payments],
+    )
+
+
+@pages('POST', '/invoices/<invoice_id>/changestate/<state>', login=True)
+def change_state(visit, invoice_id, state):
+    found = visit.record('invoices', invoice_id)
+    status = {'settled': 'Settled', 'invalid': 'Invalid'}.get(state)
+    if status is None:
+        raise NotFound
+    page = f'/invoices/{found.id}'
+    if status not in markable(found):
+        return visit.go(visit.back(page), f'The invoice cannot be marked as {state}.', 'bad')
+    return visit.act(
+        page, f'Invoice {found.id} marked as {state}.', visit.server.mark, found.id, status)
