@@ -1,5 +1,5 @@
 """make setup: everything that the demo and the tests need; what is there is left as it is."""
-from . import odoo, python, system
+from . import odoo, programs, python, system
 from .console import step
 
 
@@ -13,6 +13,9 @@ def main():
     with step('Odoo 19'):
         if not odoo.ready():
             odoo.install()
+    if not programs.ready():
+        with step('Chromium and wkhtmltopdf'):
+            programs.install()
 
 
 if __name__ == '__main__':

@@ -3,6 +3,7 @@
 apt checks the signatures with Debian's keyring and works as any user; its lists, cache and idea of
 what is installed (nothing) live in our cache folder, so that the system's stay as they are.
 """
+import functools
 import os
 import re
 import shutil
@@ -111,22 +112,36 @@ class PrivateApt:
         # Without Error-Mode apt only warns of a source that does not answer
         self._run('apt-get', '-o', 'APT::Update::Error-Mode=any', 'update', measure=measure)
 
-    def download(self, names, depends=True):
-        """Download packages, and all they depend on.
+    def _uris(self, *command):
+        output = self._run('apt-get', *command, '--print-uris', '-qq')
+        return [(line.split()[1], int(line.split()[2]))
+                for line in output.splitlines() if line.startswith("'")]
+
+    def with_depends(self, names, without):
+        """The packages that `names` need, themselves included.
+
+        :param str without: regular expression of the names of those that are not wanted
+        """
+        found = (name.split('_')[0] for name, _size in self._uris('install', '-y', *names))
+        return [name for name in found if not re.fullmatch(without, name)]
+
+    def download(self, names):
+        """Download packages without what they depend on.
 
         :return: paths of the verified files
         """
-        verb = ['install', '--download-only', '-y'] if depends else ['download']
-        output = self._run('apt-get', *verb, '--print-uris', '-qq', *names)
-        wanted = [(line.split()[1], int(line.split()[2]))
-                  for line in output.splitlines() if line.startswith("'")]
+        self.archives.mkdir(parents=True, exist_ok=True)
+        wanted = self._uris('download', *names)
         total = sum(size for _name, size in wanted)
 
         def measure():
-            files = [*self.archives.glob('*.deb*'), *self.archives.glob('partial/*')]
-            return megabytes(min(total, sum(f.stat().st_size for f in files)), total)
-        self._run('apt-get', *verb, *names, measure=measure, cwd=self.archives)
+            sizes = (f.stat().st_size for f in self.archives.glob('*.deb*'))
+            return megabytes(min(total, sum(sizes)), total)
+        self._run('apt-get', 'download', *names, measure=measure, cwd=self.archives)
         return [self.archives / name for name, _size in wanted]
+
+    def forget_downloads(self):
+        shutil.rmtree(self.archives, ignore_errors=True)
 
     def forget_lists(self):
         shutil.rmtree(self.root / 'state', ignore_errors=True)
@@ -134,6 +149,15 @@ class PrivateApt:
 
 def unpack(files, target):
     """Unpack packages into a folder, running nothing of theirs."""
+    target.parent.mkdir(parents=True, exist_ok=True)
     for number, file in enumerate(files, 1):
         run(['dpkg-deb', '-x', file, target], 'Is the disk full?',
             measure=lambda number=number: f'unpacking {number} of {len(files)}')
+
+
+@functools.cache
+def release():
+    """apt with the machine's own sources, its lists up to date."""
+    apt = PrivateApt('release', machine_sources())
+    apt.update()
+    return apt

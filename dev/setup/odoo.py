@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from ..paths import ADDONS, CACHE, ODOO, ROOT
-from .apt import PrivateApt, machine_sources, main_archive, unpack
+from .apt import PrivateApt, main_archive, release, unpack
 from .console import SetupError
 
 VERSION = '19.0.0+dfsg-1'
@@ -61,7 +61,7 @@ def _package():
         apt = PrivateApt('sid', [(main_archive(), 'sid')])
         apt.update()
         try:
-            [downloaded] = apt.download([f'odoo-19={VERSION}'], depends=False)
+            [downloaded] = apt.download([f'odoo-19={VERSION}'])
         except SetupError as error:
             raise SetupError(error.why, GONE) from error
         downloaded.rename(file)
@@ -80,12 +80,11 @@ def _package():
 def _make_tree():
     """Unpack the package; what it has only links to comes from the machine's own release."""
     package = _package()
-    apt = PrivateApt('release', machine_sources())
-    apt.update()
-    beside = apt.download(BESIDE, depends=False)
+    apt = release()
+    beside = apt.download(BESIDE)
     fresh = TREE.with_name(f'{TREE.name}.new-{os.getpid()}')
-    TREE.parent.mkdir(parents=True, exist_ok=True)
     unpack([package, *beside], fresh)
+    apt.forget_downloads()
     stripped = fresh / 'usr/lib/python3/dist-packages' / STRIPPED
     stripped.parent.mkdir(parents=True, exist_ok=True)
     stripped.touch()

@@ -14,7 +14,7 @@ PIP = [PYTHON, '-m', 'pip', '--disable-pip-version-check', '--no-input']
 
 
 def _key(*parts):
-    digest = hashlib.sha256(repr((sys.version_info[:3], sysconfig.get_platform())).encode())
+    digest = hashlib.sha256()
     for lock in LOCKS:
         digest.update(lock.read_bytes())
     for part in parts:
@@ -23,7 +23,8 @@ def _key(*parts):
 
 
 def ready():
-    return PYTHON.exists() and STAMP.exists() and STAMP.read_text() == _key(sys.prefix, VENV)
+    # Whichever Python it was made with will do, as long as that is still there
+    return PYTHON.exists() and STAMP.exists() and STAMP.read_text() == _key(VENV)
 
 
 def _size(folder):
@@ -45,7 +46,7 @@ def install():
     """Make the environment anew, so that nothing of an older lock is left in it."""
     wheels = CACHE / 'wheels'
     wheels.mkdir(parents=True, exist_ok=True)
-    complete = wheels / f'.complete-{_key()[:16]}'
+    complete = wheels / f'.complete-{_key(sys.version_info[:2], sysconfig.get_platform())[:16]}'
     shutil.rmtree(VENV, ignore_errors=True)
     run([sys.executable, '-m', 'venv', VENV], 'apt-get install -y python3-venv')
     try:
@@ -56,4 +57,4 @@ def install():
         complete.unlink()  # somebody tidied the cache, or a file in it is damaged
         _install(wheels, download=True)
     complete.touch()
-    STAMP.write_text(_key(sys.prefix, VENV))
+    STAMP.write_text(_key(VENV))
