@@ -23,9 +23,6 @@
         'data/ir_cron.xml',
     ],
     'assets': {
-        'web.assets_frontend': [
-            'payment_btcpay/static/src/interactions/**/*',
-        ],
         'web.assets_tests': [
             'payment_btcpay/static/tests/tours/**/*',
         ],

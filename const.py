@@ -21,10 +21,21 @@ PERMISSIONS = (
 # Seconds to wait for the server: in all for one call, and where it waits for our answer.
 TIMEOUT = 15
 SHORT_TIMEOUT = 5
+# Seconds to wait before each try to lock a transaction that somebody else is working on.
+LOCK_DELAYS = (0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+# How often a look is done again when somebody else's came in between.
+MAX_LOOKS = 4
+# Seconds within which pages that anybody may open do not ask the server again.
+LOOK_INTERVAL = 2
 # The largest answer that is read from the server, in bytes.
 MAX_RESPONSE_SIZE = 8 * 1024 * 1024
 # The largest event accepted by the webhook, in bytes. Real ones have less than 2 KiB.
 MAX_WEBHOOK_SIZE = 64 * 1024
+
+# Minutes to wait before each new try to work off a delivery; then a person is asked.
+DELIVERY_WAITS = (1, 2, 5, 10, 30, 60, 180, 360, 720, 1440)
+# Seconds that a delivery belongs to the request that brought it, then to the scheduled action.
+DELIVERY_GRACE = 30
 
 # Hours in which the previous webhook secret is still good after it was renewed.
 OLD_SECRET_VALIDITY = 2

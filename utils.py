@@ -3,9 +3,10 @@ import time
 from datetime import datetime, timezone
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
+import psycopg2
 import requests
 
-from odoo.exceptions import ValidationError
+from odoo.exceptions import LockError, ValidationError
 
 from odoo.addons.payment_btcpay import const
 
@@ -76,6 +77,27 @@ def end_transaction(env):
     """
     env.cr.commit()
     env.invalidate_all()
+
+
+def lock_row(record):
+    """Lock a record against everybody else's changes and see it as it is now.
+
+    To be called at the beginning of a database transaction, since it may have to begin it anew.
+
+    :param recordset record: The record.
+    :return: None
+    :raise BTCPayError: If somebody else holds it for seconds; the same may succeed later.
+    """
+    for delay in const.LOCK_DELAYS:
+        time.sleep(delay)
+        try:
+            record.lock_for_update(allow_referencing=True)
+        except (LockError, psycopg2.errors.SerializationFailure):
+            record.env.cr.rollback()
+        else:
+            record.invalidate_recordset()
+            return
+    raise BTCPayError(record.env._("The payment is being worked on. Try again in a moment."))
 
 
 def parse_decimal(value):

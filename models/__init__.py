@@ -6,4 +6,7 @@ from . import payment_provider_connection
 from . import payment_provider_request
 from . import payment_transaction
 from . import payment_transaction_checkout
+from . import payment_transaction_people
+from . import payment_transaction_states
 from . import payment_transaction_synchronize
+from . import payment_transaction_waiting

@@ -14,7 +14,9 @@ class BTCPayAuthorization(models.Model):
     _description = "BTCPay Server Authorization"
     _order = 'id desc'
 
-    provider_id = fields.Many2one(comodel_name='payment.provider', required=True, ondelete='cascade')
+    provider_id = fields.Many2one(
+        comodel_name='payment.provider', required=True, ondelete='cascade'
+    )
     user_id = fields.Many2one(comodel_name='res.users', required=True, ondelete='cascade')
     server_url = fields.Char(required=True)
     # The state itself is known to the administrator's browser only.

@@ -23,7 +23,9 @@ class PaymentProvider(models.Model):
     )
     # The secrets are for the code alone: not even an administrator's browser gets them back.
     btcpay_api_key = fields.Char(string="BTCPay API Key", copy=False, groups=NO_ACCESS)
-    btcpay_webhook_secret = fields.Char(string="BTCPay Webhook Secret", copy=False, groups=NO_ACCESS)
+    btcpay_webhook_secret = fields.Char(
+        string="BTCPay Webhook Secret", copy=False, groups=NO_ACCESS
+    )
     btcpay_old_webhook_secret = fields.Char(copy=False, groups=NO_ACCESS)
     btcpay_old_webhook_secret_until = fields.Datetime(copy=False, groups=NO_ACCESS)
     btcpay_store_id = fields.Char(
@@ -67,6 +69,26 @@ class PaymentProvider(models.Model):
         required=True,
         readonly=True,
         copy=False,
+    )
+
+    btcpay_responsible_id = fields.Many2one(
+        string="Responsible",
+        help="Who is asked what Odoo cannot settle by itself, where an order has no salesperson.",
+        comodel_name='res.users',
+        domain=[('share', '=', False)],
+        copy=False,
+    )
+    btcpay_delivery_days = fields.Integer(
+        string="Keep Deliveries For",
+        help="The number of days after which the server's messages are removed from the log.",
+        default=90,
+    )
+    btcpay_debug = fields.Boolean(
+        string="Debug Mode", help="Keep the full content of the server's messages.", copy=False
+    )
+
+    _btcpay_delivery_days_positive = models.Constraint(
+        'CHECK(btcpay_delivery_days > 0)', "Deliveries are kept for one day at least."
     )
 
     # === COMPUTE METHODS === #

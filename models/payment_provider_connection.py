@@ -346,7 +346,7 @@ class PaymentProvider(models.Model):
                 **call,
             )
         if not self._btcpay_is_key_in_use(connection['server_url'], connection['api_key']):
-            clean = self._btcpay_revoke_key(connection['server_url'], connection['api_key']) and clean
+            clean &= self._btcpay_revoke_key(connection['server_url'], connection['api_key'])
         return clean
 
     def _btcpay_is_key_in_use(self, server_url, api_key):

@@ -9,6 +9,12 @@ class PaymentTransaction(models.Model):
     btcpay_invoice_id = fields.Char(
         string="BTCPay Invoice", readonly=True, copy=False, index='btree_not_null'
     )
+    # The store of the time of the payment: the provider may be connected with another one later.
+    btcpay_store_id = fields.Char(readonly=True, copy=False, groups='base.group_system')
+    btcpay_requested_at = fields.Datetime(
+        help="When the server was asked to make the invoice, whether it answered or not.",
+        readonly=True, copy=False,
+    )
     btcpay_checkout_link = fields.Char(string="Invoice Page", readonly=True, copy=False)
     btcpay_status = fields.Char(
         string="Status at the Server", help="The invoice's `status`.", readonly=True, copy=False
@@ -20,6 +26,14 @@ class PaymentTransaction(models.Model):
     btcpay_paid_amount = fields.Monetary(
         string="Received", help="What the server has received for the invoice.",
         currency_field='currency_id', readonly=True, copy=False,
+    )
+    btcpay_missing_amount = fields.Monetary(
+        string="Missing", help="What was asked for and has not been received.",
+        compute='_compute_btcpay_differences', store=True, currency_field='currency_id',
+    )
+    btcpay_surplus_amount = fields.Monetary(
+        string="Surplus", help="What was received beyond what was asked for.",
+        compute='_compute_btcpay_differences', store=True, currency_field='currency_id',
     )
     btcpay_expires_at = fields.Datetime(string="Invoice Expires", readonly=True, copy=False)
     btcpay_monitored_until = fields.Datetime(
@@ -45,6 +59,15 @@ class PaymentTransaction(models.Model):
         ' WHERE btcpay_invoice_id IS NOT NULL AND source_transaction_id IS NULL',
         "An invoice belongs to one transaction.",
     )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends('amount', 'btcpay_paid_amount', 'btcpay_invoice_id')
+    def _compute_btcpay_differences(self):
+        for tx in self:
+            difference = tx.btcpay_invoice_id and tx.btcpay_paid_amount - tx.amount
+            tx.btcpay_missing_amount = max(-difference, 0)
+            tx.btcpay_surplus_amount = max(difference, 0)
 
     # === FRAMEWORK HOOKS === #
 
@@ -110,7 +133,8 @@ class PaymentTransaction(models.Model):
         metadata = invoice.get('metadata')
         order_id = metadata.get('orderId') if isinstance(metadata, dict) else None
         amount = parse_decimal(invoice.get('amount'))
-        if invoice.get('storeId') != self.provider_id.sudo().btcpay_store_id:
+        store_id = self.sudo().btcpay_store_id or self.provider_id.sudo().btcpay_store_id
+        if invoice.get('storeId') != store_id:
             return _(
                 "The invoice %(invoice)s belongs to another store at the BTCPay Server. Check the"
                 " payment there.", invoice=invoice.get('id'),
@@ -152,22 +176,3 @@ class PaymentTransaction(models.Model):
             'btcpay_monitored_until': parse_timestamp(invoice.get('monitoringExpiration')),
             'btcpay_checked_at': fields.Datetime.now(),
         }
-
-    # === PEOPLE === #
-
-    def _btcpay_ask_person(self, message):
-        """Leave a message that a person finds: on the transaction and on its documents.
-
-        The same message is left once, however often the invoice is looked at.
-
-        :param str message: What happened and what to do.
-        :return: Whether it is new.
-        :rtype: bool
-        """
-        self.ensure_one()
-        notes = (self.btcpay_note or '').split('\n')
-        if message in notes:
-            return False
-        self.btcpay_note = '\n'.join([note for note in notes if note] + [message])
-        self._log_message_on_linked_documents(message)
-        return True

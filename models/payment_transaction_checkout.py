@@ -1,6 +1,6 @@
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
-from odoo import _, models
+from odoo import _, fields, models
 from odoo.http import request
 
 from odoo.addons.payment.logging import get_payment_logger
@@ -68,6 +68,8 @@ class PaymentTransaction(models.Model):
             return
 
         payload = self._btcpay_prepare_invoice_payload()
+        self.btcpay_requested_at = fields.Datetime.now()
+        self.btcpay_store_id = self.provider_id.sudo().btcpay_store_id
         end_transaction(self.env)
         try:
             invoice = self._send_api_request(
@@ -76,6 +78,8 @@ class PaymentTransaction(models.Model):
             self._btcpay_check_new_invoice(invoice)
         except BTCPayError as error:
             _logger.error("No invoice for transaction %s: %s", self.reference, error.args[0])
+            if error.status is not None:
+                self.btcpay_requested_at = False  # Refused: there is none to look for.
             self._set_error(_(
                 "The Bitcoin payment could not be started. Nothing was charged. Please try again in"
                 " a few minutes, or choose another payment method."

@@ -1,0 +1,3 @@
+from . import main
+from . import onboarding
+from . import post_processing

@@ -1,0 +1,141 @@
+import hashlib
+import hmac
+import json
+
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from odoo import http
+from odoo.http import request
+
+from odoo.addons.payment.logging import get_payment_logger
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.utils import is_api_id
+
+_logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
+
+
+class BTCPayController(http.Controller):
+
+    @http.route(
+        const.RETURN_ROUTE, type='http', auth='public', methods=['GET'], save_session=False,
+        sitemap=False,
+    )
+    def btcpay_return_from_checkout(self, ref='', **_data):
+        """Look at the invoice of the customer who comes back from the server's checkout page.
+
+        Nothing in the address is believed: anybody can open it.
+
+        The session is not saved, so that a customer who comes without cookie keeps the one that has
+        the transaction, see the same in `payment_mollie`.
+
+        :param str ref: The reference of the transaction.
+        :return: The redirection to the status page.
+        :rtype: Response
+        """
+        tx_sudo = request.env['payment.transaction'].sudo().search([
+            ('reference', '=', ref.replace('\0', '')), ('provider_code', '=', 'btcpay'),
+        ], limit=1)
+        if tx_sudo:
+            tx_sudo._btcpay_synchronize_for_browser()
+        return request.redirect('/payment/status')
+
+    @http.route(
+        f'{const.WEBHOOK_ROUTE}/<int:provider_id>', type='http', auth='public', methods=['POST'],
+        csrf=False, save_session=False, sitemap=False,
+    )
+    def btcpay_webhook(self, provider_id, **_data):
+        """Keep a signed event and have its transaction looked at.
+
+        The server tries again after 5xx, 408 and 429, and holds back all later events meanwhile:
+        they are answered only if the event could not be kept.
+
+        See https://docs.btcpayserver.org/API/Greenfield/v1/#tag/Webhooks
+
+        :param int provider_id: The provider the event is for.
+        :return: An empty response: 200 for what was kept, 403 for what is not from the server, 413
+                 and 400 for what is no event.
+        :rtype: Response
+        """
+        try:
+            body = self._read_body()
+        except RequestEntityTooLarge:
+            return self._answer(413)
+        provider_sudo = request.env['payment.provider'].sudo().search([
+            ('id', '=', provider_id), ('code', '=', 'btcpay'),
+        ])
+        signature = request.httprequest.headers.get('BTCPay-Sig', '')
+        if not provider_sudo or not self._is_signed(provider_sudo, body, signature):
+            _logger.warning("Refused an event for provider %s: wrong signature.", provider_id)
+            return self._answer(403)
+        event = self._parse_event(body)
+        if event is None:
+            _logger.warning("Refused a signed event for provider %s: it is malformed.", provider_id)
+            return self._answer(400)
+        if (
+            event.get('storeId') != provider_sudo.btcpay_store_id
+            or event.get('webhookId') != provider_sudo.btcpay_webhook_id
+        ):
+            _logger.warning(
+                "Refused event %(id)s for provider %(provider)s: another store's or webhook's.",
+                {'id': event['deliveryId'], 'provider': provider_id},
+            )
+            return self._answer(403)
+        delivery = request.env['btcpay.delivery']._keep(provider_sudo, event, body)
+        if delivery:
+            delivery._work_off(timeout=const.SHORT_TIMEOUT)
+        return self._answer(200)
+
+    @staticmethod
+    def _answer(status):
+        return request.make_response('', headers=[('Content-Type', 'text/plain')], status=status)
+
+    @staticmethod
+    def _read_body():
+        """Read the body, as far as an event can be long.
+
+        :return: The raw bytes, as they were signed.
+        :rtype: bytes
+        :raise RequestEntityTooLarge: If there is more.
+        """
+        httprequest = request.httprequest
+        if (httprequest.content_length or 0) > const.MAX_WEBHOOK_SIZE:
+            raise RequestEntityTooLarge()
+        body = httprequest.get_data()
+        if len(body) > const.MAX_WEBHOOK_SIZE:
+            raise RequestEntityTooLarge()
+        return body
+
+    @staticmethod
+    def _is_signed(provider_sudo, body, signature):
+        """Check the signature over the raw body.
+
+        :param payment.provider provider_sudo: The provider.
+        :param bytes body: The body as it came.
+        :param str signature: The header's value, `sha256=<hex>`.
+        :return: Whether the body is signed with a secret of the provider. Without one, nothing is.
+        :rtype: bool
+        """
+        matches = [
+            hmac.compare_digest(
+                f'sha256={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}'.encode(),
+                signature.encode(errors='replace'),
+            )
+            for secret in provider_sudo._btcpay_get_webhook_secrets()
+        ]
+        return any(matches)
+
+    @staticmethod
+    def _parse_event(body):
+        """Read an event.
+
+        :param bytes body: The body.
+        :return: The event, None if it is malformed.
+        :rtype: dict|None
+        """
+        try:
+            event = json.loads(body)
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(event, dict):
+            return None
+        return event if is_api_id(event.get('deliveryId')) else None

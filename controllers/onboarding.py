@@ -1,0 +1,118 @@
+from urllib.parse import urlencode
+
+from odoo import _
+from odoo.http import Controller, request, route
+
+from odoo.addons.payment.logging import get_payment_logger
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.models.payment_provider_connection import BTCPayConnectionRefused
+from odoo.addons.payment_btcpay.utils import end_transaction
+
+_logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
+
+
+class BTCPayOnboardingController(Controller):
+
+    @route(
+        const.CALLBACK_ROUTE, type='http', auth='public', methods=['GET', 'POST'], csrf=False,
+        save_session=False, sitemap=False,
+    )
+    def btcpay_callback(self, state='', **data):
+        """Keep the key that the server's authorize page has the administrator's browser bring.
+
+        The form is posted from another site, without cookie, and proves nothing: anybody can post a
+        key. It is looked at once the administrator who began comes to the page behind it.
+
+        See https://docs.btcpayserver.org/API/Greenfield/v1/#tag/Authorization
+
+        :param str state: The state that was given along to the server.
+        :param dict data: The posted form; only `apiKey` is of use.
+        :return: The redirection to that page.
+        :rtype: Response
+        """
+        if request.httprequest.method == 'POST':
+            request.env['btcpay.authorization']._find(state)._receive_key(data.get('apiKey'))
+        # 303, so that the browser comes by GET, with its cookie.
+        return request.redirect(f'{const.CONNECT_ROUTE}?{urlencode({"state": state})}', code=303)
+
+    @route(
+        const.CONNECT_ROUTE, type='http', auth='user', methods=['GET'], website=True, sitemap=False
+    )
+    def btcpay_connect(self, state='', **_data):
+        """Connect the store with the key that came, if all is right, or say what is not.
+
+        :param str state: The state that was given along to the server.
+        :return: The redirection to the provider, or the page that tells the refusal.
+        :rtype: Response
+        """
+        authorization_sudo = request.env['btcpay.authorization']._find(state)
+        provider_sudo = authorization_sudo.provider_id
+        try:
+            self._check_authorization(authorization_sudo)
+            server_url = authorization_sudo.server_url
+            api_key = authorization_sudo._take_key()
+            end_transaction(request.env)  # Used up, whatever comes of it.
+            provider_sudo._btcpay_connect(server_url, api_key)
+        except BTCPayConnectionRefused as error:
+            _logger.warning(
+                "BTCPay connection of provider %(provider)s refused (%(reason)s): %(message)s",
+                {
+                    'provider': provider_sudo.id or "unknown", 'reason': error.reason,
+                    'message': error.args[0],
+                },
+            )
+            may_see = request.env.user.has_group('base.group_system')
+            return request.render('payment_btcpay.connection_refused', {
+                'reason': error.reason,
+                'message': error.args[0],
+                'back_url': self._get_provider_url(provider_sudo) if may_see else '/odoo',
+            }, status=400)
+        return request.redirect(self._get_provider_url(provider_sudo))
+
+    @staticmethod
+    def _check_authorization(authorization_sudo):
+        """Check that the key may be used, here and now, by this user.
+
+        :param btcpay.authorization authorization_sudo: The authorization of the state.
+        :return: None
+        :raise BTCPayConnectionRefused: If it may not.
+        """
+        if not authorization_sudo:
+            raise BTCPayConnectionRefused('state', _(
+                "This connection was not begun here, or it is long over. Start it again with"
+                " “Connect to BTCPay Server” on the payment provider."
+            ))
+        if (
+            authorization_sudo.user_id != request.env.user
+            or not request.env.user.has_group('base.group_system')
+        ):
+            raise BTCPayConnectionRefused('user', _(
+                "Another user began this connection. Log in as that user and open this page again,"
+                " or start a connection of your own on the payment provider, as an administrator."
+            ))
+        if authorization_sudo.state == 'used':
+            raise BTCPayConnectionRefused('used', _(
+                "This connection was made or refused already. Look at the payment provider; if it"
+                " is not connected, start the connection again."
+            ))
+        if authorization_sudo._is_expired():
+            raise BTCPayConnectionRefused('expired', _(
+                "The connection was begun more than %s minutes ago. Start it again with “Connect to"
+                " BTCPay Server” on the payment provider.", const.AUTHORIZATION_VALIDITY,
+            ))
+        if authorization_sudo.state != 'received':
+            raise BTCPayConnectionRefused('no_key', _(
+                "The BTCPay Server has not sent an API key. Approve the connection on its page; if"
+                " you did, start the connection again."
+            ))
+
+    @staticmethod
+    def _get_provider_url(provider_sudo):
+        """Return the address of the provider's form, or of all providers' list.
+
+        :param payment.provider provider_sudo: The provider, possibly empty.
+        :rtype: str
+        """
+        action = request.env.ref('payment.action_payment_provider')
+        url = f'/odoo/action-{action.id}'
+        return f'{url}/{provider_sudo.id}' if provider_sudo else url

@@ -1,0 +1,14 @@
+from odoo.http import route
+
+from odoo.addons.payment.controllers.post_processing import PaymentPostProcessing
+
+
+class BTCPayPostProcessing(PaymentPostProcessing):
+
+    @route()
+    def poll_status(self, **kwargs):
+        """Override of `payment` to ask the server, for the time that no webhook comes through."""
+        tx_sudo = self._get_monitored_transaction()
+        if tx_sudo.provider_code == 'btcpay':
+            tx_sudo._btcpay_synchronize_for_browser()
+        return super().poll_status(**kwargs)

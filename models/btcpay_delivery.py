@@ -1,0 +1,222 @@
+from datetime import timedelta
+
+from odoo import _, api, fields, models
+from odoo.tools import SQL
+
+from odoo.addons.payment.logging import get_payment_logger
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.utils import (
+    BTCPayError,
+    end_transaction,
+    is_api_id,
+    parse_timestamp,
+)
+
+_logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
+
+
+class BTCPayDelivery(models.Model):
+    _name = 'btcpay.delivery'
+    _description = "BTCPay Server Webhook Delivery"
+    _order = 'id desc'
+    _rec_name = 'delivery_ref'
+
+    provider_id = fields.Many2one(
+        comodel_name='payment.provider', required=True, readonly=True, ondelete='cascade'
+    )
+    delivery_ref = fields.Char(string="Delivery ID", required=True, readonly=True)
+    original_ref = fields.Char(
+        string="Original Delivery ID", help="The first delivery of the same event.", readonly=True
+    )
+    is_redelivery = fields.Boolean(string="Redelivery", readonly=True)
+    event = fields.Char(readonly=True)
+    invoice_ref = fields.Char(string="Invoice ID", readonly=True, index='btree_not_null')
+    order_ref = fields.Char(string="Order ID", readonly=True)
+    transaction_id = fields.Many2one(
+        comodel_name='payment.transaction', readonly=True, index='btree_not_null',
+        ondelete='set null',
+    )
+    sent_at = fields.Datetime(string="Event of", readonly=True)
+    create_date = fields.Datetime(string="Received")
+    state = fields.Selection(
+        selection=[
+            ('waiting', "Waiting"),
+            ('done', "Worked off"),
+            ('ignored', "Not for Odoo"),
+            ('failed', "Given up"),
+        ],
+        default='waiting', required=True, readonly=True,
+    )
+    reason = fields.Char(string="Result", readonly=True)
+    try_count = fields.Integer(string="Tries", readonly=True)
+    next_try_at = fields.Datetime(string="Next Try", readonly=True)
+    body = fields.Text(help="The event as it came; kept in debug mode only.", readonly=True)
+
+    _delivery_uniq = models.Constraint(
+        'unique(provider_id, delivery_ref)', "A delivery is kept once."
+    )
+    _waiting_idx = models.Index("(next_try_at) WHERE state = 'waiting'")
+
+    # === KEEP === #
+
+    @api.model
+    def _keep(self, provider, event, body):
+        """Keep a delivery whose signature was found to be right, once.
+
+        :param payment.provider provider: The provider it was sent to.
+        :param dict event: The event.
+        :param bytes body: The event as it came.
+        :return: The delivery; empty if it had been kept before.
+        :rtype: btcpay.delivery
+        """
+        def text(value):
+            # Without what PostgreSQL does not take: half characters and NUL.
+            if not isinstance(value, str):
+                return None
+            return value[:256].encode(errors='replace').decode().replace('\0', '')
+
+        metadata = event.get('metadata')
+        # The same delivery may come several times at once: the database decides which is first.
+        rows = self.env.execute_query(SQL(
+            """
+            INSERT INTO btcpay_delivery (
+                provider_id, delivery_ref, original_ref, is_redelivery, event, invoice_ref,
+                order_ref, sent_at, state, try_count, next_try_at, body,
+                create_uid, create_date, write_uid, write_date
+            ) VALUES (
+                %(provider)s, %(delivery)s, %(original)s, %(redelivery)s, %(event)s, %(invoice)s,
+                %(order)s, %(sent)s, 'waiting', 0, %(now)s, %(body)s,
+                %(uid)s, %(now)s, %(uid)s, %(now)s
+            ) ON CONFLICT (provider_id, delivery_ref) DO NOTHING RETURNING id
+            """,
+            provider=provider.id,
+            delivery=event['deliveryId'],
+            original=text(event.get('originalDeliveryId')),
+            redelivery=event.get('isRedelivery') is True,
+            event=text(event.get('type')),
+            invoice=text(event.get('invoiceId')),
+            order=text(metadata.get('orderId')) if isinstance(metadata, dict) else None,
+            sent=parse_timestamp(event.get('timestamp')) or None,
+            # Once the request has had its try, the scheduled action has it.
+            now=fields.Datetime.now(),
+            body=(
+                body.decode(errors='replace').replace('\0', '')
+                if provider.sudo().btcpay_debug else None
+            ),
+            uid=self.env.uid,
+        ))
+        return self.sudo().browse(rows[0][0] if rows else None)
+
+    # === WORK OFF === #
+
+    def _work_off(self, timeout=const.TIMEOUT):
+        """Have the transaction looked at that the event is about. What fails is tried again later.
+
+        Note: `self.ensure_one()`
+
+        :param int timeout: The number of seconds to wait for each of the server's answers.
+        :return: None
+        """
+        self.ensure_one()
+        end_transaction(self.env)
+        try:
+            transaction, reason = self._find_transaction()
+            if transaction:
+                transaction._btcpay_synchronize(timeout=timeout)
+                self._finish('done', transaction=transaction)
+            else:
+                self._finish('ignored', reason)
+        except Exception as error:
+            self.env.cr.rollback()
+            if not isinstance(error, BTCPayError):
+                _logger.exception("Delivery %s could not be worked off.", self.delivery_ref)
+            self._postpone(error.args[0] if isinstance(error, BTCPayError) else repr(error))
+        end_transaction(self.env)
+
+    def _find_transaction(self):
+        """Find the transaction that the event is about.
+
+        :return: The transaction, in sudo mode, possibly empty, and why there is none.
+        :rtype: tuple[payment.transaction, str]
+        """
+        self.ensure_one()
+        transactions = self.env['payment.transaction'].sudo()
+        if not is_api_id(self.invoice_ref):
+            return transactions, _("The event is not about an invoice.")
+        domain = [('provider_id', '=', self.provider_id.id), ('operation', '!=', 'refund')]
+        found = transactions.search(
+            [*domain, ('btcpay_invoice_id', '=', self.invoice_ref)], limit=1
+        )
+        if not found and self.order_ref:
+            # The event may be quicker than the answer that tells us the invoice's id.
+            found = transactions.search([
+                *domain,
+                ('btcpay_invoice_id', '=', False),
+                ('btcpay_requested_at', '!=', False),
+                ('reference', '=', self.order_ref),
+            ], limit=1)
+        return found, _("No transaction has this invoice.")
+
+    def _finish(self, state, reason=False, transaction=None):
+        self.write({
+            'state': state,
+            'reason': reason,
+            'transaction_id': transaction and transaction.id,
+            'try_count': self.try_count + 1,
+            'next_try_at': False,
+        })
+
+    def _postpone(self, reason):
+        """Note a failure, and when to try again; after the last try a person is asked.
+
+        :param str reason: The reason.
+        :return: None
+        """
+        self.ensure_one()
+        waits = const.DELIVERY_WAITS
+        tries = self.try_count + 1
+        values = {'reason': reason[:1000], 'try_count': tries}
+        if tries <= len(waits):
+            values['next_try_at'] = fields.Datetime.now() + timedelta(minutes=waits[tries - 1])
+        else:
+            values.update(state='failed', next_try_at=False)
+        self.write(values)
+        if self.state == 'failed':
+            transaction, _reason = self._find_transaction()
+            if transaction:
+                transaction._btcpay_ask_person(_(
+                    "What the BTCPay Server reported of the payment %(reference)s could not be"
+                    " worked off: %(reason)s. Click “Check at BTCPay” on the payment.",
+                    reference=transaction.reference, reason=reason,
+                ))
+
+    # === SCHEDULED ACTIONS === #
+
+    @api.model
+    def _cron_work_off(self):
+        """Work off what could not be worked off when it came, oldest first.
+
+        :return: None
+        """
+        due = self.sudo().search([
+            ('state', '=', 'waiting'),
+            # What came just now is in the hands of the request that brought it.
+            ('next_try_at', '<=', fields.Datetime.now() - timedelta(seconds=const.DELIVERY_GRACE)),
+        ], order='next_try_at, id')
+        self.env['ir.cron']._commit_progress(remaining=len(due))
+        for delivery in due:
+            delivery._work_off()
+            if not self.env['ir.cron']._commit_progress(1):
+                break
+
+    @api.autovacuum
+    def _gc_deliveries(self):
+        """Remove deliveries that are older than their provider keeps them."""
+        for provider in self.env['payment.provider'].sudo().search([('code', '=', 'btcpay')]):
+            self.sudo().search([
+                ('provider_id', '=', provider.id),
+                ('state', '!=', 'waiting'),
+                ('create_date', '<', fields.Datetime.now() - timedelta(
+                    days=max(provider.btcpay_delivery_days, 1)
+                )),
+            ], limit=10000).unlink()

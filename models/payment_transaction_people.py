@@ -1,0 +1,62 @@
+from odoo import _, models
+
+
+class PaymentTransaction(models.Model):
+    _inherit = 'payment.transaction'
+
+    def _btcpay_note(self, message):
+        """Tell the people who read along on the documents.
+
+        :param str message: What happened.
+        :return: None
+        """
+        self.ensure_one()
+        self._log_message_on_linked_documents(message)
+
+    def _btcpay_ask_person(self, message):
+        """Leave what Odoo cannot settle by itself to a person: a note and an activity.
+
+        The same message is left once, however often the invoice is looked at.
+
+        :param str message: What happened and what to do.
+        :return: Whether it is new.
+        :rtype: bool
+        """
+        self.ensure_one()
+        notes = (self.btcpay_note or '').split('\n')
+        if message in notes:
+            return False
+        self.btcpay_note = '\n'.join([note for note in notes if note] + [message])
+        self._btcpay_note(message)
+        document = self._btcpay_get_document()
+        document.activity_schedule(
+            'mail.mail_activity_data_todo',
+            summary=_("Bitcoin payment %s", self.reference),
+            note=message,
+            user_id=self._btcpay_get_responsible(document).id,
+        )
+        return True
+
+    def _btcpay_get_document(self):
+        """Return the document on which people look after the transaction.
+
+        :return: The sales order, else the invoice, else the customer.
+        :rtype: sale.order|account.move|res.partner
+        """
+        self.ensure_one()
+        tx = self.source_transaction_id or self
+        return tx.sale_order_ids[:1] or tx.invoice_ids[:1] or tx.partner_id
+
+    def _btcpay_get_responsible(self, document):
+        """Return the person who is asked.
+
+        :param sale.order|account.move|res.partner document: The document, see
+                                                             `_btcpay_get_document`.
+        :return: The document's salesperson, else the provider's responsible, else an administrator.
+        :rtype: res.users
+        """
+        field = {'account.move': 'invoice_user_id'}.get(document._name, 'user_id')
+        user = document[field] or self.provider_id.sudo().btcpay_responsible_id
+        if not user.active or user.share:
+            user = self.env.ref('base.user_admin')
+        return user

@@ -1,0 +1,220 @@
+from odoo import _, fields, models
+from odoo.tools.misc import formatLang
+
+from odoo.addons.payment.logging import get_payment_logger
+from odoo.addons.payment_btcpay import const, status_table
+from odoo.addons.payment_btcpay.utils import parse_decimal, parse_timestamp
+
+_logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
+
+
+class PaymentTransaction(models.Model):
+    _inherit = 'payment.transaction'
+
+    def _apply_updates(self, payment_data):
+        """Override of `payment` to update the transaction based on the invoice."""
+        if self.provider_code != 'btcpay':
+            return super()._apply_updates(payment_data)
+        if self.operation == 'refund':
+            return None
+        invoice = payment_data['invoice']
+        # The framework goes on here once the transaction is in error already.
+        if self._btcpay_find_discrepancy(invoice):
+            self.btcpay_checked_at = fields.Datetime.now()
+            return None
+        before = (self.btcpay_status, self.btcpay_additional_status, self.btcpay_paid_amount)
+        self.write(self._btcpay_get_invoice_values(invoice))
+        if payment_data.get('payment_methods') is not None:
+            self._btcpay_store_payments(payment_data['payment_methods'])
+        after = (self.btcpay_status, self.btcpay_additional_status, self.btcpay_paid_amount)
+        self._btcpay_apply_status(is_new=after != before)
+        return None
+
+    def _btcpay_apply_status(self, is_new):
+        """Apply the row of the status table that the invoice is in.
+
+        A transaction that is further on is left where it is: done ones stay done, and what the
+        server says instead is left to a person by the row's method.
+
+        :param bool is_new: Whether the status or the amount received differs from the last look.
+        :return: None
+        """
+        self.ensure_one()
+        row = status_table.find_row(
+            self.btcpay_status, self.btcpay_additional_status,
+            is_short=self.currency_id.compare_amounts(self.btcpay_paid_amount, self.amount) < 0,
+        )
+        if not row:
+            self._btcpay_ask_person(_(
+                "The BTCPay Server reports the status “%(status)s / %(additional)s” for the payment"
+                " %(reference)s, which Odoo does not know. Look at the invoice on the server and"
+                " decide what is to be done.",
+                status=self.btcpay_status, additional=self.btcpay_additional_status,
+                reference=self.reference,
+            ))
+            return
+        self._btcpay_set_state(row.state)
+        getattr(self, f'_btcpay_on_{row.then}')(is_new)
+
+    def _btcpay_set_state(self, state):
+        """Bring the transaction to a state, unless it is further on.
+
+        :param str|None state: The state; None for none.
+        :return: None
+        """
+        self.ensure_one()
+        if not state or self.state == state:
+            return
+        match state, self.state:
+            case 'pending', 'draft':
+                self._set_pending()
+            case 'done', _any:
+                # The money is there, whatever was thought of the payment before.
+                self._set_done(extra_allowed_states=('cancel',))
+            case 'cancel', ('draft' | 'pending'):
+                self._set_canceled()
+            case 'error', ('draft' | 'pending'):
+                self._set_error(_("The payment was declared invalid at the BTCPay Server."))
+
+    # === WHAT ELSE A ROW DOES === #
+
+    def _btcpay_on_new(self, is_new):
+        if self.state == 'pending':
+            self._btcpay_ask_person(_(
+                "The payment seen for %s is gone: the customer's wallet replaced or withdrew it"
+                " before it was confirmed. Nothing is paid now; the customer can still pay the same"
+                " invoice until it expires.", self.reference,
+            ))
+
+    def _btcpay_on_part_paid(self, is_new):
+        if is_new:
+            self._btcpay_note(_(
+                "%(paid)s of %(amount)s was received for %(reference)s; %(missing)s is missing.",
+                **self._btcpay_get_sums(),
+            ))
+
+    def _btcpay_on_processing(self, is_new):
+        if is_new:
+            self._btcpay_note(_(
+                "A payment of %(paid)s was seen for %(reference)s and waits for confirmation.",
+                **self._btcpay_get_sums(),
+            ))
+
+    def _btcpay_on_settled(self, is_new):
+        pass
+
+    def _btcpay_on_paid_over(self, is_new):
+        self._btcpay_ask_person(_(
+            "%(paid)s was received for %(reference)s, %(surplus)s more than the %(amount)s asked"
+            " for. Refund the surplus.", **self._btcpay_get_sums(),
+        ))
+
+    def _btcpay_on_paid_short(self, is_new):
+        if is_new:
+            self._btcpay_note(_(
+                "%(paid)s of %(amount)s was received for %(reference)s. The store's tolerance takes"
+                " that as paid; %(missing)s is missing.", **self._btcpay_get_sums(),
+            ))
+
+    def _btcpay_on_marked_settled(self, is_new):
+        if is_new:
+            self._btcpay_note(_(
+                "The payment %(reference)s over %(amount)s was marked as settled at the BTCPay"
+                " Server by the merchant. Really received: %(paid)s.", **self._btcpay_get_sums(),
+            ))
+
+    def _btcpay_on_expired(self, is_new):
+        self._btcpay_report_contradiction()
+
+    def _btcpay_on_expired_part_paid(self, is_new):
+        self._btcpay_report_contradiction()
+        self._btcpay_ask_person(_(
+            "Only %(paid)s of %(amount)s was received for %(reference)s before the invoice expired."
+            " Accept the part or refund it.", **self._btcpay_get_sums(),
+        ))
+
+    def _btcpay_on_paid_late(self, is_new):
+        self._btcpay_report_contradiction()
+        self._btcpay_ask_person(_(
+            "%(paid)s was received for %(reference)s after the invoice over %(amount)s had expired."
+            " Accept the late payment or refund it.", **self._btcpay_get_sums(),
+        ))
+
+    def _btcpay_on_invalid(self, is_new):
+        self._btcpay_report_contradiction()
+        if self.btcpay_paid_amount:
+            self._btcpay_ask_person(_(
+                "The payment %(reference)s is invalid at the BTCPay Server, but %(paid)s was"
+                " received for it. Look at the invoice on the server: accept the money by marking"
+                " it as settled there, or refund it.", **self._btcpay_get_sums(),
+            ))
+
+    def _btcpay_report_contradiction(self):
+        """Leave it to a person that the server no longer counts as paid what is paid in Odoo.
+
+        :return: None
+        """
+        if self.state == 'done':
+            self._btcpay_ask_person(_(
+                "The payment %(reference)s over %(amount)s is confirmed in Odoo, but “%(status)s”"
+                " at the BTCPay Server by now, with %(paid)s received. Odoo leaves it confirmed:"
+                " look at the invoice on the server and decide what becomes of the order.",
+                status=self.btcpay_status, **self._btcpay_get_sums(),
+            ))
+
+    def _btcpay_get_sums(self):
+        """Return the amounts for messages, formatted.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+
+        def shown(amount):
+            return formatLang(self.env, amount, currency_obj=self.currency_id)
+
+        return {
+            'reference': self.reference,
+            'amount': shown(self.amount),
+            'paid': shown(self.btcpay_paid_amount),
+            'missing': shown(self.btcpay_missing_amount),
+            'surplus': shown(self.btcpay_surplus_amount),
+        }
+
+    # === PAYMENTS === #
+
+    def _btcpay_store_payments(self, payment_methods):
+        """Store what was received, payment by payment; what is known is brought up to date.
+
+        :param list payment_methods: The invoice's payment methods with their payments.
+        :return: None
+        """
+        self.ensure_one()
+        known = {(p.method, p.payment_ref): p for p in self.btcpay_payment_ids}
+        for method in payment_methods:
+            if not isinstance(method, dict) or not isinstance(method.get('payments'), list):
+                continue
+            rate = parse_decimal(method.get('rate'))
+            for payment in method['payments']:
+                if not isinstance(payment, dict) or not isinstance(payment.get('id'), str):
+                    continue
+                value = parse_decimal(payment.get('value'))
+                if value is None:
+                    continue
+                key = (str(method.get('paymentMethodId')), payment['id'])
+                status = payment.get('status')
+                values = {
+                    'crypto_amount': format(value, 'f'),
+                    'crypto_currency': str(method.get('currency') or ''),
+                    'crypto_fee': format(parse_decimal(payment.get('fee')) or 0, 'f'),
+                    'rate': format(rate, 'f') if rate is not None else False,
+                    'amount': float(value * (rate or 0)),
+                    'status': status if status in ('Processing', 'Settled', 'Invalid') else False,
+                    'destination': payment.get('destination'),
+                    'received_at': parse_timestamp(payment.get('receivedDate')),
+                }
+                if key in known:
+                    known[key].write(values)
+                else:
+                    known[key] = self.env['btcpay.payment'].create({
+                        'transaction_id': self.id, 'method': key[0], 'payment_ref': key[1], **values
+                    })

@@ -1,0 +1,200 @@
+from datetime import timedelta
+
+import psycopg2
+
+from odoo import SUPERUSER_ID, fields, models
+
+from odoo.addons.payment.logging import get_payment_logger
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.utils import (
+    BTCPayError,
+    end_transaction,
+    is_api_id,
+    lock_row,
+    parse_decimal,
+)
+
+_logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
+
+
+class PaymentTransaction(models.Model):
+    _inherit = 'payment.transaction'
+
+    def _btcpay_synchronize(self, timeout=const.TIMEOUT):
+        """Bring the transaction to what the server says of its invoice: the only way there is.
+
+        Webhook, return page, waiting page, scheduled action and buttons all come here, and only say
+        that a look is due. The server is asked without a lock; what it says is applied in one short
+        database transaction, unless somebody else's look was applied meanwhile: that one may be
+        the newer, so that the server is asked again.
+
+        Note: `self.ensure_one()`
+
+        :param int timeout: The number of seconds to wait for each of the server's answers.
+        :return: None
+        :raise BTCPayError: If the server did not say; the transaction is as it was.
+        """
+        self.ensure_one()
+        # Whoever causes the look, Odoo speaks on the documents, in the company's language.
+        tx = self.with_user(SUPERUSER_ID).with_context(lang=self.sudo().company_id.partner_id.lang)
+        for _attempt in range(const.MAX_LOOKS):
+            end_transaction(tx.env)
+            look_count = tx.btcpay_look_count
+            invoice = tx._btcpay_fetch_invoice(timeout)
+            if not invoice:
+                return
+            payment_methods = tx._btcpay_fetch_payment_methods(invoice, timeout)
+            end_transaction(tx.env)
+            try:
+                lock_row(tx)
+                if tx.btcpay_look_count != look_count:
+                    tx.env.cr.rollback()
+                    continue
+                tx._btcpay_apply_look(invoice, payment_methods)
+                end_transaction(tx.env)
+            except psycopg2.errors.SerializationFailure:
+                tx.env.cr.rollback()
+            else:
+                return
+        raise BTCPayError(tx.env._("The payment is being worked on. Try again in a moment."))
+
+    def _btcpay_apply_look(self, invoice, payment_methods):
+        """Apply what was read, in the database transaction that is under way.
+
+        :param dict invoice: The invoice.
+        :param list|None payment_methods: Its payment methods, None if they were not read.
+        :return: None
+        """
+        self.ensure_one()
+        previous_state = self.state
+        if not self.btcpay_invoice_id:
+            self._btcpay_adopt_invoice(invoice)
+        self._process('btcpay', {'invoice': invoice, 'payment_methods': payment_methods})
+        self.btcpay_look_count += 1
+        if self.state != previous_state or not self.is_post_processed:
+            # Confirms the order within seconds, also if the customer's browser is closed.
+            self.env.ref('payment.cron_post_process_payment_tx')._trigger()
+
+    # === READING === #
+
+    def _btcpay_fetch_invoice(self, timeout):
+        """Ask the server for the invoice of the transaction.
+
+        An invoice whose making was never answered is looked for by the transaction's reference.
+
+        :param int timeout: The number of seconds to wait.
+        :return: The invoice; None if there is none.
+        :rtype: dict|None
+        :raise BTCPayError: If the server did not say.
+        """
+        self.ensure_one()
+        endpoint = f'/stores/{self._btcpay_get_store_id()}/invoices'
+        if self.btcpay_invoice_id:
+            invoice = self._send_api_request(
+                'GET', f'{endpoint}/{self.btcpay_invoice_id}', btcpay_timeout=timeout
+            )
+            if (
+                not self._btcpay_is_invoice(invoice)
+                or invoice['id'] != self.btcpay_invoice_id
+            ):
+                raise self.provider_id._btcpay_make_unexpected_error()
+            return invoice
+        if not self.btcpay_requested_at:
+            return None
+        invoices = self._send_api_request(
+            'GET', endpoint, params={'orderId': self.reference}, btcpay_timeout=timeout
+        )
+        if not isinstance(invoices, list):
+            raise self.provider_id._btcpay_make_unexpected_error()
+        return next((i for i in invoices if self._btcpay_is_adoptable(i)), None)
+
+    def _btcpay_fetch_payment_methods(self, invoice, timeout):
+        """Ask the server for the payments of an invoice, if anything is new about them.
+
+        :param dict invoice: The invoice.
+        :param int timeout: The number of seconds to wait.
+        :return: The payment methods with their payments; None if nothing is new.
+        :rtype: list|None
+        :raise BTCPayError: If the server did not say.
+        """
+        self.ensure_one()
+        if not parse_decimal(invoice['paidAmount']) and not self.btcpay_payment_ids:
+            return None
+        is_known = (
+            invoice['status'] == self.btcpay_status
+            and invoice['additionalStatus'] == self.btcpay_additional_status
+            and self.currency_id.compare_amounts(
+                float(parse_decimal(invoice['paidAmount'])), self.btcpay_paid_amount
+            ) == 0
+        )
+        if is_known and all(payment.status == 'Settled' for payment in self.btcpay_payment_ids):
+            return None
+        store_id = self._btcpay_get_store_id()
+        payment_methods = self._send_api_request(
+            'GET', f'/stores/{store_id}/invoices/{invoice["id"]}/payment-methods',
+            params={'onlyAccountedPayments': 'false'}, btcpay_timeout=timeout,
+        )
+        if not isinstance(payment_methods, list):
+            raise self.provider_id._btcpay_make_unexpected_error()
+        return payment_methods
+
+    def _btcpay_get_store_id(self):
+        """Return the store in which the transaction's invoice is.
+
+        :return: The id of the store, which the provider has to be connected with.
+        :rtype: str
+        :raise BTCPayError: If the provider is connected with another store by now, or with none.
+        """
+        self.ensure_one()
+        current = self.provider_id.sudo().btcpay_store_id
+        if not current or (self.btcpay_store_id and self.btcpay_store_id != current):
+            raise BTCPayError(self.env._(
+                "The store in which this payment was made is no longer connected. Connect it again,"
+                " or look at the payment on the BTCPay Server itself."
+            ), status=403)
+        return current
+
+    # === INVOICES THAT ARE NOT KNOWN YET === #
+
+    def _btcpay_is_adoptable(self, invoice):
+        """Return whether an invoice is the one the server made without our getting its answer.
+
+        :param invoice: The invoice, of any type.
+        :rtype: bool
+        """
+        self.ensure_one()
+        return (
+            not self.btcpay_invoice_id
+            and bool(self.btcpay_requested_at)
+            and self._btcpay_is_invoice(invoice)
+            and not self._btcpay_find_discrepancy(invoice)
+        )
+
+    def _btcpay_adopt_invoice(self, invoice):
+        """Take over an invoice the server made without our getting its answer.
+
+        :param dict invoice: The invoice.
+        :return: None
+        """
+        self.ensure_one()
+        if self._btcpay_is_adoptable(invoice) and is_api_id(invoice['id']):
+            _logger.info("Found invoice %s of transaction %s.", invoice['id'], self.reference)
+            self._btcpay_store_invoice(invoice)
+
+    # === ON DEMAND OF THE CUSTOMER'S BROWSER === #
+
+    def _btcpay_synchronize_for_browser(self):
+        """Look at the server because a page was opened, but not more often than it is of use.
+
+        :return: None
+        """
+        self.ensure_one()
+        if self.provider_code != 'btcpay' or self.state in ('done', 'cancel', 'error'):
+            return
+        earliest = fields.Datetime.now() - timedelta(seconds=const.LOOK_INTERVAL)
+        if self.btcpay_checked_at and self.btcpay_checked_at > earliest:
+            return
+        try:
+            self._btcpay_synchronize(timeout=const.SHORT_TIMEOUT)
+        except BTCPayError as error:
+            _logger.warning("No look at transaction %s: %s", self.reference, error.args[0])

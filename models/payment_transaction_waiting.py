@@ -1,0 +1,75 @@
+from odoo import _, fields, models
+
+from odoo.addons.payment_btcpay.utils import BTCPayError
+
+
+class PaymentTransaction(models.Model):
+    _inherit = 'payment.transaction'
+
+    # === ACTION METHODS === #
+
+    def action_btcpay_check(self):
+        """Look at the invoices at the server now, because a person wants to know.
+
+        :return: The notification of what was found.
+        :rtype: dict
+        """
+        errors = []
+        for tx in self.filtered(lambda t: t.provider_code == 'btcpay'):
+            try:
+                tx._btcpay_synchronize()
+            except BTCPayError as error:
+                errors.append(f"{tx.reference}: {error.args[0]}")
+        return {
+            'type': 'ir.actions.client',
+            'tag': 'display_notification',
+            'params': {
+                'type': 'warning' if errors else 'success',
+                'message': "\n".join(errors) or _("Odoo has what the BTCPay Server reports."),
+                'sticky': bool(errors),
+                'next': {'type': 'ir.actions.client', 'tag': 'soft_reload'},
+            },
+        }
+
+    # === THE CUSTOMER'S STATUS PAGE === #
+
+    def _btcpay_is_payable(self):
+        """Return whether the customer can still pay (the rest of) the invoice.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        return bool(
+            self.btcpay_status == 'New'
+            and self.btcpay_checkout_link
+            and (not self.btcpay_expires_at or self.btcpay_expires_at > fields.Datetime.now())
+        )
+
+    def _btcpay_get_wait_message(self):
+        """Return what the customer is waiting for.
+
+        :return: The message; empty if there is nothing to say.
+        :rtype: str
+        """
+        self.ensure_one()
+        if self.btcpay_status == 'Processing':
+            return _("Your payment was seen and waits for confirmation by the Bitcoin network.")
+        if self.btcpay_status == 'New' and self.btcpay_additional_status == 'PaidPartial':
+            return _(
+                "%(paid)s of %(amount)s has arrived; %(missing)s is missing. Please pay the rest"
+                " before the invoice expires.", **self._btcpay_get_sums(),
+            )
+        if self.btcpay_status == 'New':
+            return _("No payment has been seen yet.")
+        return ''
+
+    def _btcpay_get_retry_url(self):
+        """Return where the customer can pay again after the payment failed.
+
+        :return: The address, on this site.
+        :rtype: str
+        """
+        self.ensure_one()
+        landing_route = self.landing_route or '/my/home'
+        # The shop's landing route would empty the cart.
+        return '/shop/payment' if landing_route.startswith('/shop/') else landing_route

@@ -1,0 +1,216 @@
+import json
+from unittest.mock import patch
+
+from odoo.fields import Command
+from odoo.tests import HttpCase
+
+from odoo.addons.account_payment.tests.common import AccountPaymentCommon
+from odoo.addons.payment.tests.http_common import PaymentHttpCommon
+from odoo.addons.payment_btcpay import const
+
+try:
+    from odoo.addons.payment_btcpay.dev.world.stand_in import StandIn
+except ImportError:  # A packaged module comes without what serves developers only.
+    StandIn = None
+
+
+class BTCPayCommon(AccountPaymentCommon):
+    """A provider that is connected with a store of the stand-in BTCPay Server, without webhook.
+
+    What happens at the server is steered through `world`, see `dev/world/base.py`.
+    """
+
+    store_methods = ('BTC-CHAIN', 'BTC-LN')
+    store_settings = {}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if StandIn is None:
+            cls.skipTest(cls, "The stand-in BTCPay Server (dev/) is not part of this installation.")
+        cls.env.user.group_ids += cls.env.ref('sales_team.group_sale_manager')
+        cls.world = StandIn.started()  # One a class: Odoo ends child processes between classes.
+        cls.addClassCleanup(cls.world.close)
+        cls.store_id = cls.world.new_store(
+            cls.__name__, methods=cls.store_methods, **cls.store_settings
+        )
+        cls.api_key = cls.world.new_key(cls.store_id, const.PERMISSIONS)
+        cls.btcpay = cls._prepare_provider('btcpay', update_values={
+            'btcpay_server_url': cls.world.url,
+            'btcpay_api_key': cls.api_key,
+            'btcpay_store_id': cls.store_id,
+            'btcpay_store_name': cls.__name__,
+            'btcpay_webhook_id': 'webhook',
+            'btcpay_webhook_secret': 'a secret of the tests',
+            'btcpay_connection_state': 'connected',
+            'is_published': True,
+        }).with_env(cls.env)
+        cls.provider = cls.btcpay
+        cls.payment_method = cls.env.ref('payment_btcpay.payment_method_btcpay')
+        cls.payment_method.active = True
+        cls.payment_method_id = cls.payment_method.id
+        cls.payment_method_code = cls.payment_method.code
+        cls.currency = cls.currency_usd
+        cls.amount = 100.0
+        cls.product = cls.env['product.product'].create({
+            'name': "Hat", 'list_price': 100.0, 'taxes_id': [Command.clear()],
+        })
+
+    def setUp(self):
+        super().setUp()
+        self._simulate_commits()
+        self.addCleanup(self.world.clear_faults)
+
+    def _simulate_commits(self):
+        """Let the code under test commit and roll back the test's own cursor, as far as to here."""
+        cr = self.env.cr
+
+        def commit():
+            cr.flush()
+            cr.clear()
+            cr.execute('SAVEPOINT btcpay_commit')
+
+        def rollback():
+            cr.clear()
+            cr.execute('ROLLBACK TO SAVEPOINT btcpay_commit')
+
+        commit()
+        self.startPatcher(patch.object(cr, 'commit', commit))
+        self.startPatcher(patch.object(cr, 'rollback', rollback))
+
+    # === ORDERS AND TRANSACTIONS === #
+
+    def _create_order(self, amount=100.0, **values):
+        """Create a quotation.
+
+        :param float amount: The total.
+        :param dict values: Other values of the quotation.
+        :rtype: sale.order
+        """
+        return self.env['sale.order'].create({
+            'partner_id': self.partner.id,
+            'pricelist_id': False,
+            'currency_id': self.currency.id,
+            'order_line': [Command.create({
+                'product_id': self.product.id, 'price_unit': amount,
+            })],
+            **values,
+        })
+
+    def _create_btcpay_transaction(self, order=None, amount=None, make_invoice=True, **values):
+        """Create a transaction as a payment page does, with its invoice at the server.
+
+        :param sale.order order: The order it pays; none by default.
+        :param float amount: The amount, by default that of the order, else 100.00.
+        :param bool make_invoice: Whether the invoice is made.
+        :rtype: payment.transaction
+        """
+        if order:
+            values.setdefault('sale_order_ids', [Command.set(order.ids)])
+        reference = values.pop('reference', None) or self.env[
+            'payment.transaction'
+        ]._compute_reference('btcpay', prefix=order.name if order else f'tx-{self._testMethodName}')
+        tx = self._create_transaction(
+            'redirect', reference=reference,
+            amount=amount or (order.amount_total if order else self.amount), **values,
+        )
+        if make_invoice:
+            tx._get_processing_values()
+            self.assertTrue(tx.btcpay_invoice_id, "The invoice was not made.")
+        return tx
+
+    def _pay_order(self, order=None, mine=True, **pay_values):
+        """Create a transaction, have its invoice paid, and have Odoo look.
+
+        :return: The transaction.
+        :rtype: payment.transaction
+        """
+        tx = self._create_btcpay_transaction(order)
+        self.world.pay(tx.btcpay_invoice_id, **pay_values)
+        if mine:
+            self.world.mine()
+        tx._btcpay_synchronize()
+        return tx
+
+
+class BTCPayHttpCommon(BTCPayCommon, PaymentHttpCommon, HttpCase):
+    """The same, with the server's webhook registered, which reaches Odoo in `_world_speaks`."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.webhook_url = f'{cls.base_url()}{const.WEBHOOK_ROUTE}/{cls.btcpay.id}'
+        webhook = cls.world.new_webhook(cls.store_id, cls.webhook_url)
+        cls.webhook_secret = webhook['secret']
+        cls.btcpay.sudo().write({
+            'btcpay_webhook_id': webhook['id'],
+            'btcpay_webhook_secret': webhook['secret'],
+            'btcpay_webhook_url': cls.webhook_url,
+        })
+
+    def _world_speaks(self):
+        """Return the context in which the server's deliveries reach Odoo; at its end all have.
+
+        :rtype: AbstractContextManager
+        """
+        return _WorldSpeaks(self)
+
+    def _post_event(self, event, secret=None, signature=None, provider=None):
+        """Send an event to the webhook as the server does.
+
+        :param dict|bytes event: The event, or the raw body.
+        :param str secret: The secret to sign with, by default the right one.
+        :param str signature: The header's value instead of the one computed.
+        :rtype: requests.Response
+        """
+        from hashlib import sha256
+        from hmac import new as hmac
+
+        body = event if isinstance(event, bytes) else json.dumps(event, indent=2).encode()
+        if signature is None:
+            key = (self.webhook_secret if secret is None else secret).encode()
+            signature = f'sha256={hmac(key, body, sha256).hexdigest()}'
+        return self.url_open(
+            f'{const.WEBHOOK_ROUTE}/{(provider or self.btcpay).id}', data=body, method='POST',
+            headers={'Content-Type': 'application/json', 'BTCPay-Sig': signature},
+        )
+
+    def _prepare_event(self, tx=None, event_type='InvoiceSettled', **values):
+        """Return an event as the server sends it.
+
+        :rtype: dict
+        """
+        self.event_count = getattr(self, 'event_count', 0) + 1
+        delivery_id = f'delivery{self.id()[-20:].replace(".", "_")}{self.event_count}'
+        return {
+            'deliveryId': delivery_id,
+            'webhookId': self.btcpay.sudo().btcpay_webhook_id,
+            'originalDeliveryId': delivery_id,
+            'isRedelivery': False,
+            'type': event_type,
+            'timestamp': 1795478952,
+            'storeId': self.store_id,
+            'invoiceId': tx.btcpay_invoice_id if tx else 'unknown',
+            'metadata': {'orderId': tx.reference if tx else 'unknown'},
+            **values,
+        }
+
+
+class _WorldSpeaks:
+
+    def __init__(self, test):
+        self.test = test
+
+    def __enter__(self):
+        self.test.env.flush_all()
+        self.allowed = self.test.allow_requests(all_requests=True)
+        self.allowed.__enter__()
+        return self.test.world
+
+    def __exit__(self, *exc):
+        try:
+            if not exc[0]:
+                self.test.world.wait_deliveries(timeout=30)
+        finally:
+            self.allowed.__exit__(*exc)
+            self.test.env.invalidate_all()
