@@ -26,10 +26,11 @@ DISAGREEMENTS = {
     ('paymentProof', 'NoneType, described as object'),
 }
 #: The same in what was not recorded: a configuration always fits the "anything else" of its oneOf
-#: as well, and this amount is a number as those beside it are.
+#: as well, and that amount is a number as those beside it are.
 UNRECORDED_DISAGREEMENTS = {
     ('config', 'oneOf'),
     ('overpaidPaymentAmount', 'float, described as string'),
+    ('preferredSource', 'NoneType, described as string'),  # as its own description says
 }
 
 
