@@ -1,10 +1,13 @@
 """The stand-in's pages for merchants: login, authorize, and where a merchant looks."""
 import re
+import subprocess
+import sys
 from urllib.parse import quote
 
 import pytest
 import requests
 
+from .conftest import ROOT
 from .pages_site import (
     ADDRESS,
     CALLBACK,
@@ -356,3 +359,29 @@ def test_other_users_see_nothing(site):
 ])
 def test_merchant_pages_need_a_login(site, path):
     assert '/login?ReturnUrl=' in site.get(path).url
+
+
+def test_below_a_path_behind_a_proxy():
+    """As ``--url https://pay.example/btcpay`` serves it: the proxy in front has the certificate."""
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'dev.btcpay', '--url', 'https://pay.example/btcpay'], cwd=ROOT,
+        stdout=subprocess.PIPE, text=True)
+    try:
+        here = process.stdout.readline().split()[-1] + '/btcpay'
+        session = requests.Session()
+        page = session.get(here + authorize_path(), timeout=30)
+        assert page.url.startswith(f'{here}/login?ReturnUrl=%2Fbtcpay%2Fapi-keys%2Fauthorize%3F')
+        answer = session.post(page.url, data={'Email': EMAIL, 'Password': PASSWORD}, timeout=30,
+                              headers={'Origin': 'https://pay.example'}, allow_redirects=False)
+        assert answer.headers['Location'].startswith('/btcpay/api-keys/authorize?')
+        cookie = answer.headers['Set-Cookie']
+        assert 'Secure' in cookie
+        assert 'Path=/btcpay' in cookie
+        page = session.get(here + authorize_path(), headers={'Cookie': cookie.partition(';')[0]},
+                           timeout=30)
+        assert 'action="/btcpay/api-keys/authorize"' in page.text
+        style, = re.findall(r'rel="stylesheet" href="/btcpay([^"]*)"', page.text)
+        assert session.get(here + style, timeout=30).ok
+    finally:
+        process.terminate()
+        process.wait(timeout=10)

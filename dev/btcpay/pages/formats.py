@@ -32,10 +32,10 @@ def number(amount, currency):
 
 
 def when(seconds):
-    """:return: a time in words"""
+    """:return: a time as the pages write it, in UTC as their footer says"""
     if seconds is None:
         return '–'
-    return f'{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%d %H:%M:%S} UTC'
+    return f'{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%d %H:%M:%S}'
 
 
 def words(state):
