@@ -7,8 +7,15 @@ class BTCPayPostProcessing(PaymentPostProcessing):
 
     @route()
     def poll_status(self, **kwargs):
-        """Override of `payment` to ask the server, for the time that no webhook comes through."""
+        """Override of `payment` to ask the server, for the time that no webhook comes through.
+
+        Where the payment failed the customer stays on the status page, which says so: the shop's
+        landing route would empty the cart.
+        """
         tx_sudo = self._get_monitored_transaction()
         if tx_sudo.provider_code == 'btcpay':
             tx_sudo._btcpay_synchronize_for_browser()
-        return super().poll_status(**kwargs)
+        values = super().poll_status(**kwargs)
+        if tx_sudo.provider_code == 'btcpay' and tx_sudo.state in ('cancel', 'error'):
+            values['landing_route'] = '/payment/status'
+        return values

@@ -99,7 +99,11 @@ class PaymentTransaction(models.Model):
         if self.provider_code != 'btcpay' or self.operation == 'refund':
             return super()._validate_amount(payment_data)
         if discrepancy := self._btcpay_find_discrepancy(payment_data['invoice']):
-            self._set_error(discrepancy)  # Refused, with a line in the log, if it is done already.
+            # Refused, with a line in the log, if it is done already.
+            self._set_error(_(
+                "This payment could not be matched with your order. Please contact us before you"
+                " pay again."
+            ))
             self._btcpay_ask_person(discrepancy)
             return None
         return super()._validate_amount(payment_data)

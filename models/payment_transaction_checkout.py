@@ -9,6 +9,7 @@ from odoo.addons.payment_btcpay.utils import (
     BTCPayError,
     end_transaction,
     format_amount,
+    lock_row,
     match_language,
 )
 
@@ -71,22 +72,38 @@ class PaymentTransaction(models.Model):
         self.btcpay_requested_at = fields.Datetime.now()
         self.btcpay_store_id = self.provider_id.sudo().btcpay_store_id
         end_transaction(self.env)
+        error = None
         try:
             invoice = self._send_api_request(
                 'POST', self.provider_id._btcpay_store_endpoint('/invoices'), json=payload
             )
             self._btcpay_check_new_invoice(invoice)
-        except BTCPayError as error:
-            _logger.error("No invoice for transaction %s: %s", self.reference, error.args[0])
-            if error.status is not None:
-                self.btcpay_requested_at = False  # Refused: there is none to look for.
-            self._set_error(_(
-                "The Bitcoin payment could not be started. Nothing was charged. Please try again in"
-                " a few minutes, or choose another payment method."
-            ))
-            return
-        self._btcpay_store_invoice(invoice)
+        except BTCPayError as exc:
+            error = exc
         end_transaction(self.env)
+        lock_row(self)
+        # The server's first event may have been quicker than its answer, and brought the invoice.
+        if not self.btcpay_invoice_id:
+            if error:
+                self._btcpay_fail_checkout(error)
+            else:
+                self._btcpay_store_invoice(invoice)
+        end_transaction(self.env)
+
+    def _btcpay_fail_checkout(self, error):
+        """End the transaction whose invoice could not be made.
+
+        :param BTCPayError error: The reason, for the log.
+        :return: None
+        """
+        self.ensure_one()
+        _logger.error("No invoice for transaction %s: %s", self.reference, error.args[0])
+        if not error.is_temporary:
+            self.btcpay_requested_at = False  # Refused: there is none to look for.
+        self._set_error(_(
+            "The Bitcoin payment could not be started. Nothing was charged. Please try again in"
+            " a few minutes, or choose another payment method."
+        ))
 
     def _btcpay_get_checkout_refusal(self):
         """Return why the transaction must not be paid with this provider.

@@ -74,7 +74,9 @@ class PaymentTransaction(models.Model):
             case 'cancel', ('draft' | 'pending'):
                 self._set_canceled()
             case 'error', ('draft' | 'pending'):
-                self._set_error(_("The payment was declared invalid at the BTCPay Server."))
+                self._set_error(_(
+                    "This payment was declared invalid. Please contact us if you have sent money."
+                ))
 
     # === WHAT ELSE A ROW DOES === #
 

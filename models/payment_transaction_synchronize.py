@@ -66,12 +66,11 @@ class PaymentTransaction(models.Model):
         :return: None
         """
         self.ensure_one()
-        previous_state = self.state
         if not self.btcpay_invoice_id:
             self._btcpay_adopt_invoice(invoice)
         self._process('btcpay', {'invoice': invoice, 'payment_methods': payment_methods})
         self.btcpay_look_count += 1
-        if self.state != previous_state or not self.is_post_processed:
+        if self.state != 'draft' and not self.is_post_processed:  # As after each change of state.
             # Confirms the order within seconds, also if the customer's browser is closed.
             self.env.ref('payment.cron_post_process_payment_tx')._trigger()
 
