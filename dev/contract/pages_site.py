@@ -101,3 +101,14 @@ def ids(page):
 def text(page):
     """:return: what a person reads"""
     return ' '.join(html.unescape(re.sub(r'<[^>]*>', ' ', page.text)).split())
+
+
+def consent(site, path, **answer):
+    """:return: the page after 'Authorize app', after a store was selected where asked"""
+    page = site.get(path)
+    if 'StoreId' in ids(page):
+        store = answer.pop('StoreId', site.store)
+        page = site.post('/api-keys/authorize', **{
+            **fields(page), 'command': 'SelectStores', 'StoreId': store})
+    return site.post('/api-keys/authorize', **{
+        **fields(page), 'command': 'Authorize', 'Label': 'Odoo shop', **answer})

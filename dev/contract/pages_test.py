@@ -17,6 +17,7 @@ from .pages_site import (
     SIX,
     Site,
     authorize_path,
+    consent,
     fields,
     ids,
     text,
@@ -98,17 +99,6 @@ def test_no_page_loads_from_elsewhere(site):
 
 
 # --- authorize ------------------------------------------------------------------------------------
-
-
-def consent(site, path, **answer):
-    """:return: the page after 'Authorize app', after a store was selected where asked"""
-    page = site.get(path)
-    if 'StoreId' in ids(page):
-        store = answer.pop('StoreId', site.store)
-        page = site.post('/api-keys/authorize', **{
-            **fields(page), 'command': 'SelectStores', 'StoreId': store})
-    return site.post('/api-keys/authorize', **{
-        **fields(page), 'command': 'Authorize', 'Label': 'Odoo shop', **answer})
 
 
 def test_authorize_asks_for_login_and_comes_back(site):
@@ -220,6 +210,8 @@ def test_what_the_account_has_not_is_refused(site):
     path = authorize_path(permissions=['btcpay.server.canmanageusers'])
     page = consent(site, path)
     assert 'is required for this application' in text(page)
+    site.post('/api-keys/authorize', command='Authorize', Permissions=SIX[0], RedirectUrl=CALLBACK,
+              SelectiveStores='True', StoreId=site.store)  # the merchant's, not his
     assert site.keys() == []
 
 
@@ -342,6 +334,8 @@ def test_payouts_and_pull_payments(site):
 def test_other_users_see_nothing(site):
     invoice, refund = site.invoice(), site.refund()
     hook = site.api('POST', f'/stores/{site.store}/webhooks', {'url': 'http://127.0.0.1:1/'})
+    site.log_in()
+    key = fields(consent(site, authorize_path()))['apiKey']
     site.api('POST', '/users', {'email': 'other@example.com', 'password': 'secret'})
     site.post('/login', Email='other@example.com', Password='secret')
     for path in (f'/stores/{site.store}/invoices', f'/invoices/{invoice["id"]}',
@@ -349,8 +343,25 @@ def test_other_users_see_nothing(site):
                  f'/stores/{site.store}/payouts', f'/stores/{site.store}/pull-payments'):
         site.get(path, 404)
     for path in (f'/invoices/{invoice["id"]}/changestate/settled',
-                 f'/stores/{site.store}/pull-payments/{refund["id"]}/archive'):
+                 f'/stores/{site.store}/pull-payments/{refund["id"]}/archive',
+                 f'/api-keys/{key}/delete'):
         site.post(path, 404)
+
+
+def test_paths_must_agree_with_themselves(site):
+    site.log_in()
+    other = site.control('store', name='Other')['id']
+    hooks = [site.api('POST', f'/stores/{store}/webhooks', {'url': 'http://127.0.0.1:1/'})['id']
+             for store in (site.store, site.store)]
+    site.invoice()
+    site.control('wait')
+    deliveries = f'/stores/{site.store}/webhooks/{hooks[0]}/deliveries'
+    delivery = site.api('GET', deliveries)[0]['id']
+    path = f'{deliveries}/{delivery}/request'
+    site.get(path)
+    site.get(path.replace(hooks[0], hooks[1]), 404)
+    site.get(f'/stores/{site.store}/webhooks/{hooks[0]}')
+    site.get(f'/stores/{other}/webhooks/{hooks[0]}', 404)
 
 
 @pytest.mark.parametrize('path', [
