@@ -18,6 +18,7 @@
         'views/payment_transaction_views.xml',
         'wizards/btcpay_connect_wizard_views.xml',
 
+        'data/mail_template_data.xml',
         'data/payment_method_data.xml',
         'data/payment_provider_data.xml',
         'data/ir_cron.xml',

@@ -78,6 +78,20 @@ class PaymentProvider(models.Model):
         domain=[('share', '=', False)],
         copy=False,
     )
+    btcpay_accept_part = fields.Boolean(
+        string="Accept Parts",
+        help="Book the part that was received when an invoice expires; the rest is asked for.",
+    )
+    btcpay_late_policy = fields.Selection(
+        string="Late Payments",
+        help="What happens to a payment that is made after its invoice has expired.",
+        selection=[
+            ('review', "A person decides"),
+            ('accept', "Accept them once confirmed"),
+        ],
+        default='review',
+        required=True,
+    )
     btcpay_delivery_days = fields.Integer(
         string="Keep Deliveries For",
         help="The number of days after which the server's messages are removed from the log.",

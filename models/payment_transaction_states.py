@@ -68,6 +68,10 @@ class PaymentTransaction(models.Model):
         match state, self.state:
             case 'pending', 'draft':
                 self._set_pending()
+            case 'done', _any if self._btcpay_get_parts():
+                # Beside its parts the whole would count twice.
+                if self._btcpay_get_unbooked_amount() > 0:
+                    self._btcpay_book_received()
             case 'done', _any:
                 # The money is there, whatever was thought of the payment before.
                 self._set_done(extra_allowed_states=('cancel',))
@@ -87,6 +91,7 @@ class PaymentTransaction(models.Model):
                 " before it was confirmed. Nothing is paid now; the customer can still pay the same"
                 " invoice until it expires.", self.reference,
             ))
+        self._btcpay_withdraw_obsolete()
 
     def _btcpay_on_part_paid(self, is_new):
         if is_new:
@@ -94,6 +99,7 @@ class PaymentTransaction(models.Model):
                 "%(paid)s of %(amount)s was received for %(reference)s; %(missing)s is missing.",
                 **self._btcpay_get_sums(),
             ))
+            self._btcpay_mail_customer('mail_template_part_paid')
 
     def _btcpay_on_processing(self, is_new):
         if is_new:
@@ -130,6 +136,11 @@ class PaymentTransaction(models.Model):
 
     def _btcpay_on_expired_part_paid(self, is_new):
         self._btcpay_report_contradiction()
+        if self.provider_id.sudo().btcpay_accept_part and self._btcpay_can_accept_part():
+            self._btcpay_book_received()
+            self._btcpay_mail_customer('mail_template_part_accepted')
+        if self._btcpay_get_parts():
+            return
         self._btcpay_ask_person(_(
             "Only %(paid)s of %(amount)s was received for %(reference)s before the invoice expired."
             " Accept the part or refund it.", **self._btcpay_get_sums(),
@@ -137,6 +148,10 @@ class PaymentTransaction(models.Model):
 
     def _btcpay_on_paid_late(self, is_new):
         self._btcpay_report_contradiction()
+        if self._btcpay_can_accept_late_by_itself():
+            self.btcpay_intention = 'accept_late'
+            self.env.ref('payment_btcpay.ir_cron_btcpay_intentions')._trigger()
+            return
         self._btcpay_ask_person(_(
             "%(paid)s was received for %(reference)s after the invoice over %(amount)s had expired."
             " Accept the late payment or refund it.", **self._btcpay_get_sums(),
