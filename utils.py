@@ -4,7 +4,6 @@ from datetime import datetime, timezone
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 import psycopg2
-import requests
 
 from odoo.exceptions import LockError, ValidationError
 
@@ -35,35 +34,16 @@ class BTCPayError(ValidationError):
         return self.status is None or self.status in (408, 429) or self.status >= 500
 
 
-def send_request(method, url, *, timeout, **kwargs):
-    """Send an HTTP request with one deadline for all of it, without following redirects.
+class BTCPayConnectionRefused(ValidationError):
+    """A connection that was not made.
 
-    The timeout of `requests` starts anew with each piece that arrives.
-
-    :param str method: The HTTP method.
-    :param str url: The URL.
-    :param int timeout: The number of seconds after which the call is given up.
-    :param dict kwargs: The other parameters of `requests.request`.
-    :return: The response, with its content read.
-    :rtype: requests.Response
-    :raise requests.exceptions.RequestException: If there is no complete answer in time.
+    :param str reason: What happened, as a code: the tests and the page's address know it.
+    :param str message: What happened and what to do next, for the administrator.
     """
-    deadline = time.monotonic() + timeout
-    response = requests.request(
-        method, url, timeout=timeout, allow_redirects=False, stream=True, **kwargs
-    )
-    try:
-        content = bytearray()
-        for chunk in response.iter_content(64 * 1024):
-            content += chunk
-            if time.monotonic() > deadline:
-                raise requests.exceptions.ReadTimeout(f"No complete answer in {timeout} s")
-            if len(content) > const.MAX_RESPONSE_SIZE:
-                raise requests.exceptions.ContentDecodingError("The answer is too large")
-        response._content = bytes(content)  # What `response.content` would have kept.
-    finally:
-        response.close()
-    return response
+
+    def __init__(self, reason, message):
+        super().__init__(message)
+        self.reason = reason
 
 
 def end_transaction(env):
@@ -141,6 +121,16 @@ def parse_timestamp(value):
         return False
 
 
+# Languages of Odoo whose code at the server cannot be told from theirs.
+_SERVER_LANGUAGES = {
+    'nb_NO': 'no',
+    'nn_NO': 'no',
+    'ne_NP': 'np-NP',
+    'zh_CN': 'zh-SG',  # Simplified characters.
+    'zh_HK': 'zh-TW',  # Traditional characters.
+}
+
+
 def match_language(lang, available):
     """Find the server's code for a language of Odoo.
 
@@ -152,17 +142,12 @@ def match_language(lang, available):
     if not lang:
         return None
     wanted = lang.split('@')[0].replace('_', '-')
-    if wanted in available:
-        return wanted
     language = wanted.split('-')[0]
-    if language == 'nb':  # The server has one Norwegian.
-        language = 'no'
-    if language in available:
-        return language
-    # Two variants of one language, such as pt-BR and pt-PT: the one of the language's own country.
-    variants = sorted(code for code in available if code.split('-')[0] == language)
-    own = f'{language}-{language.upper()}'
-    return own if own in variants else (variants[0] if variants else None)
+    for code in (wanted, _SERVER_LANGUAGES.get(lang), language, f'{language}-{language.upper()}'):
+        if code in available:
+            return code
+    # Variants of one language, none of which is that of the language's own country.
+    return min((code for code in available if code.split('-')[0] == language), default=None)
 
 
 def is_api_id(value):

@@ -1,12 +1,12 @@
 from urllib.parse import urlencode
 
 from odoo import _
+from odoo.exceptions import UserError
 from odoo.http import Controller, request, route
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.models.payment_provider_connection import BTCPayConnectionRefused
-from odoo.addons.payment_btcpay.utils import end_transaction
+from odoo.addons.payment_btcpay.utils import BTCPayConnectionRefused, end_transaction
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -30,8 +30,9 @@ class BTCPayOnboardingController(Controller):
         :return: The redirection to that page.
         :rtype: Response
         """
-        if request.httprequest.method == 'POST':
-            request.env['btcpay.authorization']._find(state)._receive_key(data.get('apiKey'))
+        authorization_sudo = request.env['btcpay.authorization']._find(state)
+        if authorization_sudo and request.httprequest.method == 'POST':
+            authorization_sudo._receive_key(data.get('apiKey'))
         # 303, so that the browser comes by GET, with its cookie.
         return request.redirect(f'{const.CONNECT_ROUTE}?{urlencode({"state": state})}', code=303)
 
@@ -53,19 +54,20 @@ class BTCPayOnboardingController(Controller):
             api_key = authorization_sudo._take_key()
             end_transaction(request.env)  # Used up, whatever comes of it.
             provider_sudo._btcpay_connect(server_url, api_key)
-        except BTCPayConnectionRefused as error:
+        except UserError as error:
+            reason = getattr(error, 'reason', 'failed')
             _logger.warning(
                 "BTCPay connection of provider %(provider)s refused (%(reason)s): %(message)s",
                 {
-                    'provider': provider_sudo.id or "unknown", 'reason': error.reason,
+                    'provider': provider_sudo.id or "unknown", 'reason': reason,
                     'message': error.args[0],
                 },
             )
             may_see = request.env.user.has_group('base.group_system')
             return request.render('payment_btcpay.connection_refused', {
-                'reason': error.reason,
+                'reason': reason,
                 'message': error.args[0],
-                'back_url': self._get_provider_url(provider_sudo) if may_see else '/odoo',
+                'back_url': self._get_provider_url(provider_sudo) if may_see else None,
             }, status=400)
         return request.redirect(self._get_provider_url(provider_sudo))
 

@@ -5,6 +5,7 @@ from . import btcpay_payment
 from . import payment_provider
 from . import payment_provider_connection
 from . import payment_provider_request
+from . import payment_provider_webhook
 from . import payment_transaction
 from . import payment_transaction_acceptance
 from . import payment_transaction_checkout

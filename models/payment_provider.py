@@ -216,8 +216,9 @@ class PaymentProvider(models.Model):
         ]
         # First what may refuse the uninstallation, then what cannot be taken back.
         result = super()._remove_provider(provider_code, **kwargs)
+        removed = self.new({'code': provider_code})  # The providers themselves have no code now.
         for connection in connections:
-            self._btcpay_clean_up(connection)
+            removed._btcpay_clean_up(connection)
         return result
 
     # === BUSINESS METHODS === #

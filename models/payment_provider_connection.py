@@ -1,26 +1,12 @@
-import secrets
-from datetime import timedelta
+from odoo import _, models
 
-from odoo import _, fields, models
-from odoo.exceptions import ValidationError
-
-from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.utils import BTCPayError, end_transaction, is_api_id
-
-_logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
-
-
-class BTCPayConnectionRefused(ValidationError):
-    """A connection that was not made.
-
-    :param str reason: What happened, as a code: the tests and the page's address know it.
-    :param str message: What happened and what to do next, for the administrator.
-    """
-
-    def __init__(self, reason, message):
-        super().__init__(message)
-        self.reason = reason
+from odoo.addons.payment_btcpay.utils import (
+    BTCPayConnectionRefused,
+    BTCPayError,
+    end_transaction,
+    is_api_id,
+)
 
 
 class PaymentProvider(models.Model):
@@ -71,6 +57,7 @@ class PaymentProvider(models.Model):
             if self_sudo.state == 'disabled':
                 values.update({'state': 'enabled', 'is_published': True})
             end_transaction(self.env)
+            previous = self_sudo._btcpay_get_connection()  # Another may have been made meanwhile.
             self_sudo.write(values)
             end_transaction(self.env)
         except Exception:
@@ -80,8 +67,8 @@ class PaymentProvider(models.Model):
             raise
         # Only now is the previous connection of no more use.
         if previous['api_key'] and previous['api_key'] != api_key:
-            if (previous['server_url'], previous['store_id']) == (server_url, store_id):
-                previous['webhook_id'] = None  # It was taken over or removed with the new key.
+            if previous['webhook_id'] == values['btcpay_webhook_id']:
+                previous['webhook_id'] = None  # It was taken over.
             self_sudo._btcpay_clean_up(previous)
 
     def _btcpay_check_key(self, call):
@@ -179,116 +166,6 @@ class PaymentProvider(models.Model):
             return False
         codes = [lang.get('code') for lang in languages if isinstance(lang, dict)]
         return " ".join(code for code in codes if isinstance(code, str)) or False
-
-    # === WEBHOOK === #
-
-    def _btcpay_get_webhook_url(self):
-        """Return the address at which the server reaches this provider.
-
-        It is decided once, when a store is connected: `web.base.url` changes with the domain an
-        administrator logs in at.
-
-        :rtype: str
-        """
-        self.ensure_one()
-        if url := self.sudo().btcpay_webhook_url:
-            return url
-        base_url = self.env['ir.config_parameter'].sudo().get_param('web.base.url')
-        return f'{base_url.rstrip("/")}{const.WEBHOOK_ROUTE}/{self.id}'
-
-    def _btcpay_register_webhook(self, store_id, call, previous, undo):
-        """Have the server tell us of payments; a webhook with our address is used again.
-
-        Its secret stays if we know it, else it gets a new one.
-
-        :param str store_id: The id of the store.
-        :param dict call: The address and key to call with.
-        :param dict previous: The previous connection, see `_btcpay_get_connection`.
-        :param list undo: The steps that take back what is made here, to be extended.
-        :return: The values to write on the provider.
-        :rtype: dict
-        :raise BTCPayConnectionRefused: If the server does not take the webhook.
-        """
-        endpoint = f'/stores/{store_id}/webhooks'
-        url = self._btcpay_get_webhook_url()
-        payload = {
-            'url': url,
-            'enabled': True,
-            'automaticRedelivery': True,
-            'authorizedEvents': {'everything': True, 'specificEvents': []},
-        }
-        secret = secrets.token_urlsafe(32)
-        try:
-            webhooks = self._send_api_request('GET', endpoint, **call)
-            known = [
-                webhook.get('id') for webhook in webhooks or []
-                if webhook.get('url') == url and is_api_id(webhook.get('id'))
-            ]
-            if known:
-                webhook_id = previous['webhook_id'] if previous['webhook_id'] in known else known[0]
-                if webhook_id == previous['webhook_id'] and previous['webhook_secret']:
-                    secret = previous['webhook_secret']
-                else:
-                    payload['secret'] = secret
-                self._send_api_request('PUT', f'{endpoint}/{webhook_id}', json=payload, **call)
-            else:
-                webhook = self._send_api_request(
-                    'POST', endpoint, json={**payload, 'secret': secret}, **call
-                )
-                webhook_id = webhook.get('id')
-                if not is_api_id(webhook_id):
-                    raise self._btcpay_make_unexpected_error()
-                undo.append(lambda: self._btcpay_try_request(
-                    'DELETE', f'{endpoint}/{webhook_id}', **call
-                ))
-        except (BTCPayError, AttributeError, TypeError) as error:
-            raise BTCPayConnectionRefused('webhook', _(
-                "The BTCPay Server did not take the webhook by which it tells Odoo of payments."
-                " Check in the store's settings on the server that webhooks can be made, then start"
-                " the connection again. The server says: %s",
-                error.args[0] if isinstance(error, BTCPayError) else _("an answer not understood"),
-            )) from error
-        return {
-            'btcpay_webhook_id': webhook_id,
-            'btcpay_webhook_secret': secret,
-            'btcpay_webhook_url': url,
-            **self._btcpay_get_secret_overlap(secret),
-        }
-
-    def _btcpay_get_secret_overlap(self, secret):
-        """Return the values by which the secret used so far stays good for a while.
-
-        What the server has queued is signed with the secret of the time of its queuing.
-
-        :param str secret: The new secret.
-        :return: The values to write on the provider.
-        :rtype: dict
-        """
-        old_secret = self.sudo().btcpay_webhook_secret
-        if not old_secret or old_secret == secret:
-            return {}
-        return {
-            'btcpay_old_webhook_secret': old_secret,
-            'btcpay_old_webhook_secret_until': fields.Datetime.now() + timedelta(
-                hours=const.OLD_SECRET_VALIDITY
-            ),
-        }
-
-    def _btcpay_get_webhook_secrets(self):
-        """Return the secrets with which an event may be signed.
-
-        :return: The secrets; none if the provider is not connected.
-        :rtype: list[str]
-        """
-        self.ensure_one()
-        provider = self.sudo()
-        found = [provider.btcpay_webhook_secret]
-        if (
-            provider.btcpay_old_webhook_secret_until
-            and provider.btcpay_old_webhook_secret_until > fields.Datetime.now()
-        ):
-            found.append(provider.btcpay_old_webhook_secret)
-        return [secret for secret in found if secret]
 
     # === DISCONNECT === #
 

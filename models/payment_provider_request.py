@@ -9,7 +9,8 @@ from odoo.tools import urls
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.utils import BTCPayError, send_request
+from odoo.addons.payment_btcpay.http_client import send_request
+from odoo.addons.payment_btcpay.utils import BTCPayError
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -39,7 +40,7 @@ class PaymentProvider(models.Model):
         headers = self._build_request_headers(method, endpoint, json, **kwargs)
         timeout = kwargs.get('btcpay_timeout') or const.TIMEOUT
         # Endpoints carry ids only; bodies and keys are never logged.
-        about = f"transaction {reference}" if reference else f"provider {self.id}"
+        about = f"transaction {reference}" if reference else f"provider {self.id or '(removed)'}"
         start = time.monotonic()
         try:
             response = send_request(
