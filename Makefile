@@ -1,7 +1,38 @@
 PYTHON ?= python3
+VENV := .dev/venv/bin/python
 export ODOO_DIR
 
-.PHONY: setup lock
+.DEFAULT_GOAL := help
+.PHONY: help setup demo demo-reset walk test contract lint lock clean
 
-setup:
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | \
+		while IFS="$$(printf '\t')" read -r target text; do printf '  make %-11s %s\n' "$$target" "$$text"; done
+
+setup: ## Bring all that demo and tests need, below .dev/ and your cache folder
 	@$(PYTHON) -m dev.setup
+
+demo: setup ## A shop that takes Bitcoin, with a BTCPay Server to play with; Ctrl-C stops it
+	@$(VENV) -m dev.demo
+
+demo-reset: ## Forget the demo's data
+	@if [ -x $(VENV) ]; then $(VENV) -m dev.demo reset; fi
+
+walk: setup ## The whole story in a browser: connect, buy, pay, see the order paid
+	@$(VENV) -m dev.walk
+
+test: setup ## Linters, contract tests, the module's tests with browser tours
+	@$(VENV) -m dev.test
+
+contract: setup ## Compare the BTCPay stand-in with what a real server was seen to do
+	@$(VENV) -m pytest dev/contract
+
+lint: setup ## Linters only
+	@$(VENV) -m dev.test lint pylint
+
+lock: setup ## Renew dev/requirements*.txt from the .in files
+	@$(VENV) -m dev.setup.lock
+
+clean: ## Remove .dev/ with the demo's data (the cache folder stays)
+	@if [ -x $(VENV) ]; then $(VENV) -m dev.demo stop && $(VENV) -m dev.odoo stop; fi
+	@rm -rf .dev

@@ -64,6 +64,9 @@ def ensure_template(instance):
             instance.run_script(unfinished, BUNDLES, 'making asset bundles')
         _copy_files(instance.filestore(unfinished), instance.filestore(name))
         shutil.rmtree(instance.filestore(unfinished))
+        for old in instance.cluster.databases():  # of another Odoo
+            if old.startswith('template_') and old != unfinished:
+                remove_database(instance, old)
         instance.cluster.rename(unfinished, name)
     return name
 

@@ -31,6 +31,7 @@ class Record:
 class Result:
     """The outcome of one run.
 
+    :param set started: (logger, name) of each test that was begun
     :param list failed: (name, message) of each test that failed
     :param list skipped: (name, reason) of each test that was skipped
     :param list warnings: warnings and errors that belong to no test's result
@@ -43,9 +44,10 @@ class Result:
 
     @property
     def passed(self):
-        failed = {name for name, _text in self.failed}
-        skipped = {name for name, _text in self.skipped}
-        return len(self.started - failed - skipped)
+        # A subtest is told as `Subtest TestX.test_y (values)`
+        bad = {name.removeprefix('Subtest ').split()[0]
+               for name, _text in self.failed + self.skipped}
+        return sum(name not in bad for _logger, name in self.started)
 
 
 def records(lines):
@@ -70,7 +72,7 @@ def read(lines):
     for record in records(lines):
         in_test = '.tests.' in record.logger
         if in_test and (match := STARTED.match(record.text)):
-            result.started.add(match[1])
+            result.started.add((record.logger, match[1]))
         elif match := SKIPPED.match(record.text) if in_test else None:
             result.skipped.append((match[1], match[2]))
         elif match := TOTAL.match(record.text):

@@ -1,0 +1,1 @@
+"""make test: every check there is, and one summary."""

@@ -1,0 +1,65 @@
+"""make test: runs every part, tells failures as they come, and ends with one summary."""
+import os
+import sys
+import time
+
+from ..odoo import databases
+from ..odoo.postgres import locked
+from ..odoo.processes import raise_on_sigterm
+from ..paths import TEST
+from ..setup.console import SetupError, say
+from . import module, static
+from .outcome import Outcome, summarise, tell_failures
+
+# In this order; each returns an Outcome. Those with `True` are given Odoo's test instance
+PARTS = {
+    'lint': ('Linter ruff', static.ruff, False),
+    'pylint': ('Linter pylint-odoo', static.pylint, False),
+    'contract': ("Contract of the BTCPay stand-in", static.contract, False),
+    'odoo': ("The module's tests in Odoo", module.tests, True),
+    'upgrade': ('Upgrade of the module', module.upgrade, True),
+    'uninstall': ('Uninstallation of the module', module.uninstall, True),
+}
+
+
+def _run(title, part, arguments):
+    say(f'* {title} …')
+    begun = time.monotonic()
+    try:
+        outcome = part(*arguments)
+    except SetupError as error:
+        outcome = Outcome()
+        outcome.fail(title, f'{error.why}\n{error.todo}')
+    outcome.title, outcome.seconds = title, time.monotonic() - begun
+    tell_failures(outcome.settle())
+    return outcome
+
+
+def main(names):
+    unknown = set(names) - set(PARTS)
+    if unknown:
+        sys.exit(f'No such part: {", ".join(unknown)}. There are: {", ".join(PARTS)}')
+    instance = databases.test_instance()
+    cluster_ran = bool(instance.cluster.process()) and not os.environ.get('CI')
+    outcomes = []
+    with locked(TEST / 'make-test.lock'):
+        try:
+            for name, (title, part, with_odoo) in PARTS.items():
+                if names and name not in names:
+                    continue
+                if with_odoo:
+                    instance.cluster.start()
+                outcomes.append(_run(title, part, [instance] if with_odoo else []))
+        finally:
+            if not cluster_ran:  # a developer's is left running
+                instance.cluster.stop()
+    return summarise(outcomes)
+
+
+if __name__ == '__main__':
+    raise_on_sigterm()
+    try:
+        sys.exit(0 if main(sys.argv[1:]) else 1)
+    except KeyboardInterrupt:
+        say('Interrupted')
+        sys.exit(130)

@@ -1,0 +1,65 @@
+"""The parts of `make test` that need no Odoo running."""
+from lxml import etree
+
+from ..odoo.instance import MODULE, environment
+from ..paths import ADDONS, LOG, PYTHON, ROOT
+from .outcome import Outcome
+from .runner import run_logged
+
+
+def _linter(title, log_name, command, **options):
+    """A linter is one test."""
+    code, log = run_logged(command, log_name, **options)
+    outcome = Outcome(log=log)
+    if code:
+        outcome.fail(title, log.read_text())
+    else:
+        outcome.passed = 1
+    return outcome
+
+
+def ruff():
+    return _linter('ruff', 'ruff.log', [PYTHON, '-m', 'ruff', 'check', '--no-cache'])
+
+
+def pylint():
+    # From the addons folder, where the module has its name whatever the clone is called
+    return _linter('pylint-odoo', 'pylint.log', [
+        PYTHON, '-m', 'pylint', '--rcfile', ROOT / 'pyproject.toml', MODULE],
+        cwd=ADDONS, env=environment())
+
+
+def _cases(report):
+    for case in etree.parse(report).getroot().iter('testcase'):
+        name = f'{case.get("classname", "").rpartition(".")[2]}::{case.get("name")}'
+        found = {child.tag: child for child in case}
+        yield name, found
+
+
+def read_report(report, outcome):
+    """Add what pytest reported in JUnit's format.
+
+    :param Outcome outcome: gets the results
+    """
+    for name, found in _cases(report):
+        bad = [found[tag] for tag in ('failure', 'error') if tag in found]
+        if bad:
+            outcome.fail(name, '\n'.join(element.text or element.get('message') for element in bad))
+        elif 'skipped' in found:
+            outcome.skipped.append((name, found['skipped'].get('message')))
+        else:
+            outcome.passed += 1
+
+
+def contract():
+    report = LOG / 'contract.xml'
+    report.unlink(missing_ok=True)
+    code, log = run_logged(
+        [PYTHON, '-m', 'pytest', 'dev/contract', '-q', '--junit-xml', report], 'contract.log',
+        lambda text: (text.strip().splitlines() or [''])[-1][-60:], env=environment())
+    outcome = Outcome(log=log)
+    if report.exists():
+        read_report(report, outcome)
+    if code and not outcome.failed:
+        outcome.fail('contract', f'pytest ended with {code}:\n{log.read_text()[-3000:]}')
+    return outcome
