@@ -2,6 +2,7 @@ import re
 import time
 from datetime import datetime, timezone
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from urllib.parse import urlsplit
 
 import psycopg2
 
@@ -84,7 +85,7 @@ def parse_decimal(value):
     """Read an amount of the API.
 
     :param str|int|Decimal value: The amount; the API sends decimal strings.
-    :return: The amount, or None if it is not a finite number.
+    :return: The amount, or None if it is not a number that an amount can be.
     :rtype: Decimal|None
     """
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
@@ -93,7 +94,10 @@ def parse_decimal(value):
         number = Decimal(value)
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    if not number.is_finite():
+        return None
+    # No amount of money has more digits; they would not survive being computed with and stored.
+    return number if not number or abs(number.adjusted()) < 24 else None
 
 
 def format_amount(amount, currency):
@@ -148,6 +152,19 @@ def match_language(lang, available):
             return code
     # Variants of one language, none of which is that of the language's own country.
     return min((code for code in available if code.split('-')[0] == language), default=None)
+
+
+def is_web_link(value):
+    """Return whether a value from outside may be used as the address of a page.
+
+    :param value: The value, of any type.
+    :rtype: bool
+    """
+    try:
+        parts = urlsplit(value) if isinstance(value, str) else None
+    except ValueError:
+        return False
+    return bool(parts and parts.scheme in ('http', 'https') and parts.hostname)
 
 
 def is_api_id(value):

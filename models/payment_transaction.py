@@ -1,6 +1,11 @@
 from odoo import _, api, fields, models
 
-from odoo.addons.payment_btcpay.utils import is_api_id, parse_decimal, parse_timestamp
+from odoo.addons.payment_btcpay.utils import (
+    is_api_id,
+    is_web_link,
+    parse_decimal,
+    parse_timestamp,
+)
 
 
 class PaymentTransaction(models.Model):
@@ -172,7 +177,7 @@ class PaymentTransaction(models.Model):
         """
         link = invoice.get('checkoutLink')
         return {
-            'btcpay_checkout_link': link if isinstance(link, str) else False,
+            'btcpay_checkout_link': link if is_web_link(link) else False,
             'btcpay_status': invoice['status'],
             'btcpay_additional_status': invoice['additionalStatus'],
             'btcpay_paid_amount': float(parse_decimal(invoice['paidAmount'])),

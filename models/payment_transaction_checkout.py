@@ -9,6 +9,7 @@ from odoo.addons.payment_btcpay.utils import (
     BTCPayError,
     end_transaction,
     format_amount,
+    is_web_link,
     lock_row,
     match_language,
 )
@@ -174,7 +175,7 @@ class PaymentTransaction(models.Model):
             raise self.provider_id._btcpay_make_unexpected_error()
         if discrepancy := self._btcpay_find_discrepancy(invoice):
             raise BTCPayError(discrepancy)
-        if urlsplit(invoice.get('checkoutLink') or '').scheme not in ('http', 'https'):
+        if not is_web_link(invoice.get('checkoutLink')):
             raise self.provider_id._btcpay_make_unexpected_error()
 
     def _btcpay_store_invoice(self, invoice):
