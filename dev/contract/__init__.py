@@ -1,1 +1,1 @@
-"""Contract tests: the stand-in against what was recorded on a real BTCPay Server."""
+"""Contract tests: what a BTCPay Server does, held against the stand-in or a real one."""

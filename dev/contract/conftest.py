@@ -1,17 +1,17 @@
-"""What the contract tests share: the recordings and a running stand-in."""
+"""What the contract tests share: the recordings, and the world they are about."""
 import json
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from ..world import StandIn, from_environment, real_server_named
+from ..world.process import ROOT
 
 
 def shared_folder():
     """:return: the folder with wire/ and swagger/, which only some machines have"""
+    from pathlib import Path
+
     return Path(os.environ.get('BTCPAY_SHARED') or ROOT.parent / 'shared')
 
 
@@ -37,12 +37,17 @@ def recordings():
 
 
 @pytest.fixture(scope='session')
-def stand_in():
-    """:return: address of a stand-in that runs for the tests"""
-    process = subprocess.Popen(
-        [sys.executable, '-m', 'dev.btcpay'], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    line = process.stdout.readline()
-    assert 'ready on' in line, line
-    yield line.split()[-1]
-    process.terminate()
-    process.wait(timeout=10)
+def world():
+    """:return: the real server that the environment names, else a stand-in"""
+    with from_environment() as found:
+        yield found
+
+
+@pytest.fixture(scope='session')
+def stand_in(request):
+    """:return: address of a stand-in, for what has to steer one"""
+    if real_server_named():
+        pytest.skip('it steers the stand-in, and BTCPAY_URL names a real server to test instead')
+    world = request.getfixturevalue('world')
+    assert isinstance(world, StandIn)
+    return world.url
