@@ -173,8 +173,10 @@ class PaymentProvider(models.Model):
         self.ensure_one()
         if self.code != 'btcpay':
             return super().action_reset_credentials()
+        self.check_access('write')
         connection = self._btcpay_get_connection()
-        result = super().action_reset_credentials()
+        # Nobody may write the secrets, not even to forget them.
+        result = super(PaymentProvider, self.sudo()).action_reset_credentials()
         end_transaction(self.env)  # The key must be unused, and no row locked, from here on.
         if self._btcpay_clean_up(connection):
             return result
