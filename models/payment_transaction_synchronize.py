@@ -20,7 +20,7 @@ _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 class PaymentTransaction(models.Model):
     _inherit = 'payment.transaction'
 
-    def _btcpay_synchronize(self, timeout=const.TIMEOUT):
+    def _btcpay_synchronize(self, timeout=const.TIMEOUT, invoice=None, look_count=None):
         """Bring the transaction to what the server says of its invoice: the only way there is.
 
         Webhook, return page, waiting page, scheduled action and buttons all come here, and only say
@@ -31,26 +31,26 @@ class PaymentTransaction(models.Model):
         Note: `self.ensure_one()`
 
         :param int timeout: The number of seconds to wait for each of the server's answers.
+        :param dict invoice: The invoice, if it was read already.
+        :param int look_count: The transaction's `btcpay_look_count` of before it was read.
         :return: None
         :raise BTCPayError: If the server did not say; the transaction is as it was.
         """
         self.ensure_one()
-        # Whoever causes the look, Odoo speaks on the documents, in the company's language.
-        tx = self.with_user(SUPERUSER_ID).with_context(lang=self.sudo().company_id.partner_id.lang)
+        tx = self._btcpay_as_odoo()
         for _attempt in range(const.MAX_LOOKS):
             end_transaction(tx.env)
             look_count = tx.btcpay_look_count
-            invoice = tx._btcpay_fetch_invoice(timeout)
-            if not invoice:
+            data = tx._btcpay_read(timeout)
+            if not data:
                 return
-            payment_methods = tx._btcpay_fetch_payment_methods(invoice, timeout)
             end_transaction(tx.env)
             try:
                 lock_row(tx)
                 if tx.btcpay_look_count != look_count:
                     tx.env.cr.rollback()
                     continue
-                tx._btcpay_apply_look(invoice, payment_methods)
+                tx._btcpay_apply_look(data)
                 end_transaction(tx.env)
             except psycopg2.errors.SerializationFailure:
                 tx.env.cr.rollback()
@@ -58,23 +58,47 @@ class PaymentTransaction(models.Model):
                 return
         raise BTCPayError(tx.env._("The payment is being worked on. Try again in a moment."))
 
-    def _btcpay_apply_look(self, invoice, payment_methods):
+    def _btcpay_as_odoo(self):
+        """Return the transactions for what Odoo does by itself, whoever causes it: on the documents
+        it is Odoo that speaks, in the company's language.
+
+        :rtype: payment.transaction
+        """
+        lang = self.sudo().company_id.partner_id.lang
+        return self.with_user(SUPERUSER_ID).with_context(lang=lang)
+
+    def _btcpay_apply_look(self, data):
         """Apply what was read, in the database transaction that is under way.
 
-        :param dict invoice: The invoice.
-        :param list|None payment_methods: Its payment methods, None if they were not read.
+        :param dict data: What was read, see `_btcpay_read`.
         :return: None
         """
         self.ensure_one()
-        if not self.btcpay_invoice_id:
-            self._btcpay_adopt_invoice(invoice)
-        self._process('btcpay', {'invoice': invoice, 'payment_methods': payment_methods})
+        if 'invoice' in data and not self.btcpay_invoice_id:
+            self._btcpay_adopt_invoice(data['invoice'])
+        self._process('btcpay', data)
         self.btcpay_look_count += 1
         if self.state != 'draft' and not self.is_post_processed:  # As after each change of state.
             # Confirms the order within seconds, also if the customer's browser is closed.
             self.env.ref('payment.cron_post_process_payment_tx')._trigger()
 
     # === READING === #
+
+    def _btcpay_read(self, timeout):
+        """Ask the server for all that is to be known of the transaction. No lock is held.
+
+        :param int timeout: The number of seconds to wait for each of the server's answers.
+        :return: The payment data: the `invoice`, and its `payment_methods` if they are news; None
+                 if there is nothing to look at.
+        :rtype: dict|None
+        :raise BTCPayError: If the server did not say.
+        """
+        self.ensure_one()
+        invoice = self._btcpay_fetch_invoice(timeout)
+        if not invoice:
+            return None
+        payment_methods = self._btcpay_fetch_payment_methods(invoice, timeout)
+        return {'invoice': invoice, 'payment_methods': payment_methods}
 
     def _btcpay_fetch_invoice(self, timeout):
         """Ask the server for the invoice of the transaction.
