@@ -127,5 +127,10 @@ def bolt11_amount(text):
     return Decimal(match[1]).scaleb(-3 * ' munp'.index(match[2] or ' '))
 
 
+def millisatoshi(amount):
+    """:return: Decimal in BTC"""
+    return Decimal(amount).scaleb(-11)
+
+
 def lnurl(url):
     return bech32('lnurl', _words(url.encode()))

@@ -58,8 +58,8 @@ class Dispatcher:
     def __init__(self, server):
         self.server = server
         self.queues = {}
-        #: deliveries a fault holds back for a time
-        self.late = 0
+        #: ids of the deliveries that a fault holds back for a time
+        self.late = set()
         self.generation = 0
         self.changed = threading.Condition(server.lock)
 
@@ -68,7 +68,7 @@ class Dispatcher:
         with self.server.lock:
             self.generation += 1
             self.queues = {}
-            self.late = 0
+            self.late = set()
             self.changed.notify_all()
 
     # --- events to deliveries ---------------------------------------------------------------------
@@ -139,7 +139,9 @@ class Dispatcher:
             self._enqueue(delivery, webhook)
         held = self._queue(webhook.id).held
         while held:
-            self._enqueue(*held.pop(0))
+            job = held.pop(0)
+            self.late.discard(job[0].id)
+            self._enqueue(*job)
 
     def _take_fault(self, delivery):
         faults = self.server.webhook_faults
@@ -156,28 +158,21 @@ class Dispatcher:
         return None
 
     def _later(self, delivery, webhook, seconds):
-        generation = self.generation
-        self.late += 1
+        self.late.add(delivery.id)
 
         def release():
             with self.server.lock:
-                if generation != self.generation:
+                if delivery.id not in self.late:  # sent meanwhile, or lost by a restart
                     return
-                self.late -= 1
+                self.late.discard(delivery.id)
                 held = self._queue(webhook.id).held
                 if (delivery, webhook) in held:
                     held.remove((delivery, webhook))
-                elif delivery.delivery_time is not None or self._is_queued(delivery):
-                    self.changed.notify_all()
-                    return
                 self._enqueue(delivery, webhook)
 
         timer = threading.Timer(seconds, release)
         timer.daemon = True
         timer.start()
-
-    def _is_queued(self, delivery):
-        return any(job[0] is delivery for job in self._queue(delivery.webhook_id).jobs)
 
     # --- queues -----------------------------------------------------------------------------------
 

@@ -4,8 +4,6 @@ from pathlib import Path
 
 from werkzeug.wrappers import Response
 
-from ..addresses import NODE
-from ..errors import refusal
 from ..permissions import ALL, IMPLIED
 from ..state import METHODS, VERSION
 from .http import Api
@@ -58,21 +56,3 @@ def permissions(_context):
 def find_language(code):
     """:return: the server's own spelling of a language code, or None"""
     return next((known for known in LANGUAGES if known.lower() == code.lower()), None)
-
-
-@api('GET', '/stores/<store_id>/lightning/<crypto>/info',
-     policy='btcpay.store.canuselightningnode')
-def lightning_info(context, crypto):
-    if crypto != 'BTC' or 'BTC-LN' not in context.store.methods:
-        raise refusal(404, 'lightning-node-not-configured', 'The lightning node is not set up')
-    return {
-        'nodeURIs': [NODE],
-        'blockHeight': context.server.height,
-        'alias': 'stand-in',
-        'color': '02a996',
-        'version': '24.08',
-        'peersCount': 1,
-        'activeChannelsCount': 1,
-        'inactiveChannelsCount': 0,
-        'pendingChannelsCount': 0,
-    }

@@ -10,6 +10,8 @@ api = Api()
 
 VIEW = 'btcpay.store.canviewstoresettings'
 MODIFY = 'btcpay.store.canmodifystoresettings'
+#: of every wallet made here: nobody's money is in it
+MNEMONIC = ' '.join(['abandon'] * 11 + ['about'])
 ENUMS = {
     'speedPolicy': ('HighSpeed', 'MediumSpeed', 'LowSpeed', 'LowMediumSpeed'),
     'networkFeeMode': ('MultiplePaymentsOnly', 'Always', 'Never'),
@@ -173,6 +175,18 @@ def update_method(context, method):
     context.store.methods[method_id] = current if enabled is None else enabled
     context.server.changed()
     return _method_json(context.store, method_id, True)
+
+
+@api('POST', '/stores/<store_id>/payment-methods/<method>/wallet/generate', policy=MODIFY)
+def generate_wallet(context, method):
+    store, method_id = context.store, parse_method(method)
+    if method_id != 'BTC-CHAIN':
+        raise refusal(404, 'paymentmethod-not-found', 'The payment method was not found')
+    if method_id in store.methods:
+        raise refusal(400, 'already-configured', 'BTC wallet is already configured for this store')
+    store.methods[method_id] = True
+    context.server.changed()
+    return {**_method_json(store, method_id, True), 'mnemonic': MNEMONIC}
 
 
 @api('DELETE', '/stores/<store_id>/payment-methods/<method>', policy=MODIFY)
