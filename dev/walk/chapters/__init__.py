@@ -1,0 +1,9 @@
+"""The chapters of the story, in order.
+
+A chapter is a module with a ``TITLE`` and ``play(stage)``, which does its steps with
+``with stage.step('…'):``. One that needs something the world cannot do ends with its NotPossible.
+With ``is_wanted(stage)`` it can be left out.
+"""
+from . import again, buttons, buy, connect, disconnect, lightning, phone, refusal, unpaid
+
+CHAPTERS = (connect, buy, phone, unpaid, lightning, buttons, refusal, disconnect, again)

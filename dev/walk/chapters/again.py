@@ -1,0 +1,13 @@
+"""Connected again, so that the demo can be played with."""
+from . import connect
+
+TITLE = 'He connects it again'
+
+
+def is_wanted(stage):
+    """What the walk has made on a real server is deleted in the end."""
+    return stage.keep_connected and stage.is_stand_in
+
+
+def play(stage):
+    connect.connect(stage)
