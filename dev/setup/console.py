@@ -1,6 +1,7 @@
 """Progress, logs and plain failure messages on the terminal."""
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 
@@ -89,15 +90,13 @@ def run(command, todo, measure=None, **options):
     :rtype: str
     """
     LOG.mkdir(parents=True, exist_ok=True)
-    with open(LOG / 'setup.log', 'a+') as log:
-        log.write('\n$ ' + ' '.join(map(str, command)) + '\n')
-        log.flush()
-        begin = log.tell()
+    # Several can run at once: each has its output for itself, and the log gets it in one piece
+    with tempfile.TemporaryFile('w+', errors='replace') as output:
         progress = Progress(measure or (lambda: ''))
         options.setdefault('stdin', subprocess.DEVNULL)
         try:
-            process = subprocess.Popen(
-                [str(part) for part in command], stdout=log, stderr=subprocess.STDOUT, **options)
+            process = subprocess.Popen([str(part) for part in command], stdout=output,
+                                       stderr=subprocess.STDOUT, **options)
         except OSError as error:
             raise SetupError(str(error), todo) from error
         try:
@@ -112,9 +111,11 @@ def run(command, todo, measure=None, **options):
             if process.poll() is None:
                 process.terminate()
                 process.wait()
-        log.seek(begin)
-        output = log.read()
+            output.seek(0)
+            text = output.read()
+            with open(LOG / 'setup.log', 'a') as log:
+                log.write(f'\n$ {" ".join(map(str, command))}\n{text}')
     if process.returncode:
-        tail = '\n'.join(output.strip().splitlines()[-8:])
+        tail = '\n'.join(text.strip().splitlines()[-8:])
         raise SetupError(f'{command[0]} ended with {process.returncode}:\n{tail}', todo)
-    return output
+    return text
