@@ -17,6 +17,7 @@
         'views/payment_provider_views.xml',
         'views/payment_transaction_views.xml',
         'wizards/btcpay_connect_wizard_views.xml',
+        'views/sale_order_views.xml',
 
         'data/mail_template_data.xml',
         'data/payment_method_data.xml',

@@ -14,6 +14,8 @@ from . import payment_transaction_mail
 from . import payment_transaction_people
 from . import payment_transaction_states
 from . import payment_transaction_synchronize
+from . import payment_transaction_confirm
 from . import payment_transaction_waiting
 from . import payment_transaction_withdraw
+from . import payment_transaction_oddities
 from . import sale_order

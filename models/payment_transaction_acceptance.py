@@ -1,17 +1,34 @@
-from odoo import _, models
+from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
 
-from odoo.addons.payment_btcpay.utils import BTCPayError, lock_row
+from odoo.addons.payment_btcpay.utils import BTCPayError, end_transaction, lock_row
 
 
 class PaymentTransaction(models.Model):
     _inherit = 'payment.transaction'
 
+    btcpay_can_accept_part = fields.Boolean(compute='_compute_btcpay_can_accept')
+    btcpay_can_accept_late = fields.Boolean(compute='_compute_btcpay_can_accept')
+
+    # === COMPUTE METHODS === #
+
+    @api.depends(
+        'state', 'btcpay_status', 'btcpay_additional_status', 'btcpay_paid_amount',
+        'btcpay_payment_ids.status', 'child_transaction_ids.state',
+    )
+    def _compute_btcpay_can_accept(self):
+        for tx in self:
+            tx.btcpay_can_accept_late = tx._btcpay_can_accept_late()
+            # What is there in full is accepted as a whole.
+            tx.btcpay_can_accept_part = (
+                not tx.btcpay_can_accept_late and tx._btcpay_can_accept_part()
+            )
+
     # === ACTION METHODS === #
 
     def action_btcpay_accept_part(self):
-        """Book the part that was received before the invoice expired.
+        """Book the part that was received before the invoice expired, and ask for the rest.
 
         Note: `self.ensure_one()`
 
@@ -20,15 +37,16 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         self.check_access('write')
-        tx = self.sudo()
-        self._btcpay_look_before_decision()
+        tx = self.sudo().with_context(payment_backend_action=True)  # Notes of the person.
+        tx._btcpay_look_before_decision()
         lock_row(tx)
         if not tx._btcpay_can_accept_part():
             raise UserError(_(
                 "There is no part to accept: the invoice is not expired, or what was received for"
-                " it is booked already."
+                " it is booked already, or not confirmed yet."
             ))
         tx._btcpay_book_received()
+        tx._btcpay_mail_customer('mail_template_part_accepted')
 
     def action_btcpay_accept_late(self):
         """Accept a payment that was made after the invoice had expired.
@@ -42,17 +60,26 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         self.check_access('write')
-        tx = self.sudo()
-        self._btcpay_look_before_decision()
-        if (tx.btcpay_status, tx.btcpay_additional_status) != ('Expired', 'PaidLate'):
-            raise UserError(_("There is no late payment to accept."))
+        tx = self.sudo().with_context(payment_backend_action=True)
+        tx._btcpay_look_before_decision()
+        lock_row(tx)
+        if not tx._btcpay_can_accept_late():
+            raise UserError(_(
+                "There is no late payment to accept: less than the whole was received, or it is not"
+                " confirmed yet."
+            ))
         tx.btcpay_intention = 'accept_late'
         try:
             tx._btcpay_carry_out()
         except BTCPayError as error:
-            raise UserError(_(
-                "%s The late payment is accepted as soon as the server answers.", error.args[0]
-            )) from error
+            self.env.cr.rollback()
+            if error.is_temporary:
+                raise UserError(_(
+                    "%s The late payment is accepted as soon as the server answers.", error.args[0]
+                )) from error
+            tx._btcpay_give_up(error)
+            end_transaction(self.env)
+            raise UserError(error.args[0]) from error
 
     def _btcpay_look_before_decision(self):
         """Decide on what is so now, as far as the server says.
@@ -77,8 +104,64 @@ class PaymentTransaction(models.Model):
             self.provider_code == 'btcpay'
             and self.state in ('cancel', 'error')
             and self.btcpay_status in ('Expired', 'Invalid')
+            and self._btcpay_is_confirmed()
             and self.currency_id.compare_amounts(self._btcpay_get_unbooked_amount(), 0) > 0
         )
+
+    def _btcpay_can_accept_late(self):
+        """Return whether the whole was received, but late.
+
+        The sums are worked out from the payments: the server says `PaidLate` also of a part, and of
+        more than was asked for, and before anything is confirmed.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        return (
+            self.provider_code == 'btcpay'
+            and self.state != 'done'
+            and (self.btcpay_status, self.btcpay_additional_status) == ('Expired', 'PaidLate')
+            and self._btcpay_is_confirmed()
+            and self._btcpay_is_paid_in_full()
+        )
+
+    def _btcpay_can_accept_late_by_itself(self):
+        """Return whether the provider accepts late payments, and nothing speaks against this one.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        return self._btcpay_is_late_welcome() and self._btcpay_can_accept_late()
+
+    def _btcpay_is_late_welcome(self):
+        """Return whether the late payment is accepted by itself, as soon as it is confirmed.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        return (
+            self.provider_id.sudo().btcpay_late_policy == 'accept'
+            and self.state in ('draft', 'pending', 'cancel')
+            and self._btcpay_is_paid_in_full()
+            and not self._btcpay_get_unwanted_reason()
+        )
+
+    def _btcpay_is_paid_in_full(self):
+        """Return whether all that was asked for was received, confirmed or not.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        return self.currency_id.compare_amounts(self.btcpay_paid_amount, self.amount) >= 0
+
+    def _btcpay_is_confirmed(self):
+        """Return whether all that was received is confirmed: what is not may still vanish.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        payments = self.btcpay_payment_ids.filtered(lambda payment: payment.status != 'Invalid')
+        return bool(payments) and all(payment.status == 'Settled' for payment in payments)
 
     def _btcpay_get_unbooked_amount(self):
         """Return what was received of the amount asked for and is not booked yet.
@@ -101,19 +184,20 @@ class PaymentTransaction(models.Model):
             lambda child: child.operation != 'refund' and child.state == 'done'
         )
 
-    def _btcpay_book_received(self):
+    def _btcpay_book_received(self, amount=None):
         """Book what was received and is not booked, as Odoo books a part: by a child transaction.
 
         The transaction itself must not be done beside its part: the order would count both.
 
         Note: `self.ensure_one()`; the transaction is locked.
 
+        :param float amount: The amount to book; by default what was received.
         :return: The child transaction.
         :rtype: payment.transaction
         """
         self.ensure_one()
         child = self._create_child_transaction(
-            self._btcpay_get_unbooked_amount(),
+            amount or self._btcpay_get_unbooked_amount(),
             provider_reference=self.provider_reference,
             sale_order_ids=[Command.set(self.sale_order_ids.ids)],
             invoice_ids=[Command.set(self.invoice_ids.ids)],
@@ -128,34 +212,25 @@ class PaymentTransaction(models.Model):
         self.env.ref('payment.cron_post_process_payment_tx')._trigger()
         return child
 
-    def _btcpay_can_accept_late_by_itself(self):
-        """Return whether the provider accepts late payments, and nothing speaks against this one.
+    def _update_source_transaction_state(self):
+        """Override of `payment` to leave the source as it is: its parts never make it done."""
+        others = self.filtered(lambda tx: tx.provider_code != 'btcpay')
+        super(PaymentTransaction, others)._update_source_transaction_state()
 
-        The sums are worked out from the payments: the server says `PaidLate` also of what is more
-        than was asked for, and before anything is confirmed.
+    def _create_payment(self, **extra_create_values):
+        """Override of `account_payment` to reconcile a part with the invoices made of it.
 
-        :rtype: bool
+        Those of the part's source, which the framework takes, are not the down payment invoice that
+        `sale` makes of a part by itself.
         """
-        self.ensure_one()
-        confirmed = self.btcpay_payment_ids.filtered(lambda payment: payment.status == 'Settled')
-        return (
-            self.provider_id.sudo().btcpay_late_policy == 'accept'
-            and len(confirmed) == len(self.btcpay_payment_ids.filtered(
-                lambda payment: payment.status != 'Invalid'
-            ))
-            and self.currency_id.compare_amounts(self.btcpay_paid_amount, self.amount) >= 0
-            and self._btcpay_is_wanted()
-        )
-
-    def _btcpay_is_wanted(self):
-        """Return whether the documents still are what the transaction was made for.
-
-        :rtype: bool
-        """
-        self.ensure_one()
-        return not (
-            self._btcpay_are_documents_cancelled()
-            or self._btcpay_are_documents_paid()
-            or self._btcpay_are_documents_changed()
-            or self._btcpay_has_newer_attempt()
-        )
+        payment = super()._create_payment(**extra_create_values)
+        source = self.source_transaction_id
+        if self.provider_code == 'btcpay' and self.operation == source.operation:
+            invoices = (self.invoice_ids - source.invoice_ids).filtered(
+                lambda move: move.state == 'posted'
+            )
+            (payment.move_id + invoices).line_ids.filtered(
+                lambda line: line.account_id == payment.destination_account_id
+                and not line.reconciled
+            ).reconcile()
+        return payment

@@ -1,4 +1,11 @@
-from odoo import models
+import psycopg2
+
+from odoo import _, models
+
+from odoo.addons.payment.logging import get_payment_logger
+from odoo.addons.payment_btcpay import const
+
+_logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
 
 class PaymentTransaction(models.Model):
@@ -18,13 +25,33 @@ class PaymentTransaction(models.Model):
         template = self.env.ref(f'payment_btcpay.{template_name}', raise_if_not_found=False)
         if not template or not self.partner_id.email:
             return
-        document = self._btcpay_get_document()
-        template = template.sudo()
+        try:
+            with self.env.cr.savepoint():
+                self._btcpay_post_mail(template.sudo())
+        except psycopg2.OperationalError:
+            raise  # All is done again.
+        except Exception as error:
+            # What became of the money does not depend on a mail template.
+            _logger.exception("No mail to the customer of transaction %s", self.reference)
+            self._btcpay_ask_person(_(
+                "The customer could not be mailed about the payment %(reference)s: the template"
+                " “%(template)s” fails (%(error)s). Write to the customer, and correct it.",
+                reference=self.reference, template=template.name,
+                error=' '.join(str(error).split())[:300],
+            ))
+
+    def _btcpay_post_mail(self, template):
+        """Post what a template says on the document of the payment, for the customer.
+
+        :param mail.template template: The template.
+        :return: None
+        """
+        self.ensure_one()
         values = {
             field: template._render_field(field, self.ids, compute_lang=True)[self.id]
             for field in ('subject', 'body_html')
         }
-        document.sudo().message_post(
+        self._btcpay_get_document().sudo().message_post(
             subject=values['subject'],
             body=values['body_html'],
             partner_ids=self.partner_id.ids,
@@ -40,15 +67,18 @@ class PaymentTransaction(models.Model):
         :rtype: str
         """
         self.ensure_one()
-        document = self.sale_order_ids[:1] or self.invoice_ids[:1]
-        if not document:
+        document = (self.source_transaction_id or self)._btcpay_get_document().sudo()
+        if document._name == 'res.partner':
             return ''
         document.invalidate_recordset(['amount_paid'])
-        rest = (
-            document.amount_total - document.amount_paid if document._name == 'sale.order'
-            else document.amount_residual
-        )
-        if document.currency_id.compare_amounts(rest, 0) <= 0:
+        # What came in is booked on the customer's invoice only when this database transaction ends.
+        unbooked = document.transaction_ids.filtered(
+            lambda tx: document._name == 'sale.order' or not tx.payment_id
+        )._btcpay_get_net_amount()
+        rest = document.currency_id.round((
+            document.amount_total if document._name == 'sale.order' else document.amount_residual
+        ) - unbooked)
+        if document.state == 'cancel' or rest <= 0:
             return ''
         return self.env['payment.link.wizard'].sudo().new({
             'res_model': document._name,

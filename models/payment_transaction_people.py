@@ -23,10 +23,8 @@ class PaymentTransaction(models.Model):
         :rtype: bool
         """
         self.ensure_one()
-        notes = (self.btcpay_note or '').split('\n')
-        if message in notes:
+        if not self._btcpay_add_note(message):
             return False
-        self.btcpay_note = '\n'.join([note for note in notes if note] + [message])
         self._btcpay_note(message)
         document = self._btcpay_get_document()
         document.activity_schedule(
@@ -35,6 +33,20 @@ class PaymentTransaction(models.Model):
             note=message,
             user_id=self._btcpay_get_responsible(document).id,
         )
+        return True
+
+    def _btcpay_add_note(self, message):
+        """Note on the transaction what a person has to decide on, once.
+
+        :param str message: What happened and what to do, in one line.
+        :return: Whether it is new.
+        :rtype: bool
+        """
+        self.ensure_one()
+        notes = (self.btcpay_note or '').split('\n')
+        if message in notes:
+            return False
+        self.btcpay_note = '\n'.join([note for note in notes if note] + [message])
         return True
 
     def _btcpay_get_document(self):

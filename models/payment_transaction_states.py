@@ -16,6 +16,7 @@ class PaymentTransaction(models.Model):
         if self.provider_code != 'btcpay':
             return super()._apply_updates(payment_data)
         if self.operation == 'refund':
+            self._btcpay_apply_refund(**payment_data)
             return None
         invoice = payment_data['invoice']
         # The framework goes on here once the transaction is in error already.
@@ -70,13 +71,20 @@ class PaymentTransaction(models.Model):
                 self._set_pending()
             case 'done', _any if self._btcpay_get_parts():
                 # Beside its parts the whole would count twice.
-                if self._btcpay_get_unbooked_amount() > 0:
-                    self._btcpay_book_received()
+                rest = self.currency_id.round(
+                    self.amount - sum(self._btcpay_get_parts().mapped('amount'))
+                )
+                if rest > 0:
+                    self._btcpay_book_received(rest)
             case 'done', _any:
                 # The money is there, whatever was thought of the payment before.
                 self._set_done(extra_allowed_states=('cancel',))
             case 'cancel', ('draft' | 'pending'):
                 self._set_canceled()
+            case 'error', ('draft' | 'pending') if (
+                self.btcpay_withdrawn_at or self.btcpay_intention == 'withdraw'
+            ):
+                self._btcpay_set_withdrawn()
             case 'error', ('draft' | 'pending'):
                 self._set_error(_(
                     "This payment was declared invalid. Please contact us if you have sent money."
@@ -130,16 +138,26 @@ class PaymentTransaction(models.Model):
                 "The payment %(reference)s over %(amount)s was marked as settled at the BTCPay"
                 " Server by the merchant. Really received: %(paid)s.", **self._btcpay_get_sums(),
             ))
+        if self.btcpay_surplus_amount:  # Late and over: the status has forgotten it.
+            self._btcpay_on_paid_over(is_new)
 
     def _btcpay_on_expired(self, is_new):
         self._btcpay_report_contradiction()
 
     def _btcpay_on_expired_part_paid(self, is_new):
         self._btcpay_report_contradiction()
-        if self.provider_id.sudo().btcpay_accept_part and self._btcpay_can_accept_part():
-            self._btcpay_book_received()
-            self._btcpay_mail_customer('mail_template_part_accepted')
         if self._btcpay_get_parts():
+            return
+        if self.provider_id.sudo().btcpay_accept_part and self.state != 'done':
+            if self._btcpay_can_accept_part():
+                self._btcpay_book_received()
+                self._btcpay_mail_customer('mail_template_part_accepted')
+            elif is_new:
+                self._btcpay_note(_(
+                    "%(paid)s of %(amount)s was received for %(reference)s before the invoice"
+                    " expired. The part is accepted as soon as it is confirmed.",
+                    **self._btcpay_get_sums(),
+                ))
             return
         self._btcpay_ask_person(_(
             "Only %(paid)s of %(amount)s was received for %(reference)s before the invoice expired."
@@ -148,14 +166,34 @@ class PaymentTransaction(models.Model):
 
     def _btcpay_on_paid_late(self, is_new):
         self._btcpay_report_contradiction()
-        if self._btcpay_can_accept_late_by_itself():
-            self.btcpay_intention = 'accept_late'
-            self.env.ref('payment_btcpay.ir_cron_btcpay_intentions')._trigger()
+        if self._btcpay_is_late_welcome():
+            if self._btcpay_can_accept_late_by_itself():
+                self.btcpay_intention = 'accept_late_unchanged'
+                self._btcpay_trigger_intentions()
+            elif is_new:
+                self._btcpay_note(_(
+                    "%(paid)s was received for %(reference)s after the invoice had expired. The"
+                    " late payment is accepted as soon as it is confirmed.",
+                    **self._btcpay_get_sums(),
+                ))
             return
-        self._btcpay_ask_person(_(
-            "%(paid)s was received for %(reference)s after the invoice over %(amount)s had expired."
-            " Accept the late payment or refund it.", **self._btcpay_get_sums(),
-        ))
+        sums = self._btcpay_get_sums()
+        if not self._btcpay_is_paid_in_full():
+            self._btcpay_ask_person(_(
+                "%(paid)s was received for %(reference)s, in part after the invoice over %(amount)s"
+                " had expired; %(missing)s is missing. Accept the part or refund it.", **sums,
+            ))
+        elif self.btcpay_surplus_amount:
+            self._btcpay_ask_person(_(
+                "%(paid)s was received for %(reference)s after the invoice over %(amount)s had"
+                " expired, %(surplus)s more than that. Accept the late payment and refund the"
+                " surplus, or refund all of it.", **sums,
+            ))
+        else:
+            self._btcpay_ask_person(_(
+                "%(paid)s was received for %(reference)s after the invoice over %(amount)s had"
+                " expired. Accept the late payment or refund it.", **sums,
+            ))
 
     def _btcpay_on_invalid(self, is_new):
         self._btcpay_report_contradiction()

@@ -19,6 +19,7 @@ class PaymentTransaction(models.Model):
         selection=[
             ('withdraw', "Withdraw the invoice"),
             ('accept_late', "Accept the late payment"),
+            ('accept_late_unchanged', "Accept the late payment if nothing else has changed"),
         ],
         readonly=True, copy=False, index='btree_not_null',
     )
@@ -34,7 +35,7 @@ class PaymentTransaction(models.Model):
     def create(self, vals_list):
         """Override of `payment` to withdraw what is still open of older attempts."""
         transactions = super().create(vals_list)
-        for tx in transactions:
+        for tx in transactions._btcpay_as_odoo():
             if tx.operation in ('refund', 'validation') or tx.source_transaction_id:
                 continue
             if tx.provider_code == 'btcpay':
@@ -46,13 +47,14 @@ class PaymentTransaction(models.Model):
         """Override of `payment` to withdraw other invoices for what is paid now."""
         transactions = super()._update_state(allowed_states, target_state, state_message)
         if target_state in ('done', 'authorized'):
-            for tx in transactions.filtered(lambda t: t.operation != 'refund'):
+            for tx in transactions._btcpay_as_odoo():
+                if tx.operation in ('refund', 'validation'):
+                    continue
                 # Computed of the transactions' states without depending on them.
                 tx.sale_order_ids.invalidate_recordset(['amount_paid'])
                 tx.invoice_ids.invalidate_recordset(['amount_paid'])
                 tx._btcpay_get_payment_siblings()._btcpay_withdraw_obsolete()
-                tx._btcpay_report_double_payment()
-                tx._btcpay_report_changed_documents()
+                tx._btcpay_report_what_is_odd()
         return transactions
 
     # === FINDING === #
@@ -60,15 +62,24 @@ class PaymentTransaction(models.Model):
     def _btcpay_withdraw_obsolete(self):
         """Have the open invoices withdrawn that nobody is meant to pay any more.
 
+        Those that have money on them are left, and a person is told.
+
         :return: None
         """
-        obsolete = self.filtered(lambda tx: tx._btcpay_is_obsolete())
+        obsolete = self.browse()
+        for tx in self._btcpay_as_odoo():
+            if not tx._btcpay_is_open() or not tx._btcpay_get_unwanted_reason():
+                continue
+            if tx._btcpay_has_money():
+                tx._btcpay_ask_about_unwanted_money()
+            else:
+                obsolete |= tx
         if obsolete:
             obsolete.btcpay_intention = 'withdraw'
-            self.env.ref('payment_btcpay.ir_cron_btcpay_intentions')._trigger()
+            self._btcpay_trigger_intentions()
 
-    def _btcpay_is_obsolete(self):
-        """Return whether the invoice is open, but is not to be paid any more.
+    def _btcpay_is_open(self):
+        """Return whether the invoice can be paid, as far as Odoo knows, and is not being withdrawn.
 
         :rtype: bool
         """
@@ -78,15 +89,25 @@ class PaymentTransaction(models.Model):
             and self.state in ('draft', 'pending')
             and self.btcpay_requested_at
             and not self.btcpay_intention
-            and self.btcpay_status in (False, 'New')
-            and not self.btcpay_paid_amount
-            and (
-                self._btcpay_are_documents_cancelled()
-                or self._btcpay_are_documents_paid()
-                or self._btcpay_are_documents_changed()
-                or self._btcpay_has_newer_attempt()
-            )
+            and self.operation != 'refund'
         )
+
+    def _btcpay_has_money(self):
+        """Return whether something was paid already.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        return bool(self.btcpay_paid_amount) or self.btcpay_status not in (False, 'New')
+
+    def _btcpay_trigger_intentions(self):
+        """Have done as soon as this database transaction is stored what is to be done.
+
+        :return: None
+        """
+        cron = self.env.ref('payment_btcpay.ir_cron_btcpay_intentions', raise_if_not_found=False)
+        if cron:
+            cron._trigger()
 
     # === DOING === #
 
@@ -99,15 +120,19 @@ class PaymentTransaction(models.Model):
         todo = self.search([
             ('btcpay_intention', '!=', False), ('provider_code', '=', 'btcpay'),
         ], order='btcpay_checked_at NULLS FIRST, id')
+        unreachable = self.env['payment.provider']
         self.env['ir.cron']._commit_progress(remaining=len(todo))
         for tx in todo:
             try:
-                tx._btcpay_carry_out()
+                if tx.provider_id not in unreachable:
+                    tx._btcpay_carry_out()
             except BTCPayError as error:
                 self.env.cr.rollback()
                 _logger.warning("Nothing done for transaction %s: %s", tx.reference, error.args[0])
                 if not error.is_temporary:
                     tx._btcpay_give_up(error)
+                elif error.is_of_server:
+                    unreachable |= tx.provider_id
             except Exception:
                 self.env.cr.rollback()
                 _logger.exception("Nothing done for transaction %s", tx.reference)
@@ -128,8 +153,12 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         end_transaction(self.env)
         intention = self.btcpay_intention
-        if intention == 'withdraw' and self._btcpay_is_wanted():
-            self.btcpay_intention = False  # The newer attempt failed, or the change was undone.
+        if not self._btcpay_is_still_intended():
+            # The newer attempt failed, or the change was undone; or the order was cancelled since.
+            self.btcpay_intention = False
+            end_transaction(self.env)
+            if intention != 'withdraw':
+                self._btcpay_synchronize(timeout=timeout)
             return
         invoice = self._btcpay_fetch_invoice(timeout)
         if not invoice and not self._btcpay_is_request_over():
@@ -146,16 +175,41 @@ class PaymentTransaction(models.Model):
         lock_row(self)
         if self.btcpay_intention == intention:
             self.btcpay_intention = False
-        if intention == 'withdraw' and (status or not invoice):
+        # An earlier call may have taken effect without being answered.
+        if intention == 'withdraw' and (status or not invoice or invoice['status'] == 'Invalid'):
             self.btcpay_withdrawn_at = fields.Datetime.now()
             if self.state in ('draft', 'pending'):
-                self._set_canceled(_(
-                    "The Bitcoin invoice was withdrawn, since there is a newer payment or nothing"
-                    " to be paid any more."
-                ))
+                self._btcpay_set_withdrawn()
         end_transaction(self.env)
-        if invoice:
-            self._btcpay_synchronize(timeout=timeout)
+        if not invoice:
+            return
+        self._btcpay_synchronize(timeout=timeout)
+        # Where it was paid just before it was to be withdrawn.
+        self._btcpay_as_odoo()._btcpay_withdraw_obsolete()
+
+    def _btcpay_is_still_intended(self):
+        """Return whether there still is a reason for what was to be done at the server.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        match self.btcpay_intention:
+            case 'withdraw':
+                return bool(self._btcpay_get_unwanted_reason())
+            case 'accept_late_unchanged':
+                return self._btcpay_can_accept_late_by_itself()
+            case intention:
+                return bool(intention)
+
+    def _btcpay_set_withdrawn(self):
+        """Cancel the transaction whose invoice was withdrawn.
+
+        :return: None
+        """
+        self._set_canceled(_(
+            "The Bitcoin invoice was withdrawn, since there is a newer payment or nothing to be"
+            " paid any more."
+        ))
 
     def _btcpay_is_request_over(self):
         """Return whether the request that made the invoice cannot be under way any more.
@@ -180,7 +234,7 @@ class PaymentTransaction(models.Model):
         state = (invoice['status'], invoice['additionalStatus'])
         if intention == 'withdraw' and state == ('New', 'None') and is_unpaid:
             return 'Invalid'
-        if intention == 'accept_late' and state == ('Expired', 'PaidLate'):
+        if intention != 'withdraw' and state == ('Expired', 'PaidLate'):
             return 'Settled'
         return None
 
@@ -197,45 +251,3 @@ class PaymentTransaction(models.Model):
             " %(error)s Look at the invoice on the server.",
             reference=self.reference, error=error.args[0],
         ))
-
-    # === WHAT PEOPLE HAVE TO KNOW === #
-
-    def _btcpay_report_changed_documents(self):
-        """Tell that the order was changed after the invoice was made that is paid now.
-
-        :return: None
-        """
-        self.ensure_one()
-        if self.provider_code != 'btcpay' or not self._btcpay_are_documents_changed():
-            return
-        self._btcpay_ask_person(_(
-            "%(reference)s was paid as it was agreed on, %(before)s; since then the order was"
-            " changed to %(now)s. Ask for the difference, or refund it.",
-            reference=self.reference,
-            before=self.currency_id.format(self.btcpay_documents_total),
-            now=self.currency_id.format(self._btcpay_get_documents_total()),
-        ))
-
-    def _btcpay_report_double_payment(self):
-        """Note on all payments of an order that more came in than it costs, with a refund to make.
-
-        :return: None
-        """
-        self.ensure_one()
-        paid = (self | self._btcpay_get_payment_siblings()).filtered(
-            lambda tx: tx.state in ('done', 'authorized')
-        )
-        total = self._btcpay_get_documents_total()
-        ours = paid.filtered(lambda tx: (tx.source_transaction_id or tx).provider_code == 'btcpay')
-        if len(paid) < 2 or not ours or total is None:
-            return
-        surplus = sum(paid.mapped('amount')) - total
-        if self.currency_id.compare_amounts(surplus, 0) <= 0:
-            return
-        for tx in ours:
-            tx._btcpay_ask_person(_(
-                "%(references)s together are %(surplus)s more than the %(total)s to be paid: the"
-                " customer paid twice. Refund one of the payments.",
-                references=", ".join(paid.sorted('id').mapped('reference')),
-                surplus=self.currency_id.format(surplus), total=self.currency_id.format(total),
-            ))

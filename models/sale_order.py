@@ -1,8 +1,66 @@
-from odoo import api, models
+from odoo import api, fields, models
+from odoo.fields import Domain
 
 
 class SaleOrder(models.Model):
     _inherit = 'sale.order'
+
+    btcpay_has_transactions = fields.Boolean(
+        compute='_compute_btcpay_has_transactions', compute_sudo=True
+    )
+    # Salespeople cannot read the transactions: only what is said here.
+    btcpay_is_paid_not_confirmed = fields.Boolean(
+        string="Paid in Bitcoin, Not Confirmed",
+        help="Enough was paid to confirm the quotation, but it is not confirmed.",
+        compute='_compute_btcpay_is_paid_not_confirmed',
+        search='_search_btcpay_is_paid_not_confirmed',
+        compute_sudo=True,
+    )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends('transaction_ids')
+    def _compute_btcpay_has_transactions(self):
+        for order in self:
+            order.btcpay_has_transactions = bool(order._btcpay_get_transactions())
+
+    @api.depends('state', 'transaction_ids.state', 'amount_total', 'require_payment')
+    def _compute_btcpay_is_paid_not_confirmed(self):
+        for order in self:
+            order.btcpay_is_paid_not_confirmed = (
+                order.state in ('draft', 'sent')
+                and 'done' in order._btcpay_get_transactions().mapped('state')
+                and order._is_confirmation_amount_reached()
+            )
+
+    def _search_btcpay_is_paid_not_confirmed(self, operator, value):
+        if operator != 'in':
+            return NotImplemented
+        orders = self.sudo().search(Domain('state', 'in', ('draft', 'sent')) & Domain(
+            'transaction_ids', 'any', [('provider_code', '=', 'btcpay'), ('state', '=', 'done')]
+        ))
+        return [('id', 'in', orders.filtered('btcpay_is_paid_not_confirmed').ids)]
+
+    def _compute_amounts(self):
+        """Override of `sale` to withdraw invoices over what the order was before.
+
+        Looked at once all is stored: until then the order may be between two totals.
+        """
+        super()._compute_amounts()
+        precommit = self.env.cr.precommit
+        changed_ids = precommit.data.get('payment_btcpay.changed_orders')
+        if changed_ids is None:
+            changed_ids = precommit.data['payment_btcpay.changed_orders'] = set()
+            precommit.add(self.browse()._btcpay_withdraw_changed)
+        changed_ids.update(order.id for order in self if isinstance(order.id, int))
+
+    def _btcpay_withdraw_changed(self):
+        """Have the invoices withdrawn over what the orders were before.
+
+        :return: None
+        """
+        changed_ids = self.env.cr.precommit.data.pop('payment_btcpay.changed_orders', ())
+        self.browse(changed_ids).sudo().exists()._btcpay_withdraw_obsolete()
 
     # === CRUD METHODS === #
 
@@ -13,6 +71,27 @@ class SaleOrder(models.Model):
             self._btcpay_withdraw_obsolete()
         return result
 
+    def unlink(self):
+        """Override of `sale` to withdraw what is still open when the order is deleted."""
+        transactions = self._btcpay_get_transactions()
+        result = super().unlink()
+        transactions._btcpay_withdraw_obsolete()
+        return result
+
+    # === ACTION METHODS === #
+
+    def action_btcpay_check(self):
+        """Look at the order's invoices at the server now, because a person wants to know.
+
+        Note: `self.ensure_one()`
+
+        :return: The notification of what was found.
+        :rtype: dict
+        """
+        self.ensure_one()
+        self.check_access('read')
+        return self._btcpay_get_transactions().action_btcpay_check()
+
     # === BUSINESS METHODS === #
 
     def _get_prepayment_required_amount(self):
@@ -21,41 +100,50 @@ class SaleOrder(models.Model):
         The order's page refuses less than what is to be prepaid, paid or not.
         """
         amount = super()._get_prepayment_required_amount()
-        if self.env.context.get('btcpay_allow_rest') and self.amount_paid:
-            amount = min(amount, max(self.amount_total - self.amount_paid, 0))
+        if self.env.context.get('btcpay_allow_rest') and self._btcpay_is_part_paid():
+            amount = max(self.currency_id.round(amount - self.amount_paid), 0)
         return amount
+
+    def _is_confirmation_amount_reached(self):
+        """Override of `sale` to compare what is paid with the whole of what is to be prepaid."""
+        order = self.with_context(btcpay_allow_rest=False)
+        return super(SaleOrder, order)._is_confirmation_amount_reached()
+
+    def _get_default_payment_link_values(self):
+        """Override of `sale` to have salespeople make links for the rest, too."""
+        order = self.with_context(btcpay_allow_rest=True)
+        return super(SaleOrder, order)._get_default_payment_link_values()
+
+    def _btcpay_is_part_paid(self):
+        """Return whether a part was paid in Bitcoin.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        return (
+            'done' in self._btcpay_get_transactions().mapped('state')
+            and self.currency_id.compare_amounts(self.amount_paid, self.amount_total) < 0
+        )
+
+    def _btcpay_get_rest(self):
+        """Return what is still to be paid.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        return max(self.currency_id.round(self.amount_total - self.amount_paid), 0)
+
+    def _btcpay_get_transactions(self):
+        """Return the Bitcoin transactions of the orders.
+
+        :return: The transactions, in sudo mode.
+        :rtype: payment.transaction
+        """
+        return self.sudo().transaction_ids.filtered(lambda tx: tx.provider_code == 'btcpay')
 
     def _btcpay_withdraw_obsolete(self):
         """Have the open invoices of the orders withdrawn that are not to be paid any more.
 
         :return: None
         """
-        if self.ids:
-            self.sudo().transaction_ids._btcpay_withdraw_obsolete()
-
-
-class SaleOrderLine(models.Model):
-    _inherit = 'sale.order.line'
-
-    # === CRUD METHODS === #
-
-    @api.model_create_multi
-    def create(self, vals_list):
-        """Override of `sale` to withdraw invoices over what the order was before."""
-        lines = super().create(vals_list)
-        lines.order_id._btcpay_withdraw_obsolete()
-        return lines
-
-    def write(self, vals):
-        """Override of `sale` to withdraw invoices over what the order was before."""
-        result = super().write(vals)
-        if not vals.keys().isdisjoint(('product_uom_qty', 'price_unit', 'discount', 'tax_ids')):
-            self.order_id._btcpay_withdraw_obsolete()
-        return result
-
-    def unlink(self):
-        """Override of `sale` to withdraw invoices over what the order was before."""
-        orders = self.order_id
-        result = super().unlink()
-        orders.exists()._btcpay_withdraw_obsolete()
-        return result
+        self._btcpay_get_transactions()._btcpay_withdraw_obsolete()

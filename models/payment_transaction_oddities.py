@@ -1,0 +1,130 @@
+from odoo import _, models
+
+
+class PaymentTransaction(models.Model):
+    _inherit = 'payment.transaction'
+
+    def _btcpay_report_what_is_odd(self):
+        """Tell a person what does not fit between the money that came in and what it is for.
+
+        Note: `self.ensure_one()`, which is done now, and which is not booked yet.
+
+        :return: None
+        """
+        self.ensure_one()
+        self._btcpay_report_double_payment()
+        if self.provider_code == 'btcpay':
+            self._btcpay_report_cancelled_documents()
+            self._btcpay_report_changed_documents()
+
+    def _btcpay_report_double_payment(self):
+        """Note on all payments for the same that more came in than it costs, with a refund to make.
+
+        :return: None
+        """
+        self.ensure_one()
+        rest = self._btcpay_get_rest_without_this()
+        if rest is None or not self.amount:
+            return
+        surplus = self.currency_id.round(self.amount - max(rest, 0))
+        others = (
+            self.sale_order_ids | self.source_transaction_id.sale_order_ids
+        ).invoice_ids.transaction_ids | self._btcpay_get_payment_siblings()
+        others = (others - self).filtered(
+            lambda tx: tx.state in ('authorized', 'done')
+            and tx.operation not in ('refund', 'validation')
+        )
+        ours = (self | others).filtered(lambda tx: tx.provider_code == 'btcpay')
+        if not ours or self.currency_id.compare_amounts(surplus, 0) <= 0:
+            return
+        if others:
+            message = _(
+                "%(references)s together are %(surplus)s more than what was to be paid: the"
+                " customer paid twice. Refund one of the payments.",
+                references=", ".join((self | others).sorted('id').mapped('reference')),
+                surplus=self.currency_id.format(surplus),
+            )
+        elif self._btcpay_are_documents_paid():
+            message = _(
+                "%(reference)s came in for what had been paid in another way. Refund %(surplus)s.",
+                reference=self.reference, surplus=self.currency_id.format(surplus),
+            )
+        else:
+            return  # Less is to be paid now than was agreed on: see below.
+        asked = max(ours, key=lambda tx: tx.id)
+        for tx in (self | others) - asked:
+            tx._btcpay_add_note(message)
+        asked._btcpay_ask_person(message)
+
+    def _btcpay_report_cancelled_documents(self):
+        """Tell that something was paid that had been cancelled.
+
+        :return: None
+        """
+        self.ensure_one()
+        if self._btcpay_are_documents_cancelled():
+            self._btcpay_ask_person(_(
+                "%(amount)s was paid by %(reference)s for what had been cancelled. Refund it, or"
+                " take up the order again.",
+                amount=self.currency_id.format(self.amount), reference=self.reference,
+            ))
+
+    def _btcpay_report_changed_documents(self):
+        """Tell that the order was changed after the invoice was made that is paid now.
+
+        The customer who paid all of what it was is asked for the difference.
+
+        :return: None
+        """
+        self.ensure_one()
+        tx = self.source_transaction_id or self
+        if not tx._btcpay_are_documents_changed():
+            return
+        document = tx._btcpay_get_document()
+        values = {
+            'reference': tx.reference,
+            'before': tx.currency_id.format(tx.btcpay_documents_total),
+            'now': document.currency_id.format(document.amount_total),
+        }
+        is_for_all = tx.currency_id.compare_amounts(self.amount, tx.btcpay_documents_total) == 0
+        if is_for_all and self._btcpay_get_rest_url():  # Empty if the order is cancelled.
+            self._btcpay_ask_person(_(
+                "%(reference)s was paid as it was agreed on, %(before)s; since then the order was"
+                " changed to %(now)s. The customer was sent a link to pay the difference: see that"
+                " it is paid.", **values,
+            ))
+            self._btcpay_mail_customer('mail_template_difference')
+            return
+        self._btcpay_ask_person(_(
+            "%(reference)s was paid as it was agreed on, when the order came to %(before)s; since"
+            " then it was changed to %(now)s. Ask for the difference, or refund it.", **values,
+        ))
+
+    def _btcpay_ask_about_unwanted_money(self):
+        """Ask a person about an open invoice that has money on it, but is not to be paid any more.
+
+        What was changed only is booked for what it was, and told of then.
+
+        :return: None
+        """
+        self.ensure_one()
+        values = self._btcpay_get_sums()
+        match self._btcpay_get_unwanted_reason():
+            case 'cancelled':
+                self._btcpay_ask_person(_(
+                    "%(reference)s is cancelled in Odoo, but %(paid)s was received for its Bitcoin"
+                    " invoice. Odoo leaves the invoice open: refund the money, or take up the order"
+                    " again.", **values,
+                ))
+            case 'paid':
+                self._btcpay_ask_person(_(
+                    "What %(reference)s is for is paid in another way, but %(paid)s was received"
+                    " for its Bitcoin invoice too. Odoo leaves the invoice open: refund one of the"
+                    " payments.", **values,
+                ))
+            case 'newer':
+                self._btcpay_ask_person(_(
+                    "The customer began to pay anew, though %(paid)s was received for the Bitcoin"
+                    " invoice of %(reference)s. Odoo leaves the invoice open: see that it is not"
+                    " paid twice.", **values,
+                ))
