@@ -10,14 +10,17 @@
     'depends': ['payment', 'sale'],
     'external_dependencies': {'python': ['requests']},
     'data': [
+        'security/payment_btcpay_groups.xml',
         'security/ir.model.access.csv',
 
         'views/payment_btcpay_templates.xml',
         'views/btcpay_delivery_views.xml',
         'views/payment_provider_views.xml',
         'views/payment_transaction_views.xml',
-        'wizards/btcpay_connect_wizard_views.xml',
         'views/sale_order_views.xml',
+        'views/btcpay_refund_views.xml',
+        'wizards/btcpay_connect_wizard_views.xml',
+        'wizards/btcpay_refund_wizard_views.xml',
 
         'data/mail_template_data.xml',
         'data/payment_method_data.xml',

@@ -1,1 +1,2 @@
 from . import btcpay_connect_wizard
+from . import btcpay_refund_wizard

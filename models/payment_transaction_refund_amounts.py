@@ -1,0 +1,127 @@
+from decimal import ROUND_DOWN, Decimal
+
+from odoo import _, models
+from odoo.exceptions import UserError
+
+from odoo.addons.payment_btcpay.utils import parse_decimal
+
+# The server's own variants, for the whole of what was received.
+WHOLE_VARIANTS = {'rate_then': 'RateThen', 'current_rate': 'CurrentRate'}
+PREVIEW_KEYS = {'rate_then': 'paymentAmountThen', 'current_rate': 'paymentAmountNow'}
+
+
+class PaymentTransaction(models.Model):
+    _inherit = 'payment.transaction'
+
+    def _btcpay_get_refund_crypto(self, amount, variant):
+        """Return how the server is told a refund whose crypto amount is fixed.
+
+        Note: `self.ensure_one()`
+
+        :param float amount: The amount to give back, in the transaction's currency.
+        :param str variant: The variant, see `btcpay_refund_variant`.
+        :return: The part of the request; None if the amount is fixed in the transaction's currency.
+        :rtype: dict|None
+        :raise BTCPayError: If the server did not say what the amount comes to.
+        """
+        self.ensure_one()
+        if variant not in WHOLE_VARIANTS:
+            return None
+        sums = self._btcpay_get_refund_sums()
+        is_whole = self.currency_id.compare_amounts(amount, sums['received']) == 0
+        if is_whole and not sums['refunded'] and not sums['underway']:
+            return {'refundVariant': WHOLE_VARIANTS[variant]}
+        preview = self._btcpay_fetch_refund_preview()
+        crypto_amount = self._btcpay_get_crypto_amount(preview, amount, variant)
+        if not crypto_amount:
+            raise self.provider_id._btcpay_make_unexpected_error()
+        return {
+            'customAmount': format(crypto_amount, 'f'),
+            'customCurrency': preview['paymentCurrency'],
+        }
+
+    def _btcpay_split_fee(self, amount, fee_percent):
+        """Divide an amount into what the customer gets and the fee that is kept.
+
+        :param float amount: The amount, in the transaction's currency.
+        :param str|Decimal|float fee_percent: The fee, in per cent.
+        :return: What the customer gets, and the fee.
+        :rtype: tuple[float, float]
+        :raise UserError: If the fee is not a part of the amount.
+        """
+        self.ensure_one()
+        fee_percent = parse_decimal(str(fee_percent or 0))
+        if fee_percent is None or not 0 <= fee_percent < 100:
+            raise UserError(_("The fee must be at least 0 % and less than 100 %."))
+        whole = Decimal(str(amount))
+        fee_amount = self.currency_id.round(float(whole * fee_percent / 100))
+        net_amount = self.currency_id.round(float(whole - Decimal(str(fee_amount))))
+        return net_amount, fee_amount
+
+    def _btcpay_fetch_refund_preview(self):
+        """Ask the server what a refund of all that was received would come to.
+
+        :return: The preview, see `/invoices/{invoiceId}/refund/{paymentMethodId}`; with decimal
+                 strings.
+        :rtype: dict
+        :raise BTCPayError: If the server did not say.
+        """
+        self.ensure_one()
+        methods = self.btcpay_payment_ids.mapped('method')
+        if not methods:
+            raise self.provider_id._btcpay_make_unexpected_error()
+        preview = self._send_api_request(
+            'GET',
+            f'/stores/{self._btcpay_get_store_id()}/invoices/{self.btcpay_invoice_id}/refund/'
+            f'{methods[0]}',
+        )
+        if not isinstance(preview, dict) or not isinstance(preview.get('paymentCurrency'), str):
+            raise self.provider_id._btcpay_make_unexpected_error()
+        # Exact, but storable.
+        return {
+            key: str(value) if isinstance(value, Decimal) else value
+            for key, value in preview.items()
+        }
+
+    def _btcpay_get_crypto_amount(self, preview, amount, variant):
+        """Return what an amount comes to in the crypto currency.
+
+        :param dict preview: The preview, see `_btcpay_fetch_refund_preview`.
+        :param float amount: The amount, in the transaction's currency.
+        :param str variant: `rate_then` or `current_rate`.
+        :return: The crypto amount, rounded down; None if the server does not say, e.g. for want of
+                 a rate.
+        :rtype: Decimal|None
+        """
+        self.ensure_one()
+        whole = parse_decimal(preview.get(PREVIEW_KEYS[variant]))
+        received = Decimal(str(self.btcpay_paid_amount))
+        divisibility = preview.get('paymentCurrencyDivisibility')
+        if not whole or not received:
+            return None
+        unit = Decimal(1).scaleb(-(divisibility if isinstance(divisibility, int) else 8))
+        return (whole * Decimal(str(amount)) / received).quantize(unit, rounding=ROUND_DOWN)
+
+    def _btcpay_format_paid_out(self):
+        """Return how much of a refund was paid out, for people.
+
+        :return: E.g. `$ 12.00 of $ 50.00 paid out`.
+        :rtype: str
+        """
+        self.ensure_one()
+        return _(
+            "%(paid_out)s of %(amount)s paid out",
+            paid_out=self.currency_id.format(self.btcpay_paid_out_amount),
+            amount=self.currency_id.format(abs(self.amount)),
+        )
+
+    def _btcpay_is_refunded_by_lightning(self):
+        """Return whether the customer can claim the refund over Lightning.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        methods = (self.btcpay_refund_request or {}).get('payoutMethods')
+        if methods is None:  # Left to the server: what the invoice was paid by.
+            methods = self._btcpay_get_root().btcpay_payment_ids.mapped('method')
+        return any('-LN' in method for method in methods)
