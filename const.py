@@ -37,11 +37,38 @@ DELIVERY_WAITS = (1, 2, 5, 10, 30, 60, 180, 360, 720, 1440)
 # Seconds that a delivery belongs to the request that brought it, then to the scheduled action.
 DELIVERY_GRACE = 30
 
+# Minutes after which open invoices are looked at again: where the server also tells of them, and
+# the default where it does not. Expired and failed ones are looked at less often.
+POLL_MINUTES = 5
+WATCH_MINUTES = 60
+# Hours in which an invoice is looked for whose making was never answered.
+UNANSWERED_HOURS = 24
+# How many invoices are asked for with one call, and how many the server may answer: what was made
+# by hand at the server may have the same order id.
+LIST_SIZE = 50
+LIST_TAKE = 200
+# References that are longer are not asked for together: the address of the call has its limits.
+LIST_REFERENCE_LENGTH = 100
+# Seconds that one batch of looks may take; the rest waits for the next run.
+LIST_SECONDS = 30
+# How many transactions in a row may fail before it is taken to be the server.
+MAX_FAILURES = 3
+# Minutes to wait before asking a server again that does not answer: from and to.
+DOWN_MINUTES = (1, 60)
+# Minutes after which the connection and the webhook are looked at again.
+CHECK_MINUTES = 60
+
 # Hours in which the previous webhook secret is still good after it was renewed.
 OLD_SECRET_VALIDITY = 2
 
 # Minutes an administrator has to approve the connection on the server's authorize page.
 AUTHORIZATION_VALIDITY = 30
+
+# The events without which the server does not tell of a payment.
+WEBHOOK_EVENTS = (
+    'InvoiceReceivedPayment', 'InvoiceProcessing', 'InvoicePaymentSettled', 'InvoiceSettled',
+    'InvoiceExpired', 'InvoiceInvalid',
+)
 
 # The routes of the controllers; models need them to build addresses.
 CALLBACK_ROUTE = '/payment/btcpay/callback'

@@ -34,6 +34,11 @@ class BTCPayError(ValidationError):
         """Whether the same call may succeed later: no answer, half an answer, or a server error."""
         return self.status is None or self.status in (408, 429) or self.status >= 500
 
+    @property
+    def is_of_server(self):
+        """Whether the server is the reason, so that other calls will not succeed either."""
+        return self.code != 'busy' and (self.is_temporary or self.status == 401)
+
 
 class BTCPayConnectionRefused(ValidationError):
     """A connection that was not made.
@@ -78,7 +83,9 @@ def lock_row(record):
         else:
             record.invalidate_recordset()
             return
-    raise BTCPayError(record.env._("The payment is being worked on. Try again in a moment."))
+    raise BTCPayError(
+        record.env._("The payment is being worked on. Try again in a moment."), code='busy'
+    )
 
 
 def parse_decimal(value):

@@ -50,10 +50,14 @@ class BTCPayOnboardingController(Controller):
         provider_sudo = authorization_sudo.provider_id
         try:
             self._check_authorization(authorization_sudo)
-            server_url = authorization_sudo.server_url
+            choices = {
+                'server_url': authorization_sudo.server_url,
+                'use_webhook': authorization_sudo.use_webhook,
+                'poll_minutes': authorization_sudo.poll_minutes,
+            }
             api_key = authorization_sudo._take_key()
             end_transaction(request.env)  # Used up, whatever comes of it.
-            provider_sudo._btcpay_connect(server_url, api_key)
+            provider_sudo._btcpay_connect(api_key=api_key, **choices)
         except UserError as error:
             reason = getattr(error, 'reason', 'failed')
             _logger.warning(

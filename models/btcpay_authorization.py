@@ -21,6 +21,8 @@ class BTCPayAuthorization(models.Model):
     server_url = fields.Char(required=True)
     # The state itself is known to the administrator's browser only.
     state_hash = fields.Char(required=True, index=True, groups=NO_ACCESS)
+    use_webhook = fields.Boolean(default=True)
+    poll_minutes = fields.Integer(default=const.POLL_MINUTES)
     expires_at = fields.Datetime(required=True)
     state = fields.Selection(
         selection=[
@@ -34,12 +36,14 @@ class BTCPayAuthorization(models.Model):
     _state_hash_uniq = models.Constraint('unique(state_hash)', "States must be unique.")
 
     @api.model
-    def _start(self, provider, server_url, base_url):
+    def _start(self, provider, server_url, base_url, use_webhook=True, poll_minutes=None):
         """Begin an authorization for the current user.
 
         :param payment.provider provider: The provider to connect.
         :param str server_url: The normalised address of the server.
         :param str base_url: The address by which the administrator's browser reaches Odoo.
+        :param bool use_webhook: Whether the server is to tell us of payments, or is asked.
+        :param int poll_minutes: How often it is asked then.
         :return: The address of the server's authorize page, with all it needs.
         :rtype: str
         """
@@ -48,6 +52,8 @@ class BTCPayAuthorization(models.Model):
             'provider_id': provider.id,
             'user_id': self.env.uid,
             'server_url': server_url,
+            'use_webhook': use_webhook,
+            'poll_minutes': poll_minutes or const.POLL_MINUTES,
             'state_hash': self._hash_state(state),
             'expires_at': fields.Datetime.now() + timedelta(minutes=const.AUTHORIZATION_VALIDITY),
         })

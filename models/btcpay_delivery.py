@@ -1,3 +1,4 @@
+from collections import Counter
 from datetime import timedelta
 
 from odoo import _, api, fields, models
@@ -115,9 +116,11 @@ class BTCPayDelivery(models.Model):
         Note: `self.ensure_one()`
 
         :param int timeout: The number of seconds to wait for each of the server's answers.
-        :return: None
+        :return: The server's failure, if that is why it could not be worked off.
+        :rtype: BTCPayError|None
         """
         self.ensure_one()
+        failure = None
         end_transaction(self.env)
         try:
             transaction, reason = self._find_transaction()
@@ -130,8 +133,11 @@ class BTCPayDelivery(models.Model):
             self.env.cr.rollback()
             if not isinstance(error, BTCPayError):
                 _logger.exception("Delivery %s could not be worked off.", self.delivery_ref)
+            elif error.is_of_server:
+                failure = error
             self._postpone(error.args[0] if isinstance(error, BTCPayError) else repr(error))
         end_transaction(self.env)
+        return failure
 
     def _find_transaction(self):
         """Find the transaction that the event is about.
@@ -196,6 +202,8 @@ class BTCPayDelivery(models.Model):
     def _cron_work_off(self):
         """Work off what could not be worked off when it came, oldest first.
 
+        Those of a server that does not answer wait until it is to be asked again.
+
         :return: None
         """
         due = self.sudo().search([
@@ -204,8 +212,14 @@ class BTCPayDelivery(models.Model):
             ('next_try_at', '<=', fields.Datetime.now() - timedelta(seconds=const.DELIVERY_GRACE)),
         ], order='next_try_at, id')
         self.env['ir.cron']._commit_progress(remaining=len(due))
+        failures = Counter()
         for delivery in due:
-            delivery._work_off()
+            provider = delivery.provider_id
+            if provider._btcpay_may_ask():
+                failure = delivery._work_off()
+                failures[provider] = failures[provider] + 1 if failure else 0
+                if failures[provider] == const.MAX_FAILURES:
+                    provider._btcpay_report_failure(failure)
             if not self.env['ir.cron']._commit_progress(1):
                 break
 

@@ -64,6 +64,8 @@ class PaymentProvider(models.Model):
             ('disconnected', "Not connected"),
             ('connected', "Connected"),
             ('refused', "API key refused"),
+            ('gone', "Store not found"),
+            ('down', "No usable answer"),
         ],
         default='disconnected',
         required=True,
@@ -177,6 +179,7 @@ class PaymentProvider(models.Model):
         connection = self._btcpay_get_connection()
         # Nobody may write the secrets, not even to forget them.
         result = super(PaymentProvider, self.sudo()).action_reset_credentials()
+        self.sudo()._btcpay_untell_all(_("The store was disconnected."))
         end_transaction(self.env)  # The key must be unused, and no row locked, from here on.
         if self._btcpay_clean_up(connection):
             return result

@@ -25,7 +25,7 @@ class PaymentProvider(models.Model):
             provider.btcpay_server_url and provider.btcpay_api_key and provider.btcpay_store_id
         )
 
-    def _btcpay_connect(self, server_url, api_key):
+    def _btcpay_connect(self, server_url, api_key, use_webhook=True, poll_minutes=None):
         """Connect the provider with the one store that an API key is for, or change nothing.
 
         What was made at the server along the way is removed again when the connection fails.
@@ -34,6 +34,8 @@ class PaymentProvider(models.Model):
 
         :param str server_url: The normalised address of the server.
         :param str api_key: The key, as it came: nothing about it is known yet.
+        :param bool use_webhook: Whether the server is to tell us of payments, or is asked.
+        :param int poll_minutes: How often it is asked then.
         :return: None
         :raise BTCPayConnectionRefused: If the connection was not made.
         """
@@ -41,31 +43,42 @@ class PaymentProvider(models.Model):
         self_sudo = self.sudo()
         call = {'btcpay_server_url': server_url, 'btcpay_api_key': api_key}
         previous = self_sudo._btcpay_get_connection()
+        webhook_url = self_sudo._btcpay_get_webhook_url()
         undo = []
         if not self_sudo._btcpay_is_key_in_use(server_url, api_key):
             undo.append(lambda: self_sudo._btcpay_revoke_key(server_url, api_key))
         try:
             store_id = self_sudo._btcpay_check_key(call)
             values = self_sudo._btcpay_read_store(store_id, call)
-            values.update(self_sudo._btcpay_register_webhook(store_id, call, previous, undo))
+            values.update(
+                self_sudo._btcpay_register_webhook(store_id, call, previous, undo)
+                if use_webhook else self_sudo._btcpay_get_empty_webhook()
+            )
             values.update({
                 'btcpay_server_url': server_url,
                 'btcpay_api_key': api_key,
                 'btcpay_store_id': store_id,
-                'btcpay_connection_state': 'connected',
+                'btcpay_use_webhook': use_webhook,
+                'btcpay_poll_minutes': poll_minutes or self_sudo.btcpay_poll_minutes,
+                **self_sudo._btcpay_get_sound_values(),
             })
             if self_sudo.state == 'disabled':
                 values.update({'state': 'enabled', 'is_published': True})
             end_transaction(self.env)
             previous = self_sudo._btcpay_get_connection()  # Another may have been made meanwhile.
             self_sudo.write(values)
+            self_sudo._btcpay_untell_all(_("The store is connected again."))
             end_transaction(self.env)
         except Exception:
             self.env.cr.rollback()
             for step in reversed(undo):
                 step()
             raise
-        # Only now is the previous connection of no more use.
+        # Only now is what was there before of no more use.
+        if not use_webhook:
+            self_sudo._btcpay_remove_webhooks(
+                f'/stores/{store_id}/webhooks', webhook_url, previous['webhook_id'], call=call
+            )
         if previous['api_key'] and previous['api_key'] != api_key:
             if previous['webhook_id'] == values['btcpay_webhook_id']:
                 previous['webhook_id'] = None  # It was taken over.
@@ -196,11 +209,8 @@ class PaymentProvider(models.Model):
             'btcpay_store_name': False,
             'btcpay_store_payment_methods': False,
             'btcpay_languages': False,
-            'btcpay_webhook_id': False,
-            'btcpay_webhook_secret': False,
-            'btcpay_old_webhook_secret': False,
-            'btcpay_old_webhook_secret_until': False,
-            'btcpay_webhook_url': False,
+            **self._btcpay_get_empty_webhook(),
+            **self._btcpay_get_sound_values(),
             'btcpay_connection_state': 'disconnected',
         }
 

@@ -2,16 +2,112 @@ import secrets
 from datetime import timedelta
 
 from odoo import _, fields, models
+from odoo.exceptions import UserError
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.utils import BTCPayConnectionRefused, BTCPayError, is_api_id
+from odoo.addons.payment_btcpay.utils import (
+    BTCPayConnectionRefused,
+    BTCPayError,
+    end_transaction,
+    is_api_id,
+    lock_row,
+)
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
 
 class PaymentProvider(models.Model):
     _inherit = 'payment.provider'
+
+    btcpay_use_webhook = fields.Boolean(
+        string="Webhook",
+        help="Whether the server tells Odoo of payments. Where it cannot reach Odoo, Odoo asks.",
+        default=True, readonly=True, copy=False,
+    )
+    btcpay_webhook_problem = fields.Selection(
+        string="Problem of the Webhook",
+        selection=[
+            ('missing', "it was deleted at the server"),
+            ('disabled', "it is switched off at the server"),
+            ('moved', "it points to another address"),
+            ('events', "it does not report all events"),
+        ],
+        readonly=True, copy=False,
+    )
+    btcpay_webhook_checked_at = fields.Datetime(
+        readonly=True, copy=False, groups='base.group_system'
+    )
+    btcpay_webhook_activity_id = fields.Many2one(
+        comodel_name='mail.activity', readonly=True, copy=False, groups='base.group_system'
+    )
+
+    # === ACTION METHODS === #
+
+    def action_btcpay_repair_webhook(self):
+        """Have the server tell us of payments (again), with the key there is.
+
+        Note: `self.ensure_one()`
+
+        :return: None
+        :raise UserError: If that could not be done.
+        """
+        self.ensure_one()
+        self.check_access('write')
+        provider = self.sudo()
+        if not provider._btcpay_is_connected():
+            raise UserError(_("Connect a store first."))
+        connection = provider._btcpay_get_connection()
+        undo = []
+        end_transaction(self.env)  # No row may be locked while waiting for the server.
+        try:
+            values = provider._btcpay_register_webhook(connection['store_id'], {}, connection, undo)
+            end_transaction(self.env)
+            provider.write({**values, 'btcpay_use_webhook': True})
+            provider._btcpay_note_webhook(False)
+            end_transaction(self.env)
+        except Exception:
+            self.env.cr.rollback()
+            for step in reversed(undo):
+                step()
+            raise
+
+    def action_btcpay_do_without_webhook(self):
+        """Ask the server from now on: it is not to tell us any more.
+
+        Note: `self.ensure_one()`
+
+        :return: The notification of what is left to do, if anything.
+        :rtype: dict|None
+        """
+        self.ensure_one()
+        self.check_access('write')
+        provider = self.sudo()
+        left = {
+            'endpoint': provider._btcpay_store_endpoint('/webhooks'),
+            'url': provider._btcpay_get_webhook_url(),
+            'webhook_id': provider.btcpay_webhook_id,
+        }
+        provider.write({'btcpay_use_webhook': False, **provider._btcpay_get_empty_webhook()})
+        provider._btcpay_note_webhook(False)
+        end_transaction(self.env)
+        if provider._btcpay_remove_webhooks(call={}, **left):
+            return None
+        return {
+            'type': 'ir.actions.client',
+            'tag': 'display_notification',
+            'params': {
+                'type': 'warning',
+                'sticky': True,
+                'message': _(
+                    "Odoo asks by itself from now on, but the BTCPay Server could not be told."
+                    " Remove Odoo's webhook in the store's settings there."
+                ),
+                'next': {'type': 'ir.actions.client', 'tag': 'soft_reload'},
+            },
+        }
+
+    # === REGISTER AND REMOVE === #
 
     def _btcpay_get_webhook_url(self):
         """Return the address at which the server reaches this provider.
@@ -28,9 +124,9 @@ class PaymentProvider(models.Model):
         return f'{base_url.rstrip("/")}{const.WEBHOOK_ROUTE}/{self.id}'
 
     def _btcpay_register_webhook(self, store_id, call, previous, undo):
-        """Have the server tell us of payments; a webhook with our address is used again.
+        """Have the server tell us of payments; ours, or one with our address, is used again.
 
-        Its secret stays if we know it, else it gets a new one.
+        The secret stays if we know it, else it gets a new one.
 
         :param str store_id: The id of the store.
         :param dict call: The address and key to call with.
@@ -53,18 +149,19 @@ class PaymentProvider(models.Model):
             webhooks = self._send_api_request('GET', endpoint, **call)
             known = [
                 webhook.get('id') for webhook in webhooks or []
-                if webhook.get('url') == url and is_api_id(webhook.get('id'))
+                if is_api_id(webhook.get('id'))
+                and (webhook.get('url') == url or webhook['id'] == previous['webhook_id'])
             ]
             if known:
                 webhook_id = previous['webhook_id'] if previous['webhook_id'] in known else known[0]
                 if webhook_id == previous['webhook_id'] and previous['webhook_secret']:
                     secret = previous['webhook_secret']
-                else:
-                    payload['secret'] = secret
+                # Also the one we know: it may have been changed there.
+                payload['secret'] = secret
                 self._send_api_request('PUT', f'{endpoint}/{webhook_id}', json=payload, **call)
             else:
                 # It may be made although we do not get its answer.
-                undo.append(lambda: self._btcpay_remove_webhooks(endpoint, url, call))
+                undo.append(lambda: self._btcpay_remove_webhooks(endpoint, url, call=call))
                 webhook = self._send_api_request(
                     'POST', endpoint, json={**payload, 'secret': secret}, **call
                 )
@@ -74,32 +171,60 @@ class PaymentProvider(models.Model):
         except (BTCPayError, AttributeError, TypeError) as error:
             raise BTCPayConnectionRefused('webhook', _(
                 "The BTCPay Server did not take the webhook by which it tells Odoo of payments."
-                " Check in the store's settings on the server that webhooks can be made, then start"
-                " the connection again. The server says: %s",
+                " Check in the store's settings on the server that webhooks can be made, then try"
+                " again. The server says: %s",
                 error.args[0] if isinstance(error, BTCPayError) else _("an answer not understood"),
             )) from error
         return {
             'btcpay_webhook_id': webhook_id,
             'btcpay_webhook_secret': secret,
             'btcpay_webhook_url': url,
+            'btcpay_webhook_problem': False,
+            'btcpay_webhook_checked_at': fields.Datetime.now(),
             **self._btcpay_get_secret_overlap(secret),
         }
 
-    def _btcpay_remove_webhooks(self, endpoint, url, call):
-        """Remove the webhooks with an address, of which there was none before.
+    def _btcpay_remove_webhooks(self, endpoint, url, webhook_id=None, *, call):
+        """Remove the webhooks with our address from the server.
 
         :param str endpoint: The endpoint of the store's webhooks.
         :param str url: The address.
+        :param str webhook_id: The id of another one that is ours.
         :param dict call: The address and key to call with.
-        :return: None
+        :return: Whether none is left.
+        :rtype: bool
         """
         try:
             webhooks = self._send_api_request('GET', endpoint, **call)
-            for webhook in webhooks:
-                if webhook['url'] == url and is_api_id(webhook['id']):
-                    self._btcpay_try_request('DELETE', f"{endpoint}/{webhook['id']}", **call)
+            # All of them, also after one could not be removed.
+            clean = [
+                self._btcpay_try_request('DELETE', f"{endpoint}/{webhook['id']}", **call)
+                for webhook in webhooks
+                if is_api_id(webhook['id'])
+                and (webhook['url'] == url or webhook['id'] == webhook_id)
+            ]
         except (BTCPayError, KeyError, TypeError):
+            clean = [False]
+        if not all(clean):
             _logger.warning("A webhook may be left at the BTCPay Server: %s", url)
+        return all(clean)
+
+    def _btcpay_get_empty_webhook(self):
+        """Return the values of a provider that has no webhook.
+
+        :rtype: dict
+        """
+        return {
+            'btcpay_webhook_id': False,
+            'btcpay_webhook_secret': False,
+            'btcpay_old_webhook_secret': False,
+            'btcpay_old_webhook_secret_until': False,
+            'btcpay_webhook_url': False,
+            'btcpay_webhook_problem': False,
+            'btcpay_webhook_checked_at': False,
+        }
+
+    # === SECRETS === #
 
     def _btcpay_get_secret_overlap(self, secret):
         """Return the values by which the secret used so far stays good for a while.
@@ -135,3 +260,99 @@ class PaymentProvider(models.Model):
         ):
             found.append(provider.btcpay_old_webhook_secret)
         return [secret for secret in found if secret]
+
+    # === HEALTH === #
+
+    def _btcpay_is_check_due(self):
+        """Return whether the hourly look at the webhook is due.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        checked_at = self.btcpay_webhook_checked_at
+        limit = fields.Datetime.now() - timedelta(minutes=const.CHECK_MINUTES)
+        return not checked_at or checked_at <= limit
+
+    def _btcpay_check_webhook(self):
+        """See whether the webhook is as it was registered, and tell a person once if it is not.
+
+        Without a webhook it is seen whether the server answers our key.
+
+        :return: None
+        :raise BTCPayError: If the server did not say.
+        """
+        self.ensure_one()
+        provider = self._btcpay_in_company_language()
+        before = (provider.btcpay_webhook_id, provider.btcpay_webhook_checked_at)
+        problem = provider._btcpay_find_webhook_problem()
+        end_transaction(provider.env)
+        lock_row(provider)
+        # Else it was repaired while the server was asked.
+        if before == (provider.btcpay_webhook_id, provider.btcpay_webhook_checked_at):
+            provider._btcpay_note_webhook(problem)
+        end_transaction(provider.env)
+
+    def _btcpay_find_webhook_problem(self):
+        """Compare the webhook at the server with what was registered.
+
+        :return: The problem, as a value of `btcpay_webhook_problem`; False if there is none.
+        :rtype: str|bool
+        :raise BTCPayError: If the server did not say.
+        """
+        self.ensure_one()
+        if not self.btcpay_use_webhook:
+            self._send_api_request(
+                'GET', self._btcpay_store_endpoint('/invoices'), params={'take': 1}
+            )
+            return False
+        if not self.btcpay_webhook_id:
+            return 'missing'
+        try:
+            webhook = self._send_api_request(
+                'GET', self._btcpay_store_endpoint(f'/webhooks/{self.btcpay_webhook_id}')
+            )
+        except BTCPayError as error:
+            if error.code == 'webhook-not-found':
+                return 'missing'
+            raise
+        try:
+            events = webhook['authorizedEvents']
+            reported = const.WEBHOOK_EVENTS if events['everything'] else events['specificEvents']
+            if not webhook['enabled']:
+                return 'disabled'
+            if webhook['url'] != self._btcpay_get_webhook_url():
+                return 'moved'
+            return 'events' if set(const.WEBHOOK_EVENTS) - set(reported) else False
+        except (KeyError, TypeError) as error:
+            raise self._btcpay_make_unexpected_error() from error
+
+    def _btcpay_note_webhook(self, problem):
+        """Note what was found of the webhook, and tell a person once.
+
+        :param str|bool problem: The problem, False if there is none.
+        :return: None
+        """
+        self.ensure_one()
+        provider = self._btcpay_in_company_language()
+        is_new = problem != provider.btcpay_webhook_problem
+        provider.write({
+            'btcpay_webhook_problem': problem, 'btcpay_webhook_checked_at': fields.Datetime.now()
+        })
+        if not problem:
+            provider._btcpay_untell(
+                'btcpay_webhook_activity_id', _("The webhook is as it should be.")
+            )
+        elif is_new:
+            labels = dict(provider._fields['btcpay_webhook_problem']._description_selection(
+                provider.env
+            ))
+            provider._btcpay_tell('btcpay_webhook_activity_id', _(
+                "The webhook by which the BTCPay Server tells “%(provider)s” of payments does not"
+                " work: %(problem)s. Odoo notices payments all the same, but later, since it asks"
+                " every %(minutes)s minutes. Click “Repair the Webhook” on the payment provider.",
+                provider=provider.name, problem=labels[problem], minutes=const.POLL_MINUTES,
+            ))
+            _logger.warning(
+                "The webhook of provider %(provider)s does not work: %(problem)s",
+                {'provider': provider.id, 'problem': problem},
+            )

@@ -40,8 +40,12 @@ class PaymentTransaction(models.Model):
         tx = self._btcpay_as_odoo()
         for _attempt in range(const.MAX_LOOKS):
             end_transaction(tx.env)
-            look_count = tx.btcpay_look_count
-            data = tx._btcpay_read(timeout)
+            if invoice and tx.btcpay_look_count == look_count:
+                data = tx._btcpay_read_payments(invoice, timeout)
+            else:
+                invoice = None  # Somebody else's look was applied: it may be the newer.
+                look_count = tx.btcpay_look_count
+                data = tx._btcpay_read(timeout)
             if not data:
                 return
             end_transaction(tx.env)
@@ -55,8 +59,11 @@ class PaymentTransaction(models.Model):
             except psycopg2.errors.SerializationFailure:
                 tx.env.cr.rollback()
             else:
+                tx.provider_id._btcpay_retry_soon()
                 return
-        raise BTCPayError(tx.env._("The payment is being worked on. Try again in a moment."))
+        raise BTCPayError(
+            tx.env._("The payment is being worked on. Try again in a moment."), code='busy'
+        )
 
     def _btcpay_as_odoo(self):
         """Return the transactions for what Odoo does by itself, whoever causes it: on the documents
@@ -95,8 +102,18 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         invoice = self._btcpay_fetch_invoice(timeout)
-        if not invoice:
-            return None
+        return self._btcpay_read_payments(invoice, timeout) if invoice else None
+
+    def _btcpay_read_payments(self, invoice, timeout):
+        """Ask the server for what else is to be known of an invoice that was read.
+
+        :param dict invoice: The invoice.
+        :param int timeout: The number of seconds to wait for the server's answer.
+        :return: The payment data, see `_btcpay_read`.
+        :rtype: dict
+        :raise BTCPayError: If the server did not say.
+        """
+        self.ensure_one()
         payment_methods = self._btcpay_fetch_payment_methods(invoice, timeout)
         return {'invoice': invoice, 'payment_methods': payment_methods}
 

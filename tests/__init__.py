@@ -6,6 +6,7 @@ from . import test_connect_tour
 from . import test_connect_wizard
 from . import test_connection
 from . import test_payments
+from . import test_reconcile
 from . import test_server_address
 from . import test_smoke
 from . import test_status_table

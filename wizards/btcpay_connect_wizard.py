@@ -21,6 +21,12 @@ class BTCPayConnectWizard(models.TransientModel):
              " https://btcpay.example.com.",
     )
     is_insecure = fields.Boolean(compute='_compute_is_insecure')
+    no_webhook = fields.Boolean(
+        string="No webhook: my BTCPay Server cannot reach this Odoo",
+        help="For a shop behind a router or firewall. Odoo asks the server of payments by itself.",
+    )
+    poll_minutes = fields.Integer(string="Ask Every", default=const.POLL_MINUTES)
+    is_unreachable = fields.Boolean(compute='_compute_is_unreachable')
 
     @api.model
     def default_get(self, fields):
@@ -29,6 +35,8 @@ class BTCPayConnectWizard(models.TransientModel):
         provider = self.env['payment.provider'].browse(values.get('provider_id'))
         if provider.btcpay_server_url:
             values.setdefault('server_url', provider.btcpay_server_url)
+            values.setdefault('no_webhook', not provider.btcpay_use_webhook)
+            values['poll_minutes'] = provider.btcpay_poll_minutes
         return values
 
     @api.depends('server_url')
@@ -38,6 +46,17 @@ class BTCPayConnectWizard(models.TransientModel):
             wizard.is_insecure = (
                 address.startswith('http:')
                 and not server_address.is_loopback(self._get_host(address))
+            )
+
+    @api.depends('server_url', 'provider_id')
+    def _compute_is_unreachable(self):
+        for wizard in self:
+            host = self._get_host((wizard.server_url or '').strip())
+            wizard.is_unreachable = (
+                bool(host) and not server_address.is_loopback(host)
+                and server_address.is_loopback(
+                    self._get_host(wizard.provider_id._btcpay_get_webhook_url())
+                )
             )
 
     @staticmethod
@@ -58,10 +77,16 @@ class BTCPayConnectWizard(models.TransientModel):
         """
         self.ensure_one()
         self.provider_id.check_access('write')
+        if self.no_webhook and self.poll_minutes < 1:
+            raise ValidationError(_(
+                "Odoo can ask the server every minute at most: enter 1 or more."
+            ))
         end_transaction(self.env)  # No row may be locked while waiting for the server.
         server_url = server_address.resolve(self.env, self.server_url, const.TIMEOUT)
         url = self.env['btcpay.authorization']._start(
-            self.provider_id, server_url, self._get_base_url()
+            self.provider_id, server_url, self._get_base_url(),
+            use_webhook=not self.no_webhook,
+            poll_minutes=self.poll_minutes if self.no_webhook else None,
         )
         return {'type': 'ir.actions.act_url', 'url': url, 'target': 'self'}
 

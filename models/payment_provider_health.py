@@ -1,0 +1,223 @@
+from datetime import timedelta
+
+from odoo import _, fields, models
+
+from odoo.addons.payment.logging import get_payment_logger
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.utils import BTCPayError, end_transaction, lock_row
+
+_logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
+
+
+class PaymentProvider(models.Model):
+    _inherit = 'payment.provider'
+
+    btcpay_connection_problem = fields.Char(
+        help="Why the server cannot be asked, and what to do.",
+        readonly=True, copy=False, groups='base.group_system',
+    )
+    btcpay_down_since = fields.Datetime(
+        string="No Answer Since", readonly=True, copy=False, groups='base.group_system'
+    )
+    btcpay_retry_at = fields.Datetime(
+        string="Next Try", help="The scheduled actions leave the server alone until then.",
+        readonly=True, copy=False, groups='base.group_system',
+    )
+    btcpay_connection_activity_id = fields.Many2one(
+        comodel_name='mail.activity', readonly=True, copy=False, groups='base.group_system'
+    )
+
+    def _btcpay_may_ask(self):
+        """Return whether the scheduled actions may ask the server: people always may.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        retry_at = self.sudo().btcpay_retry_at
+        return not retry_at or retry_at <= fields.Datetime.now()
+
+    def _btcpay_report_failure(self, error):
+        """Wait longer each time the server cannot be asked, and tell a person once.
+
+        What may be a restart of the server is told when the second try fails too.
+
+        Note: `self.ensure_one()`
+
+        :param BTCPayError error: The server's failure.
+        :return: None
+        """
+        self.ensure_one()
+        if error.code == 'busy':
+            return
+        provider = self.sudo()._btcpay_in_company_language()
+        state, problem = provider._btcpay_diagnose(error)
+        end_transaction(provider.env)
+        try:
+            lock_row(provider)
+        except BTCPayError:
+            return  # Somebody else is on it; if not, the next failure is reported.
+        now = fields.Datetime.now()
+        if not provider._btcpay_may_ask() or not provider._btcpay_is_connected():
+            end_transaction(provider.env)
+            return
+        is_first = not provider.btcpay_down_since
+        since = provider.btcpay_down_since or now
+        # As long as it is down already: each wait is twice the one before.
+        shortest, longest = (timedelta(minutes=minutes) for minutes in const.DOWN_MINUTES)
+        provider.write({
+            'btcpay_down_since': since,
+            'btcpay_retry_at': now + min(max(now - since, shortest), longest),
+        })
+        if state != provider.btcpay_connection_state and not (state == 'down' and is_first):
+            provider.write({
+                'btcpay_connection_state': state, 'btcpay_connection_problem': problem
+            })
+            provider._btcpay_tell('btcpay_connection_activity_id', _(
+                "“%(provider)s” cannot be used: %(problem)s Payments made meanwhile are not lost:"
+                " Odoo keeps trying, makes up for them, and closes this activity by itself.",
+                provider=provider.name, problem=problem,
+            ))
+        if is_first:
+            _logger.warning(
+                "Provider %(provider)s cannot ask its BTCPay Server and waits: %(problem)s",
+                {'provider': provider.id, 'problem': problem},
+            )
+        end_transaction(provider.env)
+
+    def _btcpay_report_success(self):
+        """Note that the server can be asked, and tell it if the contrary was told.
+
+        Note: `self.ensure_one()`
+
+        :return: None
+        """
+        self.ensure_one()
+        provider = self.sudo()._btcpay_in_company_language()
+        if not provider.btcpay_down_since and provider.btcpay_connection_state == 'connected':
+            return
+        end_transaction(provider.env)
+        try:
+            lock_row(provider)
+        except BTCPayError:
+            return  # The next success is reported.
+        if provider._btcpay_is_connected():
+            provider.write(provider._btcpay_get_sound_values())
+            provider._btcpay_untell(
+                'btcpay_connection_activity_id', _("The BTCPay Server can be asked again.")
+            )
+            _logger.info("Provider %s can ask its BTCPay Server again.", provider.id)
+        end_transaction(provider.env)
+
+    def _btcpay_get_sound_values(self):
+        """Return the values of a connection that works.
+
+        :rtype: dict
+        """
+        return {
+            'btcpay_connection_state': 'connected',
+            'btcpay_connection_problem': False,
+            'btcpay_down_since': False,
+            'btcpay_retry_at': False,
+        }
+
+    def _btcpay_retry_soon(self):
+        """Have the scheduled actions ask at once, since somebody else got an answer.
+
+        :return: None
+        """
+        self.ensure_one()
+        if self._btcpay_may_ask():
+            return
+        end_transaction(self.env)
+        if provider := self.sudo().try_lock_for_update(allow_referencing=True):
+            provider.btcpay_retry_at = fields.Datetime.now()
+        end_transaction(self.env)
+
+    def _btcpay_diagnose(self, error):
+        """Find out what a failure means.
+
+        The server answers a store that does not exist as it does a missing permission.
+
+        :param BTCPayError error: The failure.
+        :return: The state of the connection, and what it means and what to do.
+        :rtype: tuple[str, str]
+        """
+        self.ensure_one()
+        if error.status == 403:
+            try:
+                key = self._send_api_request('GET', '/api-keys/current')
+                granted = set(key['permissions'])
+            except BTCPayError as key_error:
+                error = key_error
+            except (KeyError, TypeError):
+                error = self._btcpay_make_unexpected_error()
+            else:
+                return self._btcpay_diagnose_permissions(granted)
+        return ('refused' if error.status == 401 else 'down'), error.args[0]
+
+    def _btcpay_diagnose_permissions(self, granted):
+        missing = [
+            policy for policy in const.PERMISSIONS
+            if f'{policy}:{self.btcpay_store_id}' not in granted
+        ]
+        if missing:
+            return 'refused', _(
+                "The API key lacks permissions by now: %s. Connect the store again in the settings"
+                " of the payment provider.", ", ".join(missing),
+            )
+        return 'gone', _(
+            "The store “%s” does not exist any more at the BTCPay Server, or the account that"
+            " approved the connection has no access to it any more. Give it access again there, or"
+            " connect another store in the settings of the payment provider.",
+            self.btcpay_store_name or self.btcpay_store_id,
+        )
+
+    # === TELLING PEOPLE === #
+
+    def _btcpay_in_company_language(self):
+        """Return the provider, speaking to its company's people.
+
+        :rtype: payment.provider
+        """
+        return self.with_context(lang=self.company_id.partner_id.lang)
+
+    def _btcpay_tell(self, field, message):
+        """Leave something about the provider to a person: providers themselves have no activities.
+
+        :param str field: The field that remembers the activity, in the place of the one before.
+        :param str message: What happened and what to do.
+        :return: None
+        """
+        self.ensure_one()
+        self[field].filtered('active').unlink()
+        user = self.btcpay_responsible_id
+        if not user.active or user.share:
+            user = self.env.ref('base.user_admin')
+        self[field] = self.company_id.partner_id.activity_schedule(
+            'mail.mail_activity_data_todo',
+            summary=_("Payment provider %s", self.name),
+            note=message,
+            user_id=user.id,
+        )
+
+    def _btcpay_untell(self, field, message):
+        """Close the activity, if it is still open.
+
+        :param str field: The field that remembers it.
+        :param str message: What happened.
+        :return: None
+        """
+        self.ensure_one()
+        activity = self[field]
+        if activity.exists() and activity.active:
+            activity.action_feedback(feedback=message)
+        self[field] = False
+
+    def _btcpay_untell_all(self, message):
+        """Close all activities about the connection.
+
+        :param str message: What happened.
+        :return: None
+        """
+        for field in ('btcpay_connection_activity_id', 'btcpay_webhook_activity_id'):
+            self._btcpay_untell(field, message)

@@ -1,0 +1,329 @@
+from datetime import timedelta
+from unittest.mock import patch
+
+from odoo import fields
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
+
+MODELS = 'odoo.addons.payment_btcpay.models'
+QUIET = (
+    f'{MODELS}.payment_provider_request', f'{MODELS}.payment_transaction_reconcile',
+    f'{MODELS}.payment_provider_health',
+)
+
+
+class ReconcileCommon(BTCPayCommon):
+
+    def setUp(self):
+        super().setUp()
+        self.btcpay = self.btcpay.sudo()
+        # The webhook has tests of its own.
+        self.btcpay.btcpay_webhook_checked_at = fields.Datetime.now() + timedelta(days=1)
+        self.env.cr.commit()
+
+    def _reconcile(self):
+        """Run the scheduled action.
+
+        :return: The requests that reached the server meanwhile, as `(method, path)`.
+        :rtype: list[tuple[str, str]]
+        """
+        last = max((r['n'] for r in self.world.requests()), default=0)
+        self.env['payment.provider']._cron_btcpay_reconcile()
+        self.env.invalidate_all()
+        self.received = self.world.requests(since=last)
+        return [(r['method'], self._shorten(r['path'])) for r in self.received]
+
+    def _shorten(self, path):
+        return path.removeprefix(f'/api/v1/stores/{self.store_id}')
+
+    def _make_due(self, transactions, minutes=1000):
+        """Let the last look have been a while ago."""
+        transactions.btcpay_checked_at = fields.Datetime.now() - timedelta(minutes=minutes)
+        self.env.cr.commit()
+
+    def _create_open(self, count=1, **values):
+        """Create transactions with an open invoice, whose last look was a while ago."""
+        made = self.env['payment.transaction']
+        for number in range(count):
+            made += self._create_btcpay_transaction(
+                reference=f'{self._testMethodName}-{number}', **values
+            )
+        self._make_due(made)
+        return made
+
+    def _is_watched(self, tx):
+        domain = self.env['payment.transaction']._btcpay_get_domain_to_watch()
+        is_found = bool(tx.search(domain & fields.Domain('id', '=', tx.id)))
+        self.assertEqual(bool(tx.filtered_domain(domain)), is_found)
+        return is_found
+
+
+@tagged('post_install', '-at_install')
+class TestReconcile(ReconcileCommon):
+
+    # === BATCHES === #
+
+    def test_one_list_call_for_fifty(self):
+        transactions = self._create_open(120)
+        self.assertEqual(self._reconcile(), [('GET', '/invoices')] * 3)
+        limit = fields.Datetime.now() - timedelta(minutes=1)
+        self.assertTrue(all(tx.btcpay_checked_at > limit for tx in transactions))
+        self.assertEqual(self._reconcile(), [], "Nothing is due again at once.")
+
+    def test_only_changed_invoices_are_asked_for_singly(self):
+        transactions = self._create_open(5)
+        paid = transactions[2]
+        self.world.pay(paid.btcpay_invoice_id)
+        self.world.mine()
+        self.assertEqual(self._reconcile(), [
+            ('GET', '/invoices'), ('GET', f'/invoices/{paid.btcpay_invoice_id}/payment-methods'),
+        ])
+        self.assertEqual(transactions.mapped('state'), ['draft'] * 2 + ['done'] + ['draft'] * 2)
+        self.assertEqual(len(paid.btcpay_payment_ids), 1)
+
+    def test_order_is_confirmed_though_nothing_was_told(self):
+        """The server's queue was lost: only the scheduled action makes it good."""
+        order = self._create_order()
+        tx = self._create_btcpay_transaction(order)
+        self.world.pay(tx.btcpay_invoice_id)
+        self.world.mine()
+        self.world.restart()
+        self._make_due(tx, minutes=const.POLL_MINUTES)
+        self._reconcile()
+        self.assertEqual(tx.state, 'done')
+        self.env['payment.transaction']._cron_post_process()
+        self.assertEqual(order.state, 'sale')
+
+    def test_archived_invoices(self):
+        tx = self._create_open()
+        self.world.pay(tx.btcpay_invoice_id)
+        self.world.mine()
+        self.world.archive(tx.btcpay_invoice_id)
+        self._reconcile()
+        self.assertEqual(tx.state, 'done')
+
+    def test_invoices_with_the_same_order_id(self):
+        """One made by hand at the server is not the transaction's, even if it is the newer."""
+        tx = self._create_open()
+        other = self.world.new_invoice(
+            self.store_id, amount='100.00', metadata={'orderId': tx.reference}
+        )
+        self.world.pay(other['id'])
+        self.world.mine()
+        self._reconcile()
+        self.assertEqual(tx.state, 'draft')
+        self.assertNotEqual(tx.btcpay_invoice_id, other['id'])
+
+    def test_what_the_list_does_not_bring_is_asked_for_singly(self):
+        transactions = self._create_open(3)
+        paid = transactions[0]
+        self.world.pay(paid.btcpay_invoice_id)
+        self.world.mine()
+        with patch.object(const, 'LIST_TAKE', 1):
+            calls = self._reconcile()
+        self.assertEqual(paid.state, 'done')
+        self.assertEqual(calls[0], ('GET', '/invoices'))
+        self.assertIn(('GET', f'/invoices/{paid.btcpay_invoice_id}'), calls)
+
+    def test_long_references_are_asked_for_singly(self):
+        """The payment page takes references from its address: they must not break the list call."""
+        tx = self._create_btcpay_transaction(reference='x' * 2000)
+        self._make_due(tx)
+        self.world.pay(tx.btcpay_invoice_id)
+        self.world.mine()
+        self.assertEqual(self._reconcile()[0], ('GET', f'/invoices/{tx.btcpay_invoice_id}'))
+        self.assertEqual(tx.state, 'done')
+
+    def test_outdated_list_is_not_applied(self):
+        """Somebody else's look came between the list call and its application."""
+        tx = self._create_open()
+        provider = self.btcpay
+        listing = type(provider)._btcpay_list_invoices
+
+        def slow_list(records, references):
+            answer = listing(records, references)
+            self.world.pay(tx.btcpay_invoice_id)
+            self.world.mine()
+            tx._btcpay_synchronize()
+            self.assertEqual(tx.state, 'done')
+            return answer
+
+        with patch.object(type(provider), '_btcpay_list_invoices', slow_list):
+            self._reconcile()
+        self.assertEqual((tx.state, tx.btcpay_status), ('done', 'Settled'))
+        self.assertFalse(tx.btcpay_note, "Seen the wrong way round it would be a contradiction.")
+
+    def test_oldest_look_first(self):
+        transactions = self._create_open(3)
+        now = fields.Datetime.now()
+        for tx, minutes in zip(transactions, (20, 30, 10), strict=True):
+            tx.btcpay_checked_at = now - timedelta(minutes=minutes)
+        never = self._create_btcpay_transaction(reference='never looked at')
+        never.btcpay_checked_at = False
+        due = self.env['payment.transaction']._btcpay_find_due(self.btcpay)
+        self.assertEqual(due, never + transactions[1] + transactions[0] + transactions[2])
+
+    # === CUT OFF === #
+
+    def test_run_that_is_cut_off_goes_on(self):
+        transactions = self._create_open(4)
+        progress = []
+
+        def commit_progress(cron, processed=0, *, remaining=None, deactivate=False):
+            progress.append((processed, remaining))
+            cron.env.cr.commit()
+            return 0  # No time left.
+
+        with (
+            patch.object(const, 'LIST_SIZE', 2),
+            patch.object(type(self.env['ir.cron']), '_commit_progress', commit_progress),
+        ):
+            self._reconcile()
+            limit = fields.Datetime.now() - timedelta(minutes=1)
+            looked_at = transactions.filtered(lambda tx: tx.btcpay_checked_at > limit)
+            self.assertEqual(looked_at, transactions[:2])
+            self._reconcile()
+        self.assertTrue(all(tx.btcpay_checked_at > limit for tx in transactions))
+        self.assertEqual(progress, [(0, 4), (2, None), (0, 2), (2, None)])
+
+    def test_slow_batch_leaves_the_rest(self):
+        transactions = self._create_open(3)
+        with patch.object(const, 'LIST_SECONDS', -1):
+            self._reconcile()
+        limit = fields.Datetime.now() - timedelta(minutes=1)
+        self.assertEqual(
+            transactions.filtered(lambda tx: tx.btcpay_checked_at > limit), transactions[0]
+        )
+
+    # === FAILURES OF ONE === #
+
+    @mute_logger(*QUIET)
+    def test_one_failure_does_not_stop_the_others(self):
+        transactions = self._create_open(4)
+        for tx in transactions:
+            self.world.pay(tx.btcpay_invoice_id)
+        self.world.mine()
+        failing = transactions[1]
+        self.world.fault('status', path=f'{failing.btcpay_invoice_id}/payment-methods', count=None)
+        self._reconcile()
+        self.assertEqual((transactions - failing).mapped('state'), ['done'] * 3)
+        self.assertEqual(failing.state, 'draft')
+        self.assertFalse(self.btcpay.btcpay_down_since, "The server is there.")
+        limit = fields.Datetime.now() - timedelta(minutes=1)
+        self.assertTrue(failing.btcpay_checked_at > limit, "Others come first the next time.")
+
+    def test_error_in_the_code_does_not_stop_the_others(self):
+        transactions = self._create_open(3)
+        tx_class = type(transactions)
+        apply = tx_class._btcpay_apply_look
+
+        def broken(tx, data):
+            if tx == transactions[0]:
+                raise KeyError("somebody's module")
+            return apply(tx, data)
+
+        with (
+            patch.object(tx_class, '_btcpay_apply_look', broken),
+            self.assertLogs(f'{MODELS}.payment_transaction_reconcile', 'ERROR'),
+        ):
+            self._reconcile()
+        limit = fields.Datetime.now() - timedelta(minutes=1)
+        self.assertTrue(all(tx.btcpay_checked_at > limit for tx in transactions))
+
+    @mute_logger(*QUIET)
+    def test_invoice_that_is_gone(self):
+        tx = self._create_open()
+        tx.btcpay_invoice_id = 'gone'
+        self._make_due(tx)
+        self._reconcile()
+        self.assertIn(tx.reference, tx.btcpay_note)
+        self._make_due(tx)
+        self._reconcile()
+        self.assertEqual(len(tx.btcpay_note.splitlines()), 1, "A person is told once.")
+
+    # === WHAT IS WATCHED === #
+
+    def test_open_ones_are_looked_at_every_few_minutes(self):
+        tx = self._create_open()
+        self._make_due(tx, const.POLL_MINUTES - 1)
+        self.assertEqual(self._reconcile(), [])
+        self._make_due(tx, const.POLL_MINUTES)
+        self.assertEqual(len(self._reconcile()), 1)
+
+    def test_closed_ones_are_looked_at_hourly_while_monitored(self):
+        tx = self._create_open()
+        self.world.expire(tx.btcpay_invoice_id)
+        self._reconcile()
+        self.assertEqual(tx.state, 'cancel')
+        self._make_due(tx, const.WATCH_MINUTES - 1)
+        self.assertEqual(self._reconcile(), [])
+        self.world.pay(tx.btcpay_invoice_id)
+        self.world.mine()
+        self._make_due(tx, const.WATCH_MINUTES)
+        self._reconcile()
+        self.assertEqual(tx.btcpay_additional_status, 'PaidLate')
+        self.assertTrue(self._is_watched(tx))
+
+    def test_watching_ends_with_a_look_after_the_monitoring(self):
+        tx = self._create_open()
+        self.world.expire(tx.btcpay_invoice_id)
+        self._reconcile()
+        tx.btcpay_monitored_until = tx.btcpay_checked_at + timedelta(seconds=1)
+        self.assertTrue(self._is_watched(tx), "What came last has not been seen.")
+        tx.btcpay_monitored_until = tx.btcpay_checked_at - timedelta(seconds=1)
+        self.assertFalse(self._is_watched(tx))
+
+    def test_open_ones_are_watched_for_ever(self):
+        tx = self._create_open()
+        tx.btcpay_monitored_until = tx.btcpay_checked_at - timedelta(days=100)
+        self.assertTrue(self._is_watched(tx))
+
+    def test_done_and_settled_is_final(self):
+        tx = self._pay_order()
+        self.assertEqual(tx.state, 'done')
+        self.assertFalse(self._is_watched(tx))
+
+    def test_done_and_not_settled_any_more_is_watched(self):
+        tx = self._create_open()
+        self.world.mark(tx.btcpay_invoice_id, 'Settled')
+        self._reconcile()
+        self.assertEqual(tx.state, 'done')
+        self.world.mark(tx.btcpay_invoice_id, 'Invalid')
+        tx._btcpay_synchronize()
+        self.assertEqual(tx.state, 'done')
+        self.assertTrue(self._is_watched(tx), "It may be settled again.")
+
+    # === UNANSWERED === #
+
+    def _create_unanswered(self):
+        tx = self._create_btcpay_transaction(make_invoice=False)
+        with mute_logger(f'{MODELS}.payment_transaction_checkout', *QUIET):
+            self.world.fault('drop', path='/invoices$', method='POST', after=True)
+            tx._get_processing_values()
+        self.assertEqual(tx.state, 'error')
+        self.assertFalse(tx.btcpay_invoice_id)
+        return tx
+
+    def test_invoice_whose_making_was_not_answered(self):
+        tx = self._create_unanswered()
+        self.assertEqual(self._reconcile(), [], "The answer may still be under way.")
+        tx.btcpay_requested_at -= timedelta(minutes=5)
+        self.assertEqual(self._reconcile(), [('GET', '/invoices')])
+        self.assertTrue(tx.btcpay_invoice_id)
+        self.world.pay(tx.btcpay_invoice_id)
+        self.world.mine()
+        self._make_due(tx)
+        self._reconcile()
+        self.assertEqual(tx.state, 'done')
+
+    def test_invoice_that_was_never_made(self):
+        tx = self._create_btcpay_transaction(make_invoice=False)
+        tx.btcpay_requested_at = fields.Datetime.now() - timedelta(minutes=5)
+        self.assertEqual(self._reconcile(), [('GET', '/invoices')])
+        self.assertEqual(self._reconcile(), [], "It is looked for again later.")
+        self.assertTrue(self._is_watched(tx))
+        tx.btcpay_requested_at -= timedelta(hours=const.UNANSWERED_HOURS)
+        self.assertFalse(self._is_watched(tx), "After a day it is not looked for any more.")
