@@ -1,5 +1,5 @@
 """The life of an invoice: what it becomes by payments, blocks, time and the merchant."""
-from .match import ADDRESS, BOLT11, HASH, ID, UNIX, Only, Unordered, below, number, text
+from .match import ADDRESS, BOLT11, HASH, ID, UNIX, Fields, Unordered, below, number, text
 from .steps import (
     call,
     expire,
@@ -61,7 +61,7 @@ STORIES = (
         'A new invoice is New and shows all that was asked',
         (
             new(metadata={'orderId': 'S00042'}, checkout={'redirectURL': 'https://shop.test/back'},
-                answer=Only(
+                answer=Fields(
                     id=ID, storeId='{store}', amount='100.00', paidAmount='0', currency='USD',
                     checkoutLink=text(r'https?://.*/i/\w+'), status='New', additionalStatus='None',
                     monitoringExpiration=UNIX, expirationTime=UNIX, createdTime=UNIX,
@@ -92,7 +92,7 @@ STORIES = (
             mine(),
             see('Settled/None', amount='100.00', paidAmount='100.00',
                 availableStatusesForManualMarking=[]),
-            methods(BTC_CHAIN={'due': '0', 'totalPaid': '0.002', 'payments': [Only(
+            methods(BTC_CHAIN={'due': '0', 'totalPaid': '0.002', 'payments': [Fields(
                 id=text('[0-9a-f]{64}-[0-9]+'), receivedDate=UNIX, value='0.002', fee='0',
                 status='Settled', destination=ADDRESS)]}),
             payment_is_named(),
@@ -286,7 +286,7 @@ STORIES = (
                     BTC_CHAIN={'destination': ADDRESS}),
             pay(method='BTC-LN'),
             see('Settled/None', paidAmount='100.00', availableStatusesForManualMarking=[]),
-            methods(BTC_LN={'totalPaid': '0.002', 'payments': [Only(
+            methods(BTC_LN={'totalPaid': '0.002', 'payments': [Fields(
                 id='{payment1}', receivedDate=UNIX, value='0.002', fee='0', status='Settled',
                 destination=BOLT11)]}, BTC_CHAIN={'due': '0', 'payments': []}),
         ),

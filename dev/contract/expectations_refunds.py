@@ -1,5 +1,5 @@
 """Refunds: pull payments, their claims and the payouts."""
-from .match import ID, UNIX, Only, Unordered, text
+from .match import ID, UNIX, Fields, Only, Unordered, text
 from .steps import (
     approve,
     archive,
@@ -48,7 +48,7 @@ STORIES = (
         'A refund is a pull payment that the merchant has to approve claims of',
         (
             *PAID,
-            refund(refundVariant='Fiat', payoutMethods=['BTC-CHAIN'], answer=Only(
+            refund(refundVariant='Fiat', payoutMethods=['BTC-CHAIN'], answer=Fields(
                 id=ID, name='Refund {invoice}', description='', currency='USD', amount='100.00',
                 startsAt=UNIX, expiresAt=None, BOLT11Expiration=30, archived=False,
                 autoApproveClaims=False, viewLink=text(r'https?://.*/pull-payments/\w+'))),
@@ -167,7 +167,7 @@ STORIES = (
         (
             *PAID,
             refund(refundVariant='Fiat'),
-            claim(answer=Only(
+            claim(answer=Fields(
                 id=ID, date=UNIX, pullPaymentId='{refund}', destination=text(r'\w{26,}'),
                 payoutMethodId='BTC-CHAIN', originalAmount='100.00', originalCurrency='USD',
                 payoutCurrency='BTC', payoutAmount=None, state='AwaitingApproval', revision=0,
@@ -225,7 +225,8 @@ STORIES = (
             *PAID,
             refund(refundVariant='Fiat'),
             claim('10.00'),
-            forbidden('DELETE', '/pull-payments/{refund}', 'btcpay.store.canarchivepullpayments'),
+            forbidden('DELETE', '/stores/{store}/pull-payments/{refund}',
+                      'btcpay.store.canarchivepullpayments'),
             archive(),
             call('GET', '/pull-payments/{refund}', key='nobody', answer={'archived': True}),
             call('POST', PAYOUTS, {'destination': '{address}', 'payoutMethodId': 'BTC-CHAIN'},

@@ -46,8 +46,12 @@ ADDRESS = text('bcrt1[02-9ac-hj-np-z]+')
 BOLT11 = text('lnbcrt[0-9a-z]+')
 
 
+class Fields(dict):
+    """An object with these keys and perhaps more, as a newer server's has; so is a plain dict."""
+
+
 class Only(dict):
-    """An object with exactly these keys; a plain dict may have more."""
+    """An object with exactly these keys."""
 
 
 class Unordered(list):

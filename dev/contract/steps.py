@@ -203,7 +203,8 @@ def received(play, count):
 def change_webhook(play, **changes):
     """Put the webhook as it was at first, with changes."""
     play.world.api('PUT', f'/stores/{play.names["store"]}/webhooks/{play.names["webhook"]}', {
-        'url': play.receiver.url + '/hook', 'authorizedEvents': {'everything': True}, **changes,
+        'url': play.receiver.url + '/hook', 'enabled': True, 'automaticRedelivery': True,
+        'authorizedEvents': {'everything': True}, **changes,
     }, key=play.keys['shop'])
 
 

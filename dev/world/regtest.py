@@ -14,7 +14,17 @@ SATOSHI = Decimal('0.00000001')
 LONGEST_WAIT = 180
 #: seconds the server may take to notice a payment or a block
 NOTICE = 60
+#: seconds it may take to catch up with the chain
+SYNCHRONIZE = 120
 CONFIRMATIONS = {'HighSpeed': 1, 'MediumSpeed': 1, 'LowMediumSpeed': 2, 'LowSpeed': 6}
+#: what a store is like whose settings nobody changed; what is left out of a call may be otherwise
+SETTINGS = {
+    'defaultCurrency': 'USD', 'speedPolicy': 'MediumSpeed',
+    'networkFeeMode': 'MultiplePaymentsOnly',
+    'invoiceExpiration': 900, 'monitoringExpiration': 86400, 'paymentTolerance': 0,
+    'anyoneCanCreateInvoice': False, 'lazyPaymentMethods': False, 'redirectAutomatically': False,
+    'receipt': {'enabled': True, 'showQR': True, 'showPayments': True},
+}
 LIGHTNING = {
     'BTC-LN': {'connectionString': 'Internal Node'},
     'BTC-LNURL': {'useBech32Scheme': True, 'lud12Enabled': False},
@@ -45,6 +55,7 @@ class Regtest(World):
         try:
             self._sign_in()
             self.bitcoind.prepare()
+            self._wait_synchronized()
         except BitcoindError as error:
             self.close()
             raise RuntimeError(str(error))
@@ -66,6 +77,16 @@ class Regtest(World):
                 f'{response.status_code}: {payload(response)}. Is BTCPAY_URL a BTCPay Server?')
         self.merchant_key = response.json()['apiKey']
 
+    def _wait_synchronized(self):
+        try:
+            self.wait_for(
+                lambda: payload(self.call('GET', '/api/v1/health', key='')) == {
+                    'synchronized': True}, SYNCHRONIZE)
+        except AssertionError:
+            raise RuntimeError(
+                f'{self.url} has not caught up with bitcoind after {SYNCHRONIZE} seconds. Is it '
+                'the bitcoind of BITCOIND_URL that the server uses?')
+
     def close(self):
         """Delete the stores made here and the merchant's key."""
         try:
@@ -81,8 +102,7 @@ class Regtest(World):
 
     def new_store(self, name='Shop', methods=None, **settings):
         methods = self._all_methods() if methods is None else methods
-        store_id = self.api(
-            'POST', '/stores', {'name': name, 'defaultCurrency': 'USD', **settings})['id']
+        store_id = self.api('POST', '/stores', {'name': name, **SETTINGS, **settings})['id']
         self.stores.append(store_id)
         self.set_rates(store_id)
         for method in methods:
