@@ -49,6 +49,13 @@ class _BreakableAdapter(HTTPAdapter):
                 pass  # It was closed already.
 
 
+class _Session(requests.Session):
+
+    def resolve_redirects(self, *args, **kwargs):
+        """Override to not even look where a redirection leads: it can be anything."""
+        return iter(())
+
+
 def send_request(method, url, *, timeout, **kwargs):
     """Send an HTTP request with one deadline for all of it, without following redirects.
 
@@ -64,7 +71,7 @@ def send_request(method, url, *, timeout, **kwargs):
     adapter = _BreakableAdapter()
     timer = threading.Timer(timeout, adapter.break_off)
     timer.daemon = True
-    with requests.Session() as session:
+    with _Session() as session:
         session.mount('https://', adapter)
         session.mount('http://', adapter)
         timer.start()
