@@ -93,6 +93,15 @@ class Stage:
         return self._wait(
             partial(self.transaction, invoice_id), state, seconds, 'Transaction {reference}')
 
+    def wait_until_written(self, invoice_id, seconds=SECONDS):
+        """Wait until Odoo has done what follows from a transaction's state, its mails too. In life
+        the next block takes minutes.
+        """
+        def is_written():
+            tx = self.transaction(invoice_id)
+            return tx and tx['is_post_processed']
+        self.world.wait_for(is_written, seconds, 'what follows from the pending payment is done')
+
     def wait_order(self, order_id, state, seconds=SECONDS):
         """Wait until an order has a state.
 

@@ -19,7 +19,7 @@ def disconnect(stage, server):
     with stage.step('No webhook and no key of Odoo are left at the server'):
         assert not stage.webhooks(), 'The webhook is still there'
         assert not server_pages.is_key_listed(stage, server, stage.label), 'The key is still there'
-    with stage.step('The shop does not offer Bitcoin any more'):
+    with stage.step('Odoo has forgotten the store, and the provider is disabled'):
         provider = stage.read_provider()
         assert provider['btcpay_connection_state'] == 'disconnected'
         assert provider['state'] == 'disabled', f'The provider is {provider["state"]}'

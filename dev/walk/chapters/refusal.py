@@ -1,5 +1,6 @@
 """A connection that nobody began."""
 import secrets
+from urllib.parse import urljoin
 
 TITLE = 'Somebody brings Odoo an API key that nobody asked for'
 
@@ -18,7 +19,7 @@ def play(stage):
         told.append('the connection is as before')
     with stage.step('The administrator who is lured there is told what happened and what to do'):
         page = stage.admin
-        page.goto(answer.headers['location'])
+        page.goto(urljoin(answer.url, answer.headers['location']))
         page.wait_for_selector('[name=o_btcpay_connection_refused][data-reason=state]')
         stage.picture(page, 'connection-refused')
         page.locator('[name=o_btcpay_connection_refused] a.btn').click()
