@@ -1,17 +1,16 @@
 """What the contract tests share: the recordings, and the world they are about."""
 import json
 import os
+from pathlib import Path
 
 import pytest
 
-from ..world import StandIn, from_environment, real_server_named
+from ..world import NotPossible, StandIn, from_environment, real_server_named
 from ..world.process import ROOT
 
 
 def shared_folder():
     """:return: the folder with wire/ and swagger/, which only some machines have"""
-    from pathlib import Path
-
     return Path(os.environ.get('BTCPAY_SHARED') or ROOT.parent / 'shared')
 
 
@@ -26,6 +25,15 @@ def load_recordings():
 def pytest_generate_tests(metafunc):
     if 'scenario' in metafunc.fixturenames:
         metafunc.parametrize('scenario', list(load_recordings()) or [None])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """What a world cannot do skips, by name."""
+    try:
+        return (yield)
+    except NotPossible as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope='session')

@@ -49,9 +49,9 @@ def like_real(world, bitcoind):
         yield found
 
 
-@pytest.fixture(params=['stand-in', 'like a real server'])
+@pytest.fixture(params=['itself', 'like a real server'])
 def any_world(request):
-    if request.param == 'stand-in':
+    if request.param == 'itself':
         return request.getfixturevalue('world')
     return request.getfixturevalue('like_real')
 
