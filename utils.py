@@ -161,6 +161,15 @@ def match_language(lang, available):
     return min((code for code in available if code.split('-')[0] == language), default=None)
 
 
+def make_storable(text):
+    """Return a text from outside without what PostgreSQL does not take: half characters and NUL.
+
+    :param str text: The text.
+    :rtype: str
+    """
+    return text.encode(errors='replace').decode().replace('\0', '')
+
+
 def is_web_link(value):
     """Return whether a value from outside may be used as the address of a page.
 

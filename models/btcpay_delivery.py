@@ -10,6 +10,7 @@ from odoo.addons.payment_btcpay.utils import (
     BTCPayError,
     end_transaction,
     is_api_id,
+    make_storable,
     parse_timestamp,
 )
 
@@ -33,6 +34,7 @@ class BTCPayDelivery(models.Model):
     event = fields.Char(readonly=True)
     invoice_ref = fields.Char(string="Invoice ID", readonly=True, index='btree_not_null')
     order_ref = fields.Char(string="Order ID", readonly=True)
+    pull_payment_ref = fields.Char(string="Pull Payment ID", readonly=True)
     transaction_id = fields.Many2one(
         comodel_name='payment.transaction', readonly=True, index='btree_not_null',
         ondelete='set null',
@@ -71,10 +73,7 @@ class BTCPayDelivery(models.Model):
         :rtype: btcpay.delivery
         """
         def text(value):
-            # Without what PostgreSQL does not take: half characters and NUL.
-            if not isinstance(value, str):
-                return None
-            return value[:256].encode(errors='replace').decode().replace('\0', '')
+            return make_storable(value[:256]) if isinstance(value, str) else None
 
         metadata = event.get('metadata')
         # The same delivery may come several times at once: the database decides which is first.
@@ -82,11 +81,11 @@ class BTCPayDelivery(models.Model):
             """
             INSERT INTO btcpay_delivery (
                 provider_id, delivery_ref, original_ref, is_redelivery, event, invoice_ref,
-                order_ref, sent_at, state, try_count, next_try_at, body,
+                order_ref, pull_payment_ref, sent_at, state, try_count, next_try_at, body,
                 create_uid, create_date, write_uid, write_date
             ) VALUES (
                 %(provider)s, %(delivery)s, %(original)s, %(redelivery)s, %(event)s, %(invoice)s,
-                %(order)s, %(sent)s, 'waiting', 0, %(now)s, %(body)s,
+                %(order)s, %(pull_payment)s, %(sent)s, 'waiting', 0, %(now)s, %(body)s,
                 %(uid)s, %(now)s, %(uid)s, %(now)s
             ) ON CONFLICT (provider_id, delivery_ref) DO NOTHING RETURNING id
             """,
@@ -97,11 +96,12 @@ class BTCPayDelivery(models.Model):
             event=text(event.get('type')),
             invoice=text(event.get('invoiceId')),
             order=text(metadata.get('orderId')) if isinstance(metadata, dict) else None,
+            pull_payment=text(event.get('pullPaymentId')),
             sent=parse_timestamp(event.get('timestamp')) or None,
             # Once the request has had its try, the scheduled action has it.
             now=fields.Datetime.now(),
             body=(
-                body.decode(errors='replace').replace('\0', '')
+                make_storable(body.decode(errors='replace'))
                 if provider.sudo().btcpay_debug else None
             ),
             uid=self.env.uid,
@@ -179,6 +179,7 @@ class BTCPayDelivery(models.Model):
         :return: None
         """
         self.ensure_one()
+        reason = make_storable(reason)  # It may be the server's.
         waits = const.DELIVERY_WAITS
         tries = self.try_count + 1
         values = {'reason': reason[:1000], 'try_count': tries}

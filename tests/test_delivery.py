@@ -1,0 +1,261 @@
+from datetime import timedelta
+from unittest.mock import patch
+
+from odoo import fields
+from odoo.exceptions import AccessError
+from odoo.tests import new_test_user, tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
+
+REQUEST_LOG = 'odoo.addons.payment_btcpay.models.payment_provider_request'
+DELIVERY_LOG = 'odoo.addons.payment_btcpay.models.btcpay_delivery'
+
+
+@tagged('post_install', '-at_install')
+class TestDelivery(BTCPayHttpCommon):
+    """Each delivery is kept once, and worked off, at once or later."""
+
+    def setUp(self):
+        super().setUp()
+        self.order = self._create_order()
+        self.tx = self._create_btcpay_transaction(self.order)
+
+    def _find_deliveries(self):
+        self.env.invalidate_all()
+        return self.env['btcpay.delivery'].search([('provider_id', '=', self.btcpay.id)])
+
+    def _post(self, event=None, **fault):
+        """Send an event, which the server spoils by not answering our question.
+
+        :return: The delivery.
+        """
+        if fault:
+            self.world.fault(path='/invoices/', method='GET', **fault)
+        before = self._find_deliveries()
+        with mute_logger(REQUEST_LOG):
+            response = self._post_event(event or self._prepare_event(self.tx))
+        self.assertEqual(response.status_code, 200)
+        self.world.clear_faults()
+        return self._find_deliveries() - before
+
+    def _let_time_pass(self, **delta):
+        """Bring all that waits nearer."""
+        for delivery in self._find_deliveries().filtered('next_try_at').sudo():
+            delivery.next_try_at -= timedelta(**delta)
+
+    # === ONCE === #
+
+    def test_the_same_delivery_twice(self):
+        event = self._prepare_event(self.tx)
+        first = self._post(event)
+        before = len(self.world.requests())
+        self.assertFalse(self._post(event))
+        self.assertEqual(len(self.world.requests()), before, "It was worked off again.")
+        self.assertEqual(first.try_count, 1)
+
+    def test_redelivery(self):
+        event = self._prepare_event(self.tx)
+        first = self._post(event)
+        self.world.pay(self.tx.btcpay_invoice_id)
+        self.world.mine()
+        second = self._post({
+            **event, 'deliveryId': event['deliveryId'] + 'again', 'isRedelivery': True,
+        })
+        self.assertRecordValues(second, [{
+            'original_ref': first.delivery_ref, 'is_redelivery': True, 'state': 'done',
+        }])
+        self.assertEqual(self.tx.state, 'done')
+
+    def test_real_redelivery(self):
+        with self._world_speaks() as world:
+            world.pay(self.tx.btcpay_invoice_id)
+        delivery = self._find_deliveries()[0]
+        with self._world_speaks() as world:
+            new_ref = world.redeliver(
+                self.btcpay.sudo().btcpay_webhook_id, delivery.delivery_ref
+            )
+        new = self._find_deliveries().filtered(lambda d: d.delivery_ref == new_ref)
+        self.assertRecordValues(new, [{
+            'original_ref': delivery.original_ref, 'is_redelivery': True, 'state': 'done',
+        }])
+
+    def test_same_id_at_two_providers(self):
+        other = self.btcpay.copy()
+        event = self._prepare_event(self.tx)
+        for provider in (self.btcpay, other):
+            self.assertTrue(self.env['btcpay.delivery']._keep(provider, event, b'{}'))
+            self.assertFalse(self.env['btcpay.delivery']._keep(provider, event, b'{}'))
+
+    # === BEFORE THE ANSWER === #
+
+    def test_event_before_the_answer_of_our_own_call(self):
+        tx = self._create_btcpay_transaction(make_invoice=False, reference='early')
+        tx.write({
+            'btcpay_requested_at': fields.Datetime.now(), 'btcpay_store_id': self.store_id,
+        })
+        invoice = self.world.new_invoice(self.store_id, metadata={'orderId': 'early'})
+        delivery = self._post(self._prepare_event(
+            event_type='InvoiceCreated', invoiceId=invoice['id'], metadata={'orderId': 'early'}
+        ))
+        self.assertEqual((delivery.state, delivery.transaction_id), ('done', tx))
+        self.assertEqual(tx.btcpay_invoice_id, invoice['id'])
+
+    def test_event_of_a_foreign_invoice_with_our_order_id(self):
+        """E.g. one made by hand on the server: it does not touch the transaction."""
+        invoice = self.world.new_invoice(
+            self.store_id, metadata={'orderId': self.tx.reference}
+        )
+        own = self.tx.btcpay_invoice_id
+        delivery = self._post(self._prepare_event(self.tx, invoiceId=invoice['id']))
+        self.assertEqual(delivery.state, 'ignored')
+        self.assertEqual(self.tx.btcpay_invoice_id, own)
+        # Nor one that was never asked for at the server.
+        tx = self._create_btcpay_transaction(make_invoice=False, reference='not-asked')
+        delivery = self._post(self._prepare_event(
+            invoiceId=invoice['id'], metadata={'orderId': 'not-asked'}
+        ))
+        self.assertEqual(delivery.state, 'ignored')
+        self.assertFalse(tx.btcpay_invoice_id)
+
+    # === LATER === #
+
+    def test_server_that_does_not_answer(self):
+        """200 within seconds: the server waits 100 s for us, with all other shops' events."""
+        timeouts = []
+        send = type(self.tx)._send_api_request
+
+        def record(tx, *args, **kwargs):
+            timeouts.append(kwargs.get('btcpay_timeout'))
+            return send(tx, *args, **kwargs)
+
+        with patch.object(type(self.tx), '_send_api_request', record):
+            delivery = self._post(kind='hang', seconds=2)
+        self.assertEqual(timeouts, [const.SHORT_TIMEOUT])
+        self.assertRecordValues(delivery, [{
+            'state': 'waiting', 'try_count': 1, 'transaction_id': False,
+        }])
+        self.assertIn("did not answer", delivery.reason)
+        self.assertGreater(delivery.next_try_at, fields.Datetime.now())
+
+    def test_worked_off_later(self):
+        self.world.pay(self.tx.btcpay_invoice_id)
+        self.world.mine()
+        delivery = self._post(kind='status', status=503)
+        self.assertEqual((delivery.state, self.tx.state), ('waiting', 'draft'))
+        self.env['btcpay.delivery']._cron_work_off()
+        self.assertEqual(delivery.try_count, 1, "It was tried again at once.")
+        self._let_time_pass(minutes=2)
+        self.env['btcpay.delivery']._cron_work_off()
+        self.assertRecordValues(delivery, [{
+            'state': 'done', 'try_count': 2, 'transaction_id': self.tx.id, 'reason': False,
+        }])
+        self.assertEqual(self.tx.state, 'done')
+
+    def test_growing_waits_then_a_person(self):
+        delivery = self._post(kind='status', status=503)
+        self.world.fault('status', path='/invoices/', count=None)
+        waits = []
+        for _try in const.DELIVERY_WAITS:
+            self.assertEqual(delivery.state, 'waiting')
+            waits.append(delivery.next_try_at - fields.Datetime.now())
+            self.assertFalse(self.order.activity_ids)
+            self._let_time_pass(days=2)
+            with mute_logger(REQUEST_LOG):
+                self.env['btcpay.delivery']._cron_work_off()
+        self.assertEqual(waits, sorted(waits))
+        self.assertLess(waits[0], timedelta(minutes=2))
+        self.assertGreater(waits[-1], timedelta(hours=12))
+        self.assertRecordValues(delivery, [{
+            'state': 'failed', 'next_try_at': False,
+            'try_count': len(const.DELIVERY_WAITS) + 1,
+        }])
+        self.assertEqual(len(self.order.activity_ids), 1)
+        self.assertIn("has a problem at the moment", self.order.activity_ids.note)
+        self.assertIn("Check at BTCPay", self.order.activity_ids.note)
+        before = len(self.world.requests())
+        self.env['btcpay.delivery']._cron_work_off()
+        self.assertEqual(len(self.world.requests()), before)
+
+    def test_what_came_just_now_is_left_to_its_request(self):
+        event = self._prepare_event(self.tx)
+        delivery = self.env['btcpay.delivery']._keep(self.btcpay, event, b'{}')
+        self.env['btcpay.delivery']._cron_work_off()
+        self.assertEqual((delivery.state, delivery.try_count), ('waiting', 0))
+        # Odoo was killed while working it off.
+        self._let_time_pass(seconds=const.DELIVERY_GRACE + 1)
+        self.env['btcpay.delivery']._cron_work_off()
+        self.assertEqual((delivery.state, delivery.try_count), ('done', 1))
+
+    def test_a_failure_of_our_own(self):
+        """An error in somebody's module is no reason for a 5xx, and blocks nothing."""
+        def fail(_tx, _payment_data):
+            raise ZeroDivisionError("a\0b")
+
+        with patch.object(type(self.tx), '_apply_updates', fail), mute_logger(DELIVERY_LOG):
+            delivery = self._post()
+        self.assertEqual((delivery.state, delivery.try_count), ('waiting', 1))
+        self.assertIn("ZeroDivisionError", delivery.reason)
+        other = self._create_btcpay_transaction(self._create_order())
+        self.assertEqual(self._post(self._prepare_event(other)).state, 'done')
+        self._let_time_pass(minutes=2)
+        self.env['btcpay.delivery']._cron_work_off()
+        self.assertEqual(delivery.state, 'done')
+
+    def test_reason_that_cannot_be_stored(self):
+        for reason in ('a\0b', '\ud800', 'x' * 5000):
+            delivery = self.env['btcpay.delivery']._keep(
+                self.btcpay, self._prepare_event(self.tx), b'{}'
+            )
+            delivery._postpone(reason)
+            delivery.flush_recordset()
+            self.assertTrue(delivery.reason)
+
+    def test_one_failure_does_not_stop_the_others(self):
+        first = self._post(kind='status', status=503)
+        other = self._create_btcpay_transaction(self._create_order())
+        second = self._post(self._prepare_event(other), kind='status', status=503)
+        self._let_time_pass(minutes=2)
+        self.world.fault('status', path=self.tx.btcpay_invoice_id)
+        with mute_logger(REQUEST_LOG):
+            self.env['btcpay.delivery']._cron_work_off()
+        self.assertEqual((first.state, second.state), ('waiting', 'done'))
+
+    # === WHAT IS KEPT, HOW LONG, FOR WHOM === #
+
+    def test_body_in_debug_mode_only(self):
+        self.assertFalse(self._post().body)
+        self.btcpay.btcpay_debug = True
+        self.assertIn(self.tx.btcpay_invoice_id, self._post().body)
+
+    def test_retention(self):
+        self.btcpay.btcpay_delivery_days = 30
+        old, young, waiting = (self._post() for _delivery in range(3))
+        waiting.sudo().state = 'waiting'
+        for delivery, days in ((old, 31), (young, 29), (waiting, 31)):
+            delivery.flush_recordset()
+            self.env.cr.execute(
+                "UPDATE btcpay_delivery SET create_date = %s WHERE id = %s",
+                [fields.Datetime.now() - timedelta(days=days), delivery.id],
+            )
+        self.env.invalidate_all()
+        self.env['btcpay.delivery']._gc_deliveries()
+        self.assertEqual(self._find_deliveries(), waiting + young)
+
+    def test_rights(self):
+        delivery = self._post()
+        admin = new_test_user(self.env, 'btcpay-admin', groups='base.group_system')
+        delivery.with_user(admin).read(['reason'])
+        for values in ({'state': 'done'}, {'body': 'x'}):
+            with self.assertRaises(AccessError):
+                delivery.with_user(admin).write(values)
+        with self.assertRaises(AccessError):
+            delivery.with_user(admin).unlink()
+        manager = new_test_user(
+            self.env, 'btcpay-manager',
+            groups='sales_team.group_sale_manager,account.group_account_manager',
+        )
+        for user in (manager, self.portal_user, self.public_user):
+            with self.assertRaises(AccessError):
+                delivery.with_user(user).read(['reason'])
