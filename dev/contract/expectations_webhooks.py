@@ -15,6 +15,7 @@ from .steps import (
     refused,
     restart,
     stays,
+    takes,
     time,
 )
 from .story import Story, created, event
@@ -187,6 +188,7 @@ STORIES = (
     Story(
         'After ten seconds, a minute and six times ten minutes it is given up',
         (
+            takes('an hour'),
             receiver_answers(*[500] * 9),
             new(checkout={'expirationMinutes': 180}),
             received(1),

@@ -2,7 +2,7 @@
 import re
 from functools import wraps
 
-from ..world.base import payload
+from ..world.base import NotPossible, payload
 from .match import Only, Unordered, differences, text
 from .story import Step
 
@@ -239,6 +239,13 @@ def got(play, path, count=1):
     """The receiver had a GET on a path: a redirect was followed."""
     play.world.wait_for(
         lambda: play.receiver.gets == [path] * count, 10, f'GET {path}')
+
+
+@step
+def takes(play, what):
+    """The story takes longer than one waits for."""
+    if not play.world.can_fault:
+        raise NotPossible(f'This takes {what} on a real BTCPay Server')
 
 
 @step
