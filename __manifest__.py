@@ -12,14 +12,19 @@
     'data': [
         'security/payment_btcpay_groups.xml',
         'security/ir.model.access.csv',
+        'security/payment_btcpay_rules.xml',
 
+        'views/account_move_views.xml',
         'views/payment_btcpay_templates.xml',
         'views/btcpay_delivery_views.xml',
         'views/payment_provider_views.xml',
         'views/payment_transaction_views.xml',
+        'views/sale_order_payment_views.xml',
         'views/sale_order_views.xml',
+        'views/sale_portal_templates.xml',
         'views/btcpay_refund_views.xml',
         'wizards/btcpay_connect_wizard_views.xml',
+        'wizards/btcpay_payment_request_views.xml',
         'wizards/btcpay_refund_wizard_views.xml',
 
         'data/mail_template_data.xml',

@@ -1,4 +1,5 @@
 from . import main
 from . import onboarding
+from . import payment_request
 from . import portal
 from . import post_processing

@@ -109,6 +109,11 @@ class PaymentProvider(models.Model):
 
     # === COMPUTE METHODS === #
 
+    def _compute_feature_support_fields(self):
+        """Override of `payment` to enable additional features."""
+        super()._compute_feature_support_fields()
+        self.filtered(lambda p: p.code == 'btcpay').support_refund = 'partial'
+
     def _get_supported_currencies(self):
         """Override of `payment` to return the supported currencies."""
         supported_currencies = super()._get_supported_currencies()
@@ -234,6 +239,8 @@ class PaymentProvider(models.Model):
         providers = super()._get_compatible_providers(
             *args, is_validation=is_validation, report=report, **kwargs
         )
+        if self.env.context.get('btcpay_only'):  # The customer was asked for a Bitcoin payment.
+            providers = providers.filtered(lambda p: p.code == 'btcpay')
         if is_validation:
             unfiltered_providers = providers
             providers = providers.filtered(lambda p: p.code != 'btcpay')
@@ -244,3 +251,22 @@ class PaymentProvider(models.Model):
                 reason=REPORT_REASONS_MAPPING['validation_not_supported'],
             )
         return providers
+
+    @api.model
+    def _btcpay_find_for(self, document):
+        """Find the provider with which a document can be paid.
+
+        :param sale.order|account.move document: The document.
+        :return: The provider; empty if there is none.
+        :rtype: payment.provider
+        """
+        return self.search([
+            ('code', '=', 'btcpay'),
+            ('state', '!=', 'disabled'),
+            ('btcpay_connection_state', '!=', 'disconnected'),
+            *self._check_company_domain(document.company_id),
+        ]).filtered(lambda provider: (
+            document.currency_id in (
+                provider.available_currency_ids or provider._get_supported_currencies()
+            )
+        ))[:1]

@@ -1,2 +1,3 @@
 from . import btcpay_connect_wizard
+from . import btcpay_payment_request
 from . import btcpay_refund_wizard

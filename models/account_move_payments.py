@@ -1,0 +1,180 @@
+from odoo import _, api, fields, models
+from odoo.exceptions import UserError
+
+from odoo.addons.payment.logging import get_payment_logger
+from odoo.addons.payment_btcpay import const
+
+_logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
+
+
+class AccountMove(models.Model):
+    """Customer invoices of which a Bitcoin payment is requested, and credit notes paid back so."""
+
+    _name = 'account.move'
+    _inherit = ['account.move', 'btcpay.request.mixin']
+
+    _btcpay_request_template = 'payment_btcpay.mail_template_request_invoice'
+
+    btcpay_requested_at = fields.Datetime(
+        string="Bitcoin Payment Requested", readonly=True, copy=False
+    )
+    btcpay_can_request = fields.Boolean(compute='_compute_btcpay_can_request', compute_sudo=True)
+    btcpay_can_refund = fields.Boolean(compute='_compute_btcpay_can_refund', compute_sudo=True)
+
+    # === COMPUTE METHODS === #
+
+    @api.depends('state', 'move_type', 'amount_residual')
+    def _compute_btcpay_can_request(self):
+        for move in self:
+            move.btcpay_can_request = (
+                move.move_type == 'out_invoice'
+                and move.state == 'posted'
+                and move.amount_residual > 0
+                and bool(move._btcpay_get_provider())
+            )
+
+    @api.depends('state', 'move_type', 'amount_residual', 'reversed_entry_id')
+    def _compute_btcpay_can_refund(self):
+        for move in self:
+            move.btcpay_can_refund = (
+                move.move_type == 'out_refund'
+                and move.state == 'posted'
+                and bool(move._btcpay_get_refundable_transactions())
+            )
+
+    # === ACTION METHODS === #
+
+    def action_btcpay_request_many(self):
+        """Ask the customers of the selected invoices for Bitcoin payments, by mail.
+
+        :return: The notification of what was done.
+        :rtype: dict
+        """
+        self.check_access('write')
+        requested = self.browse()
+        problems = []
+        for move in self:
+            try:
+                move._btcpay_send_request_for_rest()
+                requested |= move
+            except UserError as error:
+                problems.append(f'{move.display_name}: {error.args[0]}')
+        return {
+            'type': 'ir.actions.client',
+            'tag': 'display_notification',
+            'params': {
+                'type': 'warning' if problems else 'success',
+                'sticky': bool(problems),
+                'message': "\n".join([
+                    _("%s requests were mailed.", len(requested)), *problems,
+                ]),
+            },
+        }
+
+    def action_btcpay_refund(self):
+        """Open the wizard that pays the credit note back in Bitcoin.
+
+        Note: `self.ensure_one()`
+
+        :return: The action of the wizard.
+        :rtype: dict
+        :raise UserError: If there is nothing to pay back from.
+        """
+        self.ensure_one()
+        transaction = self._btcpay_get_refundable_transactions()[:1]
+        if not transaction:
+            raise UserError(_(
+                "No Bitcoin payment of the credited invoice has anything left to refund."
+            ))
+        available = transaction._btcpay_get_refund_sums()['available']
+        return self.env['btcpay.refund.wizard']._open(
+            transaction.sudo(self.env.su),
+            scope='amount',
+            amount=min(self.amount_residual or self.amount_total, available),
+            credit_note_id=self.id,
+        )
+
+    # === BUSINESS METHODS === #
+
+    def _btcpay_get_refundable_transactions(self):
+        """Return the Bitcoin transactions of the credited invoice, or of its sales orders.
+
+        :return: The transactions that have something left to refund, in sudo mode.
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        invoice = self.sudo().reversed_entry_id
+        orders = (self.sudo() | invoice).invoice_line_ids.sale_line_ids.order_id
+        return (invoice.transaction_ids | orders.transaction_ids).filtered(
+            lambda tx: not tx.source_transaction_id and tx.btcpay_can_refund
+            and tx.currency_id == self.currency_id
+        )
+
+    def _btcpay_get_rest(self):
+        """Return what is still to be paid.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        return self.amount_residual if self.move_type == 'out_invoice' else 0
+
+    def _btcpay_get_down_payment(self):
+        """Return nothing: an invoice knows no down payment of itself.
+
+        :rtype: float
+        """
+        return 0
+
+    def _btcpay_find_request_problem(self, amount):
+        """Return why the customer cannot be asked for an amount.
+
+        :param float amount: The amount.
+        :return: The reason, for the user; empty if there is none.
+        :rtype: str
+        """
+        self.ensure_one()
+        return '' if self._has_to_be_paid() else self._get_online_payment_error()
+
+    def _btcpay_send_request_for_rest(self):
+        """Mail the customer the link at which he pays what is due with Bitcoin.
+
+        Note: `self.ensure_one()`
+
+        :return: None
+        :raise UserError: If it cannot be paid.
+        """
+        self.ensure_one()
+        if not self.btcpay_can_request:
+            raise UserError(_("It is not a posted customer invoice with something due."))
+        if problem := self._btcpay_find_request_problem(self.amount_residual):
+            raise UserError(problem)
+        self._btcpay_send_request(self.amount_residual)
+
+    def _btcpay_send_request(self, amount):
+        """Override to remember that it was requested."""
+        super()._btcpay_send_request(amount)
+        self.btcpay_requested_at = fields.Datetime.now()
+
+    @api.model
+    def _cron_btcpay_request_due(self):
+        """Ask the customers who are to be asked for Bitcoin payments of what is due, once each.
+
+        :return: None
+        """
+        due = self.search([
+            ('move_type', '=', 'out_invoice'),
+            ('state', '=', 'posted'),
+            ('payment_state', 'in', ('not_paid', 'partial')),
+            ('invoice_date_due', '<=', fields.Date.today()),
+            ('partner_id.commercial_partner_id.btcpay_request_due', '=', True),
+            ('btcpay_requested_at', '=', False),
+        ])
+        self.env['ir.cron']._commit_progress(remaining=len(due))
+        for move in due:
+            try:
+                move._btcpay_send_request_for_rest()
+            except UserError as error:
+                self.env.cr.rollback()
+                _logger.warning("No request for %s: %s", move.name, error.args[0])
+            if not self.env['ir.cron']._commit_progress(1):
+                break

@@ -1,0 +1,197 @@
+from odoo import _, api, fields, models
+from odoo.exceptions import UserError
+
+
+class SaleOrder(models.Model):
+    """What the salesperson sees of the Bitcoin payments of an order, and does with them."""
+
+    _name = 'sale.order'
+    _inherit = ['sale.order', 'btcpay.request.mixin']
+
+    _btcpay_request_template = 'payment_btcpay.mail_template_request_order'
+
+    btcpay_received_amount = fields.Monetary(
+        string="Bitcoin Received", compute='_compute_btcpay_summary', compute_sudo=True
+    )
+    btcpay_status_text = fields.Char(
+        string="Bitcoin Status", compute='_compute_btcpay_summary', compute_sudo=True
+    )
+    btcpay_can_accept_late = fields.Boolean(
+        compute='_compute_btcpay_summary', compute_sudo=True
+    )
+    btcpay_can_refund = fields.Boolean(compute='_compute_btcpay_summary', compute_sudo=True)
+    btcpay_has_surplus = fields.Boolean(compute='_compute_btcpay_summary', compute_sudo=True)
+    btcpay_can_request = fields.Boolean(compute='_compute_btcpay_can_request', compute_sudo=True)
+
+    # === COMPUTE METHODS === #
+
+    @api.depends(
+        'transaction_ids.state', 'transaction_ids.btcpay_paid_amount',
+        'transaction_ids.btcpay_status_text',
+    )
+    def _compute_btcpay_summary(self):
+        for order in self:
+            transactions = order._btcpay_get_invoice_transactions()
+            order.btcpay_received_amount = sum(
+                tx.currency_id._convert(
+                    tx.btcpay_paid_amount, order.currency_id, order.company_id,
+                    order.date_order or fields.Date.today(),
+                )
+                for tx in transactions
+            )
+            order.btcpay_status_text = order._btcpay_get_leading_transaction().btcpay_status_text
+            order.btcpay_can_accept_late = bool(order._btcpay_get_late_transactions())
+            refundable = transactions.filtered('btcpay_can_refund')
+            order.btcpay_can_refund = bool(refundable)
+            order.btcpay_has_surplus = any(
+                tx._btcpay_get_refund_sums()['surplus'] for tx in refundable
+            )
+
+    @api.depends('state', 'amount_total', 'transaction_ids.state')
+    def _compute_btcpay_can_request(self):
+        for order in self:
+            order.btcpay_can_request = (
+                order.state != 'cancel' and order._btcpay_get_rest() > 0
+                and bool(order._btcpay_get_provider())
+            )
+
+    # === ACTION METHODS === #
+
+    def action_btcpay_view_transactions(self):
+        """Open the Bitcoin payments of the order.
+
+        :return: The action.
+        :rtype: dict
+        """
+        self.ensure_one()
+        transactions = self._btcpay_get_invoice_transactions()
+        action = self.env['ir.actions.act_window']._for_xml_id(
+            'payment_btcpay.action_btcpay_order_transactions'
+        )
+        action['domain'] = [('id', 'in', transactions.ids)]
+        if len(transactions) == 1:
+            action['res_id'] = transactions.id
+            action['views'] = [view for view in action['views'] if view[1] == 'form']
+        return action
+
+    def action_btcpay_accept_late(self):
+        """Accept the late payment of the order.
+
+        :return: None
+        """
+        self.ensure_one()
+        self.check_access('write')
+        for tx in self._btcpay_get_late_transactions():
+            tx.action_btcpay_accept_late()
+
+    def action_btcpay_refund(self):
+        """Open the wizard that refunds the payment of the order.
+
+        :return: The action: of the wizard, or of the payments to choose from.
+        :rtype: dict
+        """
+        return self._btcpay_open_refund()
+
+    def action_btcpay_refund_surplus(self):
+        """Open the wizard that refunds what was paid too much.
+
+        :return: The action.
+        :rtype: dict
+        """
+        return self._btcpay_open_refund(scope='surplus')
+
+    # === BUSINESS METHODS === #
+
+    def _btcpay_open_refund(self, **values):
+        """Open the refund wizard for the one payment that can be refunded.
+
+        :param dict values: Other values of the wizard.
+        :return: The action.
+        :rtype: dict
+        :raise UserError: If there is nothing to refund.
+        """
+        self.ensure_one()
+        self.check_access('read')
+        refundable = self._btcpay_get_invoice_transactions().filtered('btcpay_can_refund')
+        if values.get('scope') == 'surplus':
+            refundable = refundable.filtered(
+                lambda tx: tx._btcpay_get_refund_sums()['surplus']
+            )
+        if not refundable:
+            raise UserError(_("Nothing of this order's Bitcoin payments can be refunded."))
+        if len(refundable) > 1:
+            return self.action_btcpay_view_transactions()
+        return self.env['btcpay.refund.wizard']._open(
+            refundable.sudo(self.env.su), **values
+        )
+
+    def _btcpay_get_invoice_transactions(self):
+        """Return the transactions that have an invoice at the server, newest first.
+
+        :return: The transactions, in sudo mode.
+        :rtype: payment.transaction
+        """
+        return self._btcpay_get_transactions().filtered(
+            lambda tx: not tx.source_transaction_id
+        ).sorted('id', reverse=True)
+
+    def _btcpay_get_leading_transaction(self):
+        """Return the transaction that says how the order stands: one with money, else the newest.
+
+        :rtype: payment.transaction
+        """
+        transactions = self._btcpay_get_invoice_transactions()
+        return (
+            transactions.filtered(lambda tx: tx.state == 'done')
+            or transactions.filtered('btcpay_paid_amount')
+            or transactions
+        )[:1]
+
+    def _btcpay_get_late_transactions(self):
+        """Return the transactions that were paid late, and wait for a decision.
+
+        :rtype: payment.transaction
+        """
+        return self._btcpay_get_invoice_transactions().filtered(
+            lambda tx: tx.btcpay_status == 'Expired' and tx.btcpay_additional_status == 'PaidLate'
+            and tx.btcpay_intention != 'accept_late'
+        )
+
+    def _btcpay_get_down_payment(self):
+        """Return what is still to be paid to have the quotation confirmed.
+
+        :return: The down payment as Odoo defines it, without what is paid of it.
+        :rtype: float
+        """
+        self.ensure_one()
+        required = self.with_context(btcpay_allow_rest=False)._get_prepayment_required_amount()
+        return max(self.currency_id.round(required - self.amount_paid), 0)
+
+    def _btcpay_find_request_problem(self, amount):
+        """Return why the customer cannot be asked for an amount.
+
+        :param float amount: The amount.
+        :return: The reason, for the user; empty if there is none.
+        :rtype: str
+        """
+        self.ensure_one()
+        if self.is_expired:
+            return _("The quotation has expired. Extend it before you ask for a payment.")
+        down_payment = self._btcpay_get_down_payment()
+        if self.state != 'sale' and self.currency_id.compare_amounts(amount, down_payment) < 0:
+            return _(
+                "The quotation is confirmed by a payment of at least %s.",
+                self.currency_id.format(down_payment),
+            )
+        return ''
+
+    def _btcpay_get_refunds_for_customer(self):
+        """Return the refunds that the customer sees on the order's page.
+
+        :return: The refunds that he can claim or was paid, in sudo mode.
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        return self._btcpay_get_invoice_transactions().btcpay_refund_ids.filtered(
+            lambda refund: refund.state in ('pending', 'done')
+        )

@@ -1,0 +1,148 @@
+import base64
+
+from odoo import _, api, fields, models
+from odoo.exceptions import UserError
+
+
+class BTCPayPaymentRequest(models.TransientModel):
+    _name = 'btcpay.payment.request'
+    _description = "Request a Bitcoin Payment"
+
+    res_model = fields.Char(required=True, readonly=True)
+    res_id = fields.Many2oneReference(model_field='res_model', required=True, readonly=True)
+    reference = fields.Char(compute='_compute_document')
+    currency_id = fields.Many2one(comodel_name='res.currency', compute='_compute_document')
+    partner_id = fields.Many2one(comodel_name='res.partner', compute='_compute_document')
+    due_amount = fields.Monetary(string="Due", compute='_compute_document')
+    down_payment_amount = fields.Monetary(string="Down Payment", compute='_compute_document')
+    amount_type = fields.Selection(
+        string="Ask For",
+        selection=[
+            ('full', "All that is due"),
+            ('down_payment', "The down payment"),
+            ('amount', "An amount"),
+        ],
+        default='full', required=True,
+    )
+    amount = fields.Monetary(compute='_compute_amount', store=True, readonly=False)
+    warning = fields.Char(compute='_compute_link')
+    link = fields.Char(string="Payment Link", compute='_compute_link')
+    qr_code = fields.Binary(compute='_compute_qr_code')
+
+    # === COMPUTE METHODS === #
+
+    @api.depends('res_model', 'res_id')
+    def _compute_document(self):
+        for wizard in self:
+            document = wizard._get_document()
+            wizard.reference = document.display_name
+            wizard.currency_id = document.currency_id
+            wizard.partner_id = document.partner_id
+            wizard.due_amount = document._btcpay_get_rest()
+            wizard.down_payment_amount = document._btcpay_get_down_payment()
+
+    @api.depends('amount_type', 'due_amount', 'down_payment_amount')
+    def _compute_amount(self):
+        for wizard in self:
+            match wizard.amount_type:
+                case 'full':
+                    wizard.amount = wizard.due_amount
+                case 'down_payment':
+                    wizard.amount = wizard.down_payment_amount
+                case _any:
+                    wizard.amount = wizard.amount
+
+    @api.depends('amount')
+    def _compute_link(self):
+        for wizard in self:
+            wizard.warning = wizard._find_problem()
+            wizard.link = False if wizard.warning else wizard._get_document()._btcpay_make_link(
+                wizard.amount
+            )
+
+    @api.depends('link')
+    def _compute_qr_code(self):
+        for wizard in self:
+            wizard.qr_code = wizard.link and base64.b64encode(
+                self.env['ir.actions.report'].barcode(
+                    'QR', wizard.link, width=240, height=240, quiet=0
+                )
+            )
+
+    # === ACTION METHODS === #
+
+    @api.model
+    def _open(self, document):
+        """Open the wizard for a document.
+
+        :param sale.order|account.move document: The document.
+        :return: The action of the wizard.
+        :rtype: dict
+        :raise UserError: If nothing is to be paid, or not with Bitcoin.
+        """
+        document.check_access('read')
+        if not document._btcpay_get_provider():
+            raise UserError(_(
+                "No BTCPay Server is connected for this company and currency. An administrator can"
+                " connect one in the settings of the payment providers."
+            ))
+        if document._btcpay_get_rest() <= 0:
+            raise UserError(_("Nothing is due of %s.", document.display_name))
+        wizard = self.create({'res_model': document._name, 'res_id': document.id})
+        return {
+            'name': _("Request Bitcoin Payment"),
+            'type': 'ir.actions.act_window',
+            'res_model': self._name,
+            'res_id': wizard.id,
+            'view_mode': 'form',
+            'target': 'new',
+        }
+
+    def action_send(self):
+        """Mail the request to the customer.
+
+        Note: `self.ensure_one()`
+
+        :return: The notification.
+        :rtype: dict
+        :raise UserError: If it cannot be sent.
+        """
+        self.ensure_one()
+        if problem := self._find_problem():
+            raise UserError(problem)
+        document = self._get_document()
+        document.check_access('write')
+        document._btcpay_send_request(self.amount)
+        return {
+            'type': 'ir.actions.client',
+            'tag': 'display_notification',
+            'params': {
+                'type': 'success',
+                'message': _("The request was mailed to %s.", self.partner_id.email),
+                'next': {'type': 'ir.actions.act_window_close'},
+            },
+        }
+
+    # === HELPERS === #
+
+    def _get_document(self):
+        """Return the document that is to be paid.
+
+        :rtype: sale.order|account.move
+        """
+        self.ensure_one()
+        return self.env[self.res_model].browse(self.res_id)
+
+    def _find_problem(self):
+        """Return why the customer cannot be asked for the amount.
+
+        :return: The reason, for the user; empty if there is none.
+        :rtype: str
+        """
+        self.ensure_one()
+        compare = self.currency_id.compare_amounts
+        if compare(self.amount, 0) <= 0:
+            return _("Enter an amount of more than zero.")
+        if compare(self.amount, self.due_amount) > 0:
+            return _("At most %s is due.", self.currency_id.format(self.due_amount))
+        return self._get_document()._btcpay_find_request_problem(self.amount)
