@@ -8,7 +8,7 @@ from ..paths import ROOT
 
 TARGET = ROOT / 'static' / 'description' / 'screenshot.png'
 LARGEST = 200_000  # bytes
-COLOURS = 128
+COLOURS = 255
 SHEET = {'width': 1280, 'height': 900}
 #: name of the picture, what is written below it
 PARTS = (
@@ -26,8 +26,8 @@ img {{ display: block; width: 100% }}
 figure:nth-child(1) {{ left: 28px; top: 24px; width: 600px }}
 figure:nth-child(2) {{ right: 28px; top: 24px; width: 600px }}
 figure:nth-child(3) {{ left: 190px; bottom: 14px; width: 900px }}
-figure:nth-child(1) div, figure:nth-child(2) div {{ height: 350px }}
-figure:nth-child(3) div {{ height: 420px }}
+figure:nth-child(1) div, figure:nth-child(2) div {{ height: 336px }}
+figure:nth-child(3) div {{ height: 434px }}
 </style>{figures}'''
 
 

@@ -1,5 +1,10 @@
 """What a customer does in the shop. He has no account there."""
+from functools import partial
+
+from playwright.sync_api import TimeoutError as Late
+
 from . import server_pages
+from .browser import WAIT
 
 CUSTOMER = {
     'name': 'Satoshi Example', 'email': 'satoshi@example.com', 'phone': '+1 555 555 5556',
@@ -18,6 +23,23 @@ def arrive(page, path):
     page.wait_for_selector('body[is-ready=true]')
 
 
+def insist(act, wait, times=6):
+    """Do something until it has the effect: a page of the shop is to be seen, and its buttons and
+    fields too, for a moment before its scripts listen.
+
+    :param act: does it
+    :param wait: waits for the effect, with ``timeout=`` milliseconds
+    """
+    for _time in range(times - 1):
+        act()
+        try:
+            return wait(timeout=4000)
+        except Late:
+            continue
+    act()
+    return wait(timeout=WAIT)
+
+
 def choose_product(stage):
     """:return: a product of the shop that costs something, {name, website_url, list_price}"""
     products = stage.odoo.search('product.template', [
@@ -34,10 +56,9 @@ def choose_product(stage):
 def fill_cart(stage, page, product):
     page.goto(stage.url + product['website_url'])
     arrive(page, product['website_url'])
-    page.click('#add_to_cart')
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('.my_cart_quantity')]"
-        ".some(element => Number(element.textContent) > 0)")
+    insist(lambda: page.click('#add_to_cart'), partial(
+        page.wait_for_function, "() => [...document.querySelectorAll('.my_cart_quantity')]"
+        '.some(element => Number(element.textContent) > 0)'))
     page.goto(f'{stage.url}/shop/cart')
     find_in_cart(page, product)
 
@@ -50,11 +71,16 @@ def find_in_cart(page, product):
 def fill_address(page):
     page.click(NEXT)
     arrive(page, '/shop/address')
-    page.select_option('#o_country_id', label=COUNTRY)
     for name, value in CUSTOMER.items():
         page.fill(f'form.address_autoformat input[name={name}]', value)
+
+    def choose_country():
+        page.select_option('#o_country_id', label=COUNTRY)
+        page.dispatch_event('#o_country_id', 'change')
+
     state = page.locator('select[name=state_id]:visible')
-    state.locator('option', has_text=STATE).wait_for(state='attached')
+    insist(choose_country, partial(state.locator('option', has_text=STATE).wait_for,
+                                   state='attached'))
     state.select_option(label=STATE)
     page.click(NEXT)
 
