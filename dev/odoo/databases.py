@@ -7,7 +7,7 @@ import subprocess
 
 from ..paths import CACHE, ODOO, TEST
 from ..setup.console import run, step
-from ..setup.odoo import VERSION, own_source
+from ..setup.odoo import VERSION
 from .instance import Instance, environment
 from .postgres import Cluster, locked
 
@@ -30,7 +30,7 @@ def _odoo_version():
     head = subprocess.run(['git', '-C', source, 'rev-parse', 'HEAD'], capture_output=True,
                           text=True, check=False)
     # Debian's package is the same wherever it is unpacked
-    place = str(source) if own_source() else VERSION
+    place = VERSION if source.is_relative_to(CACHE) else str(source)
     return [place, (source / 'odoo' / 'release.py').read_text(), head.stdout]
 
 

@@ -3,11 +3,13 @@ from ..odoo import databases, log
 from ..odoo.instance import MODULE, environment
 from ..odoo.processes import free_port
 from ..paths import LOG
+from ..setup.console import SetupError
 from . import traces
 from .outcome import Outcome
 from .runner import run_logged
 
 DATABASE = 'make_test'
+NOT_INSTALLED = 'The module is not installed in the database of the tests.'
 COPY = 'make_test_uninstall'
 
 
@@ -44,7 +46,10 @@ def tests(instance):
 
 def upgrade(instance):
     """Update the module where it is installed."""
-    code, file, result = _odoo(instance, 'odoo-upgrade.log', '--update', MODULE)
+    if not instance.has_module(DATABASE):
+        raise SetupError(NOT_INSTALLED, 'See what failed at the installation.')
+    code, file, result = _odoo(instance, 'odoo-upgrade.log', '--update', MODULE,
+                               measure=lambda _text: 'upgrading')
     outcome = Outcome(log=file)
     _judge(outcome, code, result)
     if not outcome.failed:
@@ -54,6 +59,8 @@ def upgrade(instance):
 
 def uninstall(instance):
     """Uninstall the module and compare the database with one that never had it."""
+    if not instance.has_module(DATABASE):
+        raise SetupError(NOT_INSTALLED, 'See what failed at the installation.')
     outcome = Outcome(log=LOG / 'setup.log')
     databases.copy_database(instance, DATABASE, COPY)
     try:
@@ -61,6 +68,9 @@ def uninstall(instance):
         result = log.read(output.splitlines())
         for record in result.warnings:
             outcome.fail(f'{record.level} of {record.logger}', record.text)
+        if instance.has_module(COPY):
+            outcome.fail('uninstall', output[-3000:])
+            return outcome
         for name, left in traces.compare(instance.cluster, databases.template_name(), COPY):
             if left:
                 outcome.fail(f'uninstall leaves no {name}', '\n'.join(left))
