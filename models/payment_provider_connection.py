@@ -79,6 +79,8 @@ class PaymentProvider(models.Model):
             self_sudo._btcpay_remove_webhooks(
                 f'/stores/{store_id}/webhooks', webhook_url, previous['webhook_id'], call=call
             )
+            if previous['store_id'] == store_id:
+                previous['webhook_id'] = None
         if previous['api_key'] and previous['api_key'] != api_key:
             if previous['webhook_id'] == values['btcpay_webhook_id']:
                 previous['webhook_id'] = None  # It was taken over.
