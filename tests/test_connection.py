@@ -120,7 +120,7 @@ class TestConnection(BTCPayConnectCommon):
         self.assertEqual(self.btcpay.btcpay_webhook_id, webhook_id)
         self.assertEqual([w['id'] for w in self.world.webhooks(self.store_id)], [webhook_id])
         self.assertEqual(self.btcpay.sudo().btcpay_webhook_secret, secret)
-        self.assertNotIn('secret', self._get_webhook_body('PUT'))
+        self.assertEqual(self._get_webhook_body('PUT')['secret'], secret)
 
     def test_same_key_again(self):
         key = self._connect_well()
