@@ -1,0 +1,2 @@
+from . import clock  # Before anything takes the time.
+from . import models

@@ -1,0 +1,36 @@
+"""What was done on purpose in a sequence, as far as it excuses what is found in the end."""
+from dataclasses import dataclass, field
+
+
+@dataclass
+class History:
+    """:ivar set orders: all orders
+    :ivar set cancelled: orders that the shop cancelled
+    :ivar set changed: orders that the shop changed
+    :ivar set paid_otherwise: orders that were paid by another provider as well
+    :ivar set foreign: invoices at the server that Odoo did not make
+    :ivar set was_settled: invoices that were settled at a time
+    :ivar set paid_while_open: invoices that got money before they were marked invalid
+    :ivar set marked_invalid: invoices that the merchant marked
+    :ivar set seen_done: transactions that were done at a time
+    :ivar set forged: ids of deliveries that are not the server's
+    :ivar list forged_answers: what Odoo may answer to one, and what it did
+    :ivar bool broken: whether somebody's module keeps orders from being confirmed, till the end
+    :ivar bool ever_broken: whether it did at a time
+    :ivar int log_begin: where in Odoo's log the sequence begins
+    """
+
+    orders: set = field(default_factory=set)
+    cancelled: set = field(default_factory=set)
+    changed: set = field(default_factory=set)
+    paid_otherwise: set = field(default_factory=set)
+    foreign: set = field(default_factory=set)
+    was_settled: set = field(default_factory=set)
+    paid_while_open: set = field(default_factory=set)
+    marked_invalid: set = field(default_factory=set)
+    seen_done: set = field(default_factory=set)
+    forged: set = field(default_factory=set)
+    forged_answers: list = field(default_factory=list)
+    broken: bool = False
+    ever_broken: bool = False
+    log_begin: int = 0

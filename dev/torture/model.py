@@ -1,0 +1,81 @@
+"""Runs sequences against one stack: ``python -m dev.torture.model NAME …``, a process a shard."""
+import argparse
+import json
+import sys
+import time
+import traceback
+from collections import Counter
+
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.internal.conjecture import engine
+from hypothesis.stateful import run_state_machine_as_test
+
+from ..odoo import databases
+from ..odoo.processes import raise_on_sigterm
+from .machine import Torture
+from .rig import Rig
+from .truth import Violation
+
+STEPS = 14
+#: seconds to look for a shorter sequence that fails as well
+SHRINKING = 60
+engine.MAX_SHRINKING_SECONDS = SHRINKING
+
+
+def run(rig, number, sequences):
+    """Run a number of sequences.
+
+    :param int number: the seed
+    :return: nothing, or what is wrong
+    """
+    Torture.rig, Torture.first_failure = rig, None
+    machine = seed(number)(type('Torture', (Torture,), {}))
+    try:
+        run_state_machine_as_test(machine, settings=settings(
+            max_examples=sequences, stateful_step_count=STEPS, deadline=None, database=None,
+            print_blob=False, report_multiple_bugs=False, suppress_health_check=list(HealthCheck),
+            phases=(Phase.generate, Phase.shrink)))
+    except BaseException as error:
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            raise
+        return {
+            'seed': number, 'sequences': sequences,
+            'first': Torture.first_failure or [],
+            'shrunk': '\n'.join([
+                *getattr(error, '__notes__', ()), f'{type(error).__name__}: {error}',
+                *(() if isinstance(error, Violation) else traceback.format_tb(error.__traceback__)),
+            ]),
+        }
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(prog='python -m dev.torture.model', description=__doc__)
+    parser.add_argument('name', help='of the database')
+    parser.add_argument('--seed', type=int, required=True)
+    parser.add_argument('--sequences', type=int, default=100, help='with each seed')
+    parser.add_argument('--minutes', type=float, help='begin anew with further seeds till then')
+    parser.add_argument('--result', required=True, help='file for the result, as JSON')
+    options = parser.parse_args()
+    end = time.monotonic() + 60 * (options.minutes or 0)
+    result = {'counts': {}, 'violations': []}
+    Torture.counts = Counter()
+    with Rig(databases.test_instance(), options.name) as rig:
+        number, begun = options.seed, time.monotonic()
+        while True:
+            violation = run(rig, number, options.sequences)
+            if violation:
+                result['violations'].append(violation)
+            number += 1
+            if violation or time.monotonic() >= end:
+                break
+    result['counts'] = Torture.counts
+    result['seconds'] = round(time.monotonic() - begun)
+    with open(options.result, 'w') as file:
+        json.dump(result, file)
+    return 1 if result['violations'] else 0
+
+
+if __name__ == '__main__':
+    raise_on_sigterm()
+    sys.exit(main())

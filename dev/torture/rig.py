@@ -1,0 +1,140 @@
+"""A stack with Odoo's models at hand in our own process, on cursors of their own.
+
+What an administrator and the scheduled actions do is done here, as another of Odoo's processes
+would do it; customers and the server use HTTP.
+"""
+import contextlib
+import logging
+import sys
+
+from ..paths import ODOO
+from .stack import MODULE, Stack, options
+
+PERMISSIONS = (
+    'btcpay.store.canviewinvoices', 'btcpay.store.cancreateinvoice',
+    'btcpay.store.canmodifyinvoices', 'btcpay.store.webhooks.canmodifywebhooks',
+    'btcpay.store.canviewstoresettings', 'btcpay.store.cancreatenonapprovedpullpayments',
+)
+
+
+class Errors(logging.Handler):
+    """Keeps what Odoo's code in our process logs as errors."""
+
+    def __init__(self):
+        super().__init__(logging.ERROR)
+        self.found = []
+
+    def emit(self, record):
+        self.found.append(self.format(record))
+
+
+class Rig(Stack):
+    """:ivar Errors errors: what was logged as an error in our process"""
+
+    registry = None
+
+    def start(self):
+        super().start()
+        self._load()
+        return self
+
+    def _load(self):
+        if str(ODOO) not in sys.path:
+            sys.path.insert(0, str(ODOO))
+        import odoo.service.server
+        from odoo import SUPERUSER_ID, api
+        from odoo.orm.registry import Registry
+        from odoo.tools import config
+
+        config.parse_config([
+            *options(self.instance), '--database', self.name, '--log-level', 'error'])
+        odoo.service.server.load_server_wide_modules()
+        self.registry = Registry(self.name)
+        self._environment = lambda cr: api.Environment(cr, SUPERUSER_ID, {})
+        self.errors = Errors()
+        logger = logging.getLogger('odoo')
+        logger.addHandler(self.errors)
+        logger.propagate = False
+        with self.env() as env:
+            self.provider_id = env['payment.provider'].search([('code', '=', 'btcpay')]).id
+            self.wire_id = env.ref('payment.payment_provider_transfer').id
+            self.graveyard_id = env['payment.provider'].search([('name', '=', 'Graveyard')]).id
+            self.method_id = env.ref('payment_btcpay.payment_method_btcpay').id
+            self.partner_id = env['res.partner'].search([('name', '=', 'Torture')]).id
+            self.product_id = env['product.product'].search([('name', '=', 'Torture')]).id
+            # All of ours, whatever they are called, then those of Odoo that they work with
+            self.crons = env['ir.model.data'].search([
+                ('module', '=', MODULE), ('model', '=', 'ir.cron'),
+            ]).mapped('res_id') + env.ref('payment.cron_post_process_payment_tx').ids
+
+    def close(self):
+        if self.registry:
+            import odoo.sql_db
+
+            odoo.sql_db.close_db(self.name)
+            self.registry = None
+        super().close()
+
+    @contextlib.contextmanager
+    def env(self):
+        """An environment in a database transaction of its own, committed in the end."""
+        with self.registry.cursor() as cr:
+            yield self._environment(cr)
+
+    def sql(self, query, *parameters):
+        """:return: the rows, as dictionaries"""
+        with self.registry.cursor() as cr:
+            cr.execute(query, parameters)
+            return cr.dictfetchall() if cr.description else []
+
+    def run_cron(self, number):
+        """Run a scheduled action, whether it is due or not.
+
+        :param int number: which of them, beyond their number it is begun anew
+        """
+        cron_id = self.crons[number % len(self.crons)]
+        with self.env() as env:
+            cron = env['ir.cron'].browse(cron_id)
+            cron.with_user(cron.user_id).ir_actions_server_id.run()
+
+    def run_crons(self):
+        for number in range(len(self.crons)):
+            self.run_cron(number)
+
+    # --- a clean table ----------------------------------------------------------------------------
+
+    def begin(self, accept_part=False, late_policy='review', **store_settings):
+        """Begin anew: a server with one store, a provider connected with it, no open payments."""
+        self.world.reset()
+        self.tell_odoo()
+        self.gate.mode = 'open'
+        self.gate.passed.clear()
+        self.errors.found.clear()
+        self.world.settings(delivery_timeout='30')
+        self.store_id = self.world.new_store(methods=('BTC-CHAIN', 'BTC-LN'), **store_settings)
+        key = self.world.new_key(self.store_id, PERMISSIONS)
+        webhook = self.world.new_webhook(
+            self.store_id, f'{self.gate.url}/payment/btcpay/webhook/{self.provider_id}')
+        self.webhook_id, self.secret = webhook['id'], webhook['secret']
+        with self.registry.cursor() as cr:
+            cr.execute('DELETE FROM btcpay_delivery')
+            cr.execute('DELETE FROM ir_cron_trigger')
+            cr.execute(
+                'UPDATE payment_transaction SET provider_id = %s, is_post_processed = TRUE, '
+                'btcpay_intention = NULL WHERE provider_id = %s',
+                [self.graveyard_id, self.provider_id])
+            cr.execute(
+                "SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute "
+                "WHERE attrelid = 'torture_provider'::regclass AND attnum > 0 "
+                "AND NOT attisdropped AND attname <> 'id'")
+            columns, = cr.fetchone()
+            cr.execute(
+                f'UPDATE payment_provider SET ({columns}) = '  # noqa: S608
+                f'(SELECT {columns} FROM torture_provider) WHERE id = %s', [self.provider_id])
+            cr.execute(
+                'UPDATE payment_provider SET btcpay_server_url = %s, btcpay_api_key = %s, '
+                'btcpay_store_id = %s, btcpay_webhook_id = %s, btcpay_webhook_secret = %s, '
+                'btcpay_webhook_url = %s, btcpay_accept_part = %s, btcpay_late_policy = %s '
+                'WHERE id = %s',
+                [self.world.url, key, self.store_id, self.webhook_id, self.secret, webhook['url'],
+                 accept_part, late_policy, self.provider_id])

@@ -1,0 +1,220 @@
+"""What has to be so whatever happened, once the faults are over and Odoo has looked after it all."""
+from collections import Counter
+from decimal import Decimal
+
+CENT = 0.005
+
+
+class Violation(AssertionError):
+    """Something is so that must not be. The message says what."""
+
+
+def told(rig, order_id):
+    """:return: whether an order is on somebody's list"""
+    return bool(rig.sql(
+        "SELECT 1 FROM mail_activity WHERE res_model = 'sale.order' AND res_id = %s AND active",
+        order_id))
+
+
+class Truth:
+    """Compares what Odoo has with the money at the server.
+
+    :param Rig rig: the stack
+    :param History history: what happened on purpose, see there
+    """
+
+    def __init__(self, rig, history):
+        self.rig = rig
+        self.history = history
+        self.found = []
+
+    def check(self):
+        """:raise Violation: with all that is not as it has to be"""
+        self.now = self.rig.world.state()['now']
+        self.invoices = self.rig.world.api(
+            'GET', f'/stores/{self.rig.store_id}/invoices', params={'take': 1000})
+        self.txs = self.rig.sql(
+            'SELECT t.id, t.reference, t.state, t.amount::float, t.source_transaction_id AS source,'
+            ' t.btcpay_invoice_id AS invoice, t.btcpay_status AS status,'
+            ' t.btcpay_additional_status AS additional, t.btcpay_paid_amount::float AS paid,'
+            ' t.btcpay_intention AS intention, t.is_post_processed AS processed,'
+            ' t.btcpay_note AS note, t.provider_id AS provider, r.sale_order_id AS order_id,'
+            ' (SELECT count(*) FROM account_payment p WHERE p.payment_transaction_id = t.id'
+            "   AND p.state NOT IN ('canceled', 'rejected')) AS payments"
+            ' FROM payment_transaction t LEFT JOIN sale_order_transaction_rel r'
+            ' ON r.transaction_id = t.id WHERE r.sale_order_id = ANY(%s) ORDER BY t.id',
+            list(self.history.orders))
+        self.ours = [tx for tx in self.txs if tx['provider'] == self.rig.provider_id]
+        self.told = {order: told(self.rig, order) for order in self.history.orders}
+        for check in (self.invoices_at_the_server, self.transactions, self.orders, self.deliveries,
+                      self.answers, self.logs):
+            check()
+        if self.found:
+            raise Violation('\n'.join(self.found))
+
+    def bad(self, text, *things):
+        self.found.append(' '.join([text, *(f'{thing}' for thing in things)]))
+
+    # --- money ------------------------------------------------------------------------------------
+
+    def invoices_at_the_server(self):
+        for invoice in self.invoices:
+            if invoice['id'] in self.history.foreign:
+                if any(tx['invoice'] == invoice['id'] for tx in self.txs):
+                    self.bad("Somebody else's invoice was taken for ours:", invoice['id'])
+                continue
+            tx = next((tx for tx in self.ours if tx['reference'] == invoice['metadata']['orderId']
+                       and not tx['source']), None)
+            if not tx:
+                self.bad('No transaction has the invoice', invoice['id'])
+            elif tx['invoice'] != invoice['id']:
+                if Decimal(invoice['paidAmount']):
+                    self.bad('The transaction does not know its invoice:', tx, invoice['id'])
+            else:
+                self.invoice(invoice, tx)
+
+    def invoice(self, invoice, tx):
+        status, additional = invoice['status'], invoice['additionalStatus']
+        paid = float(invoice['paidAmount'])
+        booked = sum(t['amount'] for t in self.ours
+                     if t['source'] == tx['id'] and t['state'] == 'done')
+        told = self.told[tx['order_id']] and bool(tx['note'])
+        what = f'{status}/{additional}, {paid} paid: {tx}'
+        if booked > min(paid, tx['amount']) + CENT:
+            self.bad('More is booked than was received:', booked, what)
+        if booked and tx['state'] == 'done':
+            self.bad('Booked in part and as a whole:', what)
+        if status == 'Settled':
+            due = min(paid, tx['amount']) if booked else tx['amount']
+            if tx['state'] != 'done' and (not booked or abs(booked - due) > CENT):
+                self.bad('Settled, but not done:', what)
+        elif tx['state'] == 'done':
+            if invoice['id'] not in self.history.was_settled:
+                self.bad('Done without money:', what)
+            elif not told and status in ('Invalid', 'Expired'):
+                self.bad('Taken back at the server, and nobody is told:', what)
+        is_booked = abs(booked - min(paid, tx['amount'])) < CENT and paid < tx['amount'] + CENT
+        if status in ('Expired', 'Invalid') and paid and not told and not is_booked:
+            self.bad('Money that nobody is told of:', what)
+        if paid and tx['state'] == 'draft':
+            self.bad('Money on a transaction that is still a draft:', what)
+        if status in ('Expired', 'Invalid') and tx['state'] in ('draft', 'pending'):
+            self.bad('Still open in Odoo:', what)
+        if (
+            (status, additional) == ('Invalid', 'Marked')
+            and invoice['id'] in self.history.paid_while_open
+            and invoice['id'] not in self.history.marked_invalid and paid
+        ):
+            self.bad('An invoice with money on it was withdrawn:', what)
+        if invoice['monitoringExpiration'] > self.now and (
+            (tx['status'], tx['additional']) != (status, additional)
+            or abs(tx['paid'] - paid) > CENT
+        ):
+            self.bad('Odoo does not know it:', what)
+
+    # --- transactions and orders ------------------------------------------------------------------
+
+    def transactions(self):
+        known = {invoice['id'] for invoice in self.invoices}
+        for tx in self.ours:
+            if tx['state'] == 'done' and tx['invoice'] not in known and not tx['source']:
+                self.bad('Done without an invoice:', tx)
+            if tx['intention']:
+                self.bad('Not carried out:', tx)
+        for tx in self.txs:
+            self._post_processed(tx)
+        for tx_id in self.history.seen_done:
+            if not any(tx['id'] == tx_id and tx['state'] == 'done' for tx in self.txs):
+                self.bad('Done no more:', tx_id)
+
+    def _post_processed(self, tx):
+        if tx['state'] != 'done':
+            if tx['payments']:
+                self.bad('A payment is booked for what is not done:', tx)
+        elif tx['payments'] > 1:
+            self.bad('Booked more than once:', tx)
+        elif not tx['payments'] and not self.history.broken:
+            self.bad('Done, but not booked:', tx)
+
+    def orders(self):
+        for order_id in self.history.orders:
+            self._order(self.rig.sql(
+                'SELECT id, name, state, amount_total::float AS total FROM sale_order '
+                'WHERE id = %s', order_id)[0])
+
+    def _order(self, order):
+        done = [tx for tx in self.txs if tx['order_id'] == order['id'] and tx['state'] == 'done']
+        paid = sum(tx['amount'] for tx in done)
+        told = self.told[order['id']]
+        subjects = Counter(row['subject'] for row in self.rig.sql(
+            "SELECT subject FROM mail_message WHERE model = 'sale.order' AND res_id = %s "
+            'AND subject IS NOT NULL', order['id']))
+        asked = sum(count for subject, count in subjects.items() if 'your payment' in subject)
+        whole = [tx for tx in done if not tx['source']]
+        if whole and order['state'] != 'sale' and not told:
+            self.bad('Done, but the order is neither confirmed nor on a list:', order, done)
+        if done and not whole and order['state'] != 'sale' and not told and not asked:
+            self.bad('A part is booked, and nobody is asked for the rest:', order, done)
+        if (
+            whole and paid > order['total'] - CENT and order['state'] != 'sale'
+            and order['id'] not in self.history.cancelled and not self.history.broken
+        ):
+            self.bad('Paid, but not confirmed:', order, done)
+        if (
+            order['state'] == 'sale' and paid < order['total'] - CENT
+            and order['id'] not in self.history.changed
+        ):
+            self.bad('Confirmed, but not paid:', order, done)
+        ours = any(tx['provider'] == self.rig.provider_id for tx in done)
+        if ours and len(done) > 1 and paid > order['total'] + CENT and not told:
+            self.bad('Paid twice, and nobody is told:', order, done)
+        confirmations = subjects[f'CONFIRMED {order["name"]}']
+        if confirmations != (order['state'] == 'sale') and not (
+            confirmations == 1 and order['id'] in self.history.cancelled
+        ):
+            self.bad('Confirmation mails:', confirmations, order)
+        # One when a payment is seen, one when it is done without confirming the order
+        most = 2 * sum(tx['order_id'] == order['id'] for tx in self.txs)
+        if subjects[f'EXECUTED {order["name"]}'] > most:
+            self.bad('Mails of a payment:', subjects, order)
+        for row in self.rig.sql(
+            "SELECT summary, note, count(*) FROM mail_activity WHERE res_model = 'sale.order' "
+            'AND res_id = %s GROUP BY summary, note HAVING count(*) > 1', order['id']):
+            self.bad('Told more than once:', row)
+
+    # --- deliveries -------------------------------------------------------------------------------
+
+    def deliveries(self):
+        kept = {row['delivery_ref']: row for row in self.rig.sql(
+            'SELECT d.delivery_ref, d.state, d.reason, d.transaction_id, d.invoice_ref '
+            'FROM btcpay_delivery d WHERE provider_id = %s', self.rig.provider_id)}
+        for row in kept.values():
+            if row['state'] == 'waiting':
+                self.bad('A delivery waits:', row)
+            if row['state'] == 'failed':
+                order = next((tx['order_id'] for tx in self.ours
+                              if tx['invoice'] == row['invoice_ref']), None)
+                if order and not self.told[order]:
+                    self.bad('A delivery was given up, and nobody is told:', row)
+            if row['delivery_ref'] in self.history.forged:
+                self.bad('A forged event was kept:', row)
+        for delivery in self.rig.world.delivered():
+            if delivery['httpCode'] == 200 and delivery['id'] not in kept:
+                self.bad('A delivery is not kept:', delivery)
+
+    def answers(self):
+        for passed in self.rig.gate.passed:
+            if passed.status not in (200, None):
+                self.bad('Odoo answered the server', passed.status, passed.body.decode())
+        for expected, status in self.history.forged_answers:
+            if status not in expected:
+                self.bad('Odoo answered a forged event', status)
+
+    def logs(self):
+        text = self.rig.log.read_text(errors='replace')[self.history.log_begin:]
+        for line in [*text.splitlines(), *self.rig.errors.found]:
+            expected = 'No invoice for transaction' in line or (
+                self.history.ever_broken and 'post-processing' in line)
+            if (' ERROR ' in line or ' CRITICAL ' in line
+                    or line in self.rig.errors.found) and not expected:
+                self.bad('An error in the log:', line[-400:])
