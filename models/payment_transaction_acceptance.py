@@ -108,6 +108,19 @@ class PaymentTransaction(models.Model):
             and self.currency_id.compare_amounts(self._btcpay_get_unbooked_amount(), 0) > 0
         )
 
+    def _btcpay_is_part_welcome(self):
+        """Return whether a part is accepted by itself, as soon as it is confirmed.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        return (
+            self.provider_id.sudo().btcpay_accept_part
+            and self.state == 'cancel'
+            # Onto a changed order it is booked as well: what is asked for is the rest of that.
+            and self._btcpay_get_unwanted_reason() in ('', 'changed')
+        )
+
     def _btcpay_can_accept_late(self):
         """Return whether the whole was received, but late.
 

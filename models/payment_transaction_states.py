@@ -145,27 +145,30 @@ class PaymentTransaction(models.Model):
         self._btcpay_report_contradiction()
 
     def _btcpay_on_expired_part_paid(self, is_new):
-        self._btcpay_report_contradiction()
-        if self._btcpay_get_parts():
+        if self._btcpay_report_contradiction():
             return
-        if self.provider_id.sudo().btcpay_accept_part and self.state != 'done':
+        # More may have come late, which the server does not tell apart.
+        if self._btcpay_get_parts() and not self._btcpay_get_unbooked_amount():
+            return
+        if self._btcpay_is_part_welcome():
             if self._btcpay_can_accept_part():
                 self._btcpay_book_received()
                 self._btcpay_mail_customer('mail_template_part_accepted')
             elif is_new:
                 self._btcpay_note(_(
-                    "%(paid)s of %(amount)s was received for %(reference)s before the invoice"
+                    "%(paid)s of %(amount)s was received for %(reference)s, whose invoice has"
                     " expired. The part is accepted as soon as it is confirmed.",
                     **self._btcpay_get_sums(),
                 ))
             return
         self._btcpay_ask_person(_(
-            "Only %(paid)s of %(amount)s was received for %(reference)s before the invoice expired."
+            "Only %(paid)s of %(amount)s was received for %(reference)s, whose invoice has expired."
             " Accept the part or refund it.", **self._btcpay_get_sums(),
         ))
 
     def _btcpay_on_paid_late(self, is_new):
-        self._btcpay_report_contradiction()
+        if self._btcpay_report_contradiction():
+            return
         if self._btcpay_is_late_welcome():
             if self._btcpay_can_accept_late_by_itself():
                 self.btcpay_intention = 'accept_late_unchanged'
@@ -207,7 +210,8 @@ class PaymentTransaction(models.Model):
     def _btcpay_report_contradiction(self):
         """Leave it to a person that the server no longer counts as paid what is paid in Odoo.
 
-        :return: None
+        :return: Whether it is so.
+        :rtype: bool
         """
         if self.state == 'done':
             self._btcpay_ask_person(_(
@@ -216,6 +220,7 @@ class PaymentTransaction(models.Model):
                 " look at the invoice on the server and decide what becomes of the order.",
                 status=self.btcpay_status, **self._btcpay_get_sums(),
             ))
+        return self.state == 'done'
 
     def _btcpay_get_sums(self):
         """Return the amounts for messages, formatted.
