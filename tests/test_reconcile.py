@@ -102,8 +102,9 @@ class TestReconcile(ReconcileCommon):
         self.world.pay(tx.btcpay_invoice_id)
         self.world.mine()
         self.world.archive(tx.btcpay_invoice_id)
-        self._reconcile()
+        calls = self._reconcile()
         self.assertEqual(tx.state, 'done')
+        self.assertNotIn(('GET', f'/invoices/{tx.btcpay_invoice_id}'), calls, "The list has it.")
 
     def test_invoices_with_the_same_order_id(self):
         """One made by hand at the server is not the transaction's, even if it is the newer."""
@@ -164,7 +165,8 @@ class TestReconcile(ReconcileCommon):
         never = self._create_btcpay_transaction(reference='never looked at')
         never.btcpay_checked_at = False
         due = self.env['payment.transaction']._btcpay_find_due(self.btcpay)
-        self.assertEqual(due, never + transactions[1] + transactions[0] + transactions[2])
+        expected = never + transactions[1] + transactions[0] + transactions[2]
+        self.assertEqual(due.ids, expected.ids)
 
     # === CUT OFF === #
 

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from unittest.mock import patch
 
 from odoo import fields
 from odoo.tests import freeze_time, tagged
@@ -52,9 +53,10 @@ class TestServerHealth(ReconcileCommon):
         self.assertEqual(self._run_minutes(*around), due)
 
     def test_one_call_finds_out_that_the_server_is_down(self):
-        self.transactions = self._create_open(120)
+        self.transactions = self._create_open(3)
         self._bring_down()
-        self.assertEqual(self._reconcile(), [('GET', '/invoices')])
+        with patch.object(const, 'LIST_SIZE', 1):
+            self.assertEqual(self._reconcile(), [('GET', '/invoices')])
 
     def test_is_told_once_and_closed_when_it_is_back(self):
         self.transactions = self._create_open()
@@ -62,7 +64,7 @@ class TestServerHealth(ReconcileCommon):
         self._bring_down()
         self._run_minutes(0)
         self.assertFalse(self._get_activities(), "It may be a restart.")
-        self._run_minutes(*range(1, 60))
+        self._run_minutes(1, 2, 3, 4, 10, 59)
         activity = self._get_activities()
         self.assertEqual(len(activity), 1)
         self.assertEqual(activity.user_id, self.btcpay.btcpay_responsible_id)
@@ -72,7 +74,7 @@ class TestServerHealth(ReconcileCommon):
         self.world.clear_faults()
         self.world.pay(self.transactions.btcpay_invoice_id)
         self.world.mine()
-        self._run_minutes(64)
+        self._run_minutes(118)
         self.assertEqual(self.transactions.state, 'done')
         self.assertFalse(self._get_activities())
         self.assertEqual(self.btcpay.btcpay_connection_state, 'connected')
@@ -88,7 +90,7 @@ class TestServerHealth(ReconcileCommon):
             mute_logger(f'{MODELS}.payment_provider_request'),
             self.assertLogs(f'{MODELS}.payment_provider_health', 'WARNING') as logs,
         ):
-            self._run_minutes(*range(60))
+            self._run_minutes(0, 1, 2, 4, 10, 59)
         self.quiet.__enter__()
         self.assertEqual(len(logs.output), 1)
 
@@ -123,7 +125,7 @@ class TestServerHealth(ReconcileCommon):
         self._run_minutes(0)
         self.assertEqual(self.btcpay.btcpay_connection_state, 'refused')
         self.assertIn("API key", self._get_activities().note)
-        self._run_minutes(*range(1, 60))
+        self._run_minutes(1, 2, 4, 59)
         self.assertEqual(len(self._get_activities()), 1, "It is told once.")
 
     def test_store_that_was_deleted(self):
@@ -153,7 +155,7 @@ class TestServerHealth(ReconcileCommon):
         """While the scheduled actions wait, a look that somebody asked for is made at once."""
         self.transactions = tx = self._create_open()
         self._bring_down()
-        self._run_minutes(*range(10))
+        self._run_minutes(0, 1, 2, 4, 8)
         self.world.clear_faults()
         self.assertFalse(self.btcpay._btcpay_may_ask())
         self.world.pay(tx.btcpay_invoice_id)

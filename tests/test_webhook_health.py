@@ -123,8 +123,9 @@ class TestWebhookHealth(BTCPayHttpCommon):
     def test_is_told_once(self):
         self._change(enabled=False)
         self._check()
-        self._check()
         activity = self._get_activities()
+        self._check()
+        self.assertEqual(self._get_activities(), activity)
         self.assertEqual(len(activity), 1)
         self.assertIn("switched off", activity.note)
         self.assertIn("Repair the Webhook", activity.note)
