@@ -1,6 +1,6 @@
 PYTHON ?= python3
 VENV := .dev/venv/bin/python
-export ODOO_DIR
+export ODOO_DIR UPGRADE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-reset walk test contract lint lock clean
