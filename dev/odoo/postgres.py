@@ -128,6 +128,21 @@ class Cluster:
             pass
         return None
 
+    def _clear_up(self):
+        """Clear away what a server that was killed has left; it would keep the next from starting.
+
+        Its lock files name a process; after a reboot that number may be any other's.
+        """
+        left = []
+        for process in psutil.process_iter(['name']):
+            with contextlib.suppress(psutil.Error):
+                if process.info['name'].startswith('postgres') and process.cwd() == str(self.data):
+                    process.kill()
+                    left.append(process)
+        psutil.wait_procs(left, timeout=10)
+        for file in (self.data / 'postmaster.pid', self.socket_folder / f'.s.PGSQL.{PORT}.lock'):
+            file.unlink(missing_ok=True)
+
     def start(self):
         """Start the server unless it runs."""
         with locked(self.folder / 'lock'):
@@ -136,8 +151,7 @@ class Cluster:
             if not (self.data / '.complete').exists():
                 self._create()
             self._own(self.socket_folder)
-            # The process it names may be any by now, after a reboot for example
-            (self.data / 'postmaster.pid').unlink(missing_ok=True)
+            self._clear_up()
             self._configure()
             if self.log.exists() and self.log.stat().st_size > 10**7:
                 self.log.unlink()
