@@ -1,6 +1,9 @@
 from . import test_callback
+from . import test_changed_order
 from . import test_checkout
 from . import test_checkout_failures
+from . import test_checkout_http
+from . import test_confirm
 from . import test_connect_refusals
 from . import test_connect_tour
 from . import test_connect_wizard
@@ -11,6 +14,7 @@ from . import test_event_order
 from . import test_late
 from . import test_no_webhook
 from . import test_order_screen
+from . import test_part_links
 from . import test_parts
 from . import test_payments
 from . import test_provider
@@ -22,7 +26,7 @@ from . import test_secrets
 from . import test_server_address
 from . import test_server_health
 from . import test_several_invoices
-from . import test_smoke
+from . import test_shop
 from . import test_status_table
 from . import test_synchronize
 from . import test_utils

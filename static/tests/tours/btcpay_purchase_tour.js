@@ -1,0 +1,49 @@
+import { registry } from '@web/core/registry';
+
+// The shop is not a dependency of the module: nothing of its tour helpers can be used.
+registry.category('web_tour.tours').add('payment_btcpay.purchase', {
+    url: '/shop?search=Hat of the tests',
+    steps: () => [
+        {
+            content: "Open the product",
+            trigger: '.oe_product_cart a:contains("Hat of the tests")',
+            run: 'click',
+            expectUnloadPage: true,
+        },
+        {
+            content: "Put it in the cart",
+            trigger: '#add_to_cart',
+            run: 'click',
+        },
+        {
+            content: "Go to the cart",
+            trigger: 'a sup.my_cart_quantity:contains("1")',
+            run: 'click',
+            expectUnloadPage: true,
+        },
+        {
+            // The address is known and nothing is delivered: on to the payment at once.
+            content: "Go to the checkout",
+            trigger: 'a[href^="/shop/checkout"]',
+            run: 'click',
+            expectUnloadPage: true,
+        },
+        {
+            content: "Choose Bitcoin",
+            trigger: 'input[name="o_payment_radio"][data-payment-method-code="btcpay"]',
+            run: 'click',
+        },
+        {
+            // The server's checkout page pays by itself, and comes back once it is settled.
+            content: "Pay",
+            trigger: 'button[name="o_payment_submit_button"]:not(:disabled)',
+            run: 'click',
+            expectUnloadPage: true,
+        },
+        {
+            content: "The status page goes on to the confirmation by itself",
+            trigger: '[name="order_confirmation"]',
+            timeout: 60000,
+        },
+    ],
+});
