@@ -45,3 +45,8 @@ def invoice_of(stage, page):
 def status_of(stage, invoice_id):
     """:return: the status that the server gives an invoice"""
     return stage.world.invoice(invoice_id)['status']
+
+
+def wait_for_text(page, text):
+    """Wait until the checkout page says something."""
+    page.get_by_text(text).locator('visible=true').first.wait_for()

@@ -1,6 +1,6 @@
 """The same by the buttons that a demo's visitor has on the checkout page of the stand-in."""
 from ...world import NotPossible
-from .. import checks, shop
+from .. import checks, server_pages, shop
 
 TITLE = 'A visitor of the demo plays customer with the buttons of the checkout page'
 
@@ -18,7 +18,7 @@ def play(stage):
             assert tx['state'] in ('draft', 'pending'), f'The transaction is {tx["state"]}'
         with stage.step('He presses “Pay” for the rest, then “Mine a block”'):
             page.click('#demo-pay')
-            page.get_by_text('Payment Received').wait_for()
+            server_pages.wait_for_text(page, 'Payment Received')
             page.click('#demo-mine')
             page.wait_for_url('**/shop/confirmation**', timeout=60_000)
         with stage.step('The order is confirmed, the payment is booked') as told:

@@ -29,7 +29,7 @@ def buy(stage, page):
         told += [f'order {order["name"]}', f'invoice {invoice_id}']
     with stage.step('He pays, and the page says that the payment was received'):
         stage.world.pay(invoice_id)
-        page.get_by_text('Payment Received').wait_for()
+        server_pages.wait_for_text(page, 'Payment Received')
         page.wait_for_selector('#StoreLink')
         stage.picture(page, 'payment-received')
     with stage.step('Odoo knows: the payment is pending, the order not yet confirmed'):

@@ -2,7 +2,7 @@
 import json
 import secrets
 
-from .. import shop
+from .. import server_pages, shop
 
 TITLE = 'A third orders and does not pay'
 SHORT = 60  # seconds, the least that a server takes
@@ -35,7 +35,7 @@ def leave_unpaid(stage, page):
         told.append('403')
     with stage.step('The time is up, and the server\'s page says so'):
         stage.world.expire(invoice_id)
-        page.get_by_text('Invoice Expired').wait_for()
+        server_pages.wait_for_text(page, 'Invoice Expired')
         stage.picture(page, 'invoice-expired')
     with stage.step('Odoo has cancelled the payment and not confirmed the order'):
         stage.wait_transaction(invoice_id, 'cancel')
