@@ -12,7 +12,7 @@ import time
 
 from ..odoo.processes import raise_on_sigterm
 from ..paths import DEMO
-from ..setup.console import SetupError, say, step
+from ..setup.console import SetupError, say
 from .session import Demo
 from .state import Running, alive
 
@@ -54,8 +54,7 @@ def run():
         running = demo.start()
         _tell(running)
         say('Ctrl-C stops it; the data are kept for the next time.')
-        with step('Running'):
-            demo.watch()
+        demo.watch()
     except KeyboardInterrupt:
         pass
     except SystemExit as stopped:  # a step has failed and said so

@@ -2,7 +2,7 @@
 import base64
 import io
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 COMPANY = 'Bitcoin Demo Shop'
 LANGUAGES = ['en_US', 'fr_FR', 'ja_JP']
@@ -66,9 +66,23 @@ PRODUCTS = [  # name, price, type, colour behind, picture, text
 ]
 
 
+def _logo():
+    font = ImageFont.load_default(64)
+    image = Image.new('RGBA', (110 + round(font.getlength(COMPANY)), 96), '#ffffff00')
+    draw = ImageDraw.Draw(image)
+    draw.ellipse((4, 4, 92, 92), fill='#f7931a')
+    draw.polygon([(54, 14), (28, 54), (46, 54), (40, 82), (68, 42), (50, 42)], fill='#ffffff')
+    draw.text((108, 48), COMPANY, fill='#333333', font=font, anchor='lm')
+    return _encoded(image)
+
+
 def _picture(draw_on, colour):
     image = Image.new('RGB', (SIZE, SIZE), colour)
     draw_on(ImageDraw.Draw(image))
+    return _encoded(image)
+
+
+def _encoded(image):
     file = io.BytesIO()
     image.save(file, 'PNG', optimize=True)
     return base64.b64encode(file.getvalue()).decode()
@@ -81,7 +95,7 @@ def data(url):
     """
     return {
         'company': COMPANY, 'languages': LANGUAGES, 'customer': CUSTOMER, 'url': url,
-        'crons_off': CRONS_OFF,
+        'crons_off': CRONS_OFF, 'logo': _logo(),
         'products': [
             {'name': name, 'price': price, 'type': kind, 'text': text, 'sequence': sequence,
              'picture': _picture(draw_on, colour)}

@@ -4,12 +4,13 @@ company = env.company
 company.write({
     'name': DATA['company'], 'email': 'shop@example.com', 'phone': '+1 555 0100',
     'street': '1 Genesis Street', 'city': 'Springfield', 'zip': '62701',
-    'state_id': env.ref('base.state_us_13').id,
+    'state_id': env.ref('base.state_us_13').id, 'logo': DATA['logo'],
 })
 
 website = env['website'].search([], limit=1)
 website.write({
-    'name': DATA['company'], 'homepage_url': '/shop', 'configurator_done': True,
+    'name': DATA['company'], 'logo': DATA['logo'], 'homepage_url': '/shop',
+    'configurator_done': True,
     'language_ids': [(6, 0, env['res.lang'].search([('code', 'in', DATA['languages'])]).ids)],
     'show_line_subtotals_tax_selection': 'tax_excluded',
 })

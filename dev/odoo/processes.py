@@ -1,11 +1,13 @@
 """Child processes that are always ended, by their process id and with all that they started."""
 import contextlib
+import ctypes
 import os
 import signal
 import socket
 import subprocess
 
 GRACE_SECONDS = 20
+PR_SET_PDEATHSIG = 1  # of Linux' prctl()
 
 
 def free_port(*preferred):
@@ -20,11 +22,19 @@ def free_port(*preferred):
     raise OSError('No free port on 127.0.0.1')
 
 
+def _end_with_parent():
+    """Have the system end this process should its parent be killed, which can end nothing then."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def start(command, **options):
-    """Start a program in a process group of its own, so that its children end with it."""
+    """Start a program in a process group of its own, so that its children end with it.
+
+    To be called from the main thread: the program ends with the thread that started it.
+    """
     options.setdefault('stdin', subprocess.DEVNULL)
-    return subprocess.Popen(
-        [str(part) for part in command], start_new_session=True, **options)
+    return subprocess.Popen([str(part) for part in command], start_new_session=True,
+                            preexec_fn=_end_with_parent, **options)  # noqa: PLW1509 no threads here
 
 
 def _signal_group(process, number):
