@@ -73,11 +73,11 @@ class MoneyMixin:
         )
 
     def _mails(self, document):
-        """Return the messages on a document that were meant for the customer by this module."""
+        """Return this module's mails to the customer on a document, newest first."""
         return document.message_ids.filtered(
             lambda message: self.partner in message.partner_ids
-            and message.message_type == 'comment'
-        )
+            and "Pay the rest" in (message.body or '')
+        ).sorted('id', reverse=True)
 
     def _status(self, tx):
         """Return the status of a transaction's invoice at the server."""
