@@ -21,8 +21,8 @@ PERMISSIONS = (
 # Seconds to wait for the server: in all for one call, and where it waits for our answer.
 TIMEOUT = 15
 SHORT_TIMEOUT = 5
-# Seconds to wait before each try to lock a transaction that somebody else is working on.
-LOCK_DELAYS = (0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+# Seconds to wait for a transaction that somebody else is working on, e.g. confirming its order.
+LOCK_TIMEOUT = 5
 # How often a look is done again when somebody else's came in between.
 MAX_LOOKS = 4
 # Seconds within which pages that anybody may open do not ask the server again.

@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 import psycopg2
 
-from odoo.exceptions import LockError, ValidationError
+from odoo.exceptions import ValidationError
+from odoo.tools import SQL
 
 from odoo.addons.payment_btcpay import const
 
@@ -74,12 +75,22 @@ def lock_row(record):
     :return: None
     :raise BTCPayError: If somebody else holds it for seconds; the same may succeed later.
     """
-    for delay in const.LOCK_DELAYS:
-        time.sleep(delay)
+    cr = record.env.cr
+    query = SQL(
+        'SELECT id FROM %s WHERE id = %s FOR NO KEY UPDATE',
+        SQL.identifier(record._table), record.id,
+    )
+    deadline = time.monotonic() + const.LOCK_TIMEOUT
+    while (seconds := deadline - time.monotonic()) > 0:
         try:
-            record.lock_for_update(allow_referencing=True)
-        except (LockError, psycopg2.errors.SerializationFailure):
-            record.env.cr.rollback()
+            # Odoo's own locks do not wait; this one has it as soon as it is free.
+            cr.execute(SQL('SET LOCAL lock_timeout = %s', int(seconds * 1000) + 1))
+            cr.execute(query, log_exceptions=False)
+            cr.execute('SET LOCAL lock_timeout = DEFAULT')
+        except psycopg2.errors.LockNotAvailable:
+            cr.rollback()
+        except psycopg2.errors.SerializationFailure:
+            cr.rollback()  # Changed since this transaction began.
         else:
             record.invalidate_recordset()
             return

@@ -15,6 +15,12 @@ class BTCPayPostProcessing(PaymentPostProcessing):
         tx_sudo = self._get_monitored_transaction()
         if tx_sudo.provider_code == 'btcpay':
             tx_sudo._btcpay_synchronize_for_browser()
+            if tx_sudo._btcpay_is_being_post_processed():
+                return {
+                    'provider_code': tx_sudo.provider_code,
+                    'state': 'pending',  # The page asks again.
+                    'landing_route': tx_sudo.landing_route,
+                }
         values = super().poll_status(**kwargs)
         if tx_sudo.provider_code == 'btcpay' and tx_sudo.state in ('cancel', 'error'):
             values['landing_route'] = '/payment/status'

@@ -85,8 +85,9 @@ class PaymentTransaction(models.Model):
             self._btcpay_adopt_invoice(data['invoice'])
         self._process('btcpay', data)
         self.btcpay_look_count += 1
-        if self.state != 'draft' and not self.is_post_processed:  # As after each change of state.
-            # Confirms the order within seconds, also if the customer's browser is closed.
+        # Confirms the order within seconds, also if the customer's browser is closed. A pending one
+        # has time: its mail must not keep the confirmation waiting.
+        if self.state not in ('draft', 'pending') and not self.is_post_processed:
             self.env.ref('payment.cron_post_process_payment_tx')._trigger()
 
     # === READING === #
@@ -101,6 +102,8 @@ class PaymentTransaction(models.Model):
         :raise BTCPayError: If the server did not say.
         """
         self.ensure_one()
+        if self.operation == 'refund':
+            return self._btcpay_read_refund(timeout)
         invoice = self._btcpay_fetch_invoice(timeout)
         return self._btcpay_read_payments(invoice, timeout) if invoice else None
 

@@ -1,3 +1,5 @@
+import psycopg2
+
 from odoo import _, fields, models
 
 from odoo.addons.payment_btcpay.utils import BTCPayError
@@ -44,6 +46,43 @@ class PaymentTransaction(models.Model):
             and self.btcpay_checkout_link
             and (not self.btcpay_expires_at or self.btcpay_expires_at > fields.Datetime.now())
         )
+
+    def _btcpay_is_being_post_processed(self):
+        """Return whether the scheduled action is confirming the order at this moment.
+
+        The customer's page need not collide with it.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        if self.is_post_processed:
+            return False
+        try:
+            return not self.try_lock_for_update(allow_referencing=True)
+        except psycopg2.errors.SerializationFailure:
+            self.env.cr.rollback()
+            return True
+
+    def _btcpay_get_failure_message(self):
+        """Return why the payment failed, for the customer.
+
+        :return: The message; empty if the framework's own says it.
+        :rtype: str
+        """
+        self.ensure_one()
+        if self.state_message:
+            return self.state_message
+        if self.btcpay_status == 'Expired' and not self.btcpay_paid_amount:
+            return _(
+                "The time for this Bitcoin payment is over. Nothing was charged, and your order is"
+                " kept: you can pay it again."
+            )
+        if self.btcpay_paid_amount:
+            return _(
+                "%(paid)s of %(amount)s has arrived, but not in full or not in time. We have been"
+                " told and will contact you.", **self._btcpay_get_sums(),
+            )
+        return ''
 
     def _btcpay_get_wait_message(self):
         """Return what the customer is waiting for.
