@@ -16,6 +16,7 @@ class PaymentTransaction(models.Model):
         :return: The notification of what was found.
         :rtype: dict
         """
+        self.check_access('read')
         errors = []
         for tx in self.filtered(lambda t: t.provider_code == 'btcpay'):
             try:
@@ -110,5 +111,9 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         landing_route = self.landing_route or '/my/home'
-        # The shop's landing route would empty the cart.
-        return '/shop/payment' if landing_route.startswith('/shop/') else landing_route
+        if not landing_route.startswith('/shop/'):
+            return landing_route
+        # The shop's landing route would empty the cart. What Odoo has made a quotation of, since a
+        # payment had been seen, is no cart any more.
+        order = self.sale_order_ids[:1]
+        return '/shop/payment' if not order or order.state == 'draft' else order.get_portal_url()
