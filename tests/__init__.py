@@ -13,6 +13,7 @@ from . import test_disconnect
 from . import test_event_order
 from . import test_late
 from . import test_no_webhook
+from . import test_order_buttons
 from . import test_order_screen
 from . import test_part_links
 from . import test_parts
