@@ -138,7 +138,9 @@ class PaymentTransaction(models.Model):
             self.lock_for_update(allow_referencing=True)
             self.invalidate_recordset()
             if not self._btcpay_is_confirmation_due():
-                # If it is paid in part only, the order may yet come to be confirmed.
+                # If it is paid in part only, the order may yet come to be confirmed; but not by
+                # itself if it became dearer after it was paid and before it was confirmed.
+                self._btcpay_report_changed_documents()
                 self.btcpay_is_handled = self._btcpay_is_all_handled()
                 self.btcpay_confirm_at = fields.Datetime.now() + timedelta(minutes=PART_PAID_WAIT)
                 return

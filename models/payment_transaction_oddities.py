@@ -88,12 +88,13 @@ class PaymentTransaction(models.Model):
         }
         is_for_all = tx.currency_id.compare_amounts(self.amount, tx.btcpay_documents_total) == 0
         if is_for_all and self._btcpay_get_rest_url():  # Empty if the order is cancelled.
-            self._btcpay_ask_person(_(
+            is_new = self._btcpay_ask_person(_(
                 "%(reference)s was paid as it was agreed on, %(before)s; since then the order was"
                 " changed to %(now)s. The customer was sent a link to pay the difference: see that"
                 " it is paid.", **values,
             ))
-            self._btcpay_mail_customer('mail_template_difference')
+            if is_new:
+                self._btcpay_mail_customer('mail_template_difference')
             return
         self._btcpay_ask_person(_(
             "%(reference)s was paid as it was agreed on, when the order came to %(before)s; since"
