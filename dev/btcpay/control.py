@@ -254,6 +254,13 @@ def set_webhook_fault(server, data):
     return fault
 
 
+@control('GET', '/invoices')
+def invoices(server, _data):
+    with server.lock:
+        return [{'id': invoice.id, 'orderId': invoice.order_id, 'storeId': invoice.store_id}
+                for invoice in server.invoices.values()]
+
+
 @control('POST', '/restart')
 def restart(server, _data):
     server.dispatcher.forget()

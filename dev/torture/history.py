@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 class History:
     """:ivar set orders: all orders
     :ivar set cancelled: orders that the shop cancelled
+    :ivar set cancelled_though_paid: those of them of which a person saw that they were paid
     :ivar set changed: orders that the shop changed
     :ivar set paid_otherwise: orders that were paid by another provider as well
     :ivar set foreign: invoices at the server that Odoo did not make
@@ -22,6 +23,7 @@ class History:
 
     orders: set = field(default_factory=set)
     cancelled: set = field(default_factory=set)
+    cancelled_though_paid: set = field(default_factory=set)
     changed: set = field(default_factory=set)
     paid_otherwise: set = field(default_factory=set)
     foreign: set = field(default_factory=set)

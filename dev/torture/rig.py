@@ -110,7 +110,7 @@ class Rig(Stack):
         self.gate.mode = 'open'
         self.gate.passed.clear()
         self.errors.found.clear()
-        self.world.settings(delivery_timeout='30')
+        self.world.settings(delivery_timeout='30', fee_rate='10')
         self.store_id = self.world.new_store(methods=('BTC-CHAIN', 'BTC-LN'), **store_settings)
         key = self.world.new_key(self.store_id, PERMISSIONS)
         webhook = self.world.new_webhook(
