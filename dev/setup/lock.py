@@ -1,4 +1,4 @@
-"""make lock: renews dev/requirements*.txt from the .in files, for every Python that Odoo 19 runs on.
+"""make lock: renews dev/requirements*.txt from the .in files, for all Pythons that Odoo runs on.
 
 `make lock` keeps versions as they are where it can; `make lock UPGRADE=--upgrade` takes the newest.
 """
