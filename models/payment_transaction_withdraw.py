@@ -124,7 +124,7 @@ class PaymentTransaction(models.Model):
         self.env['ir.cron']._commit_progress(remaining=len(todo))
         for tx in todo:
             try:
-                if tx.provider_id not in unreachable:
+                if tx.provider_id not in unreachable and tx.provider_id._btcpay_may_ask():
                     tx._btcpay_carry_out()
             except BTCPayError as error:
                 self.env.cr.rollback()
