@@ -118,6 +118,15 @@ class TestCheckScheme(TransactionCase):
             with self.subTest(url=url):
                 self.assertEqual(self._is_accepted(url), accepted)
 
+    def test_loopback(self):
+        for host, expected in {
+            'localhost': True, 'a.localhost': True, '127.0.0.1': True, '127.1.2.3': True,
+            '::1': True, '::ffff:127.0.0.1': True, 'localhost.example.com': False,
+            '192.168.1.5': False, 'example.com': False, '': False,
+        }.items():
+            with self.subTest(host=host):
+                self.assertEqual(server_address.is_loopback(host), expected)
+
     def test_names(self):
         url = 'http://btcpay.example.com'
         self.assertTrue(self._is_accepted(url, '192.168.1.5'))
