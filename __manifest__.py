@@ -33,6 +33,9 @@
         'data/ir_cron.xml',
     ],
     'assets': {
+        'web.assets_backend': [
+            'payment_btcpay/static/src/fields/**/*',
+        ],
         'web.assets_tests': [
             'payment_btcpay/static/tests/tours/**/*',
         ],

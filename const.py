@@ -41,6 +41,8 @@ DELIVERY_GRACE = 30
 # the default where it does not. Expired and failed ones are looked at less often.
 POLL_MINUTES = 5
 WATCH_MINUTES = 60
+# Days in which an unclaimed refund is looked at as often as an open invoice; then less often.
+REFUND_YOUNG_DAYS = 7
 # Hours in which an invoice is looked for whose making was never answered.
 UNANSWERED_HOURS = 24
 # How many invoices are asked for with one call, and how many the server may answer: what was made

@@ -11,6 +11,7 @@ from . import payment_provider
 from . import payment_provider_connection
 from . import payment_provider_health
 from . import payment_provider_reconcile
+from . import payment_provider_reconcile_refunds
 from . import payment_provider_request
 from . import payment_provider_webhook
 from . import payment_transaction
@@ -22,14 +23,15 @@ from . import payment_transaction_mail
 from . import payment_transaction_oddities
 from . import payment_transaction_people
 from . import payment_transaction_reconcile
+from . import payment_transaction_synchronize  # Overridden by the refunds.
 from . import payment_transaction_refund
 from . import payment_transaction_refund_actions
 from . import payment_transaction_refund_amounts
 from . import payment_transaction_refund_follow
 from . import payment_transaction_refund_notice
+from . import payment_transaction_refund_send
 from . import payment_transaction_states
 from . import payment_transaction_status
-from . import payment_transaction_synchronize
 from . import payment_transaction_waiting
 from . import payment_transaction_withdraw
 from . import res_partner

@@ -39,6 +39,7 @@ class AccountMove(models.Model):
             move.btcpay_can_refund = (
                 move.move_type == 'out_refund'
                 and move.state == 'posted'
+                and move._btcpay_get_refund_rest() > 0
                 and bool(move._btcpay_get_refundable_transactions())
             )
 
@@ -90,7 +91,7 @@ class AccountMove(models.Model):
         return self.env['btcpay.refund.wizard']._open(
             transaction.sudo(self.env.su),
             scope='amount',
-            amount=min(self.amount_residual or self.amount_total, available),
+            amount=min(self._btcpay_get_refund_rest(), available),
             credit_note_id=self.id,
         )
 
@@ -109,6 +110,21 @@ class AccountMove(models.Model):
             lambda tx: not tx.source_transaction_id and tx.btcpay_can_refund
             and tx.currency_id == self.currency_id
         )
+
+    def _btcpay_get_refund_rest(self):
+        """Return what of a credit note is still to be paid back.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        refunds = self.env['payment.transaction'].sudo().search([
+            ('btcpay_credit_note_id', '=', self.id),
+            ('state', 'in', ('draft', 'pending', 'authorized', 'done')),
+        ])
+        # Those underway are not in the residual amount, nor are those without entries.
+        underway = sum(tx.btcpay_refund_fee_amount - tx.amount for tx in refunds)
+        rest = self.currency_id.round(self.amount_total - underway)
+        return max(min(rest, self.amount_residual), 0)
 
     def _btcpay_get_rest(self):
         """Return what is still to be paid.

@@ -32,12 +32,16 @@ class PaymentProvider(models.Model):
 
         :return: None
         """
-        providers = self.sudo().search([('code', '=', 'btcpay')]).filtered(
+        all_providers = self.sudo().search([('code', '=', 'btcpay')])
+        for provider in all_providers:
+            provider._btcpay_in_company_language()._btcpay_follow_refunds_elsewhere()
+        providers = all_providers.filtered(
             lambda p: p._btcpay_is_connected() and p._btcpay_may_ask()
         )
         batches = []
         for provider in providers:
             provider = provider._btcpay_in_company_language()
+            provider._btcpay_try(provider._btcpay_follow_refunds)
             due = self.env['payment.transaction'].sudo()._btcpay_find_due(provider)
             batches += enumerate((provider, ids) for ids in split_every(const.LIST_SIZE, due.ids))
             provider._btcpay_try(provider._btcpay_check_connection, has_due=bool(due))

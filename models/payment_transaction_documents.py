@@ -147,7 +147,12 @@ class PaymentTransaction(models.Model):
             lambda tx: tx.state in ('authorized', 'done')
             and tx.operation not in ('refund', 'validation')
         )
-        refunds = paid.child_transaction_ids.filtered(
+        # A surplus is booked, without a document, when it is refunded.
+        surpluses = (paid | paid.source_transaction_id).child_transaction_ids.filtered(
+            lambda tx: tx.provider_code == 'btcpay' and tx.operation == 'offline'
+            and tx.state == 'done'
+        )
+        refunds = (paid | surpluses).child_transaction_ids.filtered(
             lambda tx: tx.operation == 'refund' and tx.state in ('pending', 'done')
         )
-        return sum(paid.mapped('amount')) + sum(refunds.mapped('amount'))
+        return sum((paid | surpluses | refunds).mapped('amount'))

@@ -13,6 +13,15 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         self._log_message_on_linked_documents(message)
 
+    def _log_message_on_linked_documents(self, message):
+        """Override of `payment` for refunds of receipts that have no document of their own."""
+        super()._log_message_on_linked_documents(message)
+        source, root = self.source_transaction_id, self._btcpay_get_root()
+        if root not in (self, source) and not (
+            self.sale_order_ids or self.invoice_ids or source.sale_order_ids or source.invoice_ids
+        ):
+            root._log_message_on_linked_documents(message)
+
     def _btcpay_ask_person(self, message):
         """Leave what Odoo cannot settle by itself to a person: a note and an activity.
 
@@ -56,7 +65,7 @@ class PaymentTransaction(models.Model):
         :rtype: sale.order|account.move|res.partner
         """
         self.ensure_one()
-        tx = self.source_transaction_id or self
+        tx = self._btcpay_get_root()
         return tx.sale_order_ids[:1] or tx.invoice_ids[:1] or tx.partner_id
 
     def _btcpay_get_responsible(self, document):

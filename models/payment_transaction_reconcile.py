@@ -19,15 +19,15 @@ class PaymentTransaction(models.Model):
         """Return the transactions of which the server may come to know more than Odoo does.
 
         - Open ones, until they are not.
-        - Closed ones, but for those that are paid here and there, until a look was made after the
-          server's monitoring of the invoice ended: nothing is asked about for ever.
+        - Closed ones until a look was made after the server's monitoring of the invoice ended:
+          nothing is asked about for ever. Paid ones too: the customer may pay a second time, the
+          merchant may take it back at the server, and nobody may tell.
         - Those whose invoice was asked for without an answer, for a day.
 
         :rtype: Domain
         """
         now = fields.Datetime.now()
         is_open = Domain('state', 'in', ('draft', 'pending'))
-        is_final = Domain('state', '=', 'done') & Domain('btcpay_status', '=', 'Settled')
         is_monitored = Domain.custom(
             to_sql=lambda model, alias, query: SQL(
                 "%s > %s",
@@ -50,7 +50,7 @@ class PaymentTransaction(models.Model):
             Domain('provider_code', '=', 'btcpay')
             & Domain('operation', '!=', 'refund')
             & (
-                (has_invoice & (is_open | (~is_final & is_monitored)))
+                (has_invoice & (is_open | is_monitored))
                 | (~has_invoice & is_unanswered)
             )
         )
@@ -119,9 +119,14 @@ class PaymentTransaction(models.Model):
         self.btcpay_checked_at = fields.Datetime.now()
         if failure and not failure.is_temporary and failure.status != 401:
             tx = self.with_context(lang=self.company_id.partner_id.lang)
-            tx._btcpay_ask_person(_(
+            message = _(
+                "The refund %(reference)s cannot be looked at: %(reason)s Look at it on the BTCPay"
+                " Server itself.",
+                reference=self.reference, reason=failure.args[0],
+            ) if self.operation == 'refund' else _(
                 "The payment %(reference)s cannot be looked at: %(reason)s If the invoice does not"
                 " exist any more on the server, decide here what becomes of the order.",
                 reference=self.reference, reason=failure.args[0],
-            ))
+            )
+            tx._btcpay_ask_person(message)
         end_transaction(self.env)

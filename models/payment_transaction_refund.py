@@ -1,21 +1,13 @@
 import secrets
-from decimal import Decimal
 
 from odoo import _, fields, models
 from odoo.exceptions import UserError
 
-from odoo.addons.payment.logging import get_payment_logger
-from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.utils import (
     BTCPayError,
     end_transaction,
-    format_amount,
-    is_api_id,
     lock_row,
-    parse_decimal,
 )
-
-_logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
 
 class PaymentTransaction(models.Model):
@@ -31,6 +23,8 @@ class PaymentTransaction(models.Model):
     btcpay_refund_link = fields.Char(
         string="Claim Page", help="Where the customer claims the refund.", readonly=True, copy=False
     )
+    # The server it is at: the provider may be connected with another one, or with none, later.
+    btcpay_refund_server_url = fields.Char(readonly=True, copy=False, groups='base.group_system')
     # By which a pull payment is found whose making was never answered.
     btcpay_refund_name = fields.Char(readonly=True, copy=False)
     btcpay_refund_request = fields.Json(readonly=True, copy=False)
@@ -157,26 +151,40 @@ class PaymentTransaction(models.Model):
         """
         root = self._btcpay_get_root()
         root._btcpay_look_before_decision()
-        crypto = root._btcpay_get_refund_crypto(amount, variant)
+        if earlier := root._btcpay_settle_unanswered_refunds(amount, variant):
+            return earlier
+        net_amount, fee_amount = root._btcpay_split_fee(amount, fee_percent)
+        what = root._btcpay_prepare_refund_amount(amount, variant, fee_percent)
+        root._btcpay_book_receipts()
         end_transaction(self.env)
         lock_row(root)
-        root._btcpay_check_refund(amount)
-        net_amount, fee_amount = root._btcpay_split_fee(amount, fee_percent)
-        source = root._btcpay_book_receipts_for_refund(amount)
+        # Who began before this is stored, and gets the lock after, has to begin anew.
+        root.btcpay_look_count += 1
+        root._btcpay_check_refund(amount, credit_note)
+        source = root._btcpay_book_receipt_for_refund(amount)
         refund = source._create_child_transaction(
             net_amount, is_refund=True,
-            btcpay_store_id=root.btcpay_store_id,
+            btcpay_store_id=root._btcpay_get_store_id(),
+            btcpay_refund_server_url=self.provider_id.sudo().btcpay_server_url,
             btcpay_refund_variant=variant,
             btcpay_refund_fee_amount=fee_amount,
             btcpay_refund_is_mailed=mail_customer,
             btcpay_credit_note_id=credit_note and credit_note.id,
+            btcpay_requested_at=fields.Datetime.now(),
         )
-        # Other systems may use the same references in the same store.
-        refund.btcpay_refund_name = f'Refund {refund.reference} ({secrets.token_hex(4)})'[:50]
-        refund.btcpay_refund_request = refund._btcpay_prepare_refund_payload(
-            root, amount, crypto, fee_percent, methods, description
-        )
+        # Other systems may use the same references in the same store; 50 characters at most.
+        name = f'Refund {refund.reference[:32]} ({secrets.token_hex(4)})'
+        refund.write({
+            'btcpay_refund_name': name,
+            'btcpay_refund_request': {
+                'name': name,
+                'description': description or _("Refund of %s", root.reference),
+                **what,
+                **({'payoutMethods': list(methods)} if methods else {}),
+            },
+        })
         refund._log_sent_message()
+        end_transaction(self.env)
         try:
             refund._btcpay_send_refund()
         except BTCPayError as error:
@@ -189,12 +197,53 @@ class PaymentTransaction(models.Model):
             end_transaction(self.env)
         return refund
 
-    def _btcpay_check_refund(self, amount):
+    def _btcpay_settle_unanswered_refunds(self, amount, variant):
+        """Find out what became of refunds whose making was not answered, before another is made.
+
+        :param float amount: The amount that is to be refunded now, fee included.
+        :param str variant: What the customer is to get, see `btcpay_refund_variant`.
+        :return: The refund that was asked for before and was made; empty if there is none.
+        :rtype: payment.transaction
+        :raise UserError: If it is not known yet, or if it was another one that was made.
+        """
+        self.ensure_one()
+        for refund in self._btcpay_get_refunds().filtered(lambda tx: tx.state == 'draft'):
+            try:
+                refund._btcpay_complete_refund()
+            except BTCPayError as error:
+                if refund.state == 'draft':
+                    raise UserError(_(
+                        "The BTCPay Server has not answered yet whether it made the refund"
+                        " %(reference)s. Odoo finds out by itself; no other refund can be made"
+                        " until then. %(reason)s",
+                        reference=refund.reference, reason=error.args[0],
+                    )) from error
+            if refund.state == 'draft':
+                raise UserError(_(
+                    "The refund %s is just being made. Try again in half a minute.",
+                    refund.reference,
+                ))
+            if refund.state == 'pending':
+                before = refund.btcpay_refund_fee_amount - refund.amount
+                if (
+                    refund.btcpay_refund_variant == variant
+                    and self.currency_id.compare_amounts(before, amount) == 0
+                ):
+                    return refund
+                raise UserError(_(
+                    "The refund %(reference)s over %(amount)s, of which the BTCPay Server had not"
+                    " answered, was made after all. Look at it before you make another one.",
+                    reference=refund.reference, amount=self.currency_id.format(before),
+                ))
+        return self.browse()
+
+    def _btcpay_check_refund(self, amount, credit_note=None):
         """Check that an amount can be given back, whatever Odoo or the server would allow.
 
         Note: the transaction is locked.
 
         :param float amount: The amount, fee included.
+        :param account.move credit_note: The credit note that is paid back by it.
         :return: None
         :raise UserError: If it cannot.
         """
@@ -206,10 +255,11 @@ class PaymentTransaction(models.Model):
                 " refund. If the invoice was marked as settled, give back what was paid the way it"
                 " was paid.", self.reference,
             ))
-        is_refundable = self.btcpay_status in ('Settled', 'Invalid') or (
-            self.btcpay_status == 'Expired' and self.btcpay_paid_amount
-        )
-        if not is_refundable:
+        # What is not confirmed may still vanish, whatever the server would refund.
+        if (
+            self.btcpay_status not in ('Settled', 'Invalid', 'Expired')
+            or not self._btcpay_is_confirmed()
+        ):
             raise UserError(_(
                 "The payment %s is not confirmed yet. It can be refunded once it is.",
                 self.reference,
@@ -222,7 +272,35 @@ class PaymentTransaction(models.Model):
                 **{key: self.currency_id.format(value) for key, value in sums.items()},
             ))
 
-    def _btcpay_book_receipts_for_refund(self, amount):
+        if credit_note and compare(amount, credit_note._btcpay_get_refund_rest()) > 0:
+            raise UserError(_(
+                "Of the credit note %(credit_note)s only %(rest)s is left to be paid back.",
+                credit_note=credit_note.display_name,
+                rest=self.currency_id.format(credit_note._btcpay_get_refund_rest()),
+            ))
+
+    # === BOOKS === #
+
+    def _btcpay_book_receipts(self):
+        """Have what was received booked before anything of it is given back: the framework does
+        not book a transaction any more that has finished children.
+
+        :return: None
+        :raise BTCPayError: If it cannot be booked now.
+        """
+        self.ensure_one()
+        for tx in self._btcpay_get_receipts().filtered(lambda tx: not tx.is_post_processed):
+            end_transaction(self.env)
+            tx._btcpay_as_odoo()._btcpay_try_to_confirm()
+            end_transaction(self.env)
+            if not tx.is_post_processed:
+                raise BTCPayError(_(
+                    "The payment %(reference)s is not booked yet, so that it cannot be refunded."
+                    " %(reason)s Try again when it is.",
+                    reference=tx.reference, reason=tx.btcpay_confirm_error or '',
+                ), code='busy')
+
+    def _btcpay_book_receipt_for_refund(self, amount):
         """Book what is given back though its receipt is not booked: a surplus, or money of a
         payment that failed. Else the books would show money out that never came in.
 
@@ -244,132 +322,8 @@ class PaymentTransaction(models.Model):
                 missing, provider_reference=self.provider_reference, operation='offline'
             )
             receipt._set_done()
+            receipt._btcpay_as_odoo()._post_process()
+            if self.currency_id.compare_amounts(missing, amount) == 0:
+                return receipt
             receipts |= receipt
-            self.env.ref('payment.cron_post_process_payment_tx')._trigger()
         return self if self in receipts else receipts.sorted('amount')[-1:]
-
-    def _btcpay_prepare_refund_payload(
-        self, root, amount, crypto, fee_percent, methods, description
-    ):
-        """Prepare the request that makes the pull payment.
-
-        Mostly `Custom`, whose amount is ours to say: the server's own variants know nothing of what
-        was refunded before.
-
-        :param payment.transaction root: The transaction that has the invoice.
-        :param float amount: The amount to give back, fee included.
-        :param dict|None crypto: The variant that fixes the crypto amount, if it is such a one.
-        :param str|Decimal fee_percent: The part of it that is kept.
-        :param list[str]|None methods: The payout methods.
-        :param str description: What the customer reads.
-        :return: The payload, see `/invoices/{invoiceId}/refund` of the Greenfield API.
-        :rtype: dict
-        """
-        payload = {
-            'name': self.btcpay_refund_name,
-            'description': description or _("Refund of %s", root.reference),
-            'refundVariant': 'Custom',
-            **(crypto or {
-                'customAmount': format_amount(amount, root.currency_id),
-                'customCurrency': root.currency_id.name,
-            }),
-        }
-        if methods:
-            payload['payoutMethods'] = list(methods)
-        if fee_percent := Decimal(str(fee_percent or 0)):
-            payload['subtractPercentage'] = format(fee_percent.normalize(), 'f')
-        return payload
-
-    def _btcpay_send_refund(self):
-        """Have the server make the pull payment, unless an earlier call made it.
-
-        Note: `self.ensure_one()`
-
-        :return: None
-        :raise BTCPayError: If the server did not answer or refused; refused ones end in error.
-        """
-        self.ensure_one()
-        was_requested = bool(self.btcpay_requested_at)
-        root = self._btcpay_get_root()
-        self.btcpay_requested_at = fields.Datetime.now()
-        end_transaction(self.env)
-        try:
-            pull_payment = self._btcpay_find_pull_payment() if was_requested else None
-            if not pull_payment:
-                pull_payment = self._send_api_request(
-                    'POST',
-                    f'/stores/{root._btcpay_get_store_id()}/invoices/{root.btcpay_invoice_id}'
-                    '/refund',
-                    json=self.btcpay_refund_request,
-                )
-        except BTCPayError as error:
-            end_transaction(self.env)
-            if not error.is_temporary:
-                lock_row(self)
-                self._set_error(error.args[0])
-                end_transaction(self.env)
-            raise
-        if not self._btcpay_is_pull_payment(pull_payment):
-            raise self.provider_id._btcpay_make_unexpected_error()
-        end_transaction(self.env)
-        lock_row(self)
-        self._btcpay_store_pull_payment(pull_payment)
-        end_transaction(self.env)
-
-    def _btcpay_find_pull_payment(self):
-        """Look for the pull payment of a call that was not answered.
-
-        :return: The pull payment, None if there is none.
-        :rtype: dict|None
-        :raise BTCPayError: If the server did not say.
-        """
-        self.ensure_one()
-        pull_payments = self._send_api_request(
-            'GET', f'/stores/{self._btcpay_get_root()._btcpay_get_store_id()}/pull-payments',
-            params={'includeArchived': 'true'},
-        )
-        if not isinstance(pull_payments, list):
-            raise self.provider_id._btcpay_make_unexpected_error()
-        return next((
-            pull_payment for pull_payment in pull_payments
-            if self._btcpay_is_pull_payment(pull_payment)
-            and pull_payment.get('name') == self.btcpay_refund_name
-        ), None)
-
-    def _btcpay_store_pull_payment(self, pull_payment):
-        """Remember the pull payment of a refund, and tell the customer where to claim it.
-
-        Note: the refund is locked.
-
-        :param dict pull_payment: The pull payment.
-        :return: None
-        """
-        self.ensure_one()
-        if self.btcpay_pull_payment_id:
-            return  # The event was quicker than the answer.
-        link = pull_payment.get('viewLink')
-        days = pull_payment.get('BOLT11Expiration')
-        self.write({
-            'provider_reference': pull_payment['id'],
-            'btcpay_pull_payment_id': pull_payment['id'],
-            'btcpay_refund_link': link if isinstance(link, str) else False,
-            'btcpay_pull_amount': pull_payment['amount'],
-            'btcpay_pull_currency': pull_payment['currency'],
-            'btcpay_bolt11_days': days if isinstance(days, int) else 0,
-        })
-        self._set_pending(extra_allowed_states=('error',))
-        if self.btcpay_refund_is_mailed:
-            self._btcpay_mail_customer('mail_template_refund')
-
-    def _btcpay_is_pull_payment(self, pull_payment):
-        """Return whether an answer is a pull payment with all we need of it.
-
-        :param pull_payment: The answer, of any type.
-        :rtype: bool
-        """
-        return (
-            isinstance(pull_payment, dict)
-            and is_api_id(pull_payment.get('id'))
-            and isinstance(pull_payment.get('currency'), str)
-            and (parse_decimal(pull_payment.get('amount')) or 0) > 0
-        )

@@ -32,7 +32,10 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         self._btcpay_check_refund_rights()
         refund = self.sudo()
-        if not refund.btcpay_refund_link or refund.state != 'pending':
+        if (
+            not refund.btcpay_refund_link
+            or refund.state != 'pending' or refund.btcpay_pull_is_archived
+        ):
             raise UserError(_("There is nothing to claim of this refund."))
         if not refund.partner_id.email:
             raise UserError(_(
@@ -102,6 +105,19 @@ class PaymentTransaction(models.Model):
                 " Bitcoin”."
             ))
         (self.sale_order_ids or self).check_access('read')
+
+    def _btcpay_lacks_refund_permission(self, error):
+        """Return whether a call failed because the API key must not refund.
+
+        The server answers the same for what does not exist.
+
+        :param BTCPayError error: The failure.
+        :rtype: bool
+        """
+        self.ensure_one()
+        return error.code == 'missing-permission' and (
+            self.provider_id.sudo()._btcpay_diagnose(error)[0] == 'refused'
+        )
 
     # === ODOO'S OWN REFUNDS === #
 

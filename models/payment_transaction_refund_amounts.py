@@ -3,42 +3,63 @@ from decimal import ROUND_DOWN, Decimal
 from odoo import _, models
 from odoo.exceptions import UserError
 
-from odoo.addons.payment_btcpay.utils import parse_decimal
+from odoo.addons.payment_btcpay.utils import format_amount, is_api_id, parse_decimal
 
-# The server's own variants, for the whole of what was received.
-WHOLE_VARIANTS = {'rate_then': 'RateThen', 'current_rate': 'CurrentRate'}
+# The server's own variants, for the whole of what was received. They know nothing of what was
+# refunded before, but need no rate, where it is not for the rate of now.
+WHOLE_VARIANTS = {'fiat': 'Fiat', 'rate_then': 'RateThen', 'current_rate': 'CurrentRate'}
 PREVIEW_KEYS = {'rate_then': 'paymentAmountThen', 'current_rate': 'paymentAmountNow'}
 
 
 class PaymentTransaction(models.Model):
     _inherit = 'payment.transaction'
 
-    def _btcpay_get_refund_crypto(self, amount, variant):
-        """Return how the server is told a refund whose crypto amount is fixed.
+    def _btcpay_prepare_refund_amount(self, amount, variant, fee_percent):
+        """Return how the server is told what is refunded.
 
         Note: `self.ensure_one()`
 
-        :param float amount: The amount to give back, in the transaction's currency.
+        :param float amount: The amount to give back, in the transaction's currency, fee included.
         :param str variant: The variant, see `btcpay_refund_variant`.
-        :return: The part of the request; None if the amount is fixed in the transaction's currency.
-        :rtype: dict|None
+        :param str|Decimal|float fee_percent: The fee, in per cent.
+        :return: A part of the request, see `/invoices/{invoiceId}/refund` of the Greenfield API.
+        :rtype: dict
         :raise BTCPayError: If the server did not say what the amount comes to.
         """
         self.ensure_one()
-        if variant not in WHOLE_VARIANTS:
-            return None
+        if self._btcpay_is_whole_refund(amount):
+            what = {'refundVariant': WHOLE_VARIANTS[variant]}
+            if fee := parse_decimal(str(fee_percent or 0)):
+                what['subtractPercentage'] = format(fee.normalize(), 'f')
+            return what
+        net_amount = self._btcpay_split_fee(amount, fee_percent)[0]
+        if variant == 'fiat':
+            custom = format_amount(net_amount, self.currency_id), self.currency_id.name
+        else:
+            preview = self._btcpay_fetch_refund_preview()
+            crypto_amount = self._btcpay_get_crypto_amount(preview, net_amount, variant)
+            if not crypto_amount:
+                raise UserError(_(
+                    "The BTCPay Server does not say what the amount comes to. Choose another"
+                    " variant of the refund, or try again later."
+                ))
+            custom = format(crypto_amount, 'f'), preview['paymentCurrency']
+        return dict(zip(
+            ('refundVariant', 'customAmount', 'customCurrency'), ('Custom', *custom), strict=True
+        ))
+
+    def _btcpay_is_whole_refund(self, amount):
+        """Return whether an amount is all that was received, and nothing of it was refunded yet.
+
+        :param float amount: The amount, fee included.
+        :rtype: bool
+        """
+        self.ensure_one()
         sums = self._btcpay_get_refund_sums()
-        is_whole = self.currency_id.compare_amounts(amount, sums['received']) == 0
-        if is_whole and not sums['refunded'] and not sums['underway']:
-            return {'refundVariant': WHOLE_VARIANTS[variant]}
-        preview = self._btcpay_fetch_refund_preview()
-        crypto_amount = self._btcpay_get_crypto_amount(preview, amount, variant)
-        if not crypto_amount:
-            raise self.provider_id._btcpay_make_unexpected_error()
-        return {
-            'customAmount': format(crypto_amount, 'f'),
-            'customCurrency': preview['paymentCurrency'],
-        }
+        return (
+            self.currency_id.compare_amounts(amount, sums['received']) == 0
+            and not sums['refunded'] and not sums['underway']
+        )
 
     def _btcpay_split_fee(self, amount, fee_percent):
         """Divide an amount into what the customer gets and the fee that is kept.
@@ -67,13 +88,14 @@ class PaymentTransaction(models.Model):
         :raise BTCPayError: If the server did not say.
         """
         self.ensure_one()
-        methods = self.btcpay_payment_ids.mapped('method')
-        if not methods:
+        # Of the first that was paid by: the server refuses methods that the invoice has not.
+        method = self.btcpay_payment_ids[:1].method
+        if not method:
             raise self.provider_id._btcpay_make_unexpected_error()
         preview = self._send_api_request(
             'GET',
             f'/stores/{self._btcpay_get_store_id()}/invoices/{self.btcpay_invoice_id}/refund/'
-            f'{methods[0]}',
+            f'{method}',
         )
         if not isinstance(preview, dict) or not isinstance(preview.get('paymentCurrency'), str):
             raise self.provider_id._btcpay_make_unexpected_error()
@@ -101,6 +123,46 @@ class PaymentTransaction(models.Model):
             return None
         unit = Decimal(1).scaleb(-(divisibility if isinstance(divisibility, int) else 8))
         return (whole * Decimal(str(amount)) / received).quantize(unit, rounding=ROUND_DOWN)
+
+    def _btcpay_fetch_payout_methods(self):
+        """Ask the server for the methods by which the customer can be paid: those of the invoice.
+
+        :return: The ids of the payout methods, those first that the customer paid by.
+        :rtype: list[str]
+        :raise BTCPayError: If the server did not say.
+        """
+        self.ensure_one()
+        answer = self._send_api_request(
+            'GET',
+            f'/stores/{self._btcpay_get_store_id()}/invoices/{self.btcpay_invoice_id}'
+            '/payment-methods',
+        )
+        if not isinstance(answer, list):
+            raise self.provider_id._btcpay_make_unexpected_error()
+        return self._btcpay_get_payout_methods() + [
+            method for method in self._btcpay_to_payout_methods(
+                item.get('paymentMethodId') for item in answer if isinstance(item, dict)
+            ) if method not in self._btcpay_get_payout_methods()
+        ]
+
+    def _btcpay_get_payout_methods(self):
+        """Return the payout methods that are like those the customer paid by.
+
+        :rtype: list[str]
+        """
+        self.ensure_one()
+        return self._btcpay_to_payout_methods(self.btcpay_payment_ids.mapped('method'))
+
+    @staticmethod
+    def _btcpay_to_payout_methods(methods):
+        """Return payout methods for payment methods: what comes in by LNURL goes out by Lightning.
+
+        :param methods: The ids of the payment methods, whatever came for them.
+        :rtype: list[str]
+        """
+        return list(dict.fromkeys(
+            method.replace('-LNURL', '-LN') for method in methods if is_api_id(method)
+        ))
 
     def _btcpay_format_paid_out(self):
         """Return how much of a refund was paid out, for people.

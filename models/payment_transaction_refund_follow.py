@@ -1,9 +1,7 @@
-from datetime import timedelta
 from decimal import Decimal
 
 from odoo import _, fields, models
 
-from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.utils import (
     is_api_id,
     parse_decimal,
@@ -16,20 +14,6 @@ OPEN_STATES = ('AwaitingApproval', 'AwaitingPayment', 'InProgress')
 
 class PaymentTransaction(models.Model):
     _inherit = 'payment.transaction'
-
-    def _btcpay_complete_refund(self):
-        """Go on with a refund whose making was not answered.
-
-        :return: None
-        :raise BTCPayError: If the server did not answer again.
-        """
-        self.ensure_one()
-        # The request that makes it may still be under way.
-        limit = fields.Datetime.now() - timedelta(seconds=2 * const.TIMEOUT)
-        if self.state == 'draft' and self.btcpay_refund_request and (
-            not self.btcpay_requested_at or self.btcpay_requested_at < limit
-        ):
-            self._btcpay_send_refund()
 
     # === READING === #
 
@@ -57,6 +41,8 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         endpoint = f'/pull-payments/{self.btcpay_pull_payment_id}'
         options = {'btcpay_api_key': '', 'btcpay_timeout': timeout}
+        if not self._btcpay_is_store_connected():
+            options['btcpay_server_url'] = self.sudo().btcpay_refund_server_url
         pull_payment = self._send_api_request('GET', endpoint, **options)
         payouts = self._send_api_request(
             'GET', f'{endpoint}/payouts', params={'includeCancelled': 'true'}, **options
@@ -69,6 +55,23 @@ class PaymentTransaction(models.Model):
             raise self.provider_id._btcpay_make_unexpected_error()
         return {'pull_payment': pull_payment, 'payouts': payouts}
 
+    def _btcpay_is_store_connected(self):
+        """Return whether the provider is connected with the store of the transaction.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        provider = self.provider_id.sudo()
+        return provider._btcpay_is_connected() and (
+            self.sudo().btcpay_store_id in (False, provider.btcpay_store_id)
+        )
+
+    def _btcpay_read_payments(self, invoice, timeout):
+        """Override for refunds: what was read of many at once is complete."""
+        if self.operation == 'refund':
+            return invoice
+        return super()._btcpay_read_payments(invoice, timeout)
+
     # === APPLYING === #
 
     def _btcpay_apply_refund(self, pull_payment, payouts):
@@ -80,7 +83,9 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         before = (self.btcpay_paid_out_amount, self.btcpay_pull_is_archived)
+        states_before = {payout.payout_ref: payout.state for payout in self.btcpay_payout_ids}
         self._btcpay_store_payouts(payouts)
+        self._btcpay_note_claims(states_before)
         completed, is_open = self._btcpay_sum_up_payouts()
         total = parse_decimal(pull_payment['amount'])
         is_complete = completed >= total
@@ -102,6 +107,30 @@ class PaymentTransaction(models.Model):
             self._set_pending()
             if before != (self.btcpay_paid_out_amount, self.btcpay_pull_is_archived):
                 self._btcpay_note(f'{self.reference}: {self._btcpay_format_paid_out()}')
+
+    def _btcpay_note_claims(self, states_before):
+        """Tell of claims that are new, and of those that were cancelled.
+
+        :param dict states_before: The states of the payouts that were known before.
+        :return: None
+        """
+        self.ensure_one()
+        for payout in self.btcpay_payout_ids:
+            before = states_before.get(payout.payout_ref)
+            if payout.state == before:
+                continue
+            claimed = f'{payout.claimed_amount} {payout.claimed_currency}'
+            if payout.state == 'AwaitingApproval':
+                self._btcpay_note(_(
+                    "The customer claimed %(claimed)s of the refund %(reference)s. It is paid out"
+                    " when it is approved on the BTCPay Server.",
+                    claimed=claimed, reference=self.reference,
+                ))
+            elif payout.state == 'Cancelled' and before:
+                self._btcpay_note(_(
+                    "The claim of %(claimed)s of the refund %(reference)s was cancelled at the"
+                    " BTCPay Server.", claimed=claimed, reference=self.reference,
+                ))
 
     def _btcpay_end_withdrawn_refund(self):
         """End a refund that cannot be claimed any more with what was paid out until then.

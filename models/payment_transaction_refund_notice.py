@@ -33,15 +33,22 @@ class PaymentTransaction(models.Model):
         if not root._btcpay_is_pull_payment(pull_payment) or pull_payment['id'] != pull_payment_id:
             raise root.provider_id._btcpay_make_unexpected_error()
         end_transaction(root.env)
+        ours = root._btcpay_get_refunds().filtered(
+            lambda tx: tx.state == 'draft' and tx.btcpay_refund_name == pull_payment.get('name')
+        )[:1]
+        if ours:
+            ours._btcpay_keep_pull_payment(pull_payment)
+            return ours
+        # What was received may not be known yet.
+        root._btcpay_synchronize(timeout=timeout)
+        root._btcpay_book_receipts()
+        end_transaction(root.env)
         lock_row(root)
+        root.btcpay_look_count += 1  # As for refunds of our own.
         refund = root._btcpay_find_refund(pull_payment_id)
         if not refund:
-            refund = root._btcpay_get_refunds().filtered(
-                lambda tx: not tx.btcpay_pull_payment_id
-                and tx.btcpay_refund_name == pull_payment.get('name')
-            )[:1] or root._btcpay_take_over_refund(pull_payment)
+            refund = root._btcpay_take_over_refund(pull_payment)
             if refund:
-                lock_row(refund)
                 refund._btcpay_store_pull_payment(pull_payment)
         end_transaction(root.env)
         return refund
@@ -84,9 +91,10 @@ class PaymentTransaction(models.Model):
                 link=pull_payment.get('viewLink') or pull_payment['id'],
             ))
             return self.browse()
-        refund = self._btcpay_book_receipts_for_refund(amount)._create_child_transaction(
+        refund = self._btcpay_book_receipt_for_refund(amount)._create_child_transaction(
             amount, is_refund=True,
             btcpay_store_id=self.btcpay_store_id,
+            btcpay_refund_server_url=self.provider_id.sudo().btcpay_server_url,
             btcpay_refund_name=pull_payment.get('name'),
             btcpay_refund_variant=(
                 'fiat' if pull_payment['currency'] == self.currency_id.name else 'rate_then'

@@ -75,20 +75,29 @@ class PaymentTransaction(models.Model):
             'Invalid': _("Invalid"),
         }.get(status, status)
 
-    @api.depends('child_transaction_ids.btcpay_paid_out_amount')
+    @api.depends(
+        'child_transaction_ids.btcpay_paid_out_amount',
+        'child_transaction_ids.child_transaction_ids.btcpay_paid_out_amount',
+    )
     def _compute_btcpay_refunded_amount(self):
         for tx in self:
             refunds = tx._btcpay_get_refunds() if tx.provider_code == 'btcpay' else self.browse()
             tx.btcpay_refund_ids = refunds
             tx.btcpay_refunded_amount = sum(refunds.mapped('btcpay_paid_out_amount'))
 
-    @api.depends('btcpay_paid_amount', 'btcpay_status', 'child_transaction_ids.state')
+    @api.depends(
+        'btcpay_paid_amount', 'btcpay_status', 'btcpay_payment_ids.status',
+        'child_transaction_ids.state', 'child_transaction_ids.amount',
+        'child_transaction_ids.child_transaction_ids.state',
+        'child_transaction_ids.child_transaction_ids.amount',
+    )
     def _compute_btcpay_can_refund(self):
         for tx in self:
             tx.btcpay_can_refund = bool(
                 tx.provider_code == 'btcpay'
                 and tx.btcpay_invoice_id
                 and tx.btcpay_status in ('Settled', 'Invalid', 'Expired')
+                and tx._btcpay_is_confirmed()
                 and tx._btcpay_get_refund_sums()['available']
             )
 

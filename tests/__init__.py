@@ -21,6 +21,7 @@ from . import test_payments
 from . import test_provider
 from . import test_reconcile
 from . import test_refund
+from . import test_refund_lost
 from . import test_requests
 from . import test_return_page
 from . import test_secrets

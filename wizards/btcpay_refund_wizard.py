@@ -49,9 +49,9 @@ class BTCPayRefundWizard(models.TransientModel):
     variant = fields.Selection(
         string="The Customer Gets",
         selection=[
-            ('fiat', "The amount, paid at the rate of the day of payout"),
-            ('rate_then', "The crypto amount that was paid"),
-            ('current_rate', "The crypto amount at today's rate"),
+            ('fiat', "The amount, at the rate of the day it is paid out"),
+            ('rate_then', "As much bitcoin as was paid for it"),
+            ('current_rate', "As much bitcoin as it is worth today"),
         ],
         default='fiat', required=True,
     )
@@ -63,9 +63,14 @@ class BTCPayRefundWizard(models.TransientModel):
     # What the server said when the wizard was opened.
     preview = fields.Json(readonly=True)
     preview_error = fields.Char(readonly=True)
+    is_permission_missing = fields.Boolean(readonly=True)
+    # What stands beside the choices: the figure, or why it cannot be chosen.
+    rest_text = fields.Char(compute='_compute_scope_texts')
+    surplus_text = fields.Char(compute='_compute_scope_texts')
     fiat_text = fields.Char(compute='_compute_variant_texts', compute_sudo=True)
     rate_then_text = fields.Char(compute='_compute_variant_texts', compute_sudo=True)
     current_rate_text = fields.Char(compute='_compute_variant_texts', compute_sudo=True)
+    is_fiat_possible = fields.Boolean(compute='_compute_variant_texts', compute_sudo=True)
     is_rate_then_possible = fields.Boolean(
         compute='_compute_variant_texts', compute_sudo=True
     )
@@ -117,25 +122,54 @@ class BTCPayRefundWizard(models.TransientModel):
                 wizard.amount, wizard.fee_percent
             )[0]
 
-    @api.depends('amount', 'preview', 'preview_error')
+    @api.depends('available_amount', 'surplus_amount')
+    def _compute_scope_texts(self):
+        for wizard in self:
+            wizard.rest_text = wizard.currency_id.format(wizard.available_amount)
+            wizard.surplus_text = wizard.currency_id.format(wizard.surplus_amount)
+
+    @api.depends('amount', 'net_amount', 'preview', 'preview_error')
     def _compute_variant_texts(self):
         for wizard in self:
-            wizard.fiat_text = _(
-                "%s, whatever the rate is when it is paid out",
-                wizard.currency_id.format(wizard.amount),
+            today = wizard._get_crypto_text('current_rate')
+            then = wizard._get_crypto_text('rate_then')
+            # Without a rate the server refunds all that was paid, and no part of it.
+            no_rate = '' if today else wizard.preview_error or _(
+                "Not possible at the moment: the server has no rate for it. Check the store's"
+                " rates on the BTCPay Server, or try again later."
             )
-            for variant, problem in (
-                ('rate_then', _("Not possible: the server does not say what was paid.")),
-                ('current_rate', _("Not possible: the server has no rate at the moment.")),
-            ):
-                crypto_amount = wizard.preview and wizard.transaction_id._btcpay_get_crypto_amount(
-                    wizard.preview, wizard.amount, variant
-                )
-                wizard[f'is_{variant}_possible'] = bool(crypto_amount)
-                wizard[f'{variant}_text'] = (
-                    f"{crypto_amount:f} {wizard.preview['paymentCurrency']}" if crypto_amount
-                    else wizard.preview_error or problem
-                )
+            is_whole = wizard.transaction_id._btcpay_is_whole_refund(wizard.amount)
+            # The server may have a rate, if it did not say so.
+            wizard.is_fiat_possible = bool(is_whole or today or wizard.preview_error)
+            wizard.is_rate_then_possible = bool(then and (is_whole or today))
+            wizard.is_current_rate_possible = bool(today)
+            net = wizard.currency_id.format(wizard.net_amount)
+            wizard.fiat_text = (
+                _("%(amount)s (%(crypto)s today)", amount=net, crypto=today) if today
+                else net if wizard.is_fiat_possible else no_rate
+            )
+            wizard.rate_then_text = then if wizard.is_rate_then_possible else no_rate or _(
+                "Not possible: the server does not say how much was paid."
+            )
+            wizard.current_rate_text = today or no_rate
+
+    def _get_crypto_text(self, variant):
+        """Return what a variant comes to, without the fee.
+
+        :param str variant: `rate_then` or `current_rate`.
+        :return: E.g. `0.00200000 BTC`; empty if the server does not say.
+        :rtype: str
+        """
+        self.ensure_one()
+        crypto_amount = self.preview and self.transaction_id._btcpay_get_crypto_amount(
+            self.preview, self.net_amount, variant
+        )
+        if not crypto_amount:
+            return ''
+        # Lightning knows fractions of the smallest unit; of most amounts they are 0.
+        whole, _dot, decimals = f'{crypto_amount:f}'.partition('.')
+        decimals = decimals[:8] + decimals[8:].rstrip('0')
+        return f"{whole}.{decimals} {self.preview['paymentCurrency']}"
 
     # === OPENING === #
 
@@ -150,20 +184,22 @@ class BTCPayRefundWizard(models.TransientModel):
         """
         transaction._btcpay_check_refund_rights()
         tx_sudo = transaction.sudo()
+        methods = []
         try:
             tx_sudo._btcpay_synchronize()
             end_transaction(self.env)
+            methods = tx_sudo._btcpay_fetch_payout_methods()
             values['preview'] = tx_sudo._btcpay_fetch_refund_preview()
         except BTCPayError as error:
             values['preview_error'] = error.args[0]
-        methods = dict.fromkeys(
-            # What comes in by LNURL goes out by Lightning.
-            method.replace('-LNURL', '-LN')
-            for method in tx_sudo.btcpay_payment_ids.mapped('method')
-        )
+            values['is_permission_missing'] = tx_sudo._btcpay_lacks_refund_permission(error)
+        end_transaction(self.env)
         wizard = self.create({
             'transaction_id': transaction.id,
-            'method_ids': [Command.create({'code': method}) for method in methods],
+            'method_ids': [
+                Command.create({'code': method})
+                for method in methods or tx_sudo._btcpay_get_payout_methods()
+            ],
             'description': _("Refund of %s", tx_sudo.reference),
             'delivery': 'mail' if tx_sudo.partner_id.email else 'show',
             **values,
@@ -193,6 +229,8 @@ class BTCPayRefundWizard(models.TransientModel):
         methods = self.method_ids.filtered('is_selected').mapped('code')
         if self.method_ids and not methods:
             raise UserError(_("Choose at least one way in which the customer can be paid."))
+        if not self[f'is_{self.variant}_possible']:
+            raise UserError(self[f'{self.variant}_text'])
         try:
             refund = self.transaction_id.sudo()._btcpay_request_refund(
                 self.amount,
@@ -204,15 +242,8 @@ class BTCPayRefundWizard(models.TransientModel):
                 credit_note=self.credit_note_id,
             )
         except BTCPayError as error:
-            if error.code == 'missing-permission' and self.env.user.has_group('base.group_system'):
-                raise RedirectWarning(
-                    _(
-                        "Odoo's API key must not make refunds. Authorise Odoo again at the BTCPay"
-                        " Server, with all permissions it asks for."
-                    ),
-                    self.transaction_id.sudo().provider_id.action_btcpay_connect(),
-                    _("Authorise again"),
-                ) from error
+            if self.transaction_id.sudo()._btcpay_lacks_refund_permission(error):
+                raise self._make_permission_warning() from error
             raise UserError(error.args[0]) from error
         return {
             'name': _("Refund in Bitcoin"),
@@ -223,6 +254,34 @@ class BTCPayRefundWizard(models.TransientModel):
             'res_id': refund.id,
             'target': 'new',
         }
+
+    def action_authorise(self):
+        """Let the administrator give Odoo a key with the permission it lacks.
+
+        :return: The action of the wizard that connects.
+        :rtype: dict
+        """
+        return self.transaction_id.sudo().provider_id.with_env(self.env).action_btcpay_connect()
+
+    def _make_permission_warning(self):
+        """Return the refusal for a key that must not refund.
+
+        :return: For administrators, with a button to authorise again.
+        :rtype: UserError|RedirectWarning
+        """
+        if not self.env.user.has_group('base.group_system'):
+            return UserError(_(
+                "Odoo's API key must not make refunds. Ask an administrator to authorise Odoo again"
+                " at the BTCPay Server: “Connect to BTCPay Server” at the payment provider."
+            ))
+        return RedirectWarning(
+            _(
+                "Odoo's API key must not make refunds. Authorise Odoo again at the BTCPay Server,"
+                " with all permissions it asks for."
+            ),
+            self.action_authorise(),
+            _("Authorise again"),
+        )
 
 
 class BTCPayRefundWizardMethod(models.TransientModel):

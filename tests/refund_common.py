@@ -1,0 +1,111 @@
+from datetime import timedelta
+
+from odoo import fields
+from odoo.tests import new_test_user
+
+from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
+
+
+class RefundMixin(MoneyMixin):
+    """What tests of refunds need; for `BTCPayCommon`."""
+
+    def setUp(self):
+        super().setUp()
+        # The hourly look is not due, which finds no webhook.
+        self.btcpay.sudo().btcpay_webhook_checked_at = fields.Datetime.now()
+        self.env.cr.commit()
+        self.earlier_ids = set()
+        self.earlier_ids = {pull_payment['id'] for pull_payment in self._pull_payments()}
+
+    def _paid(self, order=None, **pay_values):
+        """Return a transaction that is paid and booked."""
+        tx = self._pay_order(order or self._create_order(), **pay_values)
+        self._post_process()
+        return tx
+
+    def _claim(self, refund, amount=None, pay=True, **values):
+        """Have the customer claim (a part of) a refund, and the merchant approve and pay it.
+
+        :return: The payout's id.
+        :rtype: str
+        """
+        payout_id = self.world.claim(refund.btcpay_pull_payment_id, amount, **values)
+        if pay:
+            self.world.approve(payout_id)
+            self.world.pay_payout(payout_id)
+        return payout_id
+
+    def _pull_payments(self):
+        """Return the pull payments that were made in the test, newest first."""
+        return [
+            pull_payment for pull_payment in self.world.api(
+                'GET', f'/stores/{self.store_id}/pull-payments', params={'includeArchived': 'true'}
+            ) if pull_payment['id'] not in self.earlier_ids
+        ]
+
+    def _server_refund(self, tx, **values):
+        """Have the merchant refund at the server itself."""
+        values.setdefault('refundVariant', 'Fiat')
+        return self.world.api(
+            'POST', f'/stores/{self.store_id}/invoices/{tx.btcpay_invoice_id}/refund', values
+        )
+
+    def _refund_mails(self, document):
+        """Return the mails about refunds to the customer on a document, newest first."""
+        return document.message_ids.filtered(
+            lambda message: self.partner in message.partner_ids
+            and "your refund" in (message.subject or '')
+        ).sorted('id', reverse=True)
+
+    def _call_count(self, method, path):
+        """Return how many calls of a kind reached the server since the last time."""
+        calls = self.world.requests(since=getattr(self, 'last_call', 0))
+        if calls:
+            self.last_call = calls[-1]['n']
+        return sum(call['method'] == method and path in call['path'] for call in calls)
+
+    def _make_old(self, refund, minutes=10):
+        """Let a refund have been asked for, and looked at, some time ago."""
+        before = fields.Datetime.now() - timedelta(minutes=minutes)
+        refund.write({'btcpay_requested_at': before, 'btcpay_checked_at': before})
+        self.env.cr.commit()
+
+    def _reconcile(self):
+        """Run the scheduled action."""
+        self.env.cr.commit()
+        self.env['payment.provider']._cron_btcpay_reconcile()
+
+    def _open_wizard(self, record, user=None, **values):
+        """Open the refund wizard.
+
+        :param recordset record: What has the button.
+        """
+        action = record.with_user(user or self.env.user).action_btcpay_refund()
+        wizard = self.env[action['res_model']].with_user(
+            user or self.env.user
+        ).browse(action['res_id'])
+        if values:
+            wizard.write(values)
+        return wizard
+
+    def _refund_by(self, wizard):
+        """Press the wizard's button.
+
+        :return: The refund.
+        """
+        action = wizard.action_refund()
+        return self.env['payment.transaction'].browse(action['res_id'])
+
+    def _lose_answer(self, took_effect=True, kind='drop', **kwargs):
+        """Let the answer to the next call that makes a refund get lost."""
+        self.world.fault(kind, path=r'/refund$', method='POST', after=took_effect, **kwargs)
+
+    @classmethod
+    def _create_people(cls):
+        """Create an accountant, salespeople with and without the right to refund."""
+        sale = 'sales_team.group_sale_salesman'
+        cls.accountant = new_test_user(cls.env, 'refund_acc', 'account.group_account_invoice')
+        cls.seller = new_test_user(cls.env, 'refund_seller', sale)
+        cls.refunder = new_test_user(
+            cls.env, 'refund_refunder', f'{sale},payment_btcpay.group_refund'
+        )
