@@ -1,4 +1,5 @@
 """HTTP requests that are over in time, whatever the server does."""
+import contextlib
 import socket
 import threading
 import time
@@ -43,10 +44,8 @@ class _BreakableAdapter(HTTPAdapter):
     def break_off(self):
         self.is_broken = True
         for sock in self._sockets:
-            try:
+            with contextlib.suppress(OSError):  # It may be closed already.
                 sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # It was closed already.
 
 
 class _Session(requests.Session):
