@@ -1,7 +1,6 @@
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 from odoo import _, fields, models
-from odoo.http import request
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
@@ -144,8 +143,7 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         provider = self.provider_id.sudo()
-        # The website the customer is on; links paid from elsewhere return to the main address.
-        base_url = request.httprequest.url_root if request else provider.get_base_url()
+        base_url = provider.get_base_url()  # Of the website the customer is on.
         checkout = {
             'redirectURL': f'{base_url.rstrip("/")}{const.RETURN_ROUTE}'
                            f'?ref={quote(self.reference, safe="")}',
