@@ -116,9 +116,9 @@ class TestShop(BTCPayHttpCommon):
         tx = self._pay(order)
         self.world.pay(tx.btcpay_invoice_id, method='BTC-LN')
         values = self._poll(tx)
-        self.assertEqual(values, {
-            'provider_code': 'btcpay', 'state': 'done', 'landing_route': '/shop/payment/validate',
-        })
+        self.assertEqual(
+            (values['state'], values['landing_route']), ('done', '/shop/payment/validate')
+        )
         self.assertEqual(order.state, 'sale')
         page = self.url_open('/shop/payment/validate')
         self.assertIn('/shop/confirmation', page.url)
