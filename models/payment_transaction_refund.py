@@ -121,7 +121,10 @@ class PaymentTransaction(models.Model):
             'refunded': refunded,
             'underway': underway,
             'available': available,
-            'surplus': min(self.btcpay_surplus_amount, available),
+            # What is given back is taken from the surplus first.
+            'surplus': max(self.currency_id.round(
+                min(self.btcpay_surplus_amount - refunded - underway, available)
+            ), 0),
         }
 
     # === MAKING === #
@@ -314,9 +317,8 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         receipts = self._btcpay_get_receipts()
-        sums = self._btcpay_get_refund_sums()
-        booked = sum(receipts.mapped('amount')) - sums['refunded'] - sums['underway']
-        missing = self.currency_id.round(amount - max(booked, 0))
+        unbooked = self.btcpay_paid_amount - sum(receipts.mapped('amount'))
+        missing = self.currency_id.round(min(amount, unbooked))
         if missing > 0:
             receipt = self._create_child_transaction(
                 missing, provider_reference=self.provider_reference, operation='offline'

@@ -145,14 +145,19 @@ class PaymentTransaction(models.Model):
         return payment
 
     def _btcpay_match_refund(self, payment):
-        """Match a refund with its credit note, else with what is open of the money received.
+        """Match a refund with its credit note, else with what is open of the money received, that
+        which it is made of first.
 
         :param account.payment payment: The refund's payment.
         :return: None
         """
         receipts = self._btcpay_get_root()._btcpay_get_receipts()
         # Only what is open: a receipt that paid an invoice stays matched with it.
-        for moves in (self.btcpay_credit_note_id, receipts.payment_id.move_id):
+        for moves in (
+            self.btcpay_credit_note_id,
+            self.source_transaction_id.payment_id.move_id,
+            receipts.payment_id.move_id,
+        ):
             lines = (payment.move_id | moves).line_ids.filtered(
                 lambda line: line.account_id == payment.destination_account_id
                 and not line.reconciled and line.parent_state == 'posted'

@@ -117,7 +117,11 @@ class PaymentTransaction(models.Model):
             ))
 
     def _btcpay_on_settled(self, is_new):
-        pass
+        # What comes in after an invoice was settled does not change its status. The server rounds
+        # up to the satoshi, which is many units of some currencies: that is no surplus.
+        satoshi = sum(float(payment.rate or 0) for payment in self.btcpay_payment_ids) / 10**8
+        if self.btcpay_surplus_amount > satoshi:
+            self._btcpay_on_paid_over(is_new)
 
     def _btcpay_on_paid_over(self, is_new):
         self._btcpay_ask_person(_(

@@ -1,12 +1,11 @@
 from datetime import timedelta
 
-import psycopg2
-
 from odoo import SUPERUSER_ID, fields, models
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.utils import (
+    CONCURRENCY_ERRORS,
     BTCPayError,
     end_transaction,
     is_api_id,
@@ -56,7 +55,7 @@ class PaymentTransaction(models.Model):
                     continue
                 tx._btcpay_apply_look(data)
                 end_transaction(tx.env)
-            except psycopg2.errors.SerializationFailure:
+            except CONCURRENCY_ERRORS:
                 tx.env.cr.rollback()
             else:
                 tx.provider_id._btcpay_retry_soon()

@@ -103,6 +103,17 @@ class PaymentTransaction(models.Model):
             return _("No payment has been seen yet.")
         return ''
 
+    def _btcpay_get_progress(self):
+        """Return what tells the status page whether it shows something that has changed since.
+
+        :return: The progress, the same in all languages; empty once the page is left.
+        :rtype: str
+        """
+        self.ensure_one()
+        if self.state not in ('draft', 'pending'):
+            return ''
+        return f'{self.btcpay_status} {self.btcpay_additional_status} {self.btcpay_paid_amount:.8f}'
+
     def _btcpay_get_retry_url(self):
         """Return where the customer can pay again after the payment failed.
 

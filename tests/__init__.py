@@ -21,7 +21,11 @@ from . import test_payments
 from . import test_provider
 from . import test_reconcile
 from . import test_refund
+from . import test_refund_books
+from . import test_refund_follow
 from . import test_refund_lost
+from . import test_refund_people
+from . import test_refund_variants
 from . import test_requests
 from . import test_return_page
 from . import test_secrets
