@@ -33,6 +33,9 @@
         'data/ir_cron.xml',
     ],
     'assets': {
+        'web.assets_frontend': [
+            'payment_btcpay/static/src/interactions/**/*',
+        ],
         'web.assets_backend': [
             'payment_btcpay/static/src/fields/**/*',
         ],

@@ -22,6 +22,8 @@ class BTCPayPostProcessing(PaymentPostProcessing):
                     'landing_route': tx_sudo.landing_route,
                 }
         values = super().poll_status(**kwargs)
-        if tx_sudo.provider_code == 'btcpay' and tx_sudo.state in ('cancel', 'error'):
-            values['landing_route'] = '/payment/status'
+        if tx_sudo.provider_code == 'btcpay':
+            values['btcpay_progress'] = tx_sudo._btcpay_get_progress()
+            if tx_sudo.state in ('cancel', 'error'):
+                values['landing_route'] = '/payment/status'
         return values

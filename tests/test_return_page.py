@@ -1,6 +1,8 @@
 from datetime import timedelta
 from unittest.mock import patch
 
+from lxml import html
+
 from odoo import fields
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -55,6 +57,10 @@ class TestReturnPage(BTCPayHttpCommon):
         """As if the last look were some time ago."""
         tx.btcpay_checked_at = fields.Datetime.now() - timedelta(seconds=const.LOOK_INTERVAL + 1)
         self.env.flush_all()
+
+    def _get_progress(self, page):
+        """Return what the page says it shows."""
+        return html.fromstring(page).xpath('//div[@name="o_btcpay_waiting"]/@data-progress')[0]
 
     def _poll(self):
         result = self.make_jsonrpc_request('/payment/status/poll')
@@ -153,10 +159,14 @@ class TestReturnPage(BTCPayHttpCommon):
         self.assertIn('o_payment_status', page)
         self.assertIn("No payment has been seen yet.", page)
         self.assertIn(tx.btcpay_checkout_link, page)
+        self.assertEqual(self._get_progress(page), self._poll()['btcpay_progress'])
         self._let_time_pass(tx)
         self.world.pay(tx.btcpay_invoice_id)
-        self.assertEqual(self._poll()['state'], 'pending')
+        values = self._poll()
+        self.assertEqual(values['state'], 'pending')
+        self.assertNotEqual(self._get_progress(page), values['btcpay_progress'])  # It reloads.
         page = self.url_open('/payment/status').text
+        self.assertEqual(self._get_progress(page), values['btcpay_progress'])
         self.assertIn("Your payment was seen", page)
         self.assertNotIn(tx.btcpay_checkout_link, page)
         self._let_time_pass(tx)
@@ -164,6 +174,17 @@ class TestReturnPage(BTCPayHttpCommon):
         self.assertEqual(self._poll()['state'], 'done')
         self.assertEqual(tx.state, 'done')
         self.assertTrue(tx.is_post_processed)
+
+    def test_waiting_page_says_what_is_missing(self):
+        tx = self._start_payment()
+        self.world.pay(tx.btcpay_invoice_id, fraction='0.4')
+        tx._btcpay_synchronize()
+        page = html.fromstring(self.url_open('/payment/status').text)
+        page = ' '.join(page.text_content().split())
+        self.assertIn("A part of your payment is missing", page)
+        self.assertIn("60.00 is missing. Please pay the rest", page)
+        self.assertIn("Pay the rest", page)
+        self.assertNotIn("has been processed", page)
 
     def test_poll_of_others_and_of_nobody(self):
         before = self._last_request()
