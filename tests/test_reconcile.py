@@ -283,10 +283,24 @@ class TestReconcile(ReconcileCommon):
         tx.btcpay_monitored_until = tx.btcpay_checked_at - timedelta(days=100)
         self.assertTrue(self._is_watched(tx))
 
-    def test_done_and_settled_is_final(self):
-        tx = self._pay_order()
-        self.assertEqual(tx.state, 'done')
-        self.assertFalse(self._is_watched(tx))
+    def test_paid_ones_are_watched_while_monitored(self):
+        """A second payment, or the merchant's taking it back, may come without a webhook."""
+        again, taken_back = self._pay_order(), self._create_open()
+        self.world.mark(taken_back.btcpay_invoice_id, 'Settled')
+        taken_back._btcpay_synchronize()
+        self.world.pay(again.btcpay_invoice_id)
+        self.world.mine()
+        self.world.mark(taken_back.btcpay_invoice_id, 'Invalid')
+        for tx in (again, taken_back):
+            self.assertEqual((tx.state, tx.btcpay_note), ('done', False))
+            self._make_due(tx, const.WATCH_MINUTES)
+        self._reconcile()
+        for tx in (again, taken_back):
+            self.assertEqual(tx.state, 'done')
+            self.assertTrue(tx.btcpay_note)
+        self.assertGreater(again.btcpay_surplus_amount, 0)
+        again.btcpay_monitored_until = again.btcpay_checked_at - timedelta(seconds=1)
+        self.assertFalse(self._is_watched(again))
 
     def test_done_and_not_settled_any_more_is_watched(self):
         tx = self._create_open()

@@ -127,6 +127,28 @@ class TestStatusTable(BTCPayCommon):
         self.assertIn("$ 50.00 more than the $ 100.00 asked for", activities)
         self.assertIn("Refund the surplus", activities)
 
+    def test_paid_again_after_settled(self):
+        self.world.pay(self.invoice_id)
+        self.world.mine()
+        self._look('Settled', 'None')
+        self.world.pay(self.invoice_id)
+        self.world.mine()
+        _notes, activities = self._look('Settled', 'None')
+        self.assertEqual((self.tx.state, self.tx.amount), ('done', 100))
+        self.assertIn("Refund the surplus", activities)
+
+    def test_rounding_to_the_satoshi_is_no_surplus(self):
+        self.currency = self._enable_currency('VND')
+        self.world.set_rates(self.store_id, BTC_VND='1600000000')  # 16 for a satoshi.
+        self.addCleanup(self.world.set_rates, self.store_id)
+        self.tx = self._create_btcpay_transaction(self.order, amount=100003, reference='rounded')
+        self.invoice_id = self.tx.btcpay_invoice_id
+        self.world.pay(self.invoice_id)
+        self.world.mine()
+        _notes, activities = self._look('Settled', 'None')
+        self.assertEqual(self.tx.btcpay_surplus_amount, 13)
+        self.assertNotIn("Refund the surplus", activities)
+
     def test_row_settled_short(self):
         self.world.pay(self.invoice_id, fraction='0.96')
         self.world.mine()
