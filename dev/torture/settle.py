@@ -2,7 +2,7 @@
 from .truth import Violation
 
 #: seconds that pass before each round
-ROUNDS = (370, 370, 960, 3700, 3700, 11_000, 22_000, 44_000, 87_000, 87_000)
+ROUNDS = (370, 3700, 960, 3700, 3700, 11_000, 22_000, 44_000, 87_000, 87_000)
 #: rounds there are at least
 FEWEST = 2
 
@@ -26,7 +26,9 @@ def is_open(rig, broken):
     return bool(rig.sql(
         "SELECT 1 FROM btcpay_delivery WHERE state = 'waiting' UNION ALL"
         ' SELECT 1 FROM payment_transaction WHERE provider_id = %s AND (btcpay_intention IS NOT '
-        "NULL OR (NOT %s AND state = 'done' AND is_post_processed IS NOT TRUE)) UNION ALL"
+        "NULL OR (state = 'done' AND is_post_processed IS NOT TRUE"
+        # What can never be confirmed is told of after a second failure
+        '          AND NOT (%s AND btcpay_note IS NOT NULL))) UNION ALL'
         ' SELECT 1 FROM payment_provider WHERE id = %s AND btcpay_down_since IS NOT NULL',
         rig.provider_id, broken, rig.provider_id))
 

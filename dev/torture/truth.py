@@ -92,6 +92,8 @@ class Truth:
             due = min(paid, tx['amount']) if booked else tx['amount']
             if tx['state'] != 'done' and (not booked or abs(booked - due) > CENT):
                 self.bad('Settled, but not done:', what)
+            if paid > tx['amount'] + CENT and not told:
+                self.bad('More than was asked for, and nobody is told:', what)
         elif tx['state'] == 'done':
             if invoice['id'] not in self.history.was_settled:
                 self.bad('Done without money:', what)
