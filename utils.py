@@ -11,6 +11,9 @@ from odoo.tools import SQL
 
 from odoo.addons.payment_btcpay import const
 
+# What another database transaction can do to ours; then it begins anew.
+CONCURRENCY_ERRORS = (psycopg2.errors.SerializationFailure, psycopg2.errors.LockNotAvailable)
+
 
 class BTCPayError(ValidationError):
     """A call to the BTCPay Server that did not bring the answer asked for.
@@ -76,21 +79,17 @@ def lock_row(record):
     :raise BTCPayError: If somebody else holds it for seconds; the same may succeed later.
     """
     cr = record.env.cr
-    query = SQL(
-        'SELECT id FROM %s WHERE id = %s FOR NO KEY UPDATE',
-        SQL.identifier(record._table), record.id,
-    )
     deadline = time.monotonic() + const.LOCK_TIMEOUT
     while (seconds := deadline - time.monotonic()) > 0:
         try:
-            # Odoo's own locks do not wait; this one has it as soon as it is free.
-            cr.execute(SQL('SET LOCAL lock_timeout = %s', int(seconds * 1000) + 1))
-            cr.execute(query, log_exceptions=False)
-            cr.execute('SET LOCAL lock_timeout = DEFAULT')
-        except psycopg2.errors.LockNotAvailable:
-            cr.rollback()
-        except psycopg2.errors.SerializationFailure:
-            cr.rollback()  # Changed since this transaction began.
+            # Odoo's own locks do not wait; this one has it as soon as it is free. The limit holds
+            # for the rest of the database transaction, too.
+            cr.execute(SQL(
+                'SET LOCAL lock_timeout = %s; SELECT id FROM %s WHERE id = %s FOR NO KEY UPDATE',
+                int(seconds * 1000) + 1, SQL.identifier(record._table), record.id,
+            ), log_exceptions=False)
+        except CONCURRENCY_ERRORS:
+            cr.rollback()  # Held by somebody else, or changed since this transaction began.
         else:
             record.invalidate_recordset()
             return
