@@ -1,3 +1,4 @@
+import time
 from datetime import timedelta
 
 from odoo import SUPERUSER_ID, fields, models
@@ -37,7 +38,10 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         tx = self._btcpay_as_odoo()
-        for _attempt in range(const.MAX_LOOKS):
+        deadline = time.monotonic() + timeout
+        for attempt in range(const.MAX_LOOKS):
+            if attempt and time.monotonic() > deadline:
+                break
             end_transaction(tx.env)
             if invoice and tx.btcpay_look_count == look_count:
                 data = tx._btcpay_read_payments(invoice, timeout)
