@@ -23,8 +23,11 @@ from . import test_reconcile
 from . import test_refund
 from . import test_refund_books
 from . import test_refund_follow
+from . import test_refund_http
 from . import test_refund_lost
-from . import test_refund_people
+from . import test_refund_mails
+from . import test_refund_rights
+from . import test_refund_tour
 from . import test_refund_variants
 from . import test_requests
 from . import test_return_page

@@ -211,6 +211,21 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         self.assertIn("just being made", errors[0])
         self._assert_made_once(refund)
 
+    def test_event_overtakes_the_answer(self):
+        tx = self._paid()
+        keep = type(tx)._btcpay_keep_pull_payment
+
+        def keep_and_be_overtaken(refund, pull_payment):
+            with patch.object(type(tx), '_btcpay_keep_pull_payment', keep):
+                self.assertEqual(tx._btcpay_notice_refund(pull_payment['id']), refund)
+            return keep(refund, pull_payment)
+
+        with patch.object(type(tx), '_btcpay_keep_pull_payment', keep_and_be_overtaken):
+            refund = tx._btcpay_request_refund(60)
+        self._assert_made_once(refund)
+        self.assertEqual(tx._btcpay_get_refunds(), refund)
+        self.assertEqual(len(self._refund_mails(tx.sale_order_ids)), 1)
+
     def test_stored_before_the_server_is_asked(self):
         tx = self._paid()
         stored = []

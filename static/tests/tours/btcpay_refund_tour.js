@@ -1,0 +1,87 @@
+import { registry } from "@web/core/registry";
+
+/**
+ * Half of an order is refunded from its form. The customer claims it at the server and the merchant
+ * pays it meanwhile: the test goes on there, and comes back with the second tour.
+ */
+registry.category("web_tour.tours").add("btcpay_refund_tour", {
+    steps: () => [
+        {
+            content: "The order is paid",
+            trigger: ".o_field_widget[name=btcpay_status_text]:contains(/^Paid$/)",
+        },
+        {
+            content: "Open the wizard",
+            trigger: ".o_statusbar_buttons button[name=action_btcpay_refund]",
+            run: "click",
+        },
+        {
+            content: "Every choice says what it comes to",
+            trigger: ".modal .o_field_widget[name=variant]:contains(0.00200000 BTC)",
+        },
+        {
+            content: "Refund an amount",
+            trigger: ".modal .o_field_widget[name=scope] input[data-value=amount]",
+            run: "click",
+        },
+        {
+            content: "Half of it",
+            trigger: ".modal .o_field_widget[name=amount] input:enabled",
+            run: "edit 50.00 && click body",
+        },
+        {
+            content: "The choices follow",
+            trigger: ".modal .o_field_widget[name=variant]:contains(0.00100000 BTC)",
+        },
+        {
+            content: "Refund it",
+            trigger: ".modal button[name=action_refund]",
+            run: "click",
+        },
+        {
+            content: "It has a link",
+            trigger: ".modal .o_field_widget[name=btcpay_refund_link]:contains(/pull-payments/)",
+        },
+        {
+            content: "Nothing is paid out yet",
+            trigger: ".modal .o_field_widget[name=btcpay_status_text]:contains(of $ 50.00 paid out)",
+        },
+        {
+            content: "Close it",
+            trigger: ".modal .btn-close",
+            run: "click",
+        },
+        {
+            content: "The order is there",
+            trigger: "body:not(:has(.modal)) .o_field_widget[name=btcpay_status_text]",
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("btcpay_refund_done_tour", {
+    steps: () => [
+        {
+            content: "Open the Bitcoin payment",
+            trigger: "button[name=action_btcpay_view_transactions]",
+            run: "click",
+        },
+        {
+            content: "Half of it is refunded",
+            trigger: ".o_field_widget[name=btcpay_refunded_amount]:contains(50.00)",
+        },
+        {
+            content: "Look at the refunds",
+            trigger: ".o_notebook .nav-link:contains(Refunds)",
+            run: "click",
+        },
+        {
+            content: "It is done",
+            trigger: ".o_field_widget[name=btcpay_refund_ids] td:contains(Refund paid out)",
+            run: "click",
+        },
+        {
+            content: "Both payouts are there",
+            trigger: ".modal .o_field_widget[name=btcpay_payout_ids] tr.o_data_row:eq(1):contains(Paid out)",
+        },
+    ],
+});

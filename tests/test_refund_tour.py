@@ -1,0 +1,52 @@
+from odoo.tests import new_test_user, tagged
+
+from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
+from odoo.addons.payment_btcpay.tests.refund_common import RefundMixin
+
+
+@tagged('post_install', '-at_install')
+class TestRefundTour(RefundMixin, BTCPayHttpCommon):
+
+    def test_refund(self):
+        lines = self.btcpay.journal_id.inbound_payment_method_line_ids
+        lines |= self.btcpay.journal_id.outbound_payment_method_line_ids
+        lines.payment_account_id = self.env['account.account'].create({
+            'name': "Bitcoin underway", 'code': 'BTCUW', 'account_type': 'asset_current',
+            'reconcile': True,
+        })
+        user = new_test_user(
+            self.env, 'refund_tour',
+            'sales_team.group_sale_salesman,payment_btcpay.group_refund',
+        )
+        order = self._create_order(user_id=user.id)
+        tx = self._paid(order)
+        self.env.flush_all()
+        url = f'/odoo/sales/{order.id}'
+        self.start_tour(url, 'btcpay_refund_tour', login='refund_tour')
+        self.env.invalidate_all()
+        refund = tx._btcpay_get_refunds()
+        self.assertEqual((refund.state, refund.amount), ('pending', -50))
+
+        # The customer has the link, claims in two parts, and the merchant approves and pays.
+        self.assertIn(refund.btcpay_refund_link, self._refund_mails(order).body)
+        self.assertIn(refund.btcpay_refund_name, self.world.call(
+            'GET', f'/pull-payments/{refund.btcpay_pull_payment_id}', key=''
+        ).text)
+        with self._world_speaks():
+            for amount in ('20.00', '30.00'):
+                self._claim(refund, amount)
+        self.assertEqual(refund.state, 'done')
+        self._post_process()
+        self.env.flush_all()
+        self.start_tour(url, 'btcpay_refund_done_tour', login='refund_tour')
+
+        # The books balance, and the payments are matched with each other.
+        self.env.invalidate_all()
+        payments = tx.payment_id | refund.payment_id
+        self.assertEqual(payments.mapped('move_id.state'), ['posted', 'posted'])
+        self.assertEqual(sum(payments.move_id.line_ids.mapped('balance')), 0)
+        receivable = payments.move_id.line_ids.filtered(
+            lambda line: line.account_type == 'asset_receivable'
+        )
+        self.assertEqual(sum(receivable.mapped('amount_residual')), -50)
+        self.assertTrue(receivable.matched_debit_ids)
