@@ -1,18 +1,17 @@
 from odoo import _
 from odoo.exceptions import ValidationError
-from odoo.fields import Command
 from odoo.http import request, route
 
+from odoo.addons.account_payment.controllers.payment import PaymentPortal as InvoicePaymentPortal
 from odoo.addons.account_payment.controllers.portal import PortalAccount
 from odoo.addons.sale.controllers.portal import CustomerPortal
+from odoo.addons.sale.controllers.portal import PaymentPortal as OrderPaymentPortal
 
-# The fields of transactions by the model they lead to.
-DOCUMENT_FIELDS = {'sale_order_ids': 'sale.order', 'invoice_ids': 'account.move'}
 SESSION_KEY = '__payment_btcpay_only__'
 
 
 class BTCPayRequestPortal(CustomerPortal, PortalAccount):
-    """Links by which a Bitcoin payment is requested: nothing else is offered nor taken there."""
+    """Links by which a Bitcoin payment is requested: nothing else is offered there."""
 
     @route()
     def portal_order_page(self, order_id, *args, btcpay=None, **kwargs):
@@ -43,22 +42,39 @@ class BTCPayRequestPortal(CustomerPortal, PortalAccount):
             restricted ^= {key}
             request.session[SESSION_KEY] = sorted(restricted)
 
-    def _create_transaction(self, provider_id, *args, custom_create_values=None, **kwargs):
-        """Override of `payment` to refuse another provider than the page offered."""
-        restricted = request.session.get(SESSION_KEY)
-        if restricted:
-            provider_sudo = request.env['payment.provider'].sudo().browse(provider_id)
-            keys = {
-                f'{model},{document_id}'
-                for field, model in DOCUMENT_FIELDS.items()
-                for command in (custom_create_values or {}).get(field, ())
-                if command[0] == Command.SET for document_id in command[2]
-            }
-            if provider_sudo.code != 'btcpay' and not keys.isdisjoint(restricted):
-                raise ValidationError(_(
-                    "A Bitcoin payment was requested of you. Open the document from your account"
-                    " to pay in another way."
-                ))
-        return super()._create_transaction(
-            provider_id, *args, custom_create_values=custom_create_values, **kwargs
-        )
+
+class BTCPayRequestPaymentPortal(OrderPaymentPortal, InvoicePaymentPortal):
+    """Links by which a Bitcoin payment is requested: nothing else is taken there."""
+
+    @route()
+    def portal_order_transaction(self, order_id, *args, **kwargs):
+        """Override of `sale` to refuse another provider than the page offered."""
+        self._btcpay_check_provider('sale.order', order_id, kwargs.get('provider_id'))
+        return super().portal_order_transaction(order_id, *args, **kwargs)
+
+    @route()
+    def invoice_transaction(self, invoice_id, *args, **kwargs):
+        """Override of `account_payment` to refuse another provider than the page offered."""
+        self._btcpay_check_provider('account.move', invoice_id, kwargs.get('provider_id'))
+        return super().invoice_transaction(invoice_id, *args, **kwargs)
+
+    @staticmethod
+    def _btcpay_check_provider(model, document_id, provider_id):
+        """Check that a document is paid with Bitcoin, where the customer came by such a link.
+
+        :param str model: The document's model.
+        :param int document_id: The document's id.
+        :param int provider_id: The provider that is to be used, also of a saved payment method.
+        :return: None
+        :raise ValidationError: If it is not.
+        """
+        if f'{model},{document_id}' not in request.session.get(SESSION_KEY, ()):
+            return
+        provider_sudo = request.env['payment.provider'].sudo().search([
+            ('id', '=', provider_id), ('code', '=', 'btcpay')
+        ])
+        if not provider_sudo:
+            raise ValidationError(_(
+                "A Bitcoin payment was requested of you. Open the document from your account to pay"
+                " in another way."
+            ))

@@ -1,5 +1,6 @@
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import str2bool
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
@@ -51,13 +52,11 @@ class AccountMove(models.Model):
         :return: The notification of what was done.
         :rtype: dict
         """
-        self.check_access('write')
-        requested = self.browse()
+        self.check_access('read')
         problems = []
         for move in self:
             try:
                 move._btcpay_send_request_for_rest()
-                requested |= move
             except UserError as error:
                 problems.append(f'{move.display_name}: {error.args[0]}')
         return {
@@ -67,8 +66,13 @@ class AccountMove(models.Model):
                 'type': 'warning' if problems else 'success',
                 'sticky': bool(problems),
                 'message': "\n".join([
-                    _("%s requests were mailed.", len(requested)), *problems,
+                    _(
+                        "Requests mailed: %(mailed)s of %(selected)s.",
+                        mailed=len(self) - len(problems), selected=len(self),
+                    ),
+                    *problems,
                 ]),
+                'next': {'type': 'ir.actions.client', 'tag': 'soft_reload'},
             },
         }
 
@@ -141,15 +145,34 @@ class AccountMove(models.Model):
         """
         return 0
 
-    def _btcpay_find_request_problem(self, amount):
-        """Return why the customer cannot be asked for an amount.
-
-        :param float amount: The amount.
-        :return: The reason, for the user; empty if there is none.
-        :rtype: str
-        """
+    def _btcpay_find_request_obstacle(self):
+        """Override to ask only for what Odoo's page lets the customer pay."""
         self.ensure_one()
-        return '' if self._has_to_be_paid() else self._get_online_payment_error()
+        if self.move_type != 'out_invoice' or self.state != 'posted':
+            return _("%s is not a posted customer invoice.", self.display_name)
+        if obstacle := super()._btcpay_find_request_obstacle():
+            return obstacle
+        if not self._btcpay_is_online_payment_enabled():
+            return _(
+                "Customers cannot pay invoices online. An administrator can switch on “Invoice"
+                " Online Payment” in the settings of Invoicing."
+            )
+        if not self.sudo()._has_to_be_paid():
+            return _(
+                "A payment of %s is underway. Wait until it is confirmed or has failed.",
+                self.display_name,
+            )
+        return ''
+
+    @api.model
+    def _btcpay_is_online_payment_enabled(self):
+        """Return whether customers can pay their invoices in the portal at all.
+
+        :rtype: bool
+        """
+        return str2bool(self.env['ir.config_parameter'].sudo().get_param(
+            'account_payment.enable_portal_payment'
+        ), False)
 
     def _btcpay_send_request_for_rest(self):
         """Mail the customer the link at which he pays what is due with Bitcoin.
@@ -160,8 +183,6 @@ class AccountMove(models.Model):
         :raise UserError: If it cannot be paid.
         """
         self.ensure_one()
-        if not self.btcpay_can_request:
-            raise UserError(_("It is not a posted customer invoice with something due."))
         if problem := self._btcpay_find_request_problem(self.amount_residual):
             raise UserError(problem)
         self._btcpay_send_request(self.amount_residual)
@@ -169,7 +190,7 @@ class AccountMove(models.Model):
     def _btcpay_send_request(self, amount):
         """Override to remember that it was requested."""
         super()._btcpay_send_request(amount)
-        self.btcpay_requested_at = fields.Datetime.now()
+        self.sudo().btcpay_requested_at = fields.Datetime.now()  # Salespeople can post, not write.
 
     @api.model
     def _cron_btcpay_request_due(self):
@@ -177,6 +198,8 @@ class AccountMove(models.Model):
 
         :return: None
         """
+        if not self._btcpay_is_online_payment_enabled():
+            return  # There is nothing a customer could open.
         due = self.search([
             ('move_type', '=', 'out_invoice'),
             ('state', '=', 'posted'),
@@ -187,10 +210,30 @@ class AccountMove(models.Model):
         ])
         self.env['ir.cron']._commit_progress(remaining=len(due))
         for move in due:
+            move = move.with_context(lang=move.company_id.partner_id.lang)
             try:
                 move._btcpay_send_request_for_rest()
             except UserError as error:
                 self.env.cr.rollback()
-                _logger.warning("No request for %s: %s", move.name, error.args[0])
+                move._btcpay_report_unsent_request(error.args[0])
             if not self.env['ir.cron']._commit_progress(1):
                 break
+
+    def _btcpay_report_unsent_request(self, reason):
+        """Leave it to a person that the customer could not be asked, once; it is tried again daily.
+
+        :param str reason: The reason.
+        :return: None
+        """
+        self.ensure_one()
+        _logger.warning("No request for the invoice %s: %s", self.name, reason)
+        summary = _("Bitcoin payment could not be requested")
+        user = self.invoice_user_id
+        if self.activity_ids.filtered(lambda activity: activity.summary == summary):
+            return
+        self.activity_schedule(
+            'mail.mail_activity_data_todo', summary=summary, note=reason,
+            user_id=(
+                user if user.active and not user.share else self.env.ref('base.user_admin')
+            ).id,
+        )

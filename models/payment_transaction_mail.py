@@ -51,14 +51,27 @@ class PaymentTransaction(models.Model):
             field: template._render_field(field, self.ids, compute_lang=True)[self.id]
             for field in ('subject', 'body_html')
         }
-        self._btcpay_get_document().sudo().message_post(
+        document = self._btcpay_get_document().sudo()
+        document.message_post(
             subject=values['subject'],
             body=values['body_html'],
+            author_id=self._btcpay_get_sender(document).id,
             partner_ids=self.partner_id.ids,
             message_type='comment',
             subtype_xmlid='mail.mt_comment',
             email_layout_xmlid='mail.mail_notification_light',
         )
+
+    def _btcpay_get_sender(self, document):
+        """Return who writes to the customer: Odoo itself has no address to be answered at.
+
+        :param sale.order|account.move|res.partner document: The document.
+        :return: The document's salesperson, else the company.
+        :rtype: res.partner
+        """
+        if document._name == 'res.partner':
+            return self.company_id.partner_id
+        return document._btcpay_get_sender()
 
     def _btcpay_get_rest_url(self):
         """Return the link by which the customer pays what is still due of the document.

@@ -115,23 +115,43 @@ class SaleOrder(models.Model):
         return super(SaleOrder, order)._get_default_payment_link_values()
 
     def _btcpay_is_part_paid(self):
-        """Return whether a part was paid in Bitcoin.
+        """Return whether a part is paid, and the rest is to be paid in Bitcoin as well.
 
         :rtype: bool
         """
         self.ensure_one()
-        return (
-            'done' in self._btcpay_get_transactions().mapped('state')
+        return bool(
+            self.amount_paid
+            and (
+                self.env.context.get('btcpay_only')  # It was requested.
+                or 'done' in self._btcpay_get_transactions().mapped('state')
+            )
             and self.currency_id.compare_amounts(self.amount_paid, self.amount_total) < 0
         )
 
     def _btcpay_get_rest(self):
-        """Return what is still to be paid.
+        """Return what is still to be paid: by transactions, or by its invoices in any other way.
 
         :rtype: float
         """
         self.ensure_one()
-        return max(self.currency_id.round(self.amount_total - self.amount_paid), 0)
+        # The payments of transactions are among those of the invoices.
+        paid = max(self.amount_paid, self._btcpay_get_paid_by_invoices())
+        return max(self.currency_id.round(self.amount_total - paid), 0)
+
+    def _btcpay_get_paid_by_invoices(self):
+        """Return what is paid of the order's invoices, less what was credited.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        moves = self.sudo().invoice_ids.filtered(lambda move: (
+            move.state == 'posted' and move.currency_id == self.currency_id
+            and move.line_ids.sale_line_ids.order_id == self  # Others' shares are not told apart.
+        ))
+        return sum(
+            move.direction_sign * (move.amount_residual - move.amount_total) for move in moves
+        )
 
     def _btcpay_get_transactions(self):
         """Return the Bitcoin transactions of the orders.

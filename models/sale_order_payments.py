@@ -16,38 +16,42 @@ class SaleOrder(models.Model):
     btcpay_status_text = fields.Char(
         string="Bitcoin Status", compute='_compute_btcpay_summary', compute_sudo=True
     )
-    btcpay_can_accept_late = fields.Boolean(
-        compute='_compute_btcpay_summary', compute_sudo=True
-    )
-    btcpay_can_refund = fields.Boolean(compute='_compute_btcpay_summary', compute_sudo=True)
-    btcpay_has_surplus = fields.Boolean(compute='_compute_btcpay_summary', compute_sudo=True)
+    btcpay_can_accept_late = fields.Boolean(compute='_compute_btcpay_can', compute_sudo=True)
+    btcpay_can_accept_part = fields.Boolean(compute='_compute_btcpay_can', compute_sudo=True)
+    btcpay_can_refund = fields.Boolean(compute='_compute_btcpay_can', compute_sudo=True)
+    btcpay_has_surplus = fields.Boolean(compute='_compute_btcpay_can', compute_sudo=True)
     btcpay_can_request = fields.Boolean(compute='_compute_btcpay_can_request', compute_sudo=True)
 
     # === COMPUTE METHODS === #
 
-    @api.depends(
-        'transaction_ids.state', 'transaction_ids.btcpay_paid_amount',
-        'transaction_ids.btcpay_status_text',
-    )
+    @api.depends('transaction_ids.btcpay_paid_amount', 'transaction_ids.btcpay_status_text')
     def _compute_btcpay_summary(self):
         for order in self:
-            transactions = order._btcpay_get_invoice_transactions()
             order.btcpay_received_amount = sum(
                 tx.currency_id._convert(
                     tx.btcpay_paid_amount, order.currency_id, order.company_id,
                     order.date_order or fields.Date.today(),
                 )
-                for tx in transactions
+                for tx in order._btcpay_get_invoice_transactions()
             )
             order.btcpay_status_text = order._btcpay_get_leading_transaction().btcpay_status_text
-            order.btcpay_can_accept_late = bool(order._btcpay_get_late_transactions())
+
+    @api.depends(
+        'transaction_ids.btcpay_can_accept_late', 'transaction_ids.btcpay_can_accept_part',
+        'transaction_ids.btcpay_can_refund',
+    )
+    def _compute_btcpay_can(self):
+        for order in self:
+            transactions = order._btcpay_get_invoice_transactions()
+            order.btcpay_can_accept_late = any(transactions.mapped('btcpay_can_accept_late'))
+            order.btcpay_can_accept_part = any(transactions.mapped('btcpay_can_accept_part'))
             refundable = transactions.filtered('btcpay_can_refund')
             order.btcpay_can_refund = bool(refundable)
             order.btcpay_has_surplus = any(
                 tx._btcpay_get_refund_sums()['surplus'] for tx in refundable
             )
 
-    @api.depends('state', 'amount_total', 'transaction_ids.state')
+    @api.depends('state', 'amount_total', 'transaction_ids.state', 'invoice_ids.amount_residual')
     def _compute_btcpay_can_request(self):
         for order in self:
             order.btcpay_can_request = (
@@ -81,8 +85,18 @@ class SaleOrder(models.Model):
         """
         self.ensure_one()
         self.check_access('write')
-        for tx in self._btcpay_get_late_transactions():
+        for tx in self._btcpay_get_invoice_transactions().filtered('btcpay_can_accept_late'):
             tx.action_btcpay_accept_late()
+
+    def action_btcpay_accept_part(self):
+        """Accept the part that was received, and ask the customer for the rest.
+
+        :return: None
+        """
+        self.ensure_one()
+        self.check_access('write')
+        for tx in self._btcpay_get_invoice_transactions().filtered('btcpay_can_accept_part'):
+            tx.action_btcpay_accept_part()
 
     def action_btcpay_refund(self):
         """Open the wizard that refunds the payment of the order.
@@ -147,16 +161,6 @@ class SaleOrder(models.Model):
             or transactions
         )[:1]
 
-    def _btcpay_get_late_transactions(self):
-        """Return the transactions that were paid late, and wait for a decision.
-
-        :rtype: payment.transaction
-        """
-        return self._btcpay_get_invoice_transactions().filtered(
-            lambda tx: tx.btcpay_status == 'Expired' and tx.btcpay_additional_status == 'PaidLate'
-            and tx.btcpay_intention != 'accept_late'
-        )
-
     def _btcpay_get_down_payment(self):
         """Return what is still to be paid to have the quotation confirmed.
 
@@ -167,21 +171,38 @@ class SaleOrder(models.Model):
         required = self.with_context(btcpay_allow_rest=False)._get_prepayment_required_amount()
         return max(self.currency_id.round(required - self.amount_paid), 0)
 
-    def _btcpay_find_request_problem(self, amount):
-        """Return why the customer cannot be asked for an amount.
-
-        :param float amount: The amount.
-        :return: The reason, for the user; empty if there is none.
-        :rtype: str
-        """
+    def _btcpay_find_request_obstacle(self):
+        """Override to ask for nothing of a cancelled order or an expired quotation."""
         self.ensure_one()
+        if self.state == 'cancel':
+            return _("%s is cancelled: nothing is to be paid for it.", self.display_name)
         if self.is_expired:
-            return _("The quotation has expired. Extend it before you ask for a payment.")
+            return _(
+                "The quotation %s has expired. Extend it before you ask for a payment.",
+                self.display_name,
+            )
+        return super()._btcpay_find_request_obstacle()
+
+    def _btcpay_find_request_problem(self, amount):
+        """Override to ask for enough to have the quotation confirmed, and for nothing twice."""
+        if problem := super()._btcpay_find_request_problem(amount):
+            return problem
+        compare = self.currency_id.compare_amounts
         down_payment = self._btcpay_get_down_payment()
-        if self.state != 'sale' and self.currency_id.compare_amounts(amount, down_payment) < 0:
+        if self.state != 'sale' and compare(amount, down_payment) < 0:
             return _(
                 "The quotation is confirmed by a payment of at least %s.",
                 self.currency_id.format(down_payment),
+            )
+        underway = sum(
+            self._btcpay_get_invoice_transactions().filtered(
+                lambda tx: tx.state == 'pending' and tx.currency_id == self.currency_id
+            ).mapped('btcpay_paid_amount')
+        )
+        if underway and compare(amount + underway, self._btcpay_get_rest()) > 0:
+            return _(
+                "%s was received already and is not confirmed yet. Wait until it is, or ask for"
+                " less.", self.currency_id.format(underway),
             )
         return ''
 

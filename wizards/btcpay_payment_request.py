@@ -15,6 +15,9 @@ class BTCPayPaymentRequest(models.TransientModel):
     partner_id = fields.Many2one(comodel_name='res.partner', compute='_compute_document')
     due_amount = fields.Monetary(string="Due", compute='_compute_document')
     down_payment_amount = fields.Monetary(string="Down Payment", compute='_compute_document')
+    has_down_payment = fields.Boolean(compute='_compute_document')
+    due_text = fields.Char(compute='_compute_document')
+    down_payment_text = fields.Char(compute='_compute_document')
     amount_type = fields.Selection(
         string="Ask For",
         selection=[
@@ -40,6 +43,9 @@ class BTCPayPaymentRequest(models.TransientModel):
             wizard.partner_id = document.partner_id
             wizard.due_amount = document._btcpay_get_rest()
             wizard.down_payment_amount = document._btcpay_get_down_payment()
+            wizard.has_down_payment = 0 < wizard.down_payment_amount < wizard.due_amount
+            wizard.due_text = wizard.currency_id.format(wizard.due_amount)
+            wizard.down_payment_text = wizard.currency_id.format(wizard.down_payment_amount)
 
     @api.depends('amount_type', 'due_amount', 'down_payment_amount')
     def _compute_amount(self):
@@ -81,13 +87,8 @@ class BTCPayPaymentRequest(models.TransientModel):
         :raise UserError: If nothing is to be paid, or not with Bitcoin.
         """
         document.check_access('read')
-        if not document._btcpay_get_provider():
-            raise UserError(_(
-                "No BTCPay Server is connected for this company and currency. An administrator can"
-                " connect one in the settings of the payment providers."
-            ))
-        if document._btcpay_get_rest() <= 0:
-            raise UserError(_("Nothing is due of %s.", document.display_name))
+        if obstacle := document._btcpay_find_request_obstacle():
+            raise UserError(obstacle)
         wizard = self.create({'res_model': document._name, 'res_id': document.id})
         return {
             'name': _("Request Bitcoin Payment"),
@@ -111,7 +112,7 @@ class BTCPayPaymentRequest(models.TransientModel):
         if problem := self._find_problem():
             raise UserError(problem)
         document = self._get_document()
-        document.check_access('write')
+        document.check_access(document._mail_post_access)
         document._btcpay_send_request(self.amount)
         return {
             'type': 'ir.actions.client',
@@ -131,7 +132,9 @@ class BTCPayPaymentRequest(models.TransientModel):
         :rtype: sale.order|account.move
         """
         self.ensure_one()
-        return self.env[self.res_model].browse(self.res_id)
+        document = self.env[self.res_model].browse(self.res_id)
+        document.check_access('read')  # Links give access to whoever has them.
+        return document
 
     def _find_problem(self):
         """Return why the customer cannot be asked for the amount.
@@ -140,9 +143,4 @@ class BTCPayPaymentRequest(models.TransientModel):
         :rtype: str
         """
         self.ensure_one()
-        compare = self.currency_id.compare_amounts
-        if compare(self.amount, 0) <= 0:
-            return _("Enter an amount of more than zero.")
-        if compare(self.amount, self.due_amount) > 0:
-            return _("At most %s is due.", self.currency_id.format(self.due_amount))
         return self._get_document()._btcpay_find_request_problem(self.amount)
