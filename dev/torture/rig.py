@@ -47,7 +47,7 @@ class Rig(Stack):
         from odoo.tools import config
 
         config.parse_config([
-            *options(self.instance), '--database', self.name, '--log-level', 'error'])
+            *options(self.instance), '--database', self.name], setup_logging=False)
         odoo.service.server.load_server_wide_modules()
         self.registry = Registry(self.name)
         self._environment = lambda cr: api.Environment(cr, SUPERUSER_ID, {})
@@ -71,6 +71,7 @@ class Rig(Stack):
         if self.registry:
             import odoo.sql_db
 
+            logging.getLogger('odoo').removeHandler(self.errors)
             odoo.sql_db.close_db(self.name)
             self.registry = None
         super().close()

@@ -10,13 +10,12 @@ from pathlib import Path
 from odoo.orm.fields_temporal import Datetime
 from odoo.sql_db import BaseCursor
 
-_file = Path(os.environ['TORTURE_STATE'])
 _cursor_now = BaseCursor.now
 
 
 def state():
     """:return: what is out of the ordinary: ``offset`` in seconds, ``broken`` modules"""
-    return json.loads(_file.read_text())
+    return json.loads(Path(os.environ['TORTURE_STATE']).read_text())
 
 
 def now(*_args):

@@ -1,0 +1,68 @@
+"""The torture: nothing may be lost or paid twice, whatever happens.
+
+    python -m dev.torture                a few minutes, with a random seed
+    python -m dev.torture --ci           as `make test` runs it: with a fixed seed
+
+Any other option is pytest's, or of `conftest.py` (`--seed`, `--shards`, `--sequences`, `--module`).
+"""
+import argparse
+import sys
+
+import pytest
+
+from ..odoo.processes import raise_on_sigterm
+from ..paths import ROOT
+from ..setup.console import SetupError, say
+
+PARTS = ('model', 'concurrency', 'crash')
+MINUTES = 5
+
+
+class Count:
+    """Counts the results.
+
+    :ivar set failed: names
+    """
+
+    def __init__(self):
+        self.passed = 0
+        self.failed = set()
+
+    def pytest_runtest_logreport(self, report):
+        if report.failed:
+            self.failed.add(report.nodeid)
+        elif report.when == 'call' and report.passed:
+            self.passed += 1
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        prog='python -m dev.torture', description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--ci', action='store_true', help='a fixed seed and number of sequences')
+    parser.add_argument('--minutes', type=float, help=f'of random sequences, default {MINUTES}')
+    parser.add_argument('--only', choices=PARTS, help='one of the tests')
+    options, others = parser.parse_known_args()
+    chosen = [options.only] if options.only else PARTS
+    arguments = [
+        *(str(ROOT / 'dev' / 'torture' / f'{part}_test.py') for part in chosen),
+        '-q', '-s', '-W', 'ignore::DeprecationWarning', f'--rootdir={ROOT}',
+        '-c', str(ROOT / 'pyproject.toml'), *others]
+    if options.minutes or not (options.ci or '--sequences' in others):
+        arguments += ['--minutes', str(options.minutes or MINUTES)]
+        if '--seed' not in others:
+            arguments += ['--seed', '0']
+    count = Count()
+    code = pytest.main(arguments, plugins=[count])
+    say(f'{count.passed} passed, {len(count.failed)} failed')
+    return int(code)
+
+
+if __name__ == '__main__':
+    raise_on_sigterm()
+    try:
+        sys.exit(main())
+    except SetupError as error:
+        sys.exit(f'{error.why}\n{error.todo}')
+    except KeyboardInterrupt:
+        sys.exit(130)

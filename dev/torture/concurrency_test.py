@@ -1,0 +1,163 @@
+"""Odoo with several worker processes, to which the same comes from many sides at once."""
+import json
+from collections import Counter
+from functools import partial
+
+import pytest
+import requests
+
+from .forgery import Forger, sign
+from .history import History
+from .parallel import at_once
+from .rig import Rig
+from .settle import settle
+from .shop import Shop
+from .truth import Truth
+
+WORKERS = 2
+ROUNDS = 3
+
+
+@pytest.fixture(scope='module')
+def rig(instance):
+    with Rig(instance, 'torture_workers', WORKERS) as made:
+        yield made
+
+
+class Scene:
+    """One order, whose invoice is at the server, and nothing told of it yet."""
+
+    def __init__(self, rig, amount=100.0):
+        self.rig = rig
+        self.shop = Shop(rig)
+        rig.begin()
+        self.history = History(log_begin=rig.log.stat().st_size)
+        self.order_id = self.shop.new_order(amount)
+        self.history.orders.add(self.order_id)
+        self.attempt = self.shop.checkout(self.order_id)
+        rig.world.wait_deliveries(30)
+        self.invoice_id = rig.sql(
+            'SELECT btcpay_invoice_id AS id FROM payment_transaction WHERE id = %s',
+            self.attempt.tx)[0]['id']
+        self.forger = Forger(rig)
+
+    def pay_unseen(self, mine=True):
+        """Have it paid without Odoo's being told."""
+        self.rig.gate.mode = 'proxy'
+        self.rig.world.pay(self.invoice_id)
+        if mine:
+            self.rig.world.mine()
+        self.rig.world.wait_deliveries(30)
+        self.rig.world.restart()
+        self.rig.gate.mode = 'open'
+
+    def delivery(self, **values):
+        """:return: callable that sends an event as the server does, and returns the HTTP status"""
+        body = json.dumps(self.forger.event(
+            self.invoice_id, self.attempt.reference, **values)).encode()
+        return partial(self._post, body, sign(body, self.rig.secret))
+
+    def _post(self, body, signature):
+        return requests.post(
+            f'{self.rig.url}/payment/btcpay/webhook/{self.rig.provider_id}', data=body, timeout=90,
+            headers={'Content-Type': 'application/json', 'BTCPay-Sig': signature}).status_code
+
+    def poll(self):
+        """:return: 'fine', or what the customer's page was told instead"""
+        answer = self.shop.poll(self.attempt)
+        if 'error' not in answer:
+            return 'fine'
+        # So does Odoo tell the page to ask again, where somebody else was at it
+        message = answer['error']['data']['message']
+        return 'fine' if message == 'retry' else message
+
+    def tx(self):
+        return self.rig.sql(
+            'SELECT state, btcpay_status AS status FROM payment_transaction WHERE id = %s',
+            self.attempt.tx)[0]
+
+    def deliveries(self):
+        return Counter(row['state'] for row in self.rig.sql('SELECT state FROM btcpay_delivery'))
+
+    def confirmations(self):
+        return self.rig.sql(
+            "SELECT count(*) AS n FROM mail_message WHERE model = 'sale.order' AND res_id = %s "
+            "AND subject LIKE 'CONFIRMED%%'", self.order_id)[0]['n']
+
+    def end(self):
+        """All that has to be so in the end, and that it is confirmed and booked once."""
+        settle(self.rig, self.history)
+        Truth(self.rig, self.history).check()
+        assert self.tx()['state'] == 'done'
+        assert self.shop.order(self.order_id)['state'] == 'sale'
+        assert self.confirmations() == 1
+        payments = self.rig.sql(
+            'SELECT count(*) AS n FROM account_payment WHERE payment_transaction_id = %s',
+            self.attempt.tx)[0]['n']
+        assert payments == 1
+
+
+def test_there_are_several_workers(rig):
+    import psutil
+
+    processes = psutil.Process(rig.odoo.pid).children()
+    assert len(processes) >= WORKERS
+
+
+@pytest.mark.parametrize('number', range(ROUNDS))
+def test_same_delivery_20_times_at_once(rig, number):
+    scene = Scene(rig)
+    scene.pay_unseen()
+    before = sum(scene.deliveries().values())
+    answers = at_once([scene.delivery(deliveryId='same')] * 20)
+    assert answers == [200] * 20
+    assert sum(scene.deliveries().values()) == before + 1
+    scene.end()
+
+
+@pytest.mark.parametrize('number', range(ROUNDS))
+def test_20_deliveries_of_one_invoice_at_once(rig, number):
+    scene = Scene(rig)
+    scene.pay_unseen()
+    before = sum(scene.deliveries().values())
+    answers = at_once([scene.delivery() for _number in range(20)])
+    assert answers == [200] * 20
+    assert sum(scene.deliveries().values()) == before + 20
+    scene.end()
+    assert set(scene.deliveries()) == {'done'}
+
+
+@pytest.mark.parametrize('number', range(ROUNDS))
+def test_from_all_sides_at_once(rig, number):
+    scene = Scene(rig)
+    scene.pay_unseen()
+    same = scene.delivery()
+    check = partial(scene.shop.click, scene.attempt.tx, 'action_btcpay_check')
+    actions = {
+        same: 200, scene.delivery(): 200, scene.delivery(): 200,
+        partial(scene.shop.return_page, scene.attempt): 303, scene.poll: 'fine',
+        partial(scene.poll): 'fine', partial(scene.poll): 'fine', check: None,
+        partial(check): None, rig.run_crons: None, partial(rig.run_crons): None,
+    }
+    answers = at_once(list(actions))
+    assert answers == list(actions.values())
+    scene.end()
+
+
+def test_outdated_look_is_not_applied(rig):
+    """What was read before a payment, and arrives after it was applied, changes nothing."""
+    scene = Scene(rig)
+    rig.pass_time(60)  # the page asks again only after a while
+    rig.world.fault('slow', '/stores/.*/invoices/[^/]+$', seconds=2, count=1)
+    since = max(request['n'] for request in rig.world.requests())
+
+    def pay():
+        rig.world.wait_for(lambda: rig.world.requests(since), 10)
+        scene.pay_unseen(mine=False)
+        return scene.delivery()()
+
+    answers = at_once([partial(scene.shop.return_page, scene.attempt), pay])
+    assert answers == [303, 200]
+    assert scene.tx() == {'state': 'pending', 'status': 'Processing'}
+    rig.world.mine()
+    scene.end()

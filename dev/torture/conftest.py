@@ -1,0 +1,28 @@
+"""What the tests of the torture share, and their options."""
+import random
+
+import pytest
+
+from ..paths import ROOT
+from . import stack
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup('torture')
+    group.addoption('--seed', type=int, default=1, help='0: a random one')
+    group.addoption('--minutes', type=float, help='go on with further seeds till then')
+    group.addoption('--shards', type=int, default=2, help='processes at once')
+    group.addoption('--sequences', type=int, default=120, help='for each seed')
+    group.addoption('--module', default=str(ROOT), help='its source, this repository or a copy')
+
+
+@pytest.fixture(scope='session')
+def seed(pytestconfig):
+    number = pytestconfig.getoption('--seed') or random.randrange(1, 10**6)
+    print(f'\nSeed: {number}')
+    return number
+
+
+@pytest.fixture(scope='session')
+def instance(pytestconfig):
+    return stack.prepare_base(pytestconfig.getoption('--module'))

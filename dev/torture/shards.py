@@ -1,0 +1,81 @@
+"""Runs the model-based test in several processes, each with a stack of its own, and sums up."""
+import json
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from ..odoo.instance import environment
+from ..odoo.processes import end, start
+from ..paths import LOG, ROOT
+from ..setup.console import Progress, say
+from .stack import FOLDER
+
+
+def run(seed, shards, sequences, minutes=None):
+    """Run the sequences.
+
+    :param int seed: of the first process; the same seed brings the same sequences
+    :param int sequences: for each seed
+    :param float minutes: go on with further seeds till then
+    :return: the violations, as text
+    :rtype: list[str]
+    """
+    LOG.mkdir(parents=True, exist_ok=True)
+    begun = time.monotonic()
+    running = []
+    try:
+        for number in range(shards):
+            result = FOLDER / f'result-{number}.json'
+            result.unlink(missing_ok=True)
+            log = LOG / f'torture-shard-{number}.log'
+            command = [
+                sys.executable, '-m', 'dev.torture.model', f'torture_{number}', '--seed',
+                seed + 1000 * number, '--sequences', sequences, '--result', result]
+            if minutes:
+                command += ['--minutes', minutes]
+            with open(log, 'w') as output:
+                process = start(command, cwd=ROOT, env=environment(), stdout=output, stderr=output)
+            running.append((process, result, log))
+        _wait([process for process, _result, _log in running])
+    finally:
+        for process, _result, _log in running:
+            end(process)
+    return _sum_up(running, time.monotonic() - begun)
+
+
+def _wait(processes):
+    progress = Progress(lambda: 'sequences are run')
+    try:
+        while any(process.poll() is None for process in processes):
+            time.sleep(0.5)
+            progress.show()
+    finally:
+        progress.close()
+
+
+def _sum_up(running, seconds):
+    counts, violations = Counter(), []
+    for process, result, log in running:
+        if not result.exists():
+            violations.append(f'A process ended with {process.returncode}:\n'
+                              f'{Path(log).read_text()[-3000:]}')
+            continue
+        found = json.loads(result.read_text())
+        counts.update(found['counts'])
+        violations += [_describe(violation) for violation in found['violations']]
+    say(f'{counts["sequences"]} sequences, {counts["steps"]} steps in {seconds:.0f} s')
+    for name in sorted(counts):
+        if name.startswith('fault: '):
+            say(f'  {counts[name]:5}  {name.removeprefix("fault: ")}')
+    say(f'{len(violations)} violations')
+    return violations
+
+
+def _describe(violation):
+    return (
+        f'Seed {violation["seed"]}, {violation["sequences"]} sequences. To see it again:\n'
+        f'  python -m dev.torture --only model --shards 1 --seed {violation["seed"]} '
+        f'--sequences {violation["sequences"]}\n'
+        'What happened first:\n  ' + '\n  '.join(violation['first'])
+        + '\nThe shortest that was found:\n' + violation['shrunk'])
