@@ -132,6 +132,28 @@ class TestShop(BTCPayHttpCommon):
         page = self.url_open('/shop/cart')
         self.assertNotIn("Hat of the tests", page.text)
 
+    def test_only_a_cart_that_is_changed_has_its_invoice_withdrawn(self):
+        """Each step of the checkout computes the cart's prices and taxes anew."""
+        self.product.taxes_id = self.env['account.tax'].create({
+            'name': "Nine", 'amount': 9.25, 'company_id': self.env.company.id,
+        })
+        order = self._fill_cart()
+        self.assertEqual(order.amount_total, 109.25)
+        tx = self._pay(order)
+        for step in ('/shop/cart', '/shop/checkout', '/shop/payment', '/shop/payment'):
+            self.url_open(step)
+            self.env.invalidate_all()
+            self.assertFalse(tx.btcpay_intention, f"Withdrawn by {step}.")
+        self.make_jsonrpc_request('/shop/cart/update', {
+            'line_id': order.order_line.id, 'product_id': self.product.id, 'quantity': 2,
+        })
+        self.env.invalidate_all()
+        self.assertEqual(order.amount_total, 218.5)
+        self.assertEqual(tx.btcpay_intention, 'withdraw')
+        self.env['payment.transaction']._cron_btcpay_carry_out()
+        self.assertEqual(tx.state, 'cancel')
+        self.assertIn("Hat of the tests", self.url_open('/shop/cart').text)
+
     @contextmanager
     def _world_speaks_during_tours(self):
         """Let the server's deliveries reach Odoo as well as the browser's requests."""
