@@ -20,18 +20,14 @@ class BTCPayPayment(models.Model):
     )
     method = fields.Char(string="Payment Method", required=True, readonly=True)
     # Decimal strings as the server sends them: satoshis do not survive binary floats.
-    crypto_amount = fields.Char(string="Crypto Amount", readonly=True)
-    crypto_currency = fields.Char(string="Crypto Currency", readonly=True)
+    crypto_amount = fields.Char(readonly=True)
+    crypto_currency = fields.Char(readonly=True)
     crypto_fee = fields.Char(
         string="Network Fee", help="What the server takes off for the network's fee.", readonly=True
     )
-    rate = fields.Char(
-        string="Rate", help="The price of one unit of the crypto currency.", readonly=True
-    )
+    rate = fields.Char(help="The price of one unit of the crypto currency.", readonly=True)
     currency_id = fields.Many2one(related='transaction_id.currency_id')
-    amount = fields.Monetary(
-        string="Amount", help="The amount at the rate of the invoice.", readonly=True
-    )
+    amount = fields.Monetary(help="The amount at the rate of the invoice.", readonly=True)
     status = fields.Selection(
         selection=[
             ('Processing', "Waiting for confirmation"),

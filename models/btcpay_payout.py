@@ -30,9 +30,7 @@ class BTCPayPayout(models.Model):
     crypto_amount = fields.Char(readonly=True)
     crypto_currency = fields.Char(readonly=True)
     destination = fields.Char(readonly=True)
-    proof = fields.Char(
-        string="Proof", help="The transaction id or the payment's preimage.", readonly=True
-    )
+    proof = fields.Char(help="The transaction id or the payment's preimage.", readonly=True)
     claimed_at = fields.Datetime(string="Claimed on", readonly=True)
 
     _payout_uniq = models.Constraint(
