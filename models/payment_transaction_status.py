@@ -29,8 +29,9 @@ class PaymentTransaction(models.Model):
     )
 
     @api.depends(
-        'btcpay_status', 'btcpay_additional_status', 'state', 'btcpay_withdrawn_at', 'operation',
-        'btcpay_paid_out_amount', 'child_transaction_ids.state',
+        'provider_code', 'operation', 'state', 'source_transaction_id', 'btcpay_invoice_id',
+        'btcpay_status', 'btcpay_additional_status', 'btcpay_withdrawn_at', 'btcpay_paid_amount',
+        'btcpay_paid_out_amount', 'btcpay_payout_ids.state',
     )
     def _compute_btcpay_status_text(self):
         for tx in self:
@@ -67,6 +68,7 @@ class PaymentTransaction(models.Model):
             ('Settled', 'Marked'): _("Marked as paid by the merchant"),
             ('Expired', 'PaidPartial'): _("Expired, partly paid"),
             ('Expired', 'PaidLate'): _("Expired, paid late"),
+            ('Invalid', 'Marked'): _("Marked as invalid by the merchant"),
         }.get((status, additional)) or {
             'New': _("Waiting for payment"),
             'Processing': _("Payment seen, waiting for confirmation"),

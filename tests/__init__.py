@@ -14,6 +14,7 @@ from . import test_event_order
 from . import test_late
 from . import test_no_webhook
 from . import test_order_buttons
+from . import test_order_rights
 from . import test_order_screen
 from . import test_part_links
 from . import test_parts
@@ -29,6 +30,7 @@ from . import test_refund_mails
 from . import test_refund_rights
 from . import test_refund_tour
 from . import test_refund_variants
+from . import test_request
 from . import test_requests
 from . import test_return_page
 from . import test_secrets

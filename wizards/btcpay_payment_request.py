@@ -1,5 +1,7 @@
 import base64
 
+from reportlab.graphics.barcode import createBarcodeDrawing
+
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
@@ -69,10 +71,10 @@ class BTCPayPaymentRequest(models.TransientModel):
     @api.depends('link')
     def _compute_qr_code(self):
         for wizard in self:
+            # As SVG: Odoo's own barcodes need a program for bitmaps that is not always there.
             wizard.qr_code = wizard.link and base64.b64encode(
-                self.env['ir.actions.report'].barcode(
-                    'QR', wizard.link, width=240, height=240, quiet=0
-                )
+                createBarcodeDrawing('QR', value=wizard.link, width=240, height=240, barBorder=4)
+                .asString('svg').encode()
             )
 
     # === ACTION METHODS === #
