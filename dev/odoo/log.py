@@ -16,6 +16,11 @@ HARMLESS = re.compile(
     r'There are no modules to upgrade', re.I)
 
 
+def test_name(told):
+    """The test behind a name as told; a subtest is told as `Subtest TestX.test_y (values)`."""
+    return told.removeprefix('Subtest ').split()[0]
+
+
 @dataclass
 class Record:
     level: str
@@ -44,9 +49,7 @@ class Result:
 
     @property
     def passed(self):
-        # A subtest is told as `Subtest TestX.test_y (values)`
-        bad = {name.removeprefix('Subtest ').split()[0]
-               for name, _text in self.failed + self.skipped}
+        bad = {test_name(name) for name, _text in self.failed + self.skipped}
         return sum(name not in bad for _logger, name in self.started)
 
 

@@ -16,6 +16,7 @@ PARTS = {
     'lint': ('Linter ruff', static.ruff, False),
     'pylint': ('Linter pylint-odoo', static.pylint, False),
     'contract': ("Contract of the BTCPay stand-in", static.contract, False),
+    'install': ('Installation of the module', module.install, True),
     'odoo': ("The module's tests in Odoo", module.tests, True),
     'upgrade': ('Upgrade of the module', module.upgrade, True),
     'uninstall': ('Uninstallation of the module', module.uninstall, True),

@@ -1,66 +1,123 @@
-"""The parts of `make test` that run Odoo: install with tests, upgrade, uninstall."""
+"""The parts of `make test` that run Odoo: install, tests, upgrade, uninstall."""
+import re
+
 from ..odoo import databases, log
 from ..odoo.instance import MODULE, environment
 from ..odoo.processes import free_port
-from ..paths import LOG
+from ..paths import LOG, ROOT
 from ..setup.console import SetupError
 from . import traces
 from .outcome import Outcome
-from .runner import run_logged
+from .runner import run_side_by_side
 
 DATABASE = 'make_test'
-NOT_INSTALLED = 'The module is not installed in the database of the tests.'
+COPIES = ('make_test_1', 'make_test_2')  # one for each core of a small machine
 COPY = 'make_test_uninstall'
 
 
-def _odoo(instance, log_name, *options, measure=None):
-    command = instance.command(
-        DATABASE, '--http-port', free_port(), '--max-cron-threads=0', '--stop-after-init',
+def _command(instance, database, *options):
+    return instance.command(
+        database, '--http-port', free_port(), '--max-cron-threads=0', '--stop-after-init',
         '--screenshots', LOG / 'screenshots', *options)
-    code, file = run_logged(command, log_name, measure, cwd=instance.folder, env=environment())
-    return code, file, log.read(file.read_text(errors='replace').splitlines())
 
 
-def _judge(outcome, code, result):
+def _run(instance, commands, measure):
+    """Run Odoo once or several times at once.
+
+    :return: of each its exit code, its log and what that says
+    """
+    for code, file in run_side_by_side(commands, measure, cwd=instance.folder, env=environment()):
+        yield code, file, log.read(file.read_text(errors='replace').splitlines())
+
+
+def _judge(outcome, code, file, result):
     """Whatever Odoo warned of and no test expected is a failure, and so is an unclean end."""
+    outcome.log = file
+    failed = [log.test_name(name) for name, _text in result.failed]
     for record in result.warnings:
-        outcome.fail(f'{record.level} of {record.logger}', record.text)
+        # A tour that fails is told twice, by the browser too
+        if not any(f'.{name}.' in record.logger for name in failed):
+            outcome.fail(f'{record.level} of {record.logger}', record.text)
     if code is None:
-        outcome.fail('Odoo', 'Odoo did not end in time.')
+        outcome.fail('Odoo', f'Odoo did not end in time; see {file}')
     elif code and not outcome.failed:
-        outcome.fail('Odoo', f'Odoo ended with {code}:\n{outcome.log.read_text()[-3000:]}')
+        outcome.fail('Odoo', f'Odoo ended with {code}:\n{file.read_text()[-3000:]}')
+
+
+def _change(instance, option, log_name, doing):
+    """Install or upgrade the module, which is one test."""
+    outcome = Outcome()
+    commands = {log_name: _command(instance, DATABASE, option, MODULE)}
+    for code, file, result in _run(instance, commands, lambda _text: doing):
+        _judge(outcome, code, file, result)
+    outcome.passed = int(not outcome.failed)
+    return outcome
+
+
+def _need_module(instance):
+    if DATABASE not in instance.cluster.databases() or not instance.has_module(DATABASE):
+        raise SetupError('The module is not installed in the database of the tests.',
+                         'See what failed at the installation: python -m dev.test install')
+
+
+def install(instance):
+    """Install the module in a fresh database."""
+    databases.copy_database(instance, databases.ensure_template(instance), DATABASE)
+    return _change(instance, '--init', 'odoo-install.log', 'installing')
+
+
+def _halves():
+    """Tags that share out the tests: about one half by name, and all others.
+
+    However few or many classes are found, each test is in one of the two.
+    """
+    sizes = {}
+    for file in sorted((ROOT / 'tests').glob('test_*.py')):
+        # Name and body of each class
+        for name, body in re.findall(r'^class (\w+)\(.*?:\n((?:(?:[ )].*)?\n)*)',
+                                     file.read_text(), re.M):
+            sizes[name] = body.count('    def test_')
+    named, rest = [], 0
+    for name in sorted(sizes, key=sizes.get, reverse=True):
+        if sum(sizes[other] for other in named) <= rest:
+            named.append(name)
+        else:
+            rest += sizes[name]
+    return (','.join(f'/{MODULE}:{name}' for name in named),
+            ','.join([f'/{MODULE}', *(f'-/{MODULE}:{name}' for name in named)]))
 
 
 def tests(instance):
-    """Install the module in a fresh database and run its tests."""
-    databases.copy_database(instance, databases.ensure_template(instance), DATABASE)
-    code, file, result = _odoo(
-        instance, 'odoo-tests.log', '--init', MODULE, '--test-tags', f'/{MODULE}',
-        measure=lambda text: f'{text.count(": Starting ")} tests begun')
-    outcome = Outcome(result.passed, list(result.failed), list(result.skipped), file)
-    if result.total is None:
-        outcome.fail('Odoo', 'Odoo told no result of its tests.')
-    _judge(outcome, code, result)
+    """Run the module's tests, one half beside the other."""
+    _need_module(instance)
+    outcome = Outcome()
+    commands = {}
+    for copy, tags in zip(COPIES, _halves(), strict=True):
+        databases.copy_database(instance, DATABASE, copy)
+        commands[f'odoo-tests-{copy[-1]}.log'] = _command(
+            instance, copy, '--update', MODULE, '--test-tags', tags)
+    for code, file, result in _run(
+            instance, commands, lambda text: f'{text.count(": Starting ")} tests begun'):
+        outcome.passed += result.passed
+        outcome.failed += result.failed
+        outcome.skipped += result.skipped
+        if result.total is None:
+            outcome.fail('Odoo', f'Odoo told no result of its tests; see {file}')
+        _judge(outcome, code, file, result)
+    for copy in COPIES:
+        databases.remove_database(instance, copy)
     return outcome
 
 
 def upgrade(instance):
     """Update the module where it is installed."""
-    if not instance.has_module(DATABASE):
-        raise SetupError(NOT_INSTALLED, 'See what failed at the installation.')
-    code, file, result = _odoo(instance, 'odoo-upgrade.log', '--update', MODULE,
-                               measure=lambda _text: 'upgrading')
-    outcome = Outcome(log=file)
-    _judge(outcome, code, result)
-    if not outcome.failed:
-        outcome.passed = 1
-    return outcome
+    _need_module(instance)
+    return _change(instance, '--update', 'odoo-upgrade.log', 'upgrading')
 
 
 def uninstall(instance):
     """Uninstall the module and compare the database with one that never had it."""
-    if not instance.has_module(DATABASE):
-        raise SetupError(NOT_INSTALLED, 'See what failed at the installation.')
+    _need_module(instance)
     outcome = Outcome(log=LOG / 'setup.log')
     databases.copy_database(instance, DATABASE, COPY)
     try:

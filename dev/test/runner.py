@@ -1,4 +1,5 @@
-"""Runs the programs of `make test` with their output in a log and progress on the terminal."""
+"""Runs the programs of `make test` with their output in logs and progress on the terminal."""
+import contextlib
 import subprocess
 import time
 
@@ -9,27 +10,35 @@ from ..setup.console import Progress
 LONGEST = 40 * 60
 
 
-def run_logged(command, log_name, measure=None, limit=LONGEST, **options):
-    """Run a program.
+def run_side_by_side(commands, measure=None, limit=LONGEST, **options):
+    """Run programs at the same time.
 
-    :param str log_name: name of the log in .dev/log
-    :param measure: callable that gets the log's text and returns the progress
-    :return: exit code (or nothing after the time limit), and the log
-    :rtype: tuple[int | None, pathlib.Path]
+    :param dict commands: command lines by the name of their log in .dev/log
+    :param measure: callable that gets the logs' text and returns the progress
+    :return: of each its exit code (or nothing after the time limit) and its log
+    :rtype: list[tuple[int | None, pathlib.Path]]
     """
     LOG.mkdir(parents=True, exist_ok=True)
-    file = LOG / log_name
-    with open(file, 'w') as output:
-        progress = Progress(lambda: measure(file.read_text(errors='replace')) if measure else '')
-        deadline = time.monotonic() + limit
-        options.setdefault('cwd', ROOT)
-        with running(command, stdout=output, stderr=subprocess.STDOUT, **options) as process:
-            try:
-                while time.monotonic() < deadline:
-                    try:
-                        return process.wait(0.5), file
-                    except subprocess.TimeoutExpired:
-                        progress.show()
-            finally:
-                progress.close()
-    return None, file
+    options.setdefault('cwd', ROOT)
+    files = [LOG / name for name in commands]
+    progress = Progress(lambda: measure(
+        '\n'.join(file.read_text(errors='replace') for file in files)) if measure else '')
+    deadline = time.monotonic() + limit
+    with contextlib.ExitStack() as stack:
+        stack.callback(progress.close)
+        processes = []
+        for file, command in zip(files, commands.values(), strict=True):
+            output = stack.enter_context(open(file, 'w'))
+            processes.append(stack.enter_context(
+                running(command, stdout=output, stderr=subprocess.STDOUT, **options)))
+        while time.monotonic() < deadline and any(p.poll() is None for p in processes):
+            time.sleep(0.2)
+            progress.show()
+        codes = [process.poll() for process in processes]
+    return list(zip(codes, files, strict=True))
+
+
+def run_logged(command, log_name, measure=None, **options):
+    """Run one program; see :func:`run_side_by_side`."""
+    [result] = run_side_by_side({log_name: command}, measure, **options)
+    return result
