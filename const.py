@@ -66,6 +66,9 @@ OLD_SECRET_VALIDITY = 2
 # Minutes an administrator has to approve the connection on the server's authorize page.
 AUTHORIZATION_VALIDITY = 30
 
+# How methods of payment and payout are called among people.
+METHOD_NAMES = {'BTC-CHAIN': "Bitcoin", 'BTC-LN': "Lightning", 'BTC-LNURL': "Lightning"}
+
 # The events without which the server does not tell of a payment.
 WEBHOOK_EVENTS = (
     'InvoiceReceivedPayment', 'InvoiceProcessing', 'InvoicePaymentSettled', 'InvoiceSettled',

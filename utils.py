@@ -129,6 +129,17 @@ def format_amount(amount, currency):
     return str(Decimal(str(amount)).quantize(exponent, rounding=ROUND_HALF_UP))
 
 
+def format_crypto(amount):
+    """Write an amount of a crypto currency without decimals that say nothing.
+
+    :param str|Decimal amount: The amount.
+    :return: The amount, e.g. `'0.002'`; as it is, if it is none.
+    :rtype: str
+    """
+    number = parse_decimal(amount)
+    return format(number.normalize(), 'f') if number is not None else str(amount or '')
+
+
 def parse_timestamp(value):
     """Read a time of the API.
 

@@ -1,4 +1,7 @@
-from odoo import fields, models
+from odoo import api, fields, models
+
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.utils import format_crypto, parse_decimal
 
 
 class BTCPayPayout(models.Model):
@@ -25,14 +28,36 @@ class BTCPayPayout(models.Model):
     )
     method = fields.Char(string="Payout Method", readonly=True)
     # Decimal strings as the server sends them: satoshis do not survive binary floats.
-    claimed_amount = fields.Char(string="Claimed", readonly=True)
+    claimed_amount = fields.Char(readonly=True)
     claimed_currency = fields.Char(readonly=True)
     crypto_amount = fields.Char(readonly=True)
     crypto_currency = fields.Char(readonly=True)
     destination = fields.Char(readonly=True)
     proof = fields.Char(help="The transaction id or the payment's preimage.", readonly=True)
+    # What people read of it.
+    claimed_text = fields.Char(string="Claimed", compute='_compute_texts')
+    crypto_text = fields.Char(string="Paid Out As", compute='_compute_texts')
+    method_name = fields.Char(string="Paid by", compute='_compute_texts')
     claimed_at = fields.Datetime(string="Claimed on", readonly=True)
 
     _payout_uniq = models.Constraint(
         'unique(transaction_id, payout_ref)', "A payout is listed once."
     )
+
+    @api.depends(
+        'claimed_amount', 'claimed_currency', 'crypto_amount', 'crypto_currency', 'method',
+        'transaction_id.currency_id',
+    )
+    def _compute_texts(self):
+        for payout in self:
+            currency = payout.transaction_id.currency_id
+            amount = parse_decimal(payout.claimed_amount)
+            payout.claimed_text = (
+                currency.format(float(amount))
+                if amount is not None and payout.claimed_currency == currency.name
+                else f'{format_crypto(payout.claimed_amount)} {payout.claimed_currency or ""}'
+            )
+            payout.crypto_text = payout.crypto_amount and (
+                f'{format_crypto(payout.crypto_amount)} {payout.crypto_currency or ""}'
+            )
+            payout.method_name = const.METHOD_NAMES.get(payout.method, payout.method)

@@ -1,11 +1,12 @@
 import secrets
 
-from odoo import _, fields, models
+from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
 from odoo.addons.payment_btcpay.utils import (
     BTCPayError,
     end_transaction,
+    format_crypto,
     lock_row,
 )
 
@@ -42,8 +43,13 @@ class PaymentTransaction(models.Model):
     )
     btcpay_refund_is_mailed = fields.Boolean(string="Mail the Link", readonly=True, copy=False)
     # The pull payment's own amount, a decimal string in its own currency.
-    btcpay_pull_amount = fields.Char(string="To Be Paid Out", readonly=True, copy=False)
+    btcpay_pull_amount = fields.Char(readonly=True, copy=False)
     btcpay_pull_currency = fields.Char(readonly=True, copy=False)
+    btcpay_pull_text = fields.Char(string="To Be Paid Out", compute='_compute_btcpay_pull_text')
+    # Refunds are negative; people read what the customer gets.
+    btcpay_refund_amount = fields.Monetary(
+        string="Refund", compute='_compute_btcpay_refund_amount', currency_field='currency_id'
+    )
     btcpay_pull_is_archived = fields.Boolean(string="Withdrawn", readonly=True, copy=False)
     btcpay_bolt11_days = fields.Integer(
         help="How many days the Lightning invoice of a claim must live.", readonly=True, copy=False
@@ -60,6 +66,25 @@ class PaymentTransaction(models.Model):
         '(provider_id, btcpay_pull_payment_id) WHERE btcpay_pull_payment_id IS NOT NULL',
         "A pull payment belongs to one refund.",
     )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends('amount')
+    def _compute_btcpay_refund_amount(self):
+        for tx in self:
+            tx.btcpay_refund_amount = -tx.amount
+
+    @api.depends('btcpay_pull_amount', 'btcpay_pull_currency', 'currency_id')
+    def _compute_btcpay_pull_text(self):
+        for tx in self:
+            if not tx.btcpay_pull_amount:
+                tx.btcpay_pull_text = False
+            elif tx.btcpay_pull_currency == tx.currency_id.name:
+                tx.btcpay_pull_text = tx.currency_id.format(float(tx.btcpay_pull_amount))
+            else:
+                tx.btcpay_pull_text = (
+                    f'{format_crypto(tx.btcpay_pull_amount)} {tx.btcpay_pull_currency}'
+                )
 
     # === SUMS === #
 

@@ -3,7 +3,12 @@ from decimal import ROUND_DOWN, Decimal
 from odoo import _, models
 from odoo.exceptions import UserError
 
-from odoo.addons.payment_btcpay.utils import format_amount, is_api_id, parse_decimal
+from odoo.addons.payment_btcpay.utils import (
+    format_amount,
+    format_crypto,
+    is_api_id,
+    parse_decimal,
+)
 
 # The server's own variants, for the whole of what was received. They know nothing of what was
 # refunded before, but need no rate, where it is not for the rate of now.
@@ -43,7 +48,7 @@ class PaymentTransaction(models.Model):
                     "The BTCPay Server does not say what the amount comes to. Choose another"
                     " variant of the refund, or try again later."
                 ))
-            custom = format(crypto_amount, 'f'), preview['paymentCurrency']
+            custom = format_crypto(crypto_amount), preview['paymentCurrency']
         return dict(zip(
             ('refundVariant', 'customAmount', 'customCurrency'), ('Custom', *custom), strict=True
         ))

@@ -103,10 +103,8 @@ class PaymentTransaction(models.Model):
             self._btcpay_mail_customer('mail_template_refund_paid')
         elif self.btcpay_pull_is_archived and not is_open:
             self._btcpay_end_withdrawn_refund()
-        else:
-            self._set_pending()
-            if before != (self.btcpay_paid_out_amount, self.btcpay_pull_is_archived):
-                self._btcpay_note(f'{self.reference}: {self._btcpay_format_paid_out()}')
+        elif before != (self.btcpay_paid_out_amount, self.btcpay_pull_is_archived):
+            self._btcpay_note(f'{self.reference}: {self._btcpay_format_paid_out()}')
 
     def _btcpay_note_claims(self, states_before):
         """Tell of claims that are new, and of those that were cancelled.
@@ -119,7 +117,7 @@ class PaymentTransaction(models.Model):
             before = states_before.get(payout.payout_ref)
             if payout.state == before:
                 continue
-            claimed = f'{payout.claimed_amount} {payout.claimed_currency}'
+            claimed = payout.claimed_text
             if payout.state == 'AwaitingApproval':
                 self._btcpay_note(_(
                     "The customer claimed %(claimed)s of the refund %(reference)s. It is paid out"

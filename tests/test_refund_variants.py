@@ -43,8 +43,8 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
 
     def test_part_by_each_variant(self):
         for variant, amount, currency in (
-            ('fiat', '25.00', 'USD'), ('rate_then', '0.00050000', 'BTC'),
-            ('current_rate', '0.00025000', 'BTC'),
+            ('fiat', '25.00', 'USD'), ('rate_then', '0.0005', 'BTC'),
+            ('current_rate', '0.00025', 'BTC'),
         ):
             with self.subTest(variant=variant):
                 self.world.set_rates(self.store_id)
@@ -64,13 +64,13 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
         tx = self._paid()
         self.world.set_rates(self.store_id, BTC_USD='100000')
         wizard = self._open_wizard(tx)
-        self.assertEqual(wizard.rate_then_text, '0.00200000 BTC')
-        self.assertEqual(wizard.current_rate_text, '0.00100000 BTC')
-        self.assertEqual(wizard.fiat_text, '$\xa0100.00 (0.00100000 BTC today)')
+        self.assertEqual(wizard.rate_then_text, '0.002 BTC')
+        self.assertEqual(wizard.current_rate_text, '0.001 BTC')
+        self.assertEqual(wizard.fiat_text, '$\xa0100.00 (0.001 BTC today)')
         wizard.write({'scope': 'amount', 'amount': 50, 'fee_percent': 10})
         self.assertEqual(wizard.net_amount, 45)
-        self.assertEqual(wizard.rate_then_text, '0.00090000 BTC')
-        self.assertEqual(wizard.current_rate_text, '0.00045000 BTC')
+        self.assertEqual(wizard.rate_then_text, '0.0009 BTC')
+        self.assertEqual(wizard.current_rate_text, '0.00045 BTC')
 
     def test_scopes(self):
         tx = self._create_btcpay_transaction(self._create_order())
@@ -149,7 +149,7 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
         tx = self._paid(method='BTC-LN')
         wizard = self._open_wizard(tx)
         self.assertEqual(wizard.method_ids.mapped('code'), ['BTC-LN', 'BTC-CHAIN'])
-        self.assertEqual(wizard.rate_then_text, '0.00200000 BTC')
+        self.assertEqual(wizard.rate_then_text, '0.002 BTC')
         refund = self._refund_by(wizard)
         self.assertEqual(refund.btcpay_bolt11_days, 30)
 

@@ -2,9 +2,8 @@ from odoo import _, api, fields, models
 from odoo.exceptions import RedirectWarning, UserError
 from odoo.fields import Command
 
-from odoo.addons.payment_btcpay.utils import BTCPayError, end_transaction
-
-PAYOUT_METHOD_NAMES = {'BTC-CHAIN': "Bitcoin", 'BTC-LN': "Lightning"}
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.utils import BTCPayError, end_transaction, format_crypto
 
 
 class BTCPayRefundWizard(models.TransientModel):
@@ -157,7 +156,7 @@ class BTCPayRefundWizard(models.TransientModel):
         """Return what a variant comes to, without the fee.
 
         :param str variant: `rate_then` or `current_rate`.
-        :return: E.g. `0.00200000 BTC`; empty if the server does not say.
+        :return: E.g. `0.002 BTC`; empty if the server does not say.
         :rtype: str
         """
         self.ensure_one()
@@ -166,10 +165,7 @@ class BTCPayRefundWizard(models.TransientModel):
         )
         if not crypto_amount:
             return ''
-        # Lightning knows fractions of the smallest unit; of most amounts they are 0.
-        whole, _dot, decimals = f'{crypto_amount:f}'.partition('.')
-        decimals = decimals[:8] + decimals[8:].rstrip('0')
-        return f"{whole}.{decimals} {self.preview['paymentCurrency']}"
+        return f"{format_crypto(crypto_amount)} {self.preview['paymentCurrency']}"
 
     # === OPENING === #
 
@@ -298,4 +294,4 @@ class BTCPayRefundWizardMethod(models.TransientModel):
     @api.depends('code')
     def _compute_name(self):
         for method in self:
-            method.name = PAYOUT_METHOD_NAMES.get(method.code, method.code)
+            method.name = const.METHOD_NAMES.get(method.code, method.code)

@@ -17,7 +17,7 @@ registry.category("web_tour.tours").add("btcpay_refund_tour", {
         },
         {
             content: "Every choice says what it comes to",
-            trigger: ".modal .o_field_widget[name=variant]:contains(0.00200000 BTC)",
+            trigger: ".modal .o_field_widget[name=variant]:contains(0.002 BTC)",
         },
         {
             content: "Refund an amount",
@@ -31,7 +31,7 @@ registry.category("web_tour.tours").add("btcpay_refund_tour", {
         },
         {
             content: "The choices follow",
-            trigger: ".modal .o_field_widget[name=variant]:contains(0.00100000 BTC)",
+            trigger: ".modal .o_field_widget[name=variant]:contains(0.001 BTC)",
         },
         {
             content: "Refund it",
