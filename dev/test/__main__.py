@@ -20,6 +20,7 @@ PARTS = {
     'odoo': ("The module's tests in Odoo", module.tests, True),
     'upgrade': ('Upgrade of the module', module.upgrade, True),
     'uninstall': ('Uninstallation of the module', module.uninstall, True),
+    'torture': ('Torture: random sequences, workers, crashes', static.torture, True),
 }
 
 

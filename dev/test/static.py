@@ -1,4 +1,4 @@
-"""The parts of `make test` that need no Odoo running."""
+"""The parts of `make test` that are other programs: linters and pytest."""
 from lxml import etree
 
 from ..odoo.instance import MODULE, environment
@@ -51,15 +51,24 @@ def read_report(report, outcome):
             outcome.passed += 1
 
 
-def contract():
-    report = LOG / 'contract.xml'
+def _pytest(name, *arguments):
+    """Run tests of pytest, each of which counts."""
+    report = LOG / f'{name}.xml'
     report.unlink(missing_ok=True)
     code, log = run_logged(
-        [PYTHON, '-m', 'pytest', 'dev/contract', '-q', '--junit-xml', report], 'contract.log',
+        [PYTHON, '-m', *arguments, '--junit-xml', report], f'{name}.log',
         lambda text: (text.strip().splitlines() or [''])[-1][-60:], env=environment())
     outcome = Outcome(log=log)
     if report.exists():
         read_report(report, outcome)
     if code and not outcome.failed:
-        outcome.fail('contract', f'pytest ended with {code}:\n{log.read_text()[-3000:]}')
+        outcome.fail(name, f'pytest ended with {code}:\n{log.read_text()[-3000:]}')
     return outcome
+
+
+def contract():
+    return _pytest('contract', 'pytest', 'dev/contract', '-q')
+
+
+def torture(_instance):
+    return _pytest('torture', 'dev.torture', '--ci')
