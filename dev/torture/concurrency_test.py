@@ -27,12 +27,13 @@ def rig(instance):
 class Scene:
     """One order, whose invoice is at the server, and nothing told of it yet."""
 
-    def __init__(self, rig, amount=100.0):
+    def __init__(self, rig, history=None):
         self.rig = rig
         self.shop = Shop(rig)
-        rig.begin()
-        self.history = History(log_begin=rig.log.stat().st_size)
-        self.order_id = self.shop.new_order(amount)
+        if not history:
+            rig.begin()
+        self.history = history or History(log_begin=rig.log.stat().st_size)
+        self.order_id = self.shop.new_order(100.0)
         self.history.orders.add(self.order_id)
         self.attempt = self.shop.checkout(self.order_id)
         rig.world.wait_deliveries(30)
@@ -79,18 +80,25 @@ class Scene:
     def deliveries(self):
         return Counter(row['state'] for row in self.rig.sql('SELECT state FROM btcpay_delivery'))
 
-    def confirmations(self):
+    def mails(self, subject):
         return self.rig.sql(
             "SELECT count(*) AS n FROM mail_message WHERE model = 'sale.order' AND res_id = %s "
-            "AND subject LIKE 'CONFIRMED%%'", self.order_id)[0]['n']
+            'AND subject LIKE %s', self.order_id, f'{subject}%')[0]['n']
 
-    def end(self):
-        """All that has to be so in the end, and that it is confirmed and booked once."""
+    def end(self, was_seen=False):
+        """All that has to be so in the end, and that it is confirmed and booked once.
+
+        :param bool was_seen: whether Odoo saw the payment before it was settled
+        """
         settle(self.rig, self.history)
         Truth(self.rig, self.history).check()
+        self.assert_once(was_seen)
+
+    def assert_once(self, was_seen=False):
         assert self.tx()['state'] == 'done'
         assert self.shop.order(self.order_id)['state'] == 'sale'
-        assert self.confirmations() == 1
+        assert self.mails('CONFIRMED') == 1
+        assert self.mails('EXECUTED') <= was_seen  # not for what is confirmed at once
         payments = self.rig.sql(
             'SELECT count(*) AS n FROM account_payment WHERE payment_transaction_id = %s',
             self.attempt.tx)[0]['n']
@@ -144,11 +152,26 @@ def test_from_all_sides_at_once(rig, number):
     scene.end()
 
 
+@pytest.mark.parametrize('number', range(ROUNDS))
+def test_several_orders_confirmed_at_once(rig, number):
+    """Scheduled actions that began before the customers' pages come to what those have done."""
+    first = Scene(rig)
+    scenes = [first, *(Scene(rig, first.history) for _number in range(5))]
+    for scene in scenes:
+        scene.pay_unseen()
+        assert scene.delivery()() == 200
+    answers = at_once([rig.run_crons, partial(rig.run_crons), *(
+        scene.poll for scene in scenes)])
+    assert answers == [None, None, *['fine'] * len(scenes)]
+    first.end()
+    for scene in scenes:
+        scene.assert_once()
+
+
 def test_outdated_look_is_not_applied(rig):
     """What was read before a payment, and arrives after it was applied, changes nothing."""
     scene = Scene(rig)
-    rig.pass_time(60)  # the page asks again only after a while
-    rig.world.fault('slow', '/stores/.*/invoices/[^/]+$', seconds=2, count=1)
+    rig.world.fault('slow', '/stores/.*/invoices/[^/]+$', seconds=1.2, count=1)
     since = max(request['n'] for request in rig.world.requests())
 
     def pay():
@@ -156,8 +179,9 @@ def test_outdated_look_is_not_applied(rig):
         scene.pay_unseen(mine=False)
         return scene.delivery()()
 
-    answers = at_once([partial(scene.shop.return_page, scene.attempt), pay])
-    assert answers == [303, 200]
+    answers = at_once([
+        partial(scene.shop.click, scene.attempt.tx, 'action_btcpay_check'), pay])
+    assert answers == [None, 200]
     assert scene.tx() == {'state': 'pending', 'status': 'Processing'}
     rig.world.mine()
-    scene.end()
+    scene.end(was_seen=True)

@@ -3,6 +3,7 @@ import random
 
 import pytest
 
+from ..odoo import databases
 from ..paths import ROOT
 from . import stack
 
@@ -13,6 +14,8 @@ def pytest_addoption(parser):
     group.addoption('--minutes', type=float, help='go on with further seeds till then')
     group.addoption('--shards', type=int, default=2, help='processes at once')
     group.addoption('--sequences', type=int, default=120, help='for each seed')
+    group.addoption('--shrinking', type=int, default=60,
+                    help='seconds to look for a shorter sequence that fails as well')
     group.addoption('--module', default=str(ROOT), help='its source, this repository or a copy')
 
 
@@ -25,4 +28,7 @@ def seed(pytestconfig):
 
 @pytest.fixture(scope='session')
 def instance(pytestconfig):
-    return stack.prepare_base(pytestconfig.getoption('--module'))
+    with stack.alone():  # the databases have the same names each time
+        made = stack.prepare_base(pytestconfig.getoption('--module'))
+        yield made
+        databases.remove_database(made, stack.BASE)

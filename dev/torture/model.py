@@ -17,9 +17,6 @@ from .rig import Rig
 from .truth import Violation
 
 STEPS = 14
-#: seconds to look for a shorter sequence that fails as well
-SHRINKING = 60
-engine.MAX_SHRINKING_SECONDS = SHRINKING
 
 
 def run(rig, number, sequences):
@@ -56,7 +53,10 @@ def main():
     parser.add_argument('--sequences', type=int, default=100, help='with each seed')
     parser.add_argument('--minutes', type=float, help='begin anew with further seeds till then')
     parser.add_argument('--result', required=True, help='file for the result, as JSON')
+    parser.add_argument('--shrinking', type=int, default=60,
+                        help='seconds to look for a shorter sequence that fails as well')
     options = parser.parse_args()
+    engine.MAX_SHRINKING_SECONDS = options.shrinking
     end = time.monotonic() + 60 * (options.minutes or 0)
     result = {'counts': {}, 'violations': []}
     Torture.counts = Counter()

@@ -7,6 +7,7 @@ from . import shards
 def test_model(instance, seed, pytestconfig):
     option = pytestconfig.getoption
     violations = shards.run(
-        seed, option('--shards'), option('--sequences'), option('--minutes'))
+        seed, option('--shards'), option('--sequences'), option('--minutes'),
+        option('--shrinking'))
     if violations:
         pytest.fail('\n\n'.join(violations), pytrace=False)

@@ -12,12 +12,13 @@ from ..setup.console import Progress, say
 from .stack import FOLDER
 
 
-def run(seed, shards, sequences, minutes=None):
+def run(seed, shards, sequences, minutes=None, shrinking=60):
     """Run the sequences.
 
     :param int seed: of the first process; the same seed brings the same sequences
     :param int sequences: for each seed
     :param float minutes: go on with further seeds till then
+    :param int shrinking: seconds to look for a shorter sequence that fails as well
     :return: the violations, as text
     :rtype: list[str]
     """
@@ -31,7 +32,8 @@ def run(seed, shards, sequences, minutes=None):
             log = LOG / f'torture-shard-{number}.log'
             command = [
                 sys.executable, '-m', 'dev.torture.model', f'torture_{number}', '--seed',
-                seed + 1000 * number, '--sequences', sequences, '--result', result]
+                seed + 1000 * number, '--sequences', sequences, '--result', result,
+                '--shrinking', shrinking]
             if minutes:
                 command += ['--minutes', minutes]
             with open(log, 'w') as output:

@@ -2,7 +2,6 @@
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -20,6 +19,11 @@ HELPER = 'btcpay_torture'
 BASE = 'torture_base'
 FOLDER = TEST / 'torture'
 PREPARE = (Path(__file__).parent / 'prepare.py').read_text()
+
+
+def alone():
+    """Only one torture at a time: others wait."""
+    return locked(FOLDER / 'torture.lock')
 
 
 def addons(module):
@@ -48,7 +52,7 @@ def prepare_base(module=ROOT):
     instance = databases.test_instance()
     instance.cluster.start()
     addons(Path(module).resolve())
-    with locked(FOLDER / 'base.lock'), state_file(FOLDER / 'base.json') as state:
+    with state_file(FOLDER / 'base.json') as state:
         template = databases.ensure_template(instance)
         databases.copy_database(instance, template, BASE)
         env = {**environment(), 'TORTURE_STATE': str(state)}
@@ -177,8 +181,3 @@ class Stack:
 
     def __exit__(self, *_exc):
         self.close()
-
-
-def forget_all():
-    """Remove what is left of earlier runs."""
-    shutil.rmtree(FOLDER, ignore_errors=True)
