@@ -32,9 +32,9 @@ class PaymentTransaction(models.Model):
     btcpay_refund_variant = fields.Selection(
         string="Refunded As",
         selection=[
-            ('fiat', "The amount, at the rate of the day of payout"),
-            ('rate_then', "The crypto amount that was paid"),
-            ('current_rate', "The crypto amount at the rate of the refund"),
+            ('fiat', "The amount, at the rate of the day it is paid out"),
+            ('rate_then', "As much bitcoin as was paid for it"),
+            ('current_rate', "As much bitcoin as it was worth when it was refunded"),
         ],
         readonly=True, copy=False,
     )

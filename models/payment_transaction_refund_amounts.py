@@ -176,11 +176,13 @@ class PaymentTransaction(models.Model):
         :rtype: str
         """
         self.ensure_one()
-        return _(
-            "%(paid_out)s of %(amount)s paid out",
-            paid_out=self.currency_id.format(self.btcpay_paid_out_amount),
-            amount=self.currency_id.format(abs(self.amount)),
-        )
+        values = {
+            'paid_out': self.currency_id.format(self.btcpay_paid_out_amount),
+            'amount': self.currency_id.format(abs(self.amount)),
+        }
+        if any(payout.state != 'Cancelled' for payout in self.btcpay_payout_ids):
+            return _("%(paid_out)s of %(amount)s paid out", **values)
+        return _("%(paid_out)s of %(amount)s paid out, not claimed yet", **values)
 
     def _btcpay_is_refunded_by_lightning(self):
         """Return whether the customer can claim the refund over Lightning.

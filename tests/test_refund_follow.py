@@ -63,6 +63,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self.world.cancel_payout(payout_id)
         refund._btcpay_synchronize()
         self.assertEqual((refund.state, self._states(refund)), ('pending', ['Cancelled']))
+        self.assertIn("not claimed yet", refund.btcpay_status_text)
         self.assertIn("was cancelled at the BTCPay Server", self._notes(refund))
         self._claim(refund)
         refund._btcpay_synchronize()

@@ -160,6 +160,15 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
             ['BTC-LN', 'BTC-CHAIN'],
         )
 
+    def test_notes_are_of_the_person(self):
+        order = self._create_order()
+        self._paid(order)
+        message = order.message_ids.sorted('id')[-1:]
+        self._refund_by(self._open_wizard(order, delivery='show'))
+        notes = order.message_ids.filtered(lambda note: note.id > message.id)
+        self.assertTrue(notes)
+        self.assertEqual(notes.author_id, self.env.user.partner_id)
+
     def test_text_for_the_customer(self):
         wizard = self._open_wizard(self._paid(), description="We are sorry")
         self._refund_by(wizard)

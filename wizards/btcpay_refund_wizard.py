@@ -137,6 +137,10 @@ class BTCPayRefundWizard(models.TransientModel):
                 "Not possible at the moment: the server has no rate for it. Check the store's"
                 " rates on the BTCPay Server, or try again later."
             )
+            not_in_part = no_rate and (wizard.preview_error or _(
+                "Not possible at the moment: the server has no rate, and without one it refunds"
+                " nothing but the whole payment."
+            ))
             is_whole = wizard.transaction_id._btcpay_is_whole_refund(wizard.amount)
             # The server may have a rate, if it did not say so.
             wizard.is_fiat_possible = bool(is_whole or today or wizard.preview_error)
@@ -145,9 +149,9 @@ class BTCPayRefundWizard(models.TransientModel):
             net = wizard.currency_id.format(wizard.net_amount)
             wizard.fiat_text = (
                 _("%(amount)s (%(crypto)s today)", amount=net, crypto=today) if today
-                else net if wizard.is_fiat_possible else no_rate
+                else net if wizard.is_fiat_possible else not_in_part
             )
-            wizard.rate_then_text = then if wizard.is_rate_then_possible else no_rate or _(
+            wizard.rate_then_text = then if wizard.is_rate_then_possible else not_in_part or _(
                 "Not possible: the server does not say how much was paid."
             )
             wizard.current_rate_text = today or no_rate
@@ -228,7 +232,10 @@ class BTCPayRefundWizard(models.TransientModel):
         if not self[f'is_{self.variant}_possible']:
             raise UserError(self[f'{self.variant}_text'])
         try:
-            refund = self.transaction_id.sudo()._btcpay_request_refund(
+            tx_sudo = self.transaction_id.sudo().with_context(
+                payment_backend_action=True  # Notes of the person.
+            )
+            refund = tx_sudo._btcpay_request_refund(
                 self.amount,
                 variant=self.variant,
                 fee_percent=str(self.fee_percent or 0),

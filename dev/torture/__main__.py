@@ -14,7 +14,7 @@ from ..odoo.processes import raise_on_sigterm
 from ..paths import ROOT
 from ..setup.console import SetupError, say
 
-PARTS = ('model', 'concurrency', 'crash')
+PARTS = ('model', 'concurrency', 'refund', 'crash')
 MINUTES = 5
 
 

@@ -62,7 +62,8 @@ def assert_consistent(scene, most):
     assert len(made) == len(pull_payments(scene))
     assert sum(tx['amount'] for tx in made) <= most
     assert sum(float(item['amount']) for item in pull_payments(scene)) <= most
-    assert not scene.rig.errors.found
+    # Odoo itself says this where somebody was faster, and tries again.
+    assert not [line for line in scene.rig.errors.found if 'could not serialize' not in line]
     return made
 
 
