@@ -13,6 +13,47 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         self._log_message_on_linked_documents(message)
 
+    def _get_received_message(self):
+        """Override of `payment` to say everything once, in words a salesperson understands.
+
+        Note: `self.ensure_one()`
+        """
+        self.ensure_one()
+        if self.provider_code != 'btcpay' or self.operation == 'validation':
+            return super()._get_received_message()
+        values = {
+            'reference': self._get_html_link(),
+            'amount': self.currency_id.format(abs(self.amount)),
+        }
+        if self.operation == 'refund':
+            match self.state:
+                case 'pending':
+                    return _(
+                        "The refund %(reference)s of %(amount)s waits for the customer to claim"
+                        " it.", **values,
+                    )
+                case 'done':
+                    return _("The refund %(reference)s of %(amount)s was paid out.", **values)
+        elif self.state == 'pending':
+            return None  # What was seen or received is told with its amount.
+        elif self.state == 'done' and self.source_transaction_id:
+            if self.sale_order_ids or self.invoice_ids:
+                return None  # A part: told as well.
+            return _(
+                "%(amount)s that was received beyond what was due is booked as %(reference)s, so"
+                " that it can be refunded.", **values,
+            )
+        elif self.state == 'done':
+            return _("The payment %(reference)s of %(amount)s has been confirmed.", **values)
+        elif self.state == 'cancel' and self.btcpay_status == 'Expired':
+            if self.btcpay_paid_amount:
+                return None  # Told with what was received.
+            return _(
+                "Nothing was paid of %(reference)s over %(amount)s before its Bitcoin invoice"
+                " expired. The customer can pay again.", **values,
+            )
+        return super()._get_received_message()
+
     def _log_message_on_linked_documents(self, message):
         """Override of `payment` for refunds of receipts that have no document of their own."""
         super()._log_message_on_linked_documents(message)

@@ -137,7 +137,12 @@ class PaymentTransaction(models.Model):
             ))
 
     def _btcpay_on_marked_settled(self, is_new):
-        if is_new:
+        if is_new and self._btcpay_is_paid_in_full():
+            self._btcpay_note(_(
+                "The late payment of %(paid)s for %(reference)s was accepted.",
+                **self._btcpay_get_sums(),
+            ))
+        elif is_new:
             self._btcpay_note(_(
                 "The payment %(reference)s over %(amount)s was marked as settled at the BTCPay"
                 " Server by the merchant. Really received: %(paid)s.", **self._btcpay_get_sums(),

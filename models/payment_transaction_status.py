@@ -29,9 +29,9 @@ class PaymentTransaction(models.Model):
     )
 
     @api.depends(
-        'provider_code', 'operation', 'state', 'source_transaction_id', 'btcpay_invoice_id',
-        'btcpay_status', 'btcpay_additional_status', 'btcpay_withdrawn_at', 'btcpay_paid_amount',
-        'btcpay_paid_out_amount', 'btcpay_payout_ids.state',
+        'provider_code', 'operation', 'state', 'amount', 'source_transaction_id',
+        'btcpay_invoice_id', 'btcpay_status', 'btcpay_additional_status', 'btcpay_withdrawn_at',
+        'btcpay_paid_amount', 'btcpay_paid_out_amount', 'btcpay_payout_ids.state',
     )
     def _compute_btcpay_status_text(self):
         for tx in self:
@@ -60,6 +60,8 @@ class PaymentTransaction(models.Model):
         if self.btcpay_withdrawn_at:
             return _("Withdrawn, but paid") if self.btcpay_paid_amount else _("Withdrawn")
         status, additional = self.btcpay_status, self.btcpay_additional_status
+        if (status, additional) == ('Settled', 'Marked') and self._btcpay_is_paid_in_full():
+            return _("Paid late, accepted")
         if self.state == 'error' and status != 'Invalid':
             return _("Does not agree with the server")
         return {

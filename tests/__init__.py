@@ -16,6 +16,7 @@ from . import test_no_webhook
 from . import test_order_buttons
 from . import test_order_rights
 from . import test_order_screen
+from . import test_order_story
 from . import test_part_links
 from . import test_parts
 from . import test_payments
