@@ -93,16 +93,6 @@ class Stage:
         return self._wait(
             partial(self.transaction, invoice_id), state, seconds, 'Transaction {reference}')
 
-    def wait_until_quiet(self, invoice_id, seconds=SECONDS):
-        """Wait until all that followed from a payment is done: Odoo's mails, the server's webhooks.
-        In life the next block takes minutes.
-        """
-        def is_done():
-            tx = self.transaction(invoice_id)
-            return tx and tx['is_post_processed']
-        self.world.wait_for(is_done, seconds, 'Odoo has done what follows from the payment')
-        self.world.wait_deliveries(seconds)
-
     def wait_order(self, order_id, state, seconds=SECONDS):
         """Wait until an order has a state.
 
