@@ -20,7 +20,7 @@ ROUNDS = 3
 
 @pytest.fixture(scope='module')
 def rig(instance):
-    with Rig(instance, 'torture_workers', WORKERS) as made:
+    with Rig(instance, 'workers', WORKERS) as made:
         yield made
 
 

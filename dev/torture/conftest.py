@@ -13,7 +13,7 @@ def pytest_addoption(parser):
     group.addoption('--seed', type=int, default=1, help='0: a random one')
     group.addoption('--minutes', type=float, help='go on with further seeds till then')
     group.addoption('--shards', type=int, default=2, help='processes at once')
-    group.addoption('--sequences', type=int, default=120, help='for each seed')
+    group.addoption('--sequences', type=int, default=100, help='for each seed')
     group.addoption('--shrinking', type=int, default=60,
                     help='seconds to look for a shorter sequence that fails as well')
     group.addoption('--module', default=str(ROOT), help='its source, this repository or a copy')

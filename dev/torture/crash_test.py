@@ -23,7 +23,7 @@ STORM = 1.2
 
 @pytest.fixture(scope='module')
 def rig(instance):
-    with Rig(instance, 'torture_crash', WORKERS) as made:
+    with Rig(instance, 'crash', WORKERS) as made:
         yield made
 
 

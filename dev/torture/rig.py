@@ -5,6 +5,7 @@ would do it; customers and the server use HTTP.
 """
 import contextlib
 import logging
+import re
 import sys
 
 from ..paths import ODOO
@@ -15,6 +16,8 @@ PERMISSIONS = (
     'btcpay.store.canmodifyinvoices', 'btcpay.store.webhooks.canmodifywebhooks',
     'btcpay.store.canviewstoresettings', 'btcpay.store.cancreatenonapprovedpullpayments',
 )
+#: of a scheduled action
+CODE = re.compile(r'model\.(\w+)\(\)')
 
 
 class Errors(logging.Handler):
@@ -35,7 +38,11 @@ class Rig(Stack):
 
     def start(self):
         super().start()
-        self._load()
+        try:
+            self._load()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def _load(self):
@@ -63,9 +70,12 @@ class Rig(Stack):
             self.partner_id = env['res.partner'].search([('name', '=', 'Torture')]).id
             self.product_id = env['product.product'].search([('name', '=', 'Torture')]).id
             # All of ours, whatever they are called, then those of Odoo that they work with
-            self.crons = env['ir.model.data'].search([
+            crons = env['ir.cron'].browse(env['ir.model.data'].search([
                 ('module', '=', MODULE), ('model', '=', 'ir.cron'),
-            ]).mapped('res_id') + env.ref('payment.cron_post_process_payment_tx').ids
+            ]).mapped('res_id')) + env.ref('payment.cron_post_process_payment_tx')
+            self.crons = [
+                (cron.user_id.id, cron.model_id.model, CODE.fullmatch(cron.code.strip())[1])
+                for cron in crons]
 
     def close(self):
         if self.registry:
@@ -93,10 +103,9 @@ class Rig(Stack):
 
         :param int number: which of them, beyond their number it is begun anew
         """
-        cron_id = self.crons[number % len(self.crons)]
+        user_id, model, method = self.crons[number % len(self.crons)]
         with self.env() as env:
-            cron = env['ir.cron'].browse(cron_id)
-            cron.with_user(cron.user_id).ir_actions_server_id.run()
+            getattr(env[model].with_user(user_id), method)()
 
     def run_crons(self):
         for number in range(len(self.crons)):

@@ -9,7 +9,7 @@ from ..odoo.instance import environment
 from ..odoo.processes import end, start
 from ..paths import LOG, ROOT
 from ..setup.console import Progress, say
-from .stack import FOLDER
+from .stack import FOLDER, NAME
 
 
 def run(seed, shards, sequences, minutes=None, shrinking=60):
@@ -29,9 +29,9 @@ def run(seed, shards, sequences, minutes=None, shrinking=60):
         for number in range(shards):
             result = FOLDER / f'result-{number}.json'
             result.unlink(missing_ok=True)
-            log = LOG / f'torture-shard-{number}.log'
+            log = LOG / f'{NAME}-shard-{number}.log'
             command = [
-                sys.executable, '-m', 'dev.torture.model', f'torture_{number}', '--seed',
+                sys.executable, '-m', 'dev.torture.model', number, '--seed',
                 seed + 1000 * number, '--sequences', sequences, '--result', result,
                 '--shrinking', shrinking]
             if minutes:

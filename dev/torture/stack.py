@@ -16,8 +16,10 @@ from ..world import StandIn
 from .gate import Gate
 
 HELPER = 'btcpay_torture'
-BASE = 'torture_base'
-FOLDER = TEST / 'torture'
+#: of the databases; another one than usual for a second torture at the same time
+NAME = os.environ.get('TORTURE_NAME', 'torture')
+BASE = f'{NAME}_base'
+FOLDER = TEST / NAME
 PREPARE = (Path(__file__).parent / 'prepare.py').read_text()
 
 
@@ -68,10 +70,10 @@ def prepare_base(module=ROOT):
                     command, cwd=instance.folder, env=env, text=True, input=script or None,
                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
                 LOG.mkdir(parents=True, exist_ok=True)
-                (LOG / f'torture-{name}.log').write_text(done.stdout)
+                (LOG / f'{NAME}-{name}.log').write_text(done.stdout)
                 if done.returncode or (script and 'PREPARED' not in done.stdout):
                     raise SetupError(f'The database for the torture could not be made: {name}',
-                                     f'{done.stdout[-3000:]}\nLook at {LOG}/torture-{name}.log')
+                                     f'{done.stdout[-3000:]}\nLook at {LOG}/{NAME}-{name}.log')
     return instance
 
 
@@ -92,7 +94,7 @@ class Stack:
     """Odoo on a database of its own and a stand-in of its own.
 
     :param Instance instance: from :func:`prepare_base`
-    :param str name: of the database
+    :param str name: of the database, after the name of the torture
     :param int workers: Odoo's processes; 0 for threads
     :ivar World world: the stand-in
     :ivar Gate gate: what its webhooks pass
@@ -100,10 +102,10 @@ class Stack:
 
     def __init__(self, instance, name, workers=0):
         self.instance = instance
-        self.name = name
+        self.name = f'{NAME}_{name}'
         self.workers = workers
         self.state = FOLDER / f'{name}.json'
-        self.log = LOG / f'torture-{name}.log'
+        self.log = LOG / f'{self.name}.log'
         self.port, self.gevent_port = free_port(), free_port()
         self.odoo = self.world = self.gate = None
         self.offset, self.broken = 0.0, False
