@@ -148,11 +148,13 @@ class PaymentProvider(models.Model):
     def _btcpay_follow_refunds_elsewhere(self):
         """Look at the refunds of stores that are no longer connected: no key is needed for it.
 
+        What was never answered cannot be found without one, which is left to a person.
+
         :return: None
         """
         self.ensure_one()
         failures = 0
-        for tx in self._btcpay_find_due_refunds(is_here=False).filtered('btcpay_pull_payment_id'):
+        for tx in self._btcpay_find_due_refunds(is_here=False):
             failure = tx._btcpay_reconcile()
             failures += bool(failure and failure.is_of_server)
             if failures == const.MAX_FAILURES:

@@ -140,6 +140,11 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
             refund._btcpay_synchronize()
         # It may have been made: to take it for failed would let it be made twice.
         self.assertEqual(refund.state, 'draft')
+        self._make_old(refund, minutes=70)
+        with mute_logger(RECONCILE_LOG):
+            self.btcpay._btcpay_follow_refunds_elsewhere()
+        self.assertEqual(refund.state, 'draft')
+        self.assertIn("no longer connected", self._activities(refund._btcpay_get_document()))
         self.btcpay.sudo().write({
             'btcpay_store_id': self.store_id, 'btcpay_api_key': self.api_key,
         })
