@@ -33,6 +33,7 @@ from . import test_refund_tour
 from . import test_refund_variants
 from . import test_request
 from . import test_request_http
+from . import test_request_tour
 from . import test_requests
 from . import test_return_page
 from . import test_secrets

@@ -91,6 +91,7 @@ class BTCPayPaymentRequest(models.TransientModel):
         document.check_access('read')
         if obstacle := document._btcpay_find_request_obstacle():
             raise UserError(obstacle)
+        document.sudo()._portal_ensure_token()  # The form is read in a read-only transaction.
         wizard = self.create({'res_model': document._name, 'res_id': document.id})
         return {
             'name': _("Request Bitcoin Payment"),
