@@ -1,16 +1,13 @@
 """Random sequences of what happens to a shop and a server, and of what goes wrong with them."""
-from collections import Counter
-
 import requests
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from ..world import Refused
-from .forgery import KINDS, WITHOUT_EFFECT, Forger
+from .actions import Actions
+from .forgery import KINDS
 from .gate import MODES
 from .history import History
 from .settle import settle
-from .shop import Shop
 from .truth import Truth, Violation
 
 AMOUNTS = (100.0, 59.99, 1.01, 1234.56)
@@ -19,78 +16,73 @@ FAULTS = (
     ('status', False), ('status', True), ('drop', False), ('drop', True), ('half', True),
     ('wrong_json', False), ('wrong_json', True), ('hang', True), ('slow', True),
 )
-WEBHOOK_FAULTS = ('never', 'twice', 'late', 'reorder')
+WEBHOOK_FAULTS = ('never', 'never', 'twice', 'late', 'reorder')
 TIMES = (60, 600, 960, 4000, 30_000, 90_000, 400_000)
 BUTTONS = ('action_btcpay_check', 'action_btcpay_accept_part', 'action_btcpay_accept_late')
-which = st.integers(0, 3)
+PATHS = ('', '/invoices$', '/invoices/[^/]+$', '/status$')
+
+#: which of several, the newest first
+which = st.sampled_from((0, 0, 0, 1, 2))
 
 
-class Torture(RuleBasedStateMachine):
-    """A sequence. `rig` and `counts` are set by who runs it."""
+def weighted(*choices):
+    """:param choices: weight, name of an action, and its parameters' strategies
+    :return: strategy of an action and its parameters
+    """
+    return st.one_of([
+        st.tuples(st.just(name), st.fixed_dictionaries(parameters))
+        for weight, name, parameters in choices for _number in range(weight)])
 
-    rig = None
-    counts = Counter()
-    #: the steps of the sequence that failed first, as a person can read them
-    first_failure = None
 
-    # --- book-keeping -----------------------------------------------------------------------------
+def choose(*values):
+    return st.sampled_from(values)
 
-    def __init__(self):
-        super().__init__()
-        self.steps = []
-        self.attempts = []
-        self.replaceable = []
-        self.failed = self.is_begun = self.are_answers_spoilt = False
-        self.shop = Shop(self.rig)
-        self.forger = Forger(self.rig)
 
-    def did(self, text, fault=None):
-        self.steps.append(text)
-        self.counts['steps'] += 1
-        if fault:
-            self.counts[f'fault: {fault}'] += 1
+CUSTOMER = weighted(
+    (5, 'pay', {
+        'number': which, 'fraction': choose('1', '1', '0.5', '0.97', '2'),
+        'method': choose('BTC-CHAIN', 'BTC-CHAIN', 'BTC-LN'),
+        'replaceable': choose(False, False, True)}),
+    (1, 'return_page', {'number': which}),
+    (1, 'poll', {'number': which}),
+    (1, 'try_again', {'number': which}),
+    (1, 'new_order', {'amount': choose(*AMOUNTS)}),
+)
+SERVER = weighted(
+    (4, 'mine', {'blocks': choose(1, 2)}),
+    (2, 'expire', {'number': which}),
+    (2, 'time_passes', {'seconds': choose(*TIMES)}),
+    (2, 'mark', {'number': which, 'status': choose('Settled', 'Invalid')}),
+    (1, 'replace', {}),
+)
+TROUBLE = weighted(
+    (3, 'server_fails', {
+        'fault': choose(*FAULTS), 'count': choose(1, 2, 3, None), 'path': choose(*PATHS)}),
+    (3, 'webhook_fails', {'kind': choose(*WEBHOOK_FAULTS), 'count': choose(1, 2, 5)}),
+    (3, 'way_to_odoo_fails', {'mode': choose(*MODES[1:])}),
+    (2, 'faults_end', {}),
+    (1, 'server_restarts', {}),
+    (1, 'module_breaks', {'broken': choose(True, True, False)}),
+    (1, 'odoo_restarts', {'number': st.integers(0, 12)}),
+    (1, 'forge', {'kind': choose(*KINDS), 'number': which}),
+    (1, 'redeliver', {'number': which}),
+    (1, 'foreign_invoice', {'number': which, 'same_order': st.booleans()}),
+)
+SHOP = weighted(
+    (2, 'scheduled_actions', {}),
+    (1, 'scheduled_action', {'number': st.integers(0, 8)}),
+    (3, 'press', {'number': which, 'button': choose(*BUTTONS)}),
+    (1, 'cancel', {'number': which}),
+    (2, 'change', {'number': which, 'amount': choose(*AMOUNTS)}),
+    (1, 'pay_otherwise', {'number': which}),
+)
 
-    def fail(self, text):
-        self.failed = True
-        if not Torture.first_failure:
-            Torture.first_failure = [*self.steps, f'VIOLATION: {text}']
-        raise Violation(text)
 
-    def attempt(self, number):
-        """:return: one of the attempts that are known to the server, newest first, or None"""
-        known = [attempt for attempt in reversed(self.attempts) if self.invoice_id(attempt)]
-        return known[number % len(known)] if known else None
+class Torture(Actions, RuleBasedStateMachine):
+    """A sequence, ended with what has to be so in the end."""
 
-    def invoice_id(self, attempt):
-        found = getattr(attempt, 'invoice_id', None)
-        if not found:
-            # Not by the API, whose answers are spoilt
-            invoices = self.rig.world.control('/invoices', method='GET')
-            found = next((i['id'] for i in invoices if i['orderId'] == attempt.reference
-                          and i['id'] not in self.history.foreign), None)
-            attempt.invoice_id = found
-        return found
-
-    def order_id(self, number):
-        orders = sorted(self.history.orders, reverse=True)
-        return orders[number % len(orders)]
-
-    def after(self):
-        """What is always so, and after each step."""
-        try:
-            self.rig.world.wait_deliveries(timeout=60)
-        except AssertionError as error:
-            self.fail(str(error))
-        done = {row['id'] for row in self.rig.sql(
-            "SELECT id FROM payment_transaction WHERE state = 'done' AND provider_id = %s",
-            self.rig.provider_id)}
-        if self.history.seen_done - done:
-            self.fail(f'Done no more: {self.history.seen_done - done}')
-        self.history.seen_done |= done
-
-    @initialize(accept_part=st.booleans(), late=st.sampled_from(('review', 'accept')),
-                tolerance=st.sampled_from((0, 5)), speed=st.sampled_from(
-                    ('MediumSpeed', 'HighSpeed')), amount=st.sampled_from(AMOUNTS),
+    @initialize(accept_part=st.booleans(), late=choose('review', 'accept'), tolerance=choose(0, 5),
+                speed=choose('MediumSpeed', 'HighSpeed'), amount=choose(*AMOUNTS),
                 lose=st.booleans(), mine=st.booleans(), stay_broken=st.booleans())
     def begin(self, accept_part, late, tolerance, speed, amount, lose, mine, stay_broken):
         self.ending = {'lose': lose, 'mine': mine, 'stay_broken': stay_broken}
@@ -102,267 +94,30 @@ class Torture(RuleBasedStateMachine):
         self.counts['sequences'] += 1
         self.new_order(amount)
 
-    # --- customers --------------------------------------------------------------------------------
+    def act(self, action):
+        name, parameters = action
+        getattr(self, name)(**parameters)
 
-    def new_order(self, amount):
-        order_id = self.shop.new_order(amount)
-        self.history.orders.add(order_id)
-        self.did(f'order {order_id} over {amount}')
-        self.pay_button(order_id)
+    # Two rules each for what matters most
+    @rule(action=CUSTOMER)
+    def customer(self, action):
+        self.act(action)
 
-    def pay_button(self, order_id):
-        attempt = self.shop.checkout(order_id)
-        self.did(f'customer chooses Bitcoin for order {order_id}: {attempt.reference}')
-        if 'error' in attempt.answer or not attempt.reference:
-            self.fail(f'The customer was given an error: {attempt.answer}')
-        self.attempts.append(attempt)
-        self.after()
+    @rule(action=CUSTOMER)
+    def customer_again(self, action):
+        self.act(action)
 
-    @rule(amount=st.sampled_from(AMOUNTS))
-    def another_order(self, amount):
-        self.new_order(amount)
+    @rule(action=SERVER)
+    def server(self, action):
+        self.act(action)
 
-    @rule(number=which)
-    def try_again(self, number):
-        order_id = self.order_id(number)
-        order = self.shop.order(order_id)
-        if order['state'] == 'sent' and self.shop.paid(order_id) < order['amount_total']:
-            self.pay_button(order_id)
+    @rule(action=TROUBLE)
+    def trouble(self, action):
+        self.act(action)
 
-    @rule(number=which, fraction=st.sampled_from(('1', '0.5', '0.97', '2', '0.5')),
-          method=st.sampled_from(('BTC-CHAIN', 'BTC-CHAIN', 'BTC-LN')), replaceable=st.booleans())
-    def pay(self, number, fraction, method, replaceable):
-        attempt = self.attempt(number)
-        if not attempt:
-            return
-        invoice_id = attempt.invoice_id
-        before = self.rig.world.invoice(invoice_id)
-        try:
-            paid = self.rig.world.pay(
-                invoice_id, method, fraction=fraction if method == 'BTC-CHAIN' else None,
-                replaceable=replaceable and method == 'BTC-CHAIN')
-        except Refused:
-            return  # as a Lightning invoice that is paid or expired
-        if before['status'] != 'Invalid' and not replaceable:
-            self.history.paid_while_open.add(invoice_id)
-        if replaceable and method == 'BTC-CHAIN':
-            self.replaceable.append(paid)
-        self.did(f'{attempt.reference} is paid: {fraction} by {method}'
-                 f'{", replaceable" if replaceable else ""}, was {before["status"]}')
-        self.after()
-
-    @precondition(lambda self: self.replaceable)
-    @rule()
-    def replace(self):
-        try:
-            self.rig.world.replace(self.replaceable.pop())
-        except Refused:
-            return  # it is confirmed
-        self.did('payment replaced', 'payment replaced')
-        self.after()
-
-    @rule(number=which)
-    def return_page(self, number):
-        attempt = self.attempts[-1 - number % len(self.attempts)]
-        status = self.shop.return_page(attempt)
-        self.did(f'customer comes back: {attempt.reference}')
-        if status != 303:
-            self.fail(f'The return page answered {status}')
-        self.after()
-
-    @rule(number=which)
-    def poll(self, number):
-        attempt = self.attempts[-1 - number % len(self.attempts)]
-        answer = self.shop.poll(attempt)
-        self.did(f"customer's page asks: {attempt.reference}")
-        if 'error' in answer and not self.rig.broken:
-            self.fail(f'The status page answered {answer}')
-        self.after()
-
-    # --- the server and the chain -----------------------------------------------------------------
-
-    @rule(blocks=st.sampled_from((1, 1, 2)))
-    def mine(self, blocks):
-        self.rig.world.mine(blocks)
-        self.did(f'{blocks} blocks')
-        self.after()
-
-    @rule(number=which)
-    def expire(self, number):
-        attempt = self.attempt(number)
-        if attempt and self.rig.world.invoice(attempt.invoice_id)['status'] == 'New':
-            self.rig.world.expire(attempt.invoice_id)
-            self.did(f'{attempt.reference} expires')
-            self.after()
-
-    @rule(seconds=st.sampled_from(TIMES))
-    def time_passes(self, seconds):
-        self.rig.pass_time(seconds)
-        self.did(f'{seconds} seconds pass')
-        self.after()
-
-    @rule(number=which, status=st.sampled_from(('Settled', 'Invalid')))
-    def mark(self, number, status):
-        attempt = self.attempt(number)
-        if not attempt:
-            return
-        if self.rig.world.invoice(attempt.invoice_id)['status'] == 'Settled':
-            self.history.was_settled.add(attempt.invoice_id)
-        try:
-            self.rig.world.mark(attempt.invoice_id, status)
-        except Refused:
-            return
-        if status == 'Invalid':
-            self.history.marked_invalid.add(attempt.invoice_id)
-        self.did(f'merchant marks {attempt.reference} {status}')
-        self.after()
-
-    @precondition(lambda self: not self.are_answers_spoilt)
-    @rule(number=which, same_order=st.booleans())
-    def foreign_invoice(self, number, same_order):
-        attempt = self.attempts[-1 - number % len(self.attempts)]
-        reference = attempt.reference if same_order else 'somebody-else'
-        invoice = self.rig.world.new_invoice(
-            self.rig.store_id, '77.77', metadata={'orderId': reference})
-        self.history.foreign.add(invoice['id'])
-        self.rig.world.pay(invoice['id'], 'BTC-LN')
-        self.did(f"an invoice over 77.77 for {reference} that is not Odoo's is paid",
-                 'invoice of somebody else')
-        self.after()
-
-    # --- what goes wrong --------------------------------------------------------------------------
-
-    @rule(fault=st.sampled_from(FAULTS), count=st.sampled_from((1, 2, 3, None)),
-          path=st.sampled_from(('', '/invoices$', '/invoices/[^/]+$', '/status$')))
-    def server_fails(self, fault, count, path):
-        kind, after = fault
-        self.are_answers_spoilt = True
-        # What the merchant calls has no store in its path
-        self.rig.world.fault(
-            kind, f'/stores/.*{path}', count=1 if kind in ('hang', 'slow') else count,
-            seconds=1.5 if kind == 'hang' else 0.2, after=after)
-        self.did(f'server: {kind}{", but it takes effect" if after else ""}, {count}x {path}',
-                 f'server {kind}{" after the effect" if after else ""}')
-
-    @rule(kind=st.sampled_from(WEBHOOK_FAULTS), count=st.sampled_from((1, 2, 5)))
-    def webhook_fails(self, kind, count):
-        self.rig.world.webhook_fault(kind, count=count, seconds=0.2)
-        self.did(f'webhooks: {kind}, {count}x', f'webhook {kind}')
-
-    @rule(mode=st.sampled_from(MODES[1:]))
-    def way_to_odoo_fails(self, mode):
-        self.rig.gate.mode = mode
-        self.did(f'way to Odoo: {mode}', f'way to Odoo {mode}')
-
-    @rule()
-    def faults_end(self):
-        self.rig.world.clear_faults()
-        self.are_answers_spoilt = False
-        self.rig.gate.mode = 'open'
-        self.did('faults end')
-
-    @rule()
-    def server_restarts(self):
-        self.rig.world.restart()
-        self.did('server restarts and loses its queue', 'server restart')
-
-    @rule(number=st.integers(0, 40))
-    def odoo_restarts(self, number):
-        if number != 29:  # takes seconds
-            return
-        self.rig.restart_odoo()
-        self.did('Odoo restarts', 'Odoo restart')
-
-    @rule(broken=st.booleans())
-    def somebody_s_module_breaks(self, broken):
-        self.rig.tell_odoo(self.rig.offset, broken)
-        self.history.ever_broken |= broken
-        self.did(f'orders cannot be confirmed: {broken}', 'confirmation fails' if broken else None)
-
-    @rule(kind=st.sampled_from(tuple(KINDS)), number=which)
-    def forge(self, kind, number):
-        attempt = self.attempts[-1 - number % len(self.attempts)]
-        before = self.everything()
-        status, delivery_id = self.forger.send(
-            kind, self.invoice_id(attempt) or 'none', attempt.reference, number)
-        self.did(f'event that is not the server\'s: {kind} for {attempt.reference}: {status}',
-                 f'event {kind}')
-        if status not in KINDS[kind]:
-            self.fail(f'Odoo answered {status}')
-        if kind in WITHOUT_EFFECT and self.everything() != before:
-            self.fail(f'A refused event changed something: {kind}')
-        self.after()
-        if kind in WITHOUT_EFFECT:
-            self.history.forged.add(delivery_id)
-
-    def everything(self):
-        return self.rig.sql(
-            'SELECT (SELECT md5(string_agg(t::text, chr(10) ORDER BY id)) '
-            '        FROM payment_transaction t) AS transactions, '
-            '       (SELECT md5(string_agg(d::text, chr(10) ORDER BY id)) '
-            '        FROM btcpay_delivery d) AS deliveries, '
-            '       (SELECT count(*) FROM mail_message) AS messages')
-
-    @rule(number=which)
-    def redeliver(self, number):
-        deliveries = self.rig.world.deliveries(self.rig.webhook_id)
-        if deliveries:
-            self.rig.world.redeliver(
-                self.rig.webhook_id, deliveries[number % len(deliveries)]['id'])
-            self.did('merchant has an event sent again', 'webhook redelivered')
-            self.after()
-
-    # --- the shop ---------------------------------------------------------------------------------
-
-    @rule(number=st.integers(0, 8))
-    def scheduled_action(self, number):
-        self.rig.run_cron(number)
-        self.did(f'scheduled action {number}')
-        self.after()
-
-    @rule()
-    def scheduled_actions(self):
-        self.rig.run_crons()
-        self.did('scheduled actions')
-        self.after()
-
-    @rule(number=which, button=st.sampled_from(BUTTONS))
-    def press(self, number, button):
-        attempt = self.attempts[-1 - number % len(self.attempts)]
-        said = self.shop.click(attempt.tx, button)
-        self.did(f'{button} on {attempt.reference}: {said or "done"}')
-        self.after()
-
-    @rule(number=which)
-    def cancel(self, number):
-        order_id = self.order_id(number)
-        if self.shop.paid(order_id):
-            self.history.cancelled_though_paid.add(order_id)
-        self.shop.cancel(order_id)
-        self.history.cancelled.add(order_id)
-        self.did(f'order {order_id} is cancelled')
-        self.after()
-
-    @rule(number=which, amount=st.sampled_from(AMOUNTS))
-    def change(self, number, amount):
-        order_id = self.order_id(number)
-        if self.shop.order(order_id)['state'] in ('draft', 'sent', 'sale'):
-            self.shop.change(order_id, amount)
-            self.history.changed.add(order_id)
-            self.did(f'order {order_id} is changed to {amount}')
-            self.after()
-
-    @rule(number=which)
-    def pay_otherwise(self, number):
-        order_id = self.order_id(number)
-        if (
-            self.shop.order(order_id)['state'] in ('sent', 'sale')
-            and order_id not in self.history.paid_otherwise
-        ):
-            self.shop.pay_otherwise(order_id)
-            self.history.paid_otherwise.add(order_id)
-            self.did(f'order {order_id} is paid by wire')
-            self.after()
+    @rule(action=SHOP)
+    def people(self, action):
+        self.act(action)
 
     # --- the end ----------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from ..odoo import databases
 from ..odoo.processes import raise_on_sigterm
+from .actions import Actions
 from .machine import Torture
 from .rig import Rig
 from .truth import Violation
@@ -25,7 +26,7 @@ def run(rig, number, sequences):
     :param int number: the seed
     :return: nothing, or what is wrong
     """
-    Torture.rig, Torture.first_failure = rig, None
+    Torture.rig, Actions.first_failure = rig, None
     machine = seed(number)(type('Torture', (Torture,), {}))
     try:
         run_state_machine_as_test(machine, settings=settings(
@@ -37,7 +38,7 @@ def run(rig, number, sequences):
             raise
         return {
             'seed': number, 'sequences': sequences,
-            'first': Torture.first_failure or [],
+            'first': Actions.first_failure or [],
             'shrunk': '\n'.join([
                 *getattr(error, '__notes__', ()), f'{type(error).__name__}: {error}',
                 *(() if isinstance(error, Violation) else traceback.format_tb(error.__traceback__)),
@@ -59,7 +60,7 @@ def main():
     engine.MAX_SHRINKING_SECONDS = options.shrinking
     end = time.monotonic() + 60 * (options.minutes or 0)
     result = {'counts': {}, 'violations': []}
-    Torture.counts = Counter()
+    Actions.counts = Counter()
     with Rig(databases.test_instance(), options.name) as rig:
         number, begun = options.seed, time.monotonic()
         while True:
@@ -69,7 +70,7 @@ def main():
             number += 1
             if violation or time.monotonic() >= end:
                 break
-    result['counts'] = Torture.counts
+    result['counts'] = Actions.counts
     result['seconds'] = round(time.monotonic() - begun)
     with open(options.result, 'w') as file:
         json.dump(result, file)
