@@ -43,6 +43,7 @@ from . import test_several_invoices
 from . import test_shop
 from . import test_status_table
 from . import test_synchronize
+from . import test_translations
 from . import test_utils
 from . import test_webhook
 from . import test_webhook_health
