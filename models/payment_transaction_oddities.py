@@ -129,3 +129,15 @@ class PaymentTransaction(models.Model):
                     " invoice of %(reference)s. Odoo leaves the invoice open: see that it is not"
                     " paid twice.", **values,
                 ))
+
+    def _btcpay_ask_about_unconfirmed_money(self):
+        """Ask a person about money that would be accepted, but is not confirmed so late that Odoo
+        does not look at it any more.
+
+        :return: None
+        """
+        self._btcpay_ask_person(_(
+            "%(paid)s was received for %(reference)s, whose invoice has expired, but is not"
+            " confirmed by now, and Odoo does not look any more by itself. Click “Check at BTCPay”"
+            " once it is confirmed to accept it, or refund it.", **self._btcpay_get_sums(),
+        ))

@@ -55,6 +55,16 @@ class PaymentTransaction(models.Model):
             )
         )
 
+    def _btcpay_is_monitoring_over(self):
+        """Return whether this is the last look that is made without anybody's asking for it.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        return bool(
+            self.btcpay_monitored_until and self.btcpay_monitored_until <= fields.Datetime.now()
+        )
+
     @api.model
     def _btcpay_find_due(self, provider):
         """Find what is to be looked at now, oldest look first.

@@ -163,6 +163,8 @@ class PaymentTransaction(models.Model):
             if self._btcpay_can_accept_part():
                 self._btcpay_book_received()
                 self._btcpay_mail_customer('mail_template_part_accepted')
+            elif self._btcpay_is_monitoring_over():
+                self._btcpay_ask_about_unconfirmed_money()
             elif is_new:
                 self._btcpay_note(_(
                     "%(paid)s of %(amount)s was received for %(reference)s, whose invoice has"
@@ -182,6 +184,8 @@ class PaymentTransaction(models.Model):
             if self._btcpay_can_accept_late_by_itself():
                 self.btcpay_intention = 'accept_late_unchanged'
                 self._btcpay_trigger_intentions()
+            elif self._btcpay_is_monitoring_over():
+                self._btcpay_ask_about_unconfirmed_money()
             elif is_new:
                 self._btcpay_note(_(
                     "%(paid)s was received for %(reference)s after the invoice had expired. The"

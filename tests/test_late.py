@@ -13,6 +13,9 @@ class TestLate(MoneyMixin, BTCPayCommon):
 
     def setUp(self):
         super().setUp()
+        self.setUpOrder()
+
+    def setUpOrder(self):
         self.order = self._create_order(require_payment=True, prepayment_percent=1.0)
         self.tx = self._create_btcpay_transaction(self.order)
 
@@ -93,6 +96,23 @@ class TestLate(MoneyMixin, BTCPayCommon):
         self._carry_out()
         self._check_accepted()
         self.assertFalse(self.order.activity_ids)
+
+    def test_not_confirmed_when_the_watching_ends(self):
+        path = f'/store/{self.store_id}'
+        self.world.control(path, {'settings': {'monitoringExpiration': 0}})
+        self.addCleanup(self.world.control, path, {'settings': {'monitoringExpiration': 86400}})
+        for accepts, fraction in (({'btcpay_late_policy': 'accept'}, '1'),
+                                  ({'btcpay_accept_part': True}, '0.5')):
+            with self.subTest(accepts):
+                self.btcpay.write(accepts)
+                self.setUpOrder()
+                self._expire_and_pay(mine=False, fraction=fraction)
+                self.assertIn("does not look any more", self._activities(self.order))
+                self.world.mine()
+                self.tx.action_btcpay_check()
+                self._carry_out()
+                self._post_process()
+                self.assertEqual(self.order.amount_paid, 100 * float(fraction))
 
     def test_late_and_over(self):
         """The server says PaidLate, then Marked: the surplus is found in the sums."""
