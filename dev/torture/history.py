@@ -18,6 +18,7 @@ class History:
     :ivar list forged_answers: what Odoo may answer to one, and what it did
     :ivar bool broken: whether somebody's module keeps orders from being confirmed, till the end
     :ivar bool ever_broken: whether it did at a time
+    :ivar bool accepts: whether parts or late payments are accepted by a setting
     :ivar int log_begin: where in Odoo's log the sequence begins
     """
 
@@ -35,4 +36,5 @@ class History:
     forged_answers: list = field(default_factory=list)
     broken: bool = False
     ever_broken: bool = False
+    accepts: bool = False
     log_begin: int = 0

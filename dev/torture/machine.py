@@ -89,7 +89,8 @@ class Torture(Actions, RuleBasedStateMachine):
         self.steps.append(f'settings: accept_part={accept_part} late={late} tolerance={tolerance} '
                           f'{speed}; in the end: {self.ending}')
         self.rig.begin(accept_part, late, paymentTolerance=tolerance, speedPolicy=speed)
-        self.history = History(log_begin=self.rig.log.stat().st_size)
+        self.history = History(
+            log_begin=self.rig.log.stat().st_size, accepts=accept_part or late == 'accept')
         self.is_begun = True
         self.counts['sequences'] += 1
         self.new_order(amount)

@@ -100,7 +100,10 @@ class Truth:
             elif not told and status in ('Invalid', 'Expired'):
                 self.bad('Taken back at the server, and nobody is told:', what)
         is_booked = abs(booked - min(paid, tx['amount'])) < CENT and paid < tx['amount'] + CENT
-        if status in ('Expired', 'Invalid') and paid and not told and not is_booked:
+        if (
+            status in ('Expired', 'Invalid') and paid and not told and not is_booked
+            and not self.waits_for_confirmation(invoice)
+        ):
             self.bad('Money that nobody is told of:', what)
         if paid and tx['state'] == 'draft':
             self.bad('Money on a transaction that is still a draft:', what)
@@ -117,6 +120,15 @@ class Truth:
             or abs(tx['paid'] - paid) > CENT
         ):
             self.bad('Odoo does not know it:', what)
+
+    def waits_for_confirmation(self, invoice):
+        """Whether money is accepted by itself as soon as it is confirmed, and still watched."""
+        return (
+            self.history.accepts and invoice['monitoringExpiration'] > self.now
+            and any(payment['status'] == 'Processing'
+                    for method in self.rig.world.payment_methods(invoice['id']).values()
+                    for payment in method['payments'])
+        )
 
     # --- transactions and orders ------------------------------------------------------------------
 
