@@ -16,6 +16,9 @@ class BTCPayRequestPortal(CustomerPortal, PortalAccount):
     @route()
     def portal_order_page(self, order_id, *args, btcpay=None, **kwargs):
         """Override of `sale` to offer Bitcoin only, where that was requested."""
+        # Once it is signed, the page comes back to itself without what else was in the link.
+        if kwargs.get('message') == 'sign_ok':
+            btcpay = btcpay or f'sale.order,{order_id}' in request.session.get(SESSION_KEY, ())
         self._btcpay_restrict('sale.order', order_id, btcpay)
         return super().portal_order_page(order_id, *args, **kwargs)
 

@@ -1,4 +1,6 @@
-from odoo import fields, models
+from odoo import api, fields, models
+
+METHOD_NAMES = {'BTC-CHAIN': "Bitcoin", 'BTC-LN': "Lightning", 'BTC-LNURL': "Lightning"}
 
 
 class BTCPayPayment(models.Model):
@@ -26,6 +28,10 @@ class BTCPayPayment(models.Model):
         string="Network Fee", help="What the server takes off for the network's fee.", readonly=True
     )
     rate = fields.Char(help="The price of one unit of the crypto currency.", readonly=True)
+    # The same, for people.
+    method_name = fields.Char(string="Paid By", compute='_compute_texts')
+    crypto_text = fields.Char(string="Paid in Crypto", compute='_compute_texts')
+    rate_text = fields.Char(string="Exchange Rate", compute='_compute_texts')
     currency_id = fields.Many2one(related='transaction_id.currency_id')
     amount = fields.Monetary(help="The amount at the rate of the invoice.", readonly=True)
     status = fields.Selection(
@@ -42,3 +48,10 @@ class BTCPayPayment(models.Model):
     _payment_uniq = models.Constraint(
         'unique(transaction_id, method, payment_ref)', "A payment is listed once."
     )
+
+    @api.depends('method', 'crypto_amount', 'crypto_currency', 'rate', 'currency_id')
+    def _compute_texts(self):
+        for payment in self:
+            payment.method_name = METHOD_NAMES.get(payment.method, payment.method)
+            payment.crypto_text = f'{payment.crypto_amount} {payment.crypto_currency or ""}'.strip()
+            payment.rate_text = payment.rate and payment.currency_id.format(float(payment.rate))

@@ -73,7 +73,7 @@ class PaymentTransaction(models.Model):
             ('Invalid', 'Marked'): _("Marked as invalid by the merchant"),
         }.get((status, additional)) or {
             'New': _("Waiting for payment"),
-            'Processing': _("Payment seen, waiting for confirmation"),
+            'Processing': _("Seen, waiting for confirmation"),
             'Settled': _("Paid"),
             'Expired': _("Expired"),
             'Invalid': _("Invalid"),

@@ -32,8 +32,8 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         for status, additional, state, text in [
             ('New', 'None', 'draft', "Waiting for payment"),
             ('New', 'PaidPartial', 'pending', "Partly paid"),
-            ('Processing', 'None', 'pending', "Payment seen, waiting for confirmation"),
-            ('Processing', 'PaidOver', 'pending', "Payment seen, waiting for confirmation"),
+            ('Processing', 'None', 'pending', "Seen, waiting for confirmation"),
+            ('Processing', 'PaidOver', 'pending', "Seen, waiting for confirmation"),
             ('Settled', 'None', 'done', "Paid"),
             ('Settled', 'PaidOver', 'done', "Paid, with a surplus"),
             ('Settled', 'Marked', 'done', "Marked as paid by the merchant"),

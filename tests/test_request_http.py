@@ -166,6 +166,32 @@ class TestRequestHttp(MoneyMixin, BTCPayHttpCommon):
         # And by the link not any more.
         self._assert_refused(self._open(url), self.dummy_provider)
 
+    def test_choices_on_the_page_leave_it_restricted(self):
+        """The page comes back to itself for the down payment, and when it was signed."""
+        values = {
+            'require_payment': True, 'require_signature': False, 'prepayment_percent': 0.3,
+        }
+        order = self._create_order(**values)
+        self._open(self._request(order))
+        for params, amount in [
+            ({'amount_selection': 'down_payment', 'btcpay': 1}, 30),
+            ({'amount_selection': 'full_amount', 'btcpay': 1}, 100),
+            ({'message': 'sign_ok'}, 30),
+        ]:
+            with self.subTest(params=params):
+                context = self._open(
+                    f'/my/orders/{order.id}', access_token=order.access_token, **params
+                )
+                self.assertEqual(context['amount'], amount)
+                self.assertEqual(context['payment_method_ids'], self.payment_method.ids)
+                self._assert_refused(context, self.dummy_provider)
+        # Without having come by the link there is no restriction.
+        other = self._create_order(**values)
+        self._assert_offers_all(self._open(
+            f'/my/orders/{other.id}', access_token=other._portal_ensure_token(),
+            message='sign_ok',
+        ))
+
     def test_only_the_requested_document_is_restricted(self):
         asked, other = self._create_order(), self._create_order()
         self._open(self._request(asked))
