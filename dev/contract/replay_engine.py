@@ -6,16 +6,9 @@ import re
 
 import requests
 
+from ..world import GUIDE
 from .replay_compare import Comparison
 
-GUIDE = (
-    'btcpay.store.canviewinvoices',
-    'btcpay.store.cancreateinvoice',
-    'btcpay.store.canmodifyinvoices',
-    'btcpay.store.webhooks.canmodifywebhooks',
-    'btcpay.store.canviewstoresettings',
-    'btcpay.store.cancreatenonapprovedpullpayments',
-)
 METHODS = ('BTC-LN', 'BTC-CHAIN', 'BTC-LNURL')
 #: what the merchant did between two calls, by scenario and number of the call (README of wire/)
 BEFORE = {

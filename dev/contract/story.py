@@ -5,19 +5,10 @@ import json
 import re
 from dataclasses import dataclass, field
 
-from ..world import NotPossible
+from ..world import GUIDE, NotPossible
 from .match import ID, UNIX, differences
 from .replay_receiver import Receiver
 
-#: permissions that the module asks for
-GUIDE = (
-    'btcpay.store.canviewinvoices',
-    'btcpay.store.cancreateinvoice',
-    'btcpay.store.canmodifyinvoices',
-    'btcpay.store.webhooks.canmodifywebhooks',
-    'btcpay.store.canviewstoresettings',
-    'btcpay.store.cancreatenonapprovedpullpayments',
-)
 #: fields of every event
 COMMON = {
     'deliveryId': ID, 'webhookId': '{webhook}', 'originalDeliveryId': ID, 'timestamp': UNIX,

@@ -9,13 +9,9 @@ import re
 import sys
 
 from ..paths import ODOO
+from ..world import GUIDE
 from .stack import MODULE, Stack, options
 
-PERMISSIONS = (
-    'btcpay.store.canviewinvoices', 'btcpay.store.cancreateinvoice',
-    'btcpay.store.canmodifyinvoices', 'btcpay.store.webhooks.canmodifywebhooks',
-    'btcpay.store.canviewstoresettings', 'btcpay.store.cancreatenonapprovedpullpayments',
-)
 #: of a scheduled action
 CODE = re.compile(r'model\.(\w+)\(\)')
 
@@ -122,7 +118,7 @@ class Rig(Stack):
         self.errors.found.clear()
         self.world.settings(delivery_timeout='30', fee_rate='10')
         self.store_id = self.world.new_store(methods=('BTC-CHAIN', 'BTC-LN'), **store_settings)
-        key = self.world.new_key(self.store_id, PERMISSIONS)
+        key = self.world.new_key(self.store_id, GUIDE)
         webhook = self.world.new_webhook(
             self.store_id, f'{self.gate.url}/payment/btcpay/webhook/{self.provider_id}')
         self.webhook_id, self.secret = webhook['id'], webhook['secret']

@@ -6,7 +6,7 @@ the environment names. Only relative imports here: the package is also used from
 """
 import os
 
-from .base import NotPossible, Refused, World
+from .base import GUIDE, NotPossible, Refused, World
 from .stand_in import StandIn
 
 #: what names a real server; all four or none

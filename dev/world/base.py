@@ -8,6 +8,15 @@ import requests
 TIMEOUT = 60
 #: rates of a new store; pairs that are not named have the last one
 RATES = {'BTC_USD': '50000', 'BTC_EUR': '40000', 'BTC_JPY': '7000000', 'X_X': '1'}
+#: permissions of a key as the shop's guide asks for them
+GUIDE = (
+    'btcpay.store.canviewinvoices',
+    'btcpay.store.cancreateinvoice',
+    'btcpay.store.canmodifyinvoices',
+    'btcpay.store.webhooks.canmodifywebhooks',
+    'btcpay.store.canviewstoresettings',
+    'btcpay.store.cancreatenonapprovedpullpayments',
+)
 
 
 class NotPossible(Exception):
