@@ -98,6 +98,49 @@ def lock_row(record):
     )
 
 
+def post_template(template, record, document, author):
+    """Post what a mail template says of a record on a document, for the record's customer.
+
+    :param mail.template template: The template, of the record's model.
+    :param recordset record: The record, whose `partner_id` is the customer.
+    :param recordset document: The document, which may be the record itself.
+    :param res.partner author: Who writes.
+    :return: None
+    """
+    values = {
+        field: template._render_field(field, record.ids, compute_lang=True)[record.id]
+        for field in ('subject', 'body_html')
+    }
+    document.message_post(
+        subject=values['subject'],
+        body=values['body_html'],
+        author_id=author.id,
+        partner_ids=record.partner_id.ids,
+        message_type='comment',
+        subtype_xmlid='mail.mt_comment',
+        email_layout_xmlid='mail.mail_notification_light',
+    )
+
+
+def get_salesperson(document):
+    """Return the person of ours who looks after a document.
+
+    :param sale.order|account.move|res.partner document: The document.
+    :rtype: res.users
+    """
+    return document[{'account.move': 'invoice_user_id'}.get(document._name, 'user_id')]
+
+
+def choose_assignee(user):
+    """Return who can be given an activity.
+
+    :param res.users user: The person it is for, if there is one.
+    :return: The user if he works here, else the administrator.
+    :rtype: res.users
+    """
+    return user if user.active and not user.share else user.env.ref('base.user_admin')
+
+
 def parse_decimal(value):
     """Read an amount of the API.
 

@@ -23,7 +23,6 @@ from . import payment_transaction_mail
 from . import payment_transaction_oddities
 from . import payment_transaction_people
 from . import payment_transaction_reconcile
-from . import payment_transaction_synchronize  # Overridden by the refunds.
 from . import payment_transaction_refund
 from . import payment_transaction_refund_actions
 from . import payment_transaction_refund_amounts
@@ -32,6 +31,7 @@ from . import payment_transaction_refund_notice
 from . import payment_transaction_refund_send
 from . import payment_transaction_states
 from . import payment_transaction_status
+from . import payment_transaction_synchronize
 from . import payment_transaction_waiting
 from . import payment_transaction_withdraw
 from . import res_partner

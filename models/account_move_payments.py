@@ -4,6 +4,7 @@ from odoo.tools import str2bool
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.utils import choose_assignee, get_salesperson
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -228,12 +229,9 @@ class AccountMove(models.Model):
         self.ensure_one()
         _logger.warning("No request for the invoice %s: %s", self.name, reason)
         summary = _("Bitcoin payment could not be requested")
-        user = self.invoice_user_id
         if self.activity_ids.filtered(lambda activity: activity.summary == summary):
             return
         self.activity_schedule(
             'mail.mail_activity_data_todo', summary=summary, note=reason,
-            user_id=(
-                user if user.active and not user.share else self.env.ref('base.user_admin')
-            ).id,
+            user_id=choose_assignee(get_salesperson(self)).id,
         )

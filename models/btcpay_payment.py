@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 
-METHOD_NAMES = {'BTC-CHAIN': "Bitcoin", 'BTC-LN': "Lightning", 'BTC-LNURL': "Lightning"}
+from odoo.addons.payment_btcpay import const
 
 
 class BTCPayPayment(models.Model):
@@ -52,6 +52,6 @@ class BTCPayPayment(models.Model):
     @api.depends('method', 'crypto_amount', 'crypto_currency', 'rate', 'currency_id')
     def _compute_texts(self):
         for payment in self:
-            payment.method_name = METHOD_NAMES.get(payment.method, payment.method)
+            payment.method_name = const.METHOD_NAMES.get(payment.method, payment.method)
             payment.crypto_text = f'{payment.crypto_amount} {payment.crypto_currency or ""}'.strip()
             payment.rate_text = payment.rate and payment.currency_id.format(float(payment.rate))

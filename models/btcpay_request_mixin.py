@@ -1,6 +1,8 @@
 from odoo import _, models
 from odoo.exceptions import UserError
 
+from odoo.addons.payment_btcpay.utils import get_salesperson, post_template
+
 
 class BTCPayRequestMixin(models.AbstractModel):
     """What sales orders and invoices have in common when a Bitcoin payment is requested."""
@@ -130,7 +132,18 @@ class BTCPayRequestMixin(models.AbstractModel):
         :rtype: str
         """
         self.ensure_one()
-        link = self.env['payment.link.wizard'].sudo().new({
+        address, anchor, name = self._btcpay_make_payment_link(amount).partition('#')
+        return f'{address}&btcpay=1{anchor}{name}'
+
+    def _btcpay_make_payment_link(self, amount):
+        """Make Odoo's own payment link.
+
+        :param float amount: The amount to be paid.
+        :return: The link.
+        :rtype: str
+        """
+        self.ensure_one()
+        return self.env['payment.link.wizard'].sudo().new({
             'res_model': self._name,
             'res_id': self.id,
             'amount': amount,
@@ -138,8 +151,6 @@ class BTCPayRequestMixin(models.AbstractModel):
             'currency_id': self.currency_id.id,
             'partner_id': self.partner_id.id,
         }).link
-        address, anchor, name = link.partition('#')
-        return f'{address}&btcpay=1{anchor}{name}'
 
     def _btcpay_send_request(self, amount):
         """Mail the customer, in his language, the link at which he pays with Bitcoin.
@@ -159,19 +170,7 @@ class BTCPayRequestMixin(models.AbstractModel):
         template = self.env.ref(self._btcpay_request_template).sudo().with_context(
             btcpay_amount=amount, btcpay_link=self._btcpay_make_link(amount)
         )
-        values = {
-            field: template._render_field(field, self.ids, compute_lang=True)[self.id]
-            for field in ('subject', 'body_html')
-        }
-        self.message_post(
-            subject=values['subject'],
-            body=values['body_html'],
-            author_id=self._btcpay_get_sender().id,
-            partner_ids=self.partner_id.ids,
-            message_type='comment',
-            subtype_xmlid='mail.mt_comment',
-            email_layout_xmlid='mail.mail_notification_light',
-        )
+        post_template(template, self, self, author=self._btcpay_get_sender())
 
     def _btcpay_get_sender(self):
         """Return who writes to the customer: Odoo itself has no address to be answered at.
@@ -183,7 +182,5 @@ class BTCPayRequestMixin(models.AbstractModel):
         if self.env.user._is_internal() and self.env.uid != self.env.ref('base.user_root').id:
             return self.env.user.partner_id
         document = self.sudo()
-        salesperson = (
-            document.invoice_user_id if self._name == 'account.move' else document.user_id
-        )
-        return salesperson.partner_id.filtered('email') or document.company_id.partner_id
+        salesperson = get_salesperson(document).partner_id.filtered('email')
+        return salesperson or document.company_id.partner_id

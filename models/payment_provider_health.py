@@ -4,7 +4,12 @@ from odoo import _, fields, models
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.utils import BTCPayError, end_transaction, lock_row
+from odoo.addons.payment_btcpay.utils import (
+    BTCPayError,
+    choose_assignee,
+    end_transaction,
+    lock_row,
+)
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -190,14 +195,11 @@ class PaymentProvider(models.Model):
         """
         self.ensure_one()
         self[field].filtered('active').unlink()
-        user = self.btcpay_responsible_id
-        if not user.active or user.share:
-            user = self.env.ref('base.user_admin')
         self[field] = self.company_id.partner_id.activity_schedule(
             'mail.mail_activity_data_todo',
             summary=_("Payment provider %s", self.name),
             note=message,
-            user_id=user.id,
+            user_id=choose_assignee(self.btcpay_responsible_id).id,
         )
 
     def _btcpay_untell(self, field, message):

@@ -102,7 +102,7 @@ class PaymentProvider(models.Model):
         for tx_id, look_count in look_counts.items():
             tx = transactions.browse(tx_id)  # Not all of them are to be read again each time.
             failure = tx._btcpay_reconcile(
-                invoice=found.get(tx_id), look_count=look_count,
+                found=found.get(tx_id), look_count=look_count,
                 is_absent=(
                     is_complete and tx_id in found and not found[tx_id]
                     and not tx.btcpay_invoice_id

@@ -64,7 +64,7 @@ class PaymentProvider(models.Model):
             data = tx.btcpay_pull_payment_id and pull_payments.get(tx.btcpay_pull_payment_id)
             failure = tx._btcpay_reconcile(
                 # Without it, the server is asked for this one.
-                invoice=data or None, look_count=look_counts[tx.id],
+                found=data or None, look_count=look_counts[tx.id],
             )
             if failure and failure.is_of_server:
                 failures += 1
@@ -140,7 +140,7 @@ class PaymentProvider(models.Model):
             refund = transactions[invoice_id]._btcpay_notice_refund(pull_payment_id)
             if refund:
                 refund._btcpay_reconcile(
-                    invoice=pull_payments[pull_payment_id], look_count=refund.btcpay_look_count
+                    found=pull_payments[pull_payment_id], look_count=refund.btcpay_look_count
                 )
 
     # === ELSEWHERE === #

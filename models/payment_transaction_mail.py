@@ -4,6 +4,7 @@ from odoo import _, models
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.utils import post_template
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -47,20 +48,8 @@ class PaymentTransaction(models.Model):
         :return: None
         """
         self.ensure_one()
-        values = {
-            field: template._render_field(field, self.ids, compute_lang=True)[self.id]
-            for field in ('subject', 'body_html')
-        }
         document = self._btcpay_get_document().sudo()
-        document.message_post(
-            subject=values['subject'],
-            body=values['body_html'],
-            author_id=self._btcpay_get_sender(document).id,
-            partner_ids=self.partner_id.ids,
-            message_type='comment',
-            subtype_xmlid='mail.mt_comment',
-            email_layout_xmlid='mail.mail_notification_light',
-        )
+        post_template(template, self, document, author=self._btcpay_get_sender(document))
 
     def _btcpay_get_sender(self, document):
         """Return who writes to the customer: Odoo itself has no address to be answered at.
@@ -93,11 +82,4 @@ class PaymentTransaction(models.Model):
         ) - unbooked)
         if document.state == 'cancel' or rest <= 0:
             return ''
-        return self.env['payment.link.wizard'].sudo().new({
-            'res_model': document._name,
-            'res_id': document.id,
-            'amount': rest,
-            'amount_max': rest,
-            'currency_id': document.currency_id.id,
-            'partner_id': document.partner_id.id,
-        }).link
+        return document._btcpay_make_payment_link(rest)

@@ -1,5 +1,7 @@
 from odoo import _, models
 
+from odoo.addons.payment_btcpay.utils import choose_assignee, get_salesperson
+
 
 class PaymentTransaction(models.Model):
     _inherit = 'payment.transaction'
@@ -117,8 +119,6 @@ class PaymentTransaction(models.Model):
         :return: The document's salesperson, else the provider's responsible, else an administrator.
         :rtype: res.users
         """
-        field = {'account.move': 'invoice_user_id'}.get(document._name, 'user_id')
-        user = document[field] or self.provider_id.sudo().btcpay_responsible_id
-        if not user.active or user.share:
-            user = self.env.ref('base.user_admin')
-        return user
+        return choose_assignee(
+            get_salesperson(document) or self.provider_id.sudo().btcpay_responsible_id
+        )

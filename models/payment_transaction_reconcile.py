@@ -88,10 +88,10 @@ class PaymentTransaction(models.Model):
             order='btcpay_checked_at NULLS FIRST, id',
         )
 
-    def _btcpay_reconcile(self, invoice=None, look_count=None, is_absent=False):
+    def _btcpay_reconcile(self, found=None, look_count=None, is_absent=False):
         """Look after the transaction; whatever happens, others are looked at before it again.
 
-        :param dict invoice: The invoice, if it was read already.
+        :param dict found: What was read of it already, see `_btcpay_synchronize`.
         :param int look_count: The transaction's `btcpay_look_count` of before it was read.
         :param bool is_absent: Whether it is known already that the server has none.
         :return: What failed, None if nothing did.
@@ -101,7 +101,7 @@ class PaymentTransaction(models.Model):
         failure = None
         try:
             if not is_absent:
-                self._btcpay_synchronize(invoice=invoice, look_count=look_count)
+                self._btcpay_synchronize(found=found, look_count=look_count)
             if not self.btcpay_invoice_id:
                 self._btcpay_note_try()
         except Exception as error:

@@ -192,5 +192,5 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         methods = (self.btcpay_refund_request or {}).get('payoutMethods')
         if methods is None:  # Left to the server: what the invoice was paid by.
-            methods = self._btcpay_get_root().btcpay_payment_ids.mapped('method')
+            methods = self._btcpay_get_root()._btcpay_get_payout_methods()
         return any('-LN' in method for method in methods)

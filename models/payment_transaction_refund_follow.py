@@ -66,12 +66,6 @@ class PaymentTransaction(models.Model):
             self.sudo().btcpay_store_id in (False, provider.btcpay_store_id)
         )
 
-    def _btcpay_read_payments(self, invoice, timeout):
-        """Override for refunds: what was read of many at once is complete."""
-        if self.operation == 'refund':
-            return invoice
-        return super()._btcpay_read_payments(invoice, timeout)
-
     # === APPLYING === #
 
     def _btcpay_apply_refund(self, pull_payment, payouts):

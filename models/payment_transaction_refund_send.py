@@ -44,12 +44,11 @@ class PaymentTransaction(models.Model):
             raise self.provider_id._btcpay_make_unexpected_error()
         self._btcpay_keep_pull_payment(pull_payment)
 
-    def _btcpay_complete_refund(self, pull_payments=None):
+    def _btcpay_complete_refund(self):
         """Go on with a refund whose making was not answered: find what was made, or make it.
 
         Note: `self.ensure_one()`
 
-        :param list pull_payments: The store's pull payments, if they were read already.
         :return: None
         :raise BTCPayError: If the server did not answer again, or refused.
         """
@@ -57,10 +56,8 @@ class PaymentTransaction(models.Model):
         if self.state != 'draft' or self.btcpay_pull_payment_id or not self.btcpay_refund_request:
             return
         name = self.btcpay_refund_name
-        if pull_payments is None:
-            pull_payments = self._btcpay_fetch_pull_payments()
         pull_payment = next((
-            pull_payment for pull_payment in pull_payments
+            pull_payment for pull_payment in self._btcpay_fetch_pull_payments()
             if self._btcpay_is_pull_payment(pull_payment) and pull_payment.get('name') == name
         ), None)
         if pull_payment:

@@ -9,7 +9,6 @@ from odoo.addons.payment_btcpay.utils import (
     CONCURRENCY_ERRORS,
     BTCPayError,
     end_transaction,
-    is_api_id,
     lock_row,
     parse_decimal,
 )
@@ -20,7 +19,7 @@ _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 class PaymentTransaction(models.Model):
     _inherit = 'payment.transaction'
 
-    def _btcpay_synchronize(self, timeout=const.TIMEOUT, invoice=None, look_count=None):
+    def _btcpay_synchronize(self, timeout=const.TIMEOUT, found=None, look_count=None):
         """Bring the transaction to what the server says of its invoice: the only way there is.
 
         Webhook, return page, waiting page, scheduled action and buttons all come here, and only say
@@ -31,7 +30,8 @@ class PaymentTransaction(models.Model):
         Note: `self.ensure_one()`
 
         :param int timeout: The number of seconds to wait for each of the server's answers.
-        :param dict invoice: The invoice, if it was read already.
+        :param dict found: The invoice, or for a refund all that is to be known, if it was read
+                           already.
         :param int look_count: The transaction's `btcpay_look_count` of before it was read.
         :return: None
         :raise BTCPayError: If the server did not say; the transaction is as it was.
@@ -43,12 +43,10 @@ class PaymentTransaction(models.Model):
             if attempt and time.monotonic() > deadline:
                 break
             end_transaction(tx.env)
-            if invoice and tx.btcpay_look_count == look_count:
-                data = tx._btcpay_read_payments(invoice, timeout)
-            else:
-                invoice = None  # Somebody else's look was applied: it may be the newer.
+            if tx.btcpay_look_count != look_count:
+                found = None  # Somebody else's look was applied: it may be the newer.
                 look_count = tx.btcpay_look_count
-                data = tx._btcpay_read(timeout)
+            data = tx._btcpay_read(timeout, found)
             if not data:
                 return
             end_transaction(tx.env)
@@ -95,31 +93,22 @@ class PaymentTransaction(models.Model):
 
     # === READING === #
 
-    def _btcpay_read(self, timeout):
+    def _btcpay_read(self, timeout, found=None):
         """Ask the server for all that is to be known of the transaction. No lock is held.
 
         :param int timeout: The number of seconds to wait for each of the server's answers.
-        :return: The payment data: the `invoice`, and its `payment_methods` if they are news; None
-                 if there is nothing to look at.
+        :param dict found: What was read of it already, see `_btcpay_synchronize`.
+        :return: The payment data: the `invoice`, and its `payment_methods` if they are news; for a
+                 refund see `_btcpay_read_refund`; None if there is nothing to look at.
         :rtype: dict|None
         :raise BTCPayError: If the server did not say.
         """
         self.ensure_one()
         if self.operation == 'refund':
-            return self._btcpay_read_refund(timeout)
-        invoice = self._btcpay_fetch_invoice(timeout)
-        return self._btcpay_read_payments(invoice, timeout) if invoice else None
-
-    def _btcpay_read_payments(self, invoice, timeout):
-        """Ask the server for what else is to be known of an invoice that was read.
-
-        :param dict invoice: The invoice.
-        :param int timeout: The number of seconds to wait for the server's answer.
-        :return: The payment data, see `_btcpay_read`.
-        :rtype: dict
-        :raise BTCPayError: If the server did not say.
-        """
-        self.ensure_one()
+            return found or self._btcpay_read_refund(timeout)
+        invoice = found or self._btcpay_fetch_invoice(timeout)
+        if not invoice:
+            return None
         payment_methods = self._btcpay_fetch_payment_methods(invoice, timeout)
         return {'invoice': invoice, 'payment_methods': payment_methods}
 
@@ -223,7 +212,7 @@ class PaymentTransaction(models.Model):
         :return: None
         """
         self.ensure_one()
-        if self._btcpay_is_adoptable(invoice) and is_api_id(invoice['id']):
+        if self._btcpay_is_adoptable(invoice):
             _logger.info("Found invoice %s of transaction %s.", invoice['id'], self.reference)
             self._btcpay_store_invoice(invoice)
 

@@ -34,11 +34,11 @@ from . import test_refund_variants
 from . import test_request
 from . import test_request_http
 from . import test_request_tour
-from . import test_requests
 from . import test_return_page
 from . import test_secrets
 from . import test_server_address
 from . import test_server_health
+from . import test_server_requests
 from . import test_several_invoices
 from . import test_shop
 from . import test_status_table

@@ -17,7 +17,7 @@ KEY = '5ec7e7' * 6
 
 
 @tagged('post_install', '-at_install')
-class TestRequests(BTCPayCommon):
+class TestServerRequests(BTCPayCommon):
 
     def _send(self, method='GET', endpoint='/api-keys/current', **kwargs):
         return self.btcpay._send_api_request(method, endpoint, **kwargs)
