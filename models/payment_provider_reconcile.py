@@ -1,4 +1,5 @@
 import time
+from contextlib import contextmanager
 
 from odoo import api, fields, models
 from odoo.tools import split_every
@@ -34,7 +35,9 @@ class PaymentProvider(models.Model):
         """
         all_providers = self.sudo().search([('code', '=', 'btcpay')])
         for provider in all_providers:
-            provider._btcpay_in_company_language()._btcpay_follow_refunds_elsewhere()
+            provider = provider._btcpay_in_company_language()
+            with provider._btcpay_keep_going():
+                provider._btcpay_follow_refunds_elsewhere()
         providers = all_providers.filtered(
             lambda p: p._btcpay_is_connected() and p._btcpay_may_ask()
         )
@@ -63,12 +66,22 @@ class PaymentProvider(models.Model):
         self.ensure_one()
         if not self._btcpay_may_ask():
             return  # The server failed meanwhile.
-        try:
+        with self._btcpay_keep_going():
             try:
                 method(*args, **kwargs)
             except BTCPayError as error:
                 self.env.cr.rollback()
                 self._btcpay_report_failure(error)
+
+    @contextmanager
+    def _btcpay_keep_going(self):
+        """Go on after an error with what else there is to do.
+
+        :return: The context manager.
+        """
+        self.ensure_one()
+        try:
+            yield
         except Exception:
             self.env.cr.rollback()
             _logger.exception("Reconciliation of provider %s failed", self.id)

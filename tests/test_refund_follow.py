@@ -7,6 +7,7 @@ from odoo.addons.payment_btcpay.tests.refund_common import RefundMixin
 
 WEBHOOK_LOG = 'odoo.addons.payment_btcpay.models.payment_provider_webhook'
 RECONCILE_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction_reconcile'
+PROVIDER_RECONCILE_LOG = 'odoo.addons.payment_btcpay.models.payment_provider_reconcile'
 
 
 @tagged('post_install', '-at_install')
@@ -283,6 +284,19 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         ):
             self._assert_followed_without_key(refund)
         self._assert_refused(refund.action_btcpay_withdraw_refund, "cannot be withdrawn")
+
+    def test_error_elsewhere_does_not_stop_the_others(self):
+        here = self._paid()._btcpay_request_refund(50)
+        self._claim(here)
+        self._make_old(here, minutes=70)
+
+        def broken(provider):
+            raise KeyError("somebody's module")
+
+        self.patch(type(self.btcpay), '_btcpay_follow_refunds_elsewhere', broken)
+        with self.assertLogs(PROVIDER_RECONCILE_LOG, 'ERROR'):
+            self._reconcile()
+        self.assertEqual(here.state, 'done')
 
     def test_withdraw_of_other_store(self):
         refund = self._paid()._btcpay_request_refund(50)
