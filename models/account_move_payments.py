@@ -217,6 +217,9 @@ class AccountMove(models.Model):
             except UserError as error:
                 self.env.cr.rollback()
                 move._btcpay_report_unsent_request(error.args[0])
+            except Exception:
+                self.env.cr.rollback()
+                _logger.exception("No request for the invoice %s", move.name)
             if not self.env['ir.cron']._commit_progress(1):
                 break
 

@@ -354,6 +354,23 @@ class TestRequest(MoneyMixin, BTCPayCommon):
         self._run_schedule()
         self.assertTrue(moves[0].btcpay_requested_at)
 
+    def test_error_in_the_code_does_not_stop_the_others(self):
+        self.partner.btcpay_request_due = True
+        broken = self._create_invoice(invoice_date_due=fields.Date.today())
+        sound = self._create_invoice(invoice_date_due=fields.Date.today())
+        send = type(sound)._btcpay_send_request
+
+        def fail(move, amount):
+            if move == broken:
+                raise KeyError("somebody's module")
+            return send(move, amount)
+
+        self.patch(type(sound), '_btcpay_send_request', fail)
+        with self.assertLogs(MOVE_LOG, 'ERROR'):
+            self._run_schedule()
+        self.assertFalse(broken.btcpay_requested_at)
+        self.assertTrue(sound.btcpay_requested_at)
+
     def test_nothing_by_itself_where_invoices_are_not_paid_online(self):
         self.partner.btcpay_request_due = True
         move = self._create_invoice(invoice_date_due=fields.Date.today())
