@@ -66,6 +66,7 @@ class AccountMove(models.Model):
             'params': {
                 'type': 'warning' if problems else 'success',
                 'sticky': bool(problems),
+                'className': 'text-prewrap',  # One a line.
                 'message': "\n".join([
                     _(
                         "Requests mailed: %(mailed)s of %(selected)s.",
@@ -150,7 +151,7 @@ class AccountMove(models.Model):
         """Override to ask only for what Odoo's page lets the customer pay."""
         self.ensure_one()
         if self.move_type != 'out_invoice' or self.state != 'posted':
-            return _("%s is not a posted customer invoice.", self.display_name)
+            return _("This is not a posted customer invoice.")
         if obstacle := super()._btcpay_find_request_obstacle():
             return obstacle
         if not self._btcpay_is_online_payment_enabled():
@@ -159,10 +160,7 @@ class AccountMove(models.Model):
                 " Online Payment” in the settings of Invoicing."
             )
         if not self.sudo()._has_to_be_paid():
-            return _(
-                "A payment of %s is underway. Wait until it is confirmed or has failed.",
-                self.display_name,
-            )
+            return _("A payment is underway. Wait until it is confirmed or has failed.")
         return ''
 
     @api.model

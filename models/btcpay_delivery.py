@@ -44,7 +44,7 @@ class BTCPayDelivery(models.Model):
     state = fields.Selection(
         selection=[
             ('waiting', "Waiting"),
-            ('done', "Worked off"),
+            ('done', "Processed"),
             ('ignored', "Not for Odoo"),
             ('failed', "Given up"),
         ],

@@ -41,7 +41,7 @@ class BTCPayRequestMixin(models.AbstractModel):
         """
         self.ensure_one()
         if self._btcpay_get_rest() <= 0:
-            return _("Nothing is due of %s.", self.display_name)
+            return _("Nothing is due.")
         return '' if self._btcpay_get_provider() else self._btcpay_explain_no_provider()
 
     def _btcpay_find_request_problem(self, amount):

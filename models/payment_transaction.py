@@ -53,11 +53,6 @@ class PaymentTransaction(models.Model):
         string="Payments Received", comodel_name='btcpay.payment', inverse_name='transaction_id',
         readonly=True,
     )
-    btcpay_note = fields.Text(
-        string="For a Person to Decide",
-        help="What Odoo could not settle by itself.",
-        readonly=True, copy=False,
-    )
 
     _btcpay_invoice_uniq = models.UniqueIndex(
         '(provider_id, btcpay_invoice_id)'

@@ -46,6 +46,7 @@ class PaymentTransaction(models.Model):
                 " it is booked already, or not confirmed yet."
             ))
         tx._btcpay_book_received()
+        tx._btcpay_close_questions()
         tx._btcpay_mail_customer('mail_template_part_accepted')
 
     def action_btcpay_accept_late(self):
@@ -69,6 +70,7 @@ class PaymentTransaction(models.Model):
                 " confirmed yet."
             ))
         tx.btcpay_intention = 'accept_late'
+        tx._btcpay_close_questions()
         try:
             tx._btcpay_carry_out()
         except BTCPayError as error:

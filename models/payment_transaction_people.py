@@ -1,10 +1,27 @@
-from odoo import _, models
+from odoo import _, api, fields, models
 
 from odoo.addons.payment_btcpay.utils import choose_assignee, get_salesperson
 
 
 class PaymentTransaction(models.Model):
     _inherit = 'payment.transaction'
+
+    btcpay_note = fields.Text(
+        string="For a Person to Decide",
+        help="What Odoo could not settle by itself.",
+        readonly=True, copy=False,
+    )
+    btcpay_activity_ids = fields.Many2many(
+        help="By which a person was asked.", comodel_name='mail.activity',
+        context={'active_test': False}, readonly=True, copy=False, groups='base.group_system',
+    )
+    btcpay_is_decided = fields.Boolean(compute='_compute_btcpay_is_decided', compute_sudo=True)
+
+    @api.depends('btcpay_activity_ids.active')
+    def _compute_btcpay_is_decided(self):
+        for tx in self:
+            activities = tx.btcpay_activity_ids
+            tx.btcpay_is_decided = bool(activities) and not any(activities.mapped('active'))
 
     def _btcpay_note(self, message):
         """Tell the people who read along on the documents.
@@ -79,13 +96,22 @@ class PaymentTransaction(models.Model):
             return False
         self._btcpay_note(message)
         document = self._btcpay_get_document()
-        document.activity_schedule(
+        activity = document.activity_schedule(
             'mail.mail_activity_data_todo',
             summary=_("Bitcoin payment %s", self.reference),
             note=message,
             user_id=self._btcpay_get_responsible(document).id,
         )
+        if activity:  # None where the context suppresses them.
+            self.sudo().btcpay_activity_ids += activity
         return True
+
+    def _btcpay_close_questions(self):
+        """Close what a person was asked, since it is decided.
+
+        :return: None
+        """
+        self.sudo().btcpay_activity_ids.filtered('active').action_feedback()
 
     def _btcpay_add_note(self, message):
         """Note on the transaction what a person has to decide on, once.

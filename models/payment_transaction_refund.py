@@ -152,6 +152,19 @@ class PaymentTransaction(models.Model):
             ), 0),
         }
 
+    def _btcpay_is_settled_by_refunds(self):
+        """Return whether nothing is left to be decided: all, or all of the surplus, is given back.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        sums = self._btcpay_get_refund_sums()
+        return not sums['available'] or bool(
+            self.btcpay_surplus_amount
+            and not sums['surplus']
+            and not self._btcpay_get_unbooked_amount()
+        )
+
     # === MAKING === #
 
     def _btcpay_request_refund(

@@ -138,6 +138,9 @@ class PaymentTransaction(models.Model):
         })
         self._btcpay_adopt_pull_amount()
         self._set_pending(extra_allowed_states=('error',))
+        root = self._btcpay_get_root()
+        if root._btcpay_is_settled_by_refunds():
+            root._btcpay_close_questions()
         if self.btcpay_refund_is_mailed:
             self._btcpay_mail_customer('mail_template_refund')
 

@@ -32,10 +32,33 @@ class PaymentTransaction(models.Model):
         'provider_code', 'operation', 'state', 'amount', 'source_transaction_id',
         'btcpay_invoice_id', 'btcpay_status', 'btcpay_additional_status', 'btcpay_withdrawn_at',
         'btcpay_paid_amount', 'btcpay_paid_out_amount', 'btcpay_payout_ids.state',
+        'child_transaction_ids.state', 'child_transaction_ids.amount',
+        'child_transaction_ids.child_transaction_ids.state',
+        'child_transaction_ids.child_transaction_ids.amount',
     )
     def _compute_btcpay_status_text(self):
         for tx in self:
-            tx.btcpay_status_text = tx._btcpay_get_status_text()
+            status = tx._btcpay_get_status_text()
+            tx.btcpay_status_text = (
+                tx._btcpay_add_refund_status(status) if tx.btcpay_paid_amount else status
+            )
+
+    def _btcpay_add_refund_status(self, status):
+        """Add to where the payment stands what was given back of it.
+
+        :param str status: Where the payment stands.
+        :return: The words, for people.
+        :rtype: str
+        """
+        self.ensure_one()
+        sums = self._btcpay_get_refund_sums()
+        if sums['underway']:
+            return _("%s, refund underway", status)
+        if not sums['refunded']:
+            return status
+        if sums['available']:
+            return _("%s, partly refunded", status)
+        return _("%s, refunded", status)
 
     def _btcpay_get_status_text(self):
         """Return where the transaction stands, in words a salesperson understands.
@@ -64,6 +87,9 @@ class PaymentTransaction(models.Model):
             return _("Paid late, accepted")
         if self.state == 'error' and status != 'Invalid':
             return _("Does not agree with the server")
+        parts = self._btcpay_get_parts()
+        if status in ('Expired', 'Invalid') and (parts.sale_order_ids or parts.invoice_ids):
+            return _("Part accepted")
         return {
             ('New', 'PaidPartial'): _("Partly paid"),
             ('Settled', 'PaidOver'): _("Paid, with a surplus"),

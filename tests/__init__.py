@@ -8,6 +8,7 @@ from . import test_connect_refusals
 from . import test_connect_tour
 from . import test_connect_wizard
 from . import test_connection
+from . import test_decided
 from . import test_delivery
 from . import test_disconnect
 from . import test_event_order

@@ -85,6 +85,23 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
             refund.state = state
             self.assertEqual(refund.btcpay_status_text, text)
 
+    def test_status_of_what_was_given_back(self):
+        order = self._create_order()
+        tx = self._pay_order(order)
+        self._post_process()
+        refund = tx._btcpay_request_refund(50)
+        for values, text in [
+            ({'state': 'draft'}, "Paid, refund underway"),
+            ({'state': 'pending'}, "Paid, refund underway"),
+            ({'state': 'cancel'}, "Paid"),
+            ({'state': 'error'}, "Paid"),
+            ({'state': 'done'}, "Paid, partly refunded"),
+            ({'amount': -99, 'btcpay_refund_fee_amount': 1}, "Paid, refunded"),
+        ]:
+            refund.write(values)
+            self.assertEqual(tx.btcpay_status_text, text)
+            self.assertEqual(self._order(order).btcpay_status_text, text)
+
     def test_the_payment_with_money_leads(self):
         order = self._create_order(user_id=self.seller.id)
         paid = self._pay_order(order)

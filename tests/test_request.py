@@ -238,10 +238,10 @@ class TestRequest(MoneyMixin, BTCPayCommon):
     def test_invoices_that_cannot_be_asked_for(self):
         draft = self._create_invoice(post=False)
         self.assertFalse(draft.btcpay_can_request)
-        self._assert_not_asked(draft, "is not a posted customer invoice")
+        self._assert_not_asked(draft, "This is not a posted customer invoice")
         bill = self._create_invoice(move_type='out_refund')
         self.assertFalse(bill.btcpay_can_request)
-        self._assert_not_asked(bill, "is not a posted customer invoice")
+        self._assert_not_asked(bill, "This is not a posted customer invoice")
         paid = self._create_invoice()
         self._pay_move(paid)
         self.assertFalse(paid.btcpay_can_request)
@@ -269,7 +269,7 @@ class TestRequest(MoneyMixin, BTCPayCommon):
         action = moves.action_btcpay_request_many()
         self.assertEqual(action['params']['type'], 'warning')
         self.assertIn("2 of 3", action['params']['message'])
-        self.assertIn("is not a posted customer invoice", action['params']['message'])
+        self.assertIn("This is not a posted customer invoice", action['params']['message'])
         for move, amount in zip(moves[:2], ("100.00", "50.00"), strict=True):
             [mail] = self._requests(move)
             self.assertIn(amount, html2plaintext(mail.body))
