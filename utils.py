@@ -111,6 +111,9 @@ def post_template(template, record, document, author):
         field: template._render_field(field, record.ids, compute_lang=True)[record.id]
         for field in ('subject', 'body_html')
     }
+    # Odoo would call an invoice a journal entry.
+    customer_document = document.with_context(lang=record.partner_id.lang)
+    description = document._name == 'account.move' and customer_document.type_name
     document.message_post(
         subject=values['subject'],
         body=values['body_html'],
@@ -119,6 +122,7 @@ def post_template(template, record, document, author):
         message_type='comment',
         subtype_xmlid='mail.mt_comment',
         email_layout_xmlid='mail.mail_notification_light',
+        model_description=description,
     )
 
 

@@ -234,6 +234,8 @@ class TestRequest(MoneyMixin, BTCPayCommon):
             self.assertEqual(self._requests(move)[0].author_id, user.partner_id)
             self.assertTrue(move.btcpay_requested_at)
         self.assertFalse(move.transaction_ids)
+        sent = str(self._requests(move)[0].mail_ids[:1].body_html)
+        self.assertIn("Your Invoice", ' '.join(html2plaintext(sent).split()))
 
     def test_invoices_that_cannot_be_asked_for(self):
         draft = self._create_invoice(post=False)
