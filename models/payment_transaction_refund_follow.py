@@ -81,17 +81,17 @@ class PaymentTransaction(models.Model):
         self._btcpay_store_payouts(payouts)
         self._btcpay_note_claims(states_before)
         completed, is_open = self._btcpay_sum_up_payouts()
-        total = parse_decimal(pull_payment['amount'])
-        is_complete = completed >= total
         self.write({
             'btcpay_checked_at': fields.Datetime.now(),
             'btcpay_pull_is_archived': pull_payment.get('archived') is True,
-            'btcpay_paid_out_amount': abs(self.amount) if is_complete else self.currency_id.round(
-                float(Decimal(str(abs(self.amount))) * completed / total)
-            ),
         })
         if self.state in ('done', 'cancel', 'error'):
-            return
+            return  # By now the amount may be what was paid out, not the pull payment's.
+        total = parse_decimal(pull_payment['amount'])
+        is_complete = self._btcpay_is_paid_out(completed, total)
+        self.btcpay_paid_out_amount = abs(self.amount) if is_complete else self.currency_id.round(
+            float(Decimal(str(abs(self.amount))) * completed / total)
+        )
         if is_complete:
             self._set_done()
             self._btcpay_mail_customer('mail_template_refund_paid')

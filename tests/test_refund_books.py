@@ -278,3 +278,20 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         self.assertEqual((refund.state, refund.amount), ('done', -20))
         self._assert_books(tx, 100, 20)
         self.assertEqual(tx._btcpay_get_refund_sums()['available'], 80)
+        # The next look, e.g. for the event of another claim that was cancelled with it.
+        refund._btcpay_synchronize()
+        self.assertEqual((refund.state, refund.btcpay_paid_out_amount), ('done', 20))
+        self.assertEqual(tx.btcpay_refunded_amount, 20)
+        [mail, _link] = self._refund_mails(tx.sale_order_ids)
+        self.assertIn("was paid", mail.subject)
+        self.assertIn('20.00', mail.body)
+
+    def test_withdrawn_with_a_fee(self):
+        tx = self._paid()
+        refund = tx._btcpay_request_refund(50, fee_percent='10')
+        self._claim(refund, '20.00')
+        self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
+        refund._btcpay_synchronize()
+        # The fee is for what was not paid out, too.
+        self.assertEqual((refund.amount, refund.btcpay_refund_fee_amount), (-20, 0))
+        self.assertEqual(tx._btcpay_get_refund_sums()['available'], 80)
