@@ -116,8 +116,8 @@ class PaymentTransaction(models.Model):
         :param dict preview: The preview, see `_btcpay_fetch_refund_preview`.
         :param float amount: The amount, in the transaction's currency.
         :param str variant: `rate_then` or `current_rate`.
-        :return: The crypto amount, rounded down; None if the server does not say, e.g. for want of
-                 a rate.
+        :return: The crypto amount, rounded down, to whole satoshis at least: hardly any wallet can
+                 claim less; None if the server does not say, e.g. for want of a rate.
         :rtype: Decimal|None
         """
         self.ensure_one()
@@ -126,7 +126,7 @@ class PaymentTransaction(models.Model):
         divisibility = preview.get('paymentCurrencyDivisibility')
         if not whole or not received:
             return None
-        unit = Decimal(1).scaleb(-(divisibility if isinstance(divisibility, int) else 8))
+        unit = Decimal(1).scaleb(-min(divisibility if isinstance(divisibility, int) else 8, 8))
         return (whole * Decimal(str(amount)) / received).quantize(unit, rounding=ROUND_DOWN)
 
     def _btcpay_fetch_payout_methods(self):

@@ -9,6 +9,8 @@ from odoo.addons.payment_btcpay.utils import (
 )
 
 PAYOUT_STATES = ('AwaitingApproval', 'AwaitingPayment', 'InProgress', 'Completed', 'Cancelled')
+# The least that most wallets can claim.
+SATOSHI = Decimal('0.00000001')
 OPEN_STATES = ('AwaitingApproval', 'AwaitingPayment', 'InProgress')
 
 
@@ -156,6 +158,20 @@ class PaymentTransaction(models.Model):
         ), Decimal(0))
         is_open = any(payout.state in OPEN_STATES for payout in self.btcpay_payout_ids)
         return completed, is_open
+
+    def _btcpay_is_paid_out(self, completed, total):
+        """Return whether the customer has his money.
+
+        Pull payments over what came in by Lightning have parts of a satoshi, which hardly any
+        wallet can claim.
+
+        :param Decimal completed: What was paid out, in the pull payment's currency.
+        :param Decimal total: The pull payment's amount.
+        :rtype: bool
+        """
+        self.ensure_one()
+        is_crypto = self.btcpay_pull_currency != self.currency_id.name
+        return completed >= total or bool(is_crypto and completed and total - completed < SATOSHI)
 
     def _btcpay_store_payouts(self, payouts):
         """Store the payouts; what is known is brought up to date.

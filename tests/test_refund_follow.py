@@ -91,6 +91,47 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         refund._btcpay_synchronize()
         self.assertEqual((refund.state, refund.btcpay_paid_out_amount), ('done', 50))
 
+    def test_parts_of_a_satoshi(self):
+        """What came in by Lightning is counted in them, and no wallet claims them."""
+        self.world.set_rates(self.store_id, BTC_USD='63123.45')
+        self.addCleanup(self.world.set_rates, self.store_id)
+        tx = self._paid(method='BTC-LN')
+        refund = tx._btcpay_request_refund(100, variant='current_rate')
+        self.assertEqual(refund.btcpay_pull_amount, '0.00158419731')
+        refund._btcpay_synchronize()
+        self.assertEqual(refund.state, 'pending')
+        self._claim(refund, '0.001')
+        refund._btcpay_synchronize()
+        self.assertEqual(refund.state, 'pending')
+        self._claim(refund, '0.00058419')
+        refund._btcpay_synchronize()
+        self.assertEqual((refund.state, refund.btcpay_paid_out_amount), ('done', 100))
+
+    def test_a_satoshi_is_waited_for(self):
+        refund = self._paid()._btcpay_request_refund(50, variant='rate_then')
+        for amount, claimed in (('0.000000009', None), ('0.0010000173', '0.001')):
+            refund._btcpay_apply_refund(
+                {'id': refund.btcpay_pull_payment_id, 'amount': amount, 'currency': 'BTC'},
+                [{'id': 'a', 'originalAmount': claimed, 'state': 'Completed'}],
+            )
+            self.assertEqual(refund.state, 'pending')
+
+    def test_decimals_that_say_nothing(self):
+        refund = self._paid()._btcpay_request_refund(50, variant='rate_then')
+        pull_payment = {
+            'id': refund.btcpay_pull_payment_id, 'amount': '0.00100000', 'currency': 'BTC',
+        }
+        payout = {'state': 'Completed', 'originalCurrency': 'BTC'}
+        refund._btcpay_apply_refund(pull_payment, [
+            {'id': 'a', 'originalAmount': '0.0007', **payout},
+            {'id': 'b', 'originalAmount': '0.00029', **payout},
+        ])
+        self.assertEqual((refund.state, refund.btcpay_paid_out_amount), ('pending', 49.5))
+        refund._btcpay_apply_refund(
+            pull_payment, [{'id': 'c', 'originalAmount': '0.000010', **payout}]
+        )
+        self.assertEqual(refund.state, 'done')
+
     def test_approved_by_itself(self):
         """A key with a wider permission than we ask for has the server approve claims."""
         self.btcpay.sudo().btcpay_api_key = self.world.new_key(
