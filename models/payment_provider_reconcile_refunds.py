@@ -4,8 +4,11 @@ from datetime import timedelta
 from odoo import fields, models
 from odoo.fields import Domain
 
+from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.utils import BTCPayError, end_transaction
+
+_logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
 
 class PaymentProvider(models.Model):
@@ -137,7 +140,16 @@ class PaymentProvider(models.Model):
         for pull_payment_id, invoice_id in invoice_ids.items():
             if pull_payment_id in known or invoice_id not in transactions:
                 continue
-            refund = transactions[invoice_id]._btcpay_notice_refund(pull_payment_id)
+            tx = transactions[invoice_id]
+            try:
+                refund = tx._btcpay_notice_refund(pull_payment_id)
+            except Exception as error:
+                self.env.cr.rollback()
+                if isinstance(error, BTCPayError) and error.is_of_server:
+                    raise
+                # One that cannot be taken over now must not hide the others.
+                _logger.exception("No look at the refunds of transaction %s", tx.reference)
+                continue
             if refund:
                 refund._btcpay_reconcile(
                     found=pull_payments[pull_payment_id], look_count=refund.btcpay_look_count

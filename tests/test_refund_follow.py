@@ -7,6 +7,7 @@ from odoo.addons.payment_btcpay.tests.refund_common import RefundMixin
 
 WEBHOOK_LOG = 'odoo.addons.payment_btcpay.models.payment_provider_webhook'
 RECONCILE_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction_reconcile'
+REFUNDS_LOG = 'odoo.addons.payment_btcpay.models.payment_provider_reconcile_refunds'
 PROVIDER_RECONCILE_LOG = 'odoo.addons.payment_btcpay.models.payment_provider_reconcile'
 
 
@@ -253,6 +254,18 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         refund = tx._btcpay_notice_refund(pull_payment['id'])
         self.assertEqual((tx.state, refund.amount), ('done', -100))
         self.assertTrue(tx.payment_id)
+
+    def test_one_that_cannot_be_taken_over_does_not_hide_the_others(self):
+        tx = self._paid()
+        self._server_refund(tx)
+        unbooked = self._pay_order(self._create_order())
+        self._server_refund(unbooked)  # The newer comes first.
+        self.patch(type(tx), '_btcpay_try_to_confirm', lambda tx: None)
+        self.btcpay.sudo().btcpay_webhook_checked_at = False
+        with self._quiet(), mute_logger(WEBHOOK_LOG, REFUNDS_LOG):
+            self._reconcile()
+        self.assertFalse(unbooked._btcpay_get_refunds())
+        self.assertEqual(tx._btcpay_get_refunds().state, 'pending')
 
     # === THE SCHEDULED ACTION === #
 
