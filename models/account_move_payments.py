@@ -127,10 +127,17 @@ class AccountMove(models.Model):
             ('btcpay_credit_note_id', '=', self.id),
             ('state', 'in', ('draft', 'pending', 'authorized', 'done')),
         ])
+
+        def add_up(transactions):
+            return sum(tx.btcpay_refund_fee_amount - tx.amount for tx in transactions)
+
         # Those underway are not in the residual amount, nor are those without entries.
-        underway = sum(tx.btcpay_refund_fee_amount - tx.amount for tx in refunds)
-        rest = self.currency_id.round(self.amount_total - underway)
-        return max(min(rest, self.amount_residual), 0)
+        matched = self.sudo().line_ids.matched_debit_ids.debit_move_id.move_id
+        missing = refunds.filtered(lambda tx: not tx.payment_id.move_id & matched)
+        rest = min(
+            self.amount_total - add_up(refunds), self.amount_residual - add_up(missing)
+        )
+        return max(self.currency_id.round(rest), 0)
 
     def _btcpay_get_rest(self):
         """Return what is still to be paid.

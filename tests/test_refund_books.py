@@ -48,9 +48,10 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         self.assertEqual(sum(at_bank.mapped('balance')), received - refunded)
 
     def _receivable(self, *payments):
-        return self.env['account.payment'].union(*payments).move_id.line_ids.filtered(
-            lambda line: line.account_type == 'asset_receivable'
-        )
+        return self._receivable_of(self.env['account.payment'].union(*payments).move_id)
+
+    def _receivable_of(self, moves):
+        return moves.line_ids.filtered(lambda line: line.account_type == 'asset_receivable')
 
     def test_matched(self):
         tx = self._paid()
@@ -156,6 +157,21 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
             lambda: tx._btcpay_request_refund(11, credit_note=credit_note), "only"
         )
         self.assertEqual(len(self._pull_payments()), 1)
+
+    def test_credit_note_that_was_used_in_part(self):
+        invoice, tx = self._invoiced()
+        credit_note = self._credit(invoice, 40)
+        other = self._create_invoice(10)
+        self._receivable_of(credit_note | other).reconcile()
+        refund = tx._btcpay_request_refund(20, credit_note=credit_note)
+        self.assertEqual(credit_note._btcpay_get_refund_rest(), 10)
+        self._claim(refund)
+        refund._btcpay_synchronize()
+        self._post_process()
+        self.assertEqual(credit_note.amount_residual, 10)
+        self.assertEqual(credit_note._btcpay_get_refund_rest(), 10)
+        self._refund_all(tx, 10, credit_note=credit_note)
+        self.assertEqual(credit_note.amount_residual, 0)
 
     def test_credit_note_of_what_was_not_paid_in_bitcoin(self):
         invoice = self._create_invoice()
