@@ -22,7 +22,10 @@ class PaymentTransaction(models.Model):
         index='btree_not_null',
     )
     btcpay_refund_link = fields.Char(
-        string="Claim Page", help="Where the customer claims the refund.", readonly=True, copy=False
+        string="Claim Page", help="Where the customer claims the refund.", readonly=True,
+        copy=False,
+        # Whoever has it can claim the money.
+        groups='account.group_account_invoice,payment_btcpay.group_refund,base.group_system',
     )
     # The server it is at: the provider may be connected with another one, or with none, later.
     btcpay_refund_server_url = fields.Char(readonly=True, copy=False, groups='base.group_system')

@@ -84,6 +84,39 @@ class TestRefundRights(RefundMixin, BTCPayCommon):
             wizard.with_user(self.refunder).action_refund()
         self.assertFalse(self._pull_payments())
 
+    def test_wizard_made_by_hand(self):
+        """It tells what was received of whom."""
+        order = self._order_of(self.seller)
+        wizards = self.env['btcpay.refund.wizard'].with_user(self.refunder)
+        for values in ({}, {'scope': 'amount', 'amount': 1}):
+            with self.assertRaises(AccessError):
+                wizards.create({
+                    'transaction_id': order.transaction_ids.id, **values,
+                }).read(['received_amount', 'customer_email'])
+        with self.assertRaises(AccessError):
+            wizards.onchange(
+                {'transaction_id': order.transaction_ids.id}, [],
+                {'transaction_id': {}, 'received_amount': {}, 'customer_email': {}},
+            )
+        self.assertFalse(self._pull_payments())
+
+    def test_claim_link(self):
+        """Whoever has it can claim the money."""
+        order = self._order_of(self.seller)
+        refund = order.transaction_ids._btcpay_request_refund(50, mail_customer=False)
+        self.env.cr.commit()
+        with self.assertRaises(AccessError):
+            refund.with_user(self.seller).read(['btcpay_refund_link'])
+        order.user_id = self.refunder
+        for user in (self.refunder, self.accountant):
+            self.assertTrue(refund.with_user(user).btcpay_refund_link)
+        for user, is_shown in ((self.refunder, True), (self.seller, False)):
+            for view in ('btcpay_refund_form', 'btcpay_transaction_form'):
+                arch = self.env['payment.transaction'].with_user(user).get_view(
+                    self.env.ref(f'payment_btcpay.{view}').id
+                )['arch']
+                self.assertEqual('btcpay_refund_link' in arch, is_shown)
+
     def test_buttons(self):
         for user, is_shown in (
             (self.accountant, True), (self.refunder, True), (self.seller, False),
