@@ -94,6 +94,8 @@ class BTCPayRefundWizard(models.TransientModel):
     def _compute_sums(self):
         for wizard in self:
             tx = wizard.transaction_id
+            # Whoever may make wizards could make them of what is not his.
+            tx.sudo(False)._btcpay_check_refund_rights()
             sums = tx._btcpay_get_refund_sums()
             wizard.reference = tx.reference
             wizard.currency_id = tx.currency_id
