@@ -127,14 +127,14 @@ class PaymentTransaction(models.Model):
         if self.btcpay_pull_payment_id:
             return  # The event was quicker than the answer.
         link = pull_payment.get('viewLink')
-        days = pull_payment.get('BOLT11Expiration')
+        days = parse_decimal(pull_payment.get('BOLT11Expiration'))  # Documented as a string.
         self.write({
             'provider_reference': pull_payment['id'],
             'btcpay_pull_payment_id': pull_payment['id'],
             'btcpay_refund_link': link if is_web_link(link) else False,
             'btcpay_pull_amount': pull_payment['amount'],
             'btcpay_pull_currency': pull_payment['currency'],
-            'btcpay_bolt11_days': days if isinstance(days, int) else 0,
+            'btcpay_bolt11_days': int(days or 0),
         })
         self._btcpay_adopt_pull_amount()
         self._set_pending(extra_allowed_states=('error',))
