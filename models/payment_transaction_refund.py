@@ -222,7 +222,7 @@ class PaymentTransaction(models.Model):
             'btcpay_refund_name': name,
             'btcpay_refund_request': {
                 'name': name,
-                'description': description or _("Refund of %s", root.reference),
+                'description': description or root._btcpay_get_refund_text(),
                 **what,
                 **({'payoutMethods': list(methods)} if methods else {}),
             },

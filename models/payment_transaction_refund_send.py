@@ -18,6 +18,17 @@ class PaymentTransaction(models.Model):
 
     _inherit = 'payment.transaction'
 
+    def _btcpay_get_refund_text(self):
+        """Return what the customer reads on the claim page by default, in his language.
+
+        Note: `self.ensure_one()`; called on the transaction that has the invoice.
+
+        :rtype: str
+        """
+        self.ensure_one()
+        lang = self.partner_lang or self.partner_id.lang
+        return self.with_context(lang=lang).env._("Refund of %s", self.reference)
+
     def _btcpay_send_refund(self):
         """Have the server make the pull payment of a refund that is stored with its request.
 

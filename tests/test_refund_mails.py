@@ -76,6 +76,29 @@ class TestRefundMails(RefundMixin, BTCPayCommon):
             text = self._text(self._refund_mails(order)[0])
             self.assertEqual("valid for at least 7 days" in text, is_told)
 
+    def test_lightning_days_as_documented(self):
+        """The server's documentation says that they are a string."""
+        order = self._create_order()
+        refund = self._paid(order, method='BTC-LN')._btcpay_request_refund(50, mail_customer=False)
+        for days, stored in (('14', 14), (14, 14), (None, 0), ('x', 0), (True, 0)):
+            refund.btcpay_pull_payment_id = False
+            refund._btcpay_store_pull_payment({
+                'id': 'abc', 'amount': '50.00', 'currency': 'USD', 'BOLT11Expiration': days,
+            })
+            self.assertEqual(refund.btcpay_bolt11_days, stored)
+
+    def test_claim_page_in_the_language_of_the_customer(self):
+        self.env['res.lang']._activate_lang('ja_JP')
+        self.env['ir.module.module']._load_module_terms(['payment_btcpay'], ['ja_JP'])
+        self.partner.lang = 'ja_JP'
+        tx = self._paid()
+        tx.partner_lang = 'ja_JP'
+        wizard = self._open_wizard(tx)
+        self.assertNotIn("Refund of", wizard.description)
+        self.assertIn(tx.reference, wizard.description)
+        tx._btcpay_request_refund(50)
+        self.assertEqual(self._pull_payments()[0]['description'], wizard.description)
+
     def test_crypto_amount_in_the_mail(self):
         order = self._create_order()
         self._paid(order)._btcpay_request_refund(100, variant='rate_then')

@@ -202,7 +202,7 @@ class BTCPayRefundWizard(models.TransientModel):
                 Command.create({'code': method})
                 for method in methods or tx_sudo._btcpay_get_payout_methods()
             ],
-            'description': _("Refund of %s", tx_sudo.reference),
+            'description': tx_sudo._btcpay_get_refund_text(),
             'delivery': 'mail' if tx_sudo.partner_id.email else 'show',
             **values,
         })
