@@ -195,7 +195,9 @@ class PaymentTransaction(models.Model):
         """
         root = self._btcpay_get_root()
         root._btcpay_look_before_decision()
-        if earlier := root._btcpay_settle_unanswered_refunds(amount, variant):
+        if earlier := root._btcpay_settle_unanswered_refunds(
+            amount, variant, credit_note
+        ) or root._btcpay_find_refund_of(key):
             return earlier
         net_amount, fee_amount = root._btcpay_split_fee(amount, fee_percent)
         what = root._btcpay_prepare_refund_amount(amount, variant, fee_percent)
@@ -241,11 +243,12 @@ class PaymentTransaction(models.Model):
             end_transaction(self.env)
         return refund
 
-    def _btcpay_settle_unanswered_refunds(self, amount, variant):
+    def _btcpay_settle_unanswered_refunds(self, amount, variant, credit_note=None):
         """Find out what became of refunds whose making was not answered, before another is made.
 
         :param float amount: The amount that is to be refunded now, fee included.
         :param str variant: What the customer is to get, see `btcpay_refund_variant`.
+        :param account.move credit_note: The credit note that is to be paid back by it.
         :return: The refund that was asked for before and was made; empty if there is none.
         :rtype: payment.transaction
         :raise UserError: If it is not known yet, or if it was another one that was made.
@@ -271,6 +274,7 @@ class PaymentTransaction(models.Model):
                 before = refund.btcpay_refund_fee_amount - refund.amount
                 if (
                     refund.btcpay_refund_variant == variant
+                    and refund.btcpay_credit_note_id.ids == (credit_note.ids if credit_note else [])
                     and self.currency_id.compare_amounts(before, amount) == 0
                 ):
                     return refund

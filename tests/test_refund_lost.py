@@ -56,6 +56,16 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         self.assertEqual(tx._btcpay_request_refund(60), refund)
         self._assert_made_once(refund)
 
+    def test_found_before_that_of_a_credit_note(self):
+        tx = self._paid()
+        self._lost(tx)
+        credit_note = self._create_invoice(60, move_type='out_refund')
+        self.env.cr.commit()
+        # It is not the one that was asked for before.
+        self._assert_refused(
+            lambda: tx._btcpay_request_refund(60, credit_note=credit_note), "was made after all"
+        )
+
     def test_found_before_another_one(self):
         tx = self._paid()
         refund = self._lost(tx)
