@@ -172,7 +172,7 @@ class PaymentTransaction(models.Model):
 
     def _btcpay_request_refund(
         self, amount, variant='fiat', fee_percent='0', methods=None, description='',
-        mail_customer=True, credit_note=None,
+        mail_customer=True, credit_note=None, key=None,
     ):
         """Make a refund: a refund transaction in Odoo and a pull payment at the server.
 
@@ -189,6 +189,8 @@ class PaymentTransaction(models.Model):
         :param str description: What the customer reads on the claim page.
         :param bool mail_customer: Whether the link is mailed to the customer.
         :param account.move credit_note: The credit note that is paid back by it.
+        :param str key: Eight characters of the caller's; it gets one refund by them, however often
+                        it asks.
         :return: The refund transaction, pending; draft if the server did not answer.
         :rtype: payment.transaction
         :raise UserError: If the refund is refused, by Odoo or by the server.
@@ -206,6 +208,8 @@ class PaymentTransaction(models.Model):
         lock_row(root)
         # Who began before this is stored, and gets the lock after, has to begin anew.
         root.btcpay_look_count += 1
+        if earlier := root._btcpay_find_refund_of(key):
+            return earlier
         root._btcpay_check_refund(amount, credit_note)
         source = root._btcpay_book_receipt_for_refund(amount)
         refund = source._create_child_transaction(
@@ -219,7 +223,7 @@ class PaymentTransaction(models.Model):
             btcpay_requested_at=fields.Datetime.now(),
         )
         # Other systems may use the same references in the same store; 50 characters at most.
-        name = f'Refund {refund.reference[:32]} ({secrets.token_hex(4)})'
+        name = f'Refund {refund.reference[:32]} ({key or secrets.token_hex(4)})'
         refund.write({
             'btcpay_refund_name': name,
             'btcpay_refund_request': {
@@ -284,6 +288,20 @@ class PaymentTransaction(models.Model):
                     reference=refund.reference, amount=self.currency_id.format(before),
                 ))
         return self.browse()
+
+    def _btcpay_find_refund_of(self, key):
+        """Return the refund that was made by a key: the person may press again, or the browser may
+        have to, after the answer to the first time was lost.
+
+        :param str|None key: The key.
+        :return: The refund; empty if there is none, or if it was refused.
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        return self._btcpay_get_refunds().filtered(
+            lambda tx: key and tx.state != 'error'
+            and (tx.btcpay_refund_name or '').endswith(f'({key})')
+        )[:1]
 
     def _btcpay_check_refund(self, amount, credit_note=None):
         """Check that an amount can be given back, whatever Odoo or the server would allow.

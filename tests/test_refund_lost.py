@@ -184,6 +184,41 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
 
     # === TWO AT ONCE === #
 
+    def test_same_wizard_again(self):
+        """The browser has not got the answer, and the person presses again."""
+        tx = self._paid()
+        wizard = self._open_wizard(tx, scope='amount', amount=30)
+        refund = self._refund_by(wizard)
+        self.assertEqual(self._refund_by(wizard), refund)
+        self._assert_made_once(refund)
+        other = self._refund_by(self._open_wizard(tx, scope='amount', amount=30))
+        self.assertNotEqual(other, refund)
+        self.assertEqual(len(self._pull_payments()), 2)
+
+    def test_same_wizard_twice_at_once(self):
+        tx = self._paid()
+        wizard = self._open_wizard(tx, scope='amount', amount=30)
+        prepare = type(tx)._btcpay_prepare_refund_amount
+        refunds = []
+
+        def prepare_and_be_overtaken(root, *args):
+            result = prepare(root, *args)
+            with patch.object(type(tx), '_btcpay_prepare_refund_amount', prepare):
+                refunds.append(self._refund_by(wizard))
+            return result
+
+        with patch.object(type(tx), '_btcpay_prepare_refund_amount', prepare_and_be_overtaken):
+            refunds.append(self._refund_by(wizard))
+        self.assertEqual(refunds[0], refunds[1])
+        self._assert_made_once(refunds[0])
+
+    def test_same_wizard_after_a_refusal(self):
+        wizard = self._open_wizard(self._paid(), scope='amount', amount=30)
+        self.world.fault('status', path='/refund$', method='POST', status=400)
+        with self._quiet():
+            self._assert_refused(wizard.action_refund, "refused the request")
+        self._assert_made_once(self._refund_by(wizard))
+
     def test_second_between_look_and_lock(self):
         """Two people press at once: both have looked, then both ask for the lock."""
         tx = self._paid()

@@ -1,3 +1,5 @@
+import secrets
+
 from odoo import _, api, fields, models
 from odoo.exceptions import RedirectWarning, UserError
 from odoo.fields import Command
@@ -14,6 +16,8 @@ class BTCPayRefundWizard(models.TransientModel):
         comodel_name='payment.transaction', required=True, readonly=True
     )
     credit_note_id = fields.Many2one(comodel_name='account.move', readonly=True)
+    # However often the button is pressed, it makes one refund.
+    key = fields.Char(default=lambda _self: secrets.token_hex(4), required=True, readonly=True)
     reference = fields.Char(compute='_compute_sums', compute_sudo=True)
     currency_id = fields.Many2one(
         comodel_name='res.currency', compute='_compute_sums', compute_sudo=True
@@ -245,6 +249,7 @@ class BTCPayRefundWizard(models.TransientModel):
                 description=self.description,
                 mail_customer=self.delivery == 'mail',
                 credit_note=self.credit_note_id,
+                key=self.key,
             )
         except BTCPayError as error:
             if self.transaction_id.sudo()._btcpay_lacks_refund_permission(error):
