@@ -143,6 +143,15 @@ class TestRefund(RefundMixin, BTCPayCommon):
         self.assertFalse(tx.btcpay_can_refund)
         self._assert_refused(lambda: tx._btcpay_request_refund(10), "not confirmed")
 
+    def test_part_of_what_can_still_be_paid(self):
+        tx = self._create_btcpay_transaction(self._create_order())
+        self.world.pay(tx.btcpay_invoice_id, fraction='0.4')
+        self.world.mine()
+        tx._btcpay_synchronize()
+        self.assertEqual((tx.btcpay_status, tx._btcpay_is_confirmed()), ('New', True))
+        self.assertFalse(tx.btcpay_can_refund)
+        self._assert_refused(lambda: tx._btcpay_request_refund(10), "not confirmed")
+
     def test_unconfirmed_surplus(self):
         tx = self._paid()
         self.world.pay(tx.btcpay_invoice_id, amount='0.001', replaceable=True)

@@ -66,6 +66,24 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
             lambda: tx._btcpay_request_refund(60, credit_note=credit_note), "was made after all"
         )
 
+    def test_found_before_another_variant(self):
+        tx = self._paid()
+        self._lost(tx)
+        self._assert_refused(
+            lambda: tx._btcpay_request_refund(60, variant='rate_then'), "was made after all"
+        )
+
+    def test_found_though_it_was_given_up(self):
+        """The merchant saw it first, and archived it: it is not to be made anew."""
+        tx = self._paid()
+        refund = self._lost(tx)
+        [pull_payment] = self._pull_payments()
+        self.world.archive_pull_payment(pull_payment['id'])
+        self._make_old(refund)
+        refund._btcpay_synchronize()
+        self.assertEqual(refund.state, 'cancel')
+        self.assertEqual(len(self._pull_payments()), 1)
+
     def test_found_before_another_one(self):
         tx = self._paid()
         refund = self._lost(tx)
@@ -124,6 +142,42 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
             pull_payments = fetch(tx)
             with patch.object(type(refund), '_btcpay_fetch_pull_payments', fetch):
                 refund._btcpay_synchronize()
+            return pull_payments
+
+        with patch.object(
+            type(refund), '_btcpay_fetch_pull_payments', fetch_and_be_overtaken
+        ):
+            refund._btcpay_complete_refund()
+        self._assert_made_once(refund)
+
+    def test_second_while_it_is_made_again(self):
+        refund = self._lost(self._paid(), took_effect=False)
+        self._make_old(refund)
+        send = type(refund)._btcpay_send_refund
+
+        def send_and_be_overtaken(refund):
+            with patch.object(type(refund), '_btcpay_send_refund', send):
+                refund._btcpay_complete_refund()
+            return send(refund)
+
+        with patch.object(type(refund), '_btcpay_send_refund', send_and_be_overtaken):
+            refund._btcpay_complete_refund()
+        self._assert_made_once(refund)
+
+    def test_told_of_while_it_is_looked_for(self):
+        """The server took minutes to make it: when Odoo asked, it was not there yet."""
+        tx = self._paid()
+        refund = self._lost(tx, took_effect=False)
+        self._make_old(refund)
+        fetch = type(refund)._btcpay_fetch_pull_payments
+
+        def fetch_and_be_overtaken(refund):
+            pull_payments = fetch(refund)
+            pull_payment = self._server_refund(
+                tx, refundVariant='Custom', customAmount='60', customCurrency='USD',
+                name=refund.btcpay_refund_name,
+            )
+            tx._btcpay_notice_refund(pull_payment['id'])
             return pull_payments
 
         with patch.object(

@@ -115,6 +115,15 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
         self.assertEqual(-refund.amount, float(refund.btcpay_pull_amount))
         self.assertAlmostEqual(refund.btcpay_refund_fee_amount - refund.amount, 100.01)
 
+    def test_server_makes_more_of_it(self):
+        """E.g. of the whole, if the customer paid once more meanwhile."""
+        tx = self._paid()
+        what = {'refundVariant': 'Custom', 'customAmount': '60', 'customCurrency': 'USD'}
+        self.patch(type(tx), '_btcpay_prepare_refund_amount', lambda *_args: what)
+        refund = tx._btcpay_request_refund(50)
+        self.assertEqual((refund.state, refund.amount), ('pending', -50))
+        self.assertIn("Withdraw it at the server", self._activities(tx.sale_order_ids))
+
     def test_fee_that_is_none(self):
         tx = self._paid()
         for fee in ('-1', '100', '150', 'x'):

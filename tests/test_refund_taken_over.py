@@ -1,0 +1,99 @@
+from unittest.mock import patch
+
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
+from odoo.addons.payment_btcpay.tests.refund_common import RefundMixin
+from odoo.addons.payment_btcpay.utils import BTCPayError
+
+WEBHOOK_LOG = 'odoo.addons.payment_btcpay.models.payment_provider_webhook'
+
+
+@tagged('post_install', '-at_install')
+class TestRefundTakenOver(RefundMixin, BTCPayCommon):
+    """Refunds that were made at the server itself: each is followed once, and none too much."""
+
+    def _look_for_others(self):
+        """Have the scheduled action look, with the hourly look for other refunds due."""
+        self.btcpay.sudo().btcpay_webhook_checked_at = False
+        with self._quiet(), mute_logger(WEBHOOK_LOG):
+            self._reconcile()
+
+    def test_two_events_at_once(self):
+        tx = self._paid()
+        pull_payment = self._server_refund(tx)
+        book = type(tx)._btcpay_book_receipts
+
+        def book_and_be_overtaken(root):
+            with patch.object(type(tx), '_btcpay_book_receipts', book):
+                root._btcpay_notice_refund(pull_payment['id'])
+            return book(root)
+
+        with patch.object(type(tx), '_btcpay_book_receipts', book_and_be_overtaken):
+            refund = tx._btcpay_notice_refund(pull_payment['id'])
+        self.assertEqual(tx._btcpay_get_refunds(), refund)
+        self.assertFalse(tx.sale_order_ids.activity_ids)
+
+    def test_who_waits_for_the_lock_begins_anew(self):
+        """As where a refund is made in Odoo: what is taken over is not overlooked."""
+        tx = self._paid()
+        pull_payment = self._server_refund(tx)
+        self.patch(type(tx), '_btcpay_synchronize', lambda tx, **kwargs: None)
+        before = tx.btcpay_look_count
+        tx._btcpay_notice_refund(pull_payment['id'])
+        self.assertEqual(tx.btcpay_look_count, before + 1)
+
+    def test_next_to_nothing(self):
+        tx = self._paid()
+        pull_payment = self._server_refund(
+            tx, refundVariant='Custom', customAmount='0.00000001', customCurrency='BTC'
+        )
+        self.assertFalse(tx._btcpay_notice_refund(pull_payment['id']))
+        self.assertFalse(tx._btcpay_get_refunds())
+        self.assertIn("made at the BTCPay Server itself", self._activities(tx.sale_order_ids))
+
+    def test_currency_that_was_not_paid_in(self):
+        tx = self._paid()
+        pull_payment = self._server_refund(
+            tx, refundVariant='Custom', customAmount='50', customCurrency='EUR'
+        )
+        self.assertFalse(tx._btcpay_notice_refund(pull_payment['id']))
+        self.assertIn("50 EUR", self._activities(tx.sale_order_ids))
+
+    def test_answer_about_another_one(self):
+        tx = self._paid()
+        pull_payment, other = self._server_refund(tx), self._server_refund(tx)
+        send = type(tx)._send_api_request
+
+        def answer(root, method, endpoint, **kwargs):
+            return send(root, method, endpoint.replace(pull_payment['id'], other['id']), **kwargs)
+
+        with patch.object(type(tx), '_send_api_request', answer), self.assertRaises(BTCPayError):
+            tx._btcpay_notice_refund(pull_payment['id'])
+        self.assertFalse(tx._btcpay_get_refunds())
+
+    def test_id_that_is_none(self):
+        tx = self._paid()
+        self._call_count('', '')
+        self.assertFalse(tx._btcpay_notice_refund('../api-keys/current'))
+        self.assertFalse(self.world.requests(since=self.last_call))
+
+    def test_given_up_before_odoo_knew_of_it(self):
+        tx = self._paid()
+        self.world.archive_pull_payment(self._server_refund(tx)['id'])
+        self._look_for_others()
+        self.assertFalse(tx._btcpay_get_refunds())
+
+    def test_paid_out_before_odoo_knew_of_it(self):
+        tx = self._paid()
+        pull_payment = self._server_refund(tx)
+        payout_id = self.world.claim(pull_payment['id'], '20.00')
+        self.world.approve(payout_id)
+        self.world.pay_payout(payout_id)
+        self.world.archive_pull_payment(pull_payment['id'])
+        self._look_for_others()
+        self._post_process()
+        refund = tx._btcpay_get_refunds()
+        self.assertEqual((refund.state, refund.amount), ('done', -20))
+        self.assertEqual(refund.payment_id.amount, 20)
