@@ -268,6 +268,8 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         self.assertEqual(tx.btcpay_paid_amount, 195)  # Less the network's fee.
         self._refund_all(tx, 195)
         self._assert_books(tx, 195, 195)
+        # With both receipts: that of the order, and that of what was too much.
+        self.assertTrue(all(self._receivable(self._family(tx).payment_id).mapped('reconciled')))
         self.assertEqual(tx.sale_order_ids.transaction_ids._btcpay_get_net_amount(), 0)
 
     def test_refund_of_what_is_not_booked_yet(self):

@@ -73,6 +73,23 @@ class TestRefundTakenOver(RefundMixin, BTCPayCommon):
             tx._btcpay_notice_refund(pull_payment['id'])
         self.assertFalse(tx._btcpay_get_refunds())
 
+    def test_answer_about_another_one_when_it_is_followed(self):
+        tx = self._paid()
+        refund = tx._btcpay_request_refund(50)
+        other = self._server_refund(tx, refundVariant='Custom', customAmount='1',
+                                    customCurrency='USD')
+        self._claim(refund, '1.00')
+        send = type(tx)._send_api_request
+
+        def answer(root, method, endpoint, **kwargs):
+            if not endpoint.endswith('/payouts'):
+                endpoint = endpoint.replace(refund.btcpay_pull_payment_id, other['id'])
+            return send(root, method, endpoint, **kwargs)
+
+        with patch.object(type(tx), '_send_api_request', answer), self.assertRaises(BTCPayError):
+            refund._btcpay_synchronize()
+        self.assertEqual(refund.state, 'pending')
+
     def test_id_that_is_none(self):
         tx = self._paid()
         self._call_count('', '')
