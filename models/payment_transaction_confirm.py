@@ -48,7 +48,11 @@ class PaymentTransaction(models.Model):
         """
         ours = self.filtered(lambda tx: tx.provider_code == 'btcpay')
         todo = (self - ours) | ours._btcpay_lock_for_post_processing()
-        super(PaymentTransaction, todo)._post_process()
+        told = (ours & todo).filtered(lambda tx: tx._btcpay_is_told_to_customer())
+        super(
+            PaymentTransaction, told.with_context(btcpay_is_told_to_customer=True)
+        )._post_process()
+        super(PaymentTransaction, todo - told)._post_process()
         for tx in ours & todo:
             tx.btcpay_is_handled = tx._btcpay_is_all_handled()
 

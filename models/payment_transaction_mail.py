@@ -51,6 +51,22 @@ class PaymentTransaction(models.Model):
         document = self._btcpay_get_document().sudo()
         post_template(template, self, document, author=self._btcpay_get_sender(document))
 
+    def _btcpay_is_told_to_customer(self):
+        """Return whether a mail of ours tells how the payment stands, in place of Odoo's own.
+
+        Odoo's takes a part for the whole, and has no link at which the rest is paid.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        match self.state:
+            case 'pending':  # With a part, or with nothing any more: the wallet replaced it.
+                return self.btcpay_status == 'New'
+            case 'done':
+                is_part = self.source_transaction_id.btcpay_status in ('Expired', 'Invalid')
+                return is_part or self._btcpay_is_difference_due()
+        return False
+
     def _btcpay_get_sender(self, document):
         """Return who writes to the customer: Odoo itself has no address to be answered at.
 

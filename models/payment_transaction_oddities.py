@@ -86,8 +86,7 @@ class PaymentTransaction(models.Model):
             'before': tx.currency_id.format(tx.btcpay_documents_total),
             'now': document.currency_id.format(document.amount_total),
         }
-        is_for_all = tx.currency_id.compare_amounts(self.amount, tx.btcpay_documents_total) == 0
-        if is_for_all and self._btcpay_get_rest_url():  # Empty if the order is cancelled.
+        if self._btcpay_is_difference_due():
             is_new = self._btcpay_ask_person(_(
                 "%(reference)s was paid as it was agreed on, %(before)s; since then the order was"
                 " changed to %(now)s. The customer was sent a link to pay the difference: see that"
@@ -100,6 +99,19 @@ class PaymentTransaction(models.Model):
             "%(reference)s was paid as it was agreed on, when the order came to %(before)s; since"
             " then it was changed to %(now)s. Ask for the difference, or refund it.", **values,
         ))
+
+    def _btcpay_is_difference_due(self):
+        """Return whether the customer paid all of what the order was, and it costs more now.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        tx = self.source_transaction_id or self
+        return (
+            tx._btcpay_are_documents_changed()
+            and tx.currency_id.compare_amounts(self.amount, tx.btcpay_documents_total) == 0
+            and bool(self._btcpay_get_rest_url())  # Empty if the order is cancelled.
+        )
 
     def _btcpay_ask_about_unwanted_money(self):
         """Ask a person about an open invoice that has money on it, but is not to be paid any more.

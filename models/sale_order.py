@@ -114,6 +114,11 @@ class SaleOrder(models.Model):
         order = self.with_context(btcpay_allow_rest=True)
         return super(SaleOrder, order)._get_default_payment_link_values()
 
+    def _send_payment_succeeded_for_order_mail(self):
+        """Override of `sale` to mail the customer once, where a mail of ours says it better."""
+        if not self.env.context.get('btcpay_is_told_to_customer'):
+            super()._send_payment_succeeded_for_order_mail()
+
     def _btcpay_is_part_paid(self):
         """Return whether a part is paid, and the rest is to be paid in Bitcoin as well.
 

@@ -14,6 +14,7 @@ from . import test_disconnect
 from . import test_event_order
 from . import test_late
 from . import test_no_webhook
+from . import test_order_mails
 from . import test_order_buttons
 from . import test_order_rights
 from . import test_order_screen
