@@ -4,13 +4,13 @@ from odoo.http import request, route
 
 from odoo.addons.account_payment.controllers.payment import PaymentPortal as InvoicePaymentPortal
 from odoo.addons.account_payment.controllers.portal import PortalAccount
-from odoo.addons.sale.controllers.portal import CustomerPortal
+from odoo.addons.payment_btcpay.controllers.portal import BTCPayCustomerPortal
 from odoo.addons.sale.controllers.portal import PaymentPortal as OrderPaymentPortal
 
 SESSION_KEY = '__payment_btcpay_only__'
 
 
-class BTCPayRequestPortal(CustomerPortal, PortalAccount):
+class BTCPayRequestPortal(BTCPayCustomerPortal, PortalAccount):
     """Links by which a Bitcoin payment is requested: nothing else is offered there."""
 
     @route()
@@ -27,6 +27,28 @@ class BTCPayRequestPortal(CustomerPortal, PortalAccount):
         """Override of `account_payment` to offer Bitcoin only, where that was requested."""
         self._btcpay_restrict('account.move', invoice_id, btcpay)
         return super().portal_my_invoice_detail(invoice_id, *args, **kwargs)
+
+    def _get_payment_values(self, *args, **kwargs):
+        """Override of `sale` to offer Bitcoin only when the customer comes back, too."""
+        return self._btcpay_keep_restriction(super()._get_payment_values(*args, **kwargs))
+
+    def _invoice_get_page_view_values(self, *args, **kwargs):
+        """Override of `account_payment`, likewise for invoices."""
+        return self._btcpay_keep_restriction(
+            super()._invoice_get_page_view_values(*args, **kwargs)
+        )
+
+    @staticmethod
+    def _btcpay_keep_restriction(values):
+        """Have the customer come back to a page that is restricted as the present one.
+
+        :param dict values: The values of the page.
+        :return: The same values.
+        :rtype: dict
+        """
+        if request.env.context.get('btcpay_only') and 'landing_route' in values:
+            values['landing_route'] += '&btcpay=1'  # There always is an access token before.
+        return values
 
     @staticmethod
     def _btcpay_restrict(model, document_id, is_requested):

@@ -6,10 +6,15 @@ from odoo.addons.sale.controllers.portal import CustomerPortal
 class BTCPayCustomerPortal(CustomerPortal):
 
     @route()
-    def portal_order_page(self, *args, **kwargs):
+    def portal_order_page(self, order_id, *args, payment_amount=None, **kwargs):
         """Override of `sale` to accept links for the rest of an order of which a part is paid."""
         request.update_context(btcpay_allow_rest=True)
-        return super().portal_order_page(*args, **kwargs)
+        order_sudo = request.env['sale.order'].sudo().browse(order_id).exists()
+        if order_sudo and order_sudo._btcpay_is_all_paid():
+            payment_amount = None  # By a mailed link, which Odoo's page would offer to pay again.
+        return super().portal_order_page(
+            order_id, *args, payment_amount=payment_amount, **kwargs
+        )
 
     def _get_payment_values(self, order_sudo, *args, **kwargs):
         """Override of `sale` to ask for no more than the rest of an order of which a part is paid.
@@ -18,5 +23,7 @@ class BTCPayCustomerPortal(CustomerPortal):
         """
         values = super()._get_payment_values(order_sudo, *args, **kwargs)
         if order_sudo._btcpay_is_part_paid():
-            values['amount'] = min(values['amount'], order_sudo._btcpay_get_rest())
+            rest = order_sudo._btcpay_get_rest()
+            for key in ('amount', 'payment_amount'):  # What is asked for, and what the page says.
+                values[key] = values[key] and min(values[key], rest)
         return values

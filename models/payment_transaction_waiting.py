@@ -122,9 +122,27 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         landing_route = self.landing_route or '/my/home'
+        if landing_route.startswith('/my/orders/'):
+            return landing_route + self._btcpay_get_retry_params()
         if not landing_route.startswith('/shop/'):
             return landing_route
         # The shop's landing route would empty the cart. What Odoo has made a quotation of, since a
         # payment had been seen, is no cart any more.
         order = self.sale_order_ids[:1]
         return '/shop/payment' if not order or order.state == 'draft' else order.get_portal_url()
+
+    def _btcpay_get_retry_params(self):
+        """Return what makes the order's page offer again what was to be paid by a link.
+
+        :return: The parameters, to be appended to the page's address; empty if it does by itself.
+        :rtype: str
+        """
+        self.ensure_one()
+        order = self.sale_order_ids[:1].with_context(btcpay_allow_rest=True)
+        amount = min(self.amount, order._btcpay_get_rest()) if order else 0
+        # The page refuses less than what is to be paid in advance, which may be more by now.
+        if amount <= 0 or (
+            order.state != 'sale' and amount < order._get_prepayment_required_amount()
+        ):
+            return ''
+        return f'{"&" if "?" in self.landing_route else "?"}payment_amount={amount}'

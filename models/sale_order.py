@@ -127,11 +127,26 @@ class SaleOrder(models.Model):
         self.ensure_one()
         return bool(
             self.amount_paid
-            and (
-                self.env.context.get('btcpay_only')  # It was requested.
-                or 'done' in self._btcpay_get_transactions().mapped('state')
-            )
+            and self._btcpay_is_bitcoin_concerned()
             and self.currency_id.compare_amounts(self.amount_paid, self.amount_total) < 0
+        )
+
+    def _btcpay_is_all_paid(self):
+        """Return whether nothing is left to be paid, and a link for Bitcoin is of no use any more.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        return self._btcpay_is_bitcoin_concerned() and self._btcpay_get_rest() <= 0
+
+    def _btcpay_is_bitcoin_concerned(self):
+        """Return whether the order was paid in Bitcoin, or is requested to be.
+
+        :rtype: bool
+        """
+        return bool(
+            self.env.context.get('btcpay_only')
+            or 'done' in self._btcpay_get_transactions().mapped('state')
         )
 
     def _btcpay_get_rest(self):

@@ -43,6 +43,12 @@ class TestRequestHttp(MoneyMixin, BTCPayHttpCommon):
         self.assertEqual(response.status_code, 200)
         return self._get_payment_context(response)
 
+    def _get_text(self, url):
+        self.env.invalidate_all()
+        response = self._make_http_get_request(url)
+        self.assertEqual(response.status_code, 200)
+        return response.text
+
     def _press(self, context, provider=None, **values):
         """Press the page's button.
 
@@ -211,6 +217,64 @@ class TestRequestHttp(MoneyMixin, BTCPayHttpCommon):
         self.env.flush_all()
         self.assertEqual(self._make_http_get_request(url).status_code, 200)
         self.assertFalse(order.transaction_ids)
+
+    def test_used_link_asks_for_nothing_more(self):
+        """Odoo's page would take the amount of the link again, from an order that is paid."""
+        for by_btcpay in (True, False):
+            order = self._create_order()
+            url = self._request(order)
+            if by_btcpay:
+                self._settle(self._pay(self._open(url)))
+                self.assertEqual(order.state, 'sale')
+                url = url.replace('&btcpay=1', '')  # As in the mails for the rest.
+            else:
+                self._create_other_transaction(order)._set_done()
+            with self.subTest(by_btcpay=by_btcpay):
+                self.assertNotIn('o_payment_form', self._get_text(url))
+        other = self._create_order()
+        self._create_other_transaction(other)._set_done()
+        self.assertIn('o_payment_form', self._get_text(
+            f'/my/orders/{other.id}?access_token={other._portal_ensure_token()}&payment_amount=100'
+        ), "What is not about Bitcoin is as it was.")
+
+    def test_link_says_what_it_asks_for(self):
+        order = self._create_order()
+        order.action_confirm()
+        url = self._request(order)
+        self._create_other_transaction(order, amount=70)._set_done()
+        self.assertEqual(self._open(url)['amount'], 30)
+        page = etree.fromstring(self._get_text(url), etree.HTMLParser())
+        [shown] = page.xpath('//div[@name="sale_order_modal_validate"]//main/div[1]')
+        self.assertIn("30.00", ''.join(shown.itertext()))
+
+    def test_coming_back_leaves_it_restricted(self):
+        """After a payment that failed he can pay what was requested again, with Bitcoin only."""
+        confirmed = self._create_order()
+        confirmed.action_confirm()
+        for document, values, amount in [
+            (self._create_order(), {}, 100),
+            (self._create_order(require_payment=True, prepayment_percent=1.0), {}, 100),
+            (confirmed, {'amount_type': 'amount', 'amount': 30}, 30),
+            (self._create_invoice(), {}, 100),
+        ]:
+            with self.subTest(document=document, values=values):
+                tx = self._pay(self._open(self._request(document, **values)), amount=amount)
+                self.world.expire(tx.btcpay_invoice_id)
+                self._look(tx)
+                self._post_process()
+                context = self._open(tx._btcpay_get_retry_url())
+                self.assertEqual(context['amount'], amount)
+                self.assertEqual(context['payment_method_ids'], self.payment_method.ids)
+                self._assert_refused(context, self.dummy_provider)
+
+    def test_coming_back_to_an_order_that_costs_more(self):
+        order = self._create_order(require_payment=True, require_signature=False)
+        order.prepayment_percent = 1.0
+        tx = self._pay(self._open(self._request(order)))
+        order.order_line.price_unit = 120
+        self._carry_out()
+        self.assertEqual(tx.state, 'cancel')
+        self.assertEqual(self._open(tx._btcpay_get_retry_url())['amount'], 120)
 
     # === INVOICES === #
 
