@@ -68,6 +68,7 @@ class SaleOrder(models.Model):
         :rtype: dict
         """
         self.ensure_one()
+        self.check_access('read')
         transactions = self._btcpay_get_invoice_transactions()
         action = self.env['ir.actions.act_window']._for_xml_id(
             'payment_btcpay.action_btcpay_order_transactions'

@@ -35,6 +35,7 @@ from . import test_refund_taken_over
 from . import test_refund_tour
 from . import test_refund_variants
 from . import test_request
+from . import test_request_guards
 from . import test_request_http
 from . import test_request_tour
 from . import test_return_page

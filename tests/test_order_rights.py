@@ -203,6 +203,10 @@ class TestOrderRights(MoneyMixin, BTCPayCommon):
         })
         self.assertEqual(len(values), 2)
 
+    def test_smart_button_of_a_foreign_order(self):
+        with self.assertRaises(AccessError):
+            self.order.with_user(self.colleague).action_btcpay_view_transactions()
+
     def test_refund_form(self):
         view = 'payment_btcpay.btcpay_refund_form'
         self.assertEqual(len(Form(self.refund.with_user(self.seller), view=view)

@@ -1,0 +1,118 @@
+from odoo import fields
+from odoo.fields import Command
+from odoo.tests import new_test_user, tagged
+
+from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
+from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
+
+
+@tagged('post_install', '-at_install')
+class TestRequestGuards(MoneyMixin, BTCPayCommon):
+    """What is not asked for, not offered and not said when a payment is requested."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.env['ir.config_parameter'].sudo().set_param(
+            'account_payment.enable_portal_payment', 'True'
+        )
+        cls.partner.email = 'customer@example.com'
+
+    def _open(self, document, **values):
+        action = document.action_btcpay_request()
+        wizard = document.env[action['res_model']].browse(action['res_id'])
+        if values:
+            wizard.write(values)
+        return wizard
+
+    def test_all_in_advance_is_no_down_payment(self):
+        order = self._create_order(require_payment=True, prepayment_percent=1.0)
+        self.assertRecordValues(self._open(order), [
+            {'has_down_payment': False, 'due_amount': 100, 'down_payment_amount': 100}
+        ])
+
+    def test_negative_amount(self):
+        wizard = self._open(self._create_order(), amount_type='amount', amount=-5)
+        self.assertIn("more than zero", wizard.warning)
+        self._assert_refused(wizard.action_send, "more than zero")
+
+    def test_form_is_opened_without_writing(self):
+        """The form is read in a database transaction that is read-only."""
+        for document in (self._create_order(), self._create_invoice()):
+            document.action_btcpay_request()
+            with self.subTest(document=document):
+                self.assertTrue(document.read(['access_token'])[0]['access_token'])
+
+    def test_providers_that_are_not_published_offer_nothing(self):
+        order = self._create_order()
+        self.btcpay.maximum_amount = 50
+        other = self.btcpay.sudo().copy({'name': "Not published"})
+        other.write({
+            'btcpay_server_url': self.world.url, 'btcpay_api_key': self.api_key,
+            'btcpay_store_id': self.store_id, 'btcpay_connection_state': 'connected',
+            'maximum_amount': 0, 'is_published': False, 'sequence': self.btcpay.sequence + 1,
+            'payment_method_ids': [Command.set(self.payment_method.ids)],
+        })
+        other.state = self.btcpay.state
+        self.assertEqual(order._btcpay_get_provider(), self.btcpay)
+        self.assertIn("would not offer Bitcoin", self._open(order).warning)
+        other.is_published = True
+        self.env.invalidate_all()
+        self.assertFalse(self._open(order).warning)
+
+    def test_invoices_are_not_asked_for_without_a_provider(self):
+        move = self._create_invoice()
+        self.assertTrue(move.btcpay_can_request)
+        self.btcpay.state = 'disabled'
+        self.env.invalidate_all()
+        self.assertFalse(move.btcpay_can_request)
+
+    def test_nothing_is_due_of_a_credit_note(self):
+        self.assertEqual(self._create_invoice(move_type='out_refund')._btcpay_get_rest(), 0)
+
+    def test_customers_write_nothing_to_themselves(self):
+        seller = new_test_user(
+            self.env, 'guard_seller', groups='sales_team.group_sale_salesman', email='s@example.com'
+        )
+        order = self._create_order(user_id=seller.id)
+        for user in (self.portal_user, self.public_user):
+            self.assertEqual(
+                order.with_user(user).sudo()._btcpay_get_sender(), seller.partner_id
+            )
+        self.assertEqual(
+            order.with_user(self.internal_user)._btcpay_get_sender(), self.internal_user.partner_id
+        )
+
+    def test_salespeople_without_an_address_write_nothing(self):
+        seller = new_test_user(self.env, 'guard_mute', groups='sales_team.group_sale_salesman')
+        seller.partner_id.email = False
+        self.partner.btcpay_request_due = True
+        move = self._create_invoice(
+            invoice_date_due=fields.Date.today(), invoice_user_id=seller.id
+        )
+        self.env.cr.commit()
+        self.env['account.move'].with_user(
+            self.env.ref('base.user_root')
+        )._cron_btcpay_request_due()
+        [mail] = move.message_ids.filtered(lambda m: self.partner in m.partner_ids)
+        self.assertEqual(mail.author_id, move.company_id.partner_id)
+
+    def test_foreign_currency(self):
+        euro = self.env.ref('base.EUR')
+        euro.active = True
+        pricelist = self.env['product.pricelist'].create({'name': "€", 'currency_id': euro.id})
+        order = self._create_order(pricelist_id=pricelist.id, currency_id=euro.id)
+        move = self._create_invoice(currency_id=euro.id)
+        for document in (order, move):
+            with self.subTest(document=document):
+                wizard = self._open(document)
+                self.assertEqual((wizard.amount, wizard.currency_id), (100, euro))
+                wizard.action_send()
+                mail = document.message_ids.filtered(lambda m: self.partner in m.partner_ids)[0]
+                self.assertIn("100.00&nbsp;€", mail.body)
+        tx = self._create_btcpay_transaction(order, currency_id=euro.id)
+        self.assertEqual(self.world.invoice(tx.btcpay_invoice_id)['currency'], 'EUR')
+        self.world.pay(tx.btcpay_invoice_id)
+        self.world.mine()
+        self._look(tx)
+        self.assertEqual(order.btcpay_received_amount, 100)
