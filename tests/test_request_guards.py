@@ -1,6 +1,7 @@
 from odoo import fields
 from odoo.fields import Command
 from odoo.tests import new_test_user, tagged
+from odoo.tools import html2plaintext
 
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
@@ -24,6 +25,19 @@ class TestRequestGuards(MoneyMixin, BTCPayCommon):
         if values:
             wizard.write(values)
         return wizard
+
+    def _run_schedule(self):
+        self.env.cr.commit()
+        self.env['account.move'].with_user(
+            self.env.ref('base.user_root')
+        )._cron_btcpay_request_due()
+        self.env.invalidate_all()
+
+    def _requests(self, document):
+        return document.message_ids.filtered(
+            lambda message: self.partner in message.partner_ids
+            and "pay with Bitcoin" in (message.subject or '')
+        )
 
     def test_all_in_advance_is_no_down_payment(self):
         order = self._create_order(require_payment=True, prepayment_percent=1.0)
@@ -90,12 +104,37 @@ class TestRequestGuards(MoneyMixin, BTCPayCommon):
         move = self._create_invoice(
             invoice_date_due=fields.Date.today(), invoice_user_id=seller.id
         )
-        self.env.cr.commit()
-        self.env['account.move'].with_user(
-            self.env.ref('base.user_root')
-        )._cron_btcpay_request_due()
-        [mail] = move.message_ids.filtered(lambda m: self.partner in m.partner_ids)
+        self._run_schedule()
+        [mail] = self._requests(move)
         self.assertEqual(mail.author_id, move.company_id.partner_id)
+
+    def test_schedule_troubles_nobody_about_what_is_not_to_be_asked_for(self):
+        self.partner.btcpay_request_due = True
+        today = fields.Date.today()
+        paid = self._create_invoice(invoice_date_due=today)
+        self._pay_move(paid)
+        moves = (
+            paid
+            | self._create_invoice(invoice_date_due=today, post=False)
+            | self._create_invoice(invoice_date_due=today, move_type='out_refund')
+            | self._create_invoice(
+                invoice_date=today, invoice_date_due=today, move_type='in_invoice'
+            )
+        )
+        self._run_schedule()
+        self.assertFalse(moves.activity_ids)
+        self.assertFalse(self._requests(moves))
+
+    def test_schedule_asks_for_the_rest(self):
+        self.partner.btcpay_request_due = True
+        move = self._create_invoice(invoice_date_due=fields.Date.today())
+        self.env['account.payment.register'].with_context(
+            active_model='account.move', active_ids=move.ids
+        ).create({'amount': 70})._create_payments()
+        self.assertEqual((move.payment_state, move.amount_residual), ('partial', 30))
+        self._run_schedule()
+        [mail] = self._requests(move)
+        self.assertIn("30.00", html2plaintext(mail.body))
 
     def test_foreign_currency(self):
         euro = self.env.ref('base.EUR')
@@ -108,7 +147,7 @@ class TestRequestGuards(MoneyMixin, BTCPayCommon):
                 wizard = self._open(document)
                 self.assertEqual((wizard.amount, wizard.currency_id), (100, euro))
                 wizard.action_send()
-                mail = document.message_ids.filtered(lambda m: self.partner in m.partner_ids)[0]
+                mail = self._requests(document)[0]
                 self.assertIn("100.00&nbsp;€", mail.body)
         tx = self._create_btcpay_transaction(order, currency_id=euro.id)
         self.assertEqual(self.world.invoice(tx.btcpay_invoice_id)['currency'], 'EUR')
