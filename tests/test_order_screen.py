@@ -117,15 +117,30 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         self.assertEqual(order.btcpay_received_amount, 150)
         self.assertEqual(order.btcpay_status_text, "Paid")
 
+    def test_the_part_leads_the_newer_attempt_and_that_the_older(self):
+        order = self._create_order(user_id=self.seller.id)
+        expired = self._create_btcpay_transaction(order)
+        self.world.expire(expired.btcpay_invoice_id)
+        self._look(expired)
+        tx = self._create_btcpay_transaction(order)
+        self.assertEqual(self._order(order).btcpay_status_text, "Waiting for payment")
+        self.world.pay(tx.btcpay_invoice_id, fraction='0.4')
+        self._look(tx)
+        self._create_btcpay_transaction(order)
+        self.assertEqual(self._order(order).btcpay_status_text, "Partly paid")
+
     def test_received_in_the_orders_currency(self):
         order = self._create_order()
         tx = self._pay_order(order)
         euro = self.env.ref('base.EUR')
+        euro.rate_ids.unlink()
+        self.env['res.currency.rate'].create({
+            'currency_id': euro.id, 'company_id': order.company_id.id,
+            'name': order.date_order, 'rate': 0.5,
+        })
         tx.currency_id = euro
         self.env.invalidate_all()
-        self.assertAlmostEqual(order.btcpay_received_amount, euro._convert(
-            100, order.currency_id, order.company_id, order.date_order
-        ), places=2)
+        self.assertEqual(order.btcpay_received_amount, 200)
 
     # === THE LISTS === #
 
@@ -191,6 +206,10 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         self._post_process()
         self.assertEqual(self._order(order).amount_paid, 40)
         self.assertFalse(self._order(order).btcpay_can_accept_part)
+        # What it is booked by is no payment of its own.
+        self.assertEqual(len(order.transaction_ids), 2)
+        self.assertEqual(self._order(order).action_btcpay_view_transactions()['res_id'], tx.id)
+        self.assertEqual(self._order(order).btcpay_status_text, "Expired, partly paid")
 
     def test_others_accept_nothing(self):
         order = self._create_order()
@@ -209,7 +228,10 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         with self.assertRaises(UserError):
             self._order(order).action_btcpay_refund_surplus()
         over = self._create_order(user_id=self.seller.id)
-        self._pay_order(over, fraction='1.3')
+        tx = self._pay_order(over, fraction='1.3', mine=False)
+        self.assertFalse(self._order(over).btcpay_has_surplus, "It may still vanish.")
+        self.world.mine()
+        self._look(tx)
         self._post_process()
         self.assertTrue(self._order(over).btcpay_has_surplus)
         action = self._order(over).action_btcpay_refund_surplus()

@@ -1,10 +1,15 @@
+from unittest.mock import patch
+
 from odoo import fields
+from odoo.exceptions import UserError
 from odoo.fields import Command
 from odoo.tests import new_test_user, tagged
-from odoo.tools import html2plaintext
+from odoo.tools import html2plaintext, mute_logger
 
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
+
+MOVE_LOG = 'odoo.addons.payment_btcpay.models.account_move_payments'
 
 
 @tagged('post_install', '-at_install')
@@ -81,6 +86,12 @@ class TestRequestGuards(MoneyMixin, BTCPayCommon):
         self.env.invalidate_all()
         self.assertFalse(move.btcpay_can_request)
 
+    def test_cancelled_orders_have_no_button(self):
+        order = self._create_order()
+        self.assertTrue(order.btcpay_can_request)
+        order._action_cancel()
+        self.assertFalse(order.btcpay_can_request)
+
     def test_nothing_is_due_of_a_credit_note(self):
         self.assertEqual(self._create_invoice(move_type='out_refund')._btcpay_get_rest(), 0)
 
@@ -135,6 +146,42 @@ class TestRequestGuards(MoneyMixin, BTCPayCommon):
         self._run_schedule()
         [mail] = self._requests(move)
         self.assertIn("30.00", html2plaintext(mail.body))
+
+    def test_schedule_forgets_what_it_could_not_finish(self):
+        self.partner.btcpay_request_due = True
+        for error in (UserError("refused"), KeyError("somebody's module")):
+            move = self._create_invoice(invoice_date_due=fields.Date.today())
+
+            def fail(move, amount, error=error):
+                move.payment_reference = "half done"
+                raise error
+
+            with (
+                self.subTest(error=error), mute_logger(MOVE_LOG),
+                patch.object(type(move), '_btcpay_send_request', fail),
+            ):
+                self._run_schedule()
+                self.assertNotEqual(move.payment_reference, "half done")
+
+    def test_schedule_stops_when_its_time_is_over(self):
+        self.partner.btcpay_request_due = True
+        moves = self._create_invoice(invoice_date_due=fields.Date.today())
+        moves |= self._create_invoice(invoice_date_due=fields.Date.today())
+        with patch.object(type(self.env['ir.cron']), '_commit_progress', return_value=0):
+            self._run_schedule()
+        self.assertEqual(len(moves.filtered('btcpay_requested_at')), 1)
+
+    def test_schedule_speaks_the_companys_language(self):
+        self.env['res.lang']._activate_lang('ja_JP')
+        self.env.company.partner_id.lang = 'ja_JP'
+        self.partner.btcpay_request_due = True
+        self.partner.email = False
+        move = self._create_invoice(invoice_date_due=fields.Date.today())
+        with mute_logger(MOVE_LOG):
+            self._run_schedule()
+        [activity] = move.activity_ids
+        self.assertRegex(activity.summary, r'[\u3040-\u30ff]')
+        self.assertRegex(html2plaintext(activity.note), r'[\u3040-\u30ff]')
 
     def test_foreign_currency(self):
         euro = self.env.ref('base.EUR')
