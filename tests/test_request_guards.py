@@ -95,6 +95,16 @@ class TestRequestGuards(MoneyMixin, BTCPayCommon):
     def test_nothing_is_due_of_a_credit_note(self):
         self.assertEqual(self._create_invoice(move_type='out_refund')._btcpay_get_rest(), 0)
 
+    def test_way_back_asks_for_the_rest(self):
+        order = self._create_order()
+        order.action_confirm()
+        tx = self._create_btcpay_transaction(order, landing_route=order.get_portal_url())
+        for amount, end in [(0, '&payment_amount=100.0'), (70, '&payment_amount=30.0'), (30, '')]:
+            if amount:
+                self._create_other_transaction(order, amount=amount)._set_done()
+                self.env.invalidate_all()
+            self.assertEqual(tx._btcpay_get_retry_url(), f'{order.get_portal_url()}{end}')
+
     def test_customers_write_nothing_to_themselves(self):
         seller = new_test_user(
             self.env, 'guard_seller', groups='sales_team.group_sale_salesman', email='s@example.com'
