@@ -75,8 +75,34 @@ class TestOrderRights(MoneyMixin, BTCPayCommon):
     def test_nobodys_order_is_everybodys(self):
         """As the orders themselves."""
         self.order.user_id = False
-        self._assert_reads(self.records, self.seller, self.colleague)
-        self._assert_reads_not(self.records, *self.nobody)
+        for records in (self.records, self.tx.btcpay_payment_ids, self.refund.btcpay_payout_ids):
+            self._assert_reads(records, self.seller, self.colleague)
+            self._assert_reads_not(records, *self.nobody)
+
+    def test_refunds_of_a_surplus(self):
+        """They are made of a receipt that has no order of its own."""
+        order = self._create_order(user_id=self.seller.id)
+        tx = self._pay_order(order, fraction='1.3')
+        self._post_process()
+        refund = tx._btcpay_request_refund(30)
+        self.assertEqual(refund.source_transaction_id.source_transaction_id, tx)
+        self.world.claim(refund.btcpay_pull_payment_id, '10.00')
+        refund._btcpay_synchronize()
+        for records in (refund, refund.btcpay_payout_ids):
+            self.assertTrue(records)
+            self._assert_reads(records, self.seller, self.leader, self.accountant)
+            self._assert_reads_not(records, self.colleague, *self.nobody)
+
+    def test_administrators_who_sell_see_what_administrators_see(self):
+        user = new_test_user(
+            self.env, 'rights_selling_administrator',
+            groups='base.group_system,sales_team.group_sale_salesman',
+        )
+        other = self._create_other_transaction(self.order)
+        for records in (
+            self.records | other, self.tx.btcpay_payment_ids, self.refund.btcpay_payout_ids
+        ):
+            self._assert_reads(records, user)
 
     def test_payments_without_an_order(self):
         """Invoices belong to accounting."""
