@@ -9,9 +9,9 @@ from odoo.addons.payment_btcpay.utils import (
 )
 
 PAYOUT_STATES = ('AwaitingApproval', 'AwaitingPayment', 'InProgress', 'Completed', 'Cancelled')
+OPEN_STATES = ('AwaitingApproval', 'AwaitingPayment', 'InProgress')
 # The least that most wallets can claim.
 SATOSHI = Decimal('0.00000001')
-OPEN_STATES = ('AwaitingApproval', 'AwaitingPayment', 'InProgress')
 
 
 class PaymentTransaction(models.Model):
