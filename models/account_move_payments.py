@@ -89,10 +89,7 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         transaction = self._btcpay_get_refundable_transactions()[:1]
-        if not transaction:
-            raise UserError(_(
-                "No Bitcoin payment of the credited invoice has anything left to refund."
-            ))
+        self._btcpay_check_refund(transaction)
         available = transaction._btcpay_get_refund_sums()['available']
         return self.env['btcpay.refund.wizard']._open(
             transaction.sudo(self.env.su),
@@ -116,6 +113,28 @@ class AccountMove(models.Model):
             lambda tx: not tx.source_transaction_id and tx.btcpay_can_refund
             and tx.currency_id == self.currency_id
         )
+
+    def _btcpay_check_refund(self, transaction, amount=0):
+        """Check that the credit note can be paid back by a refund.
+
+        Note: `self.ensure_one()`
+
+        :param payment.transaction transaction: The transaction that is refunded, if there is one.
+        :param float amount: The amount, fee included.
+        :return: None
+        :raise UserError: If it cannot.
+        """
+        self.ensure_one()
+        if not transaction or transaction not in self._btcpay_get_refundable_transactions():
+            raise UserError(_(
+                "No Bitcoin payment of the credited invoice has anything left to refund."
+            ))
+        rest = self._btcpay_get_refund_rest()
+        if self.currency_id.compare_amounts(amount, rest) > 0:
+            raise UserError(_(
+                "Of the credit note %(credit_note)s only %(rest)s is left to be paid back.",
+                credit_note=self.display_name, rest=self.currency_id.format(rest),
+            ))
 
     def _btcpay_get_refund_rest(self):
         """Return what of a credit note is still to be paid back.

@@ -20,12 +20,13 @@ class PaymentTransaction(models.Model):
         Note: `self.ensure_one()`
 
         :param str template_name: The name of the mail template in this module.
-        :return: None
+        :return: Whether he was mailed.
+        :rtype: bool
         """
         self.ensure_one()
         template = self.env.ref(f'payment_btcpay.{template_name}', raise_if_not_found=False)
         if not template or not self.partner_id.email:
-            return
+            return False
         try:
             with self.env.cr.savepoint():
                 self._btcpay_post_mail(template.sudo())
@@ -40,6 +41,8 @@ class PaymentTransaction(models.Model):
                 reference=self.reference, template=template.name,
                 error=' '.join(str(error).split())[:300],
             ))
+            return False
+        return True
 
     def _btcpay_post_mail(self, template):
         """Post what a template says on the document of the payment, for the customer.

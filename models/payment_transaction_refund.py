@@ -337,13 +337,8 @@ class PaymentTransaction(models.Model):
                 " received, %(refunded)s was refunded and %(underway)s is underway.",
                 **{key: self.currency_id.format(value) for key, value in sums.items()},
             ))
-
-        if credit_note and compare(amount, credit_note._btcpay_get_refund_rest()) > 0:
-            raise UserError(_(
-                "Of the credit note %(credit_note)s only %(rest)s is left to be paid back.",
-                credit_note=credit_note.display_name,
-                rest=self.currency_id.format(credit_note._btcpay_get_refund_rest()),
-            ))
+        if credit_note:
+            credit_note._btcpay_check_refund(self, amount)
 
     # === BOOKS === #
 

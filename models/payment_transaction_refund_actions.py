@@ -42,13 +42,17 @@ class PaymentTransaction(models.Model):
                 "%s has no email address. Add one, or hand on the link of the claim page.",
                 refund.partner_id.display_name,
             ))
-        refund._btcpay_mail_customer('mail_template_refund')
+        is_mailed = refund._btcpay_mail_customer('mail_template_refund')
         return {
             'type': 'ir.actions.client',
             'tag': 'display_notification',
             'params': {
-                'type': 'success',
-                'message': _("The link was mailed to %s.", refund.partner_id.email),
+                'type': 'success' if is_mailed else 'danger',
+                'message': _("The link was mailed to %s.", refund.partner_id.email) if is_mailed
+                else _(
+                    "The link was not mailed: the mail template is missing or fails. Hand on the"
+                    " link of the claim page."
+                ),
             },
         }
 

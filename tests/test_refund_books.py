@@ -158,6 +158,14 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         )
         self.assertEqual(len(self._pull_payments()), 1)
 
+    def test_credit_note_of_something_else(self):
+        credit_note = self._credit(self._invoiced()[0], 40)
+        tx = self._paid()
+        self._assert_refused(
+            lambda: tx._btcpay_request_refund(40, credit_note=credit_note), "credited invoice"
+        )
+        self.assertFalse(self._pull_payments())
+
     def test_credit_note_that_was_used_in_part(self):
         invoice, tx = self._invoiced()
         credit_note = self._credit(invoice, 40)

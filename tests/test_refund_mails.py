@@ -35,7 +35,8 @@ class TestRefundMails(RefundMixin, BTCPayCommon):
     def test_link_is_sent_again(self):
         order = self._create_order()
         refund = self._paid(order)._btcpay_request_refund(50)
-        refund.action_btcpay_send_refund_link()
+        action = refund.action_btcpay_send_refund_link()
+        self.assertEqual(action['params']['type'], 'success')
         self.assertEqual(len(self._refund_mails(order)), 2)
         self.assertIn(refund.btcpay_refund_link, self._refund_mails(order)[0].body)
         self.partner.email = False
@@ -44,6 +45,15 @@ class TestRefundMails(RefundMixin, BTCPayCommon):
         self._claim(refund)
         refund._btcpay_synchronize()
         self._assert_refused(refund.action_btcpay_send_refund_link, "nothing to claim")
+
+    def test_nobody_is_told_of_a_mail_that_was_not_sent(self):
+        order = self._create_order()
+        refund = self._paid(order)._btcpay_request_refund(50)
+        self.env.ref('payment_btcpay.mail_template_refund').unlink()
+        action = refund.action_btcpay_send_refund_link()
+        self.assertEqual(action['params']['type'], 'danger')
+        self.assertIn("was not mailed", action['params']['message'])
+        self.assertEqual(len(self._refund_mails(order)), 1)
 
     def test_second_mail(self):
         order = self._create_order()

@@ -3,22 +3,27 @@ from odoo.tests import new_test_user, tagged
 from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
 from odoo.addons.payment_btcpay.tests.refund_common import RefundMixin
 
+CLAIM = """
+    const form = document.querySelector("#Destination").form;
+    form.querySelector("#Destination").value = "ADDRESS";
+    form.querySelector("#ClaimedAmount").value = "AMOUNT";
+    fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) }).then(
+        async (answer) => {
+            const isClaimed = (await answer.text()).includes("has been submitted");
+            console[isClaimed ? "log" : "error"](isClaimed ? "test successful" : "Not claimed");
+        }
+    );
+"""
+
 
 @tagged('post_install', '-at_install')
 class TestRefundTour(RefundMixin, BTCPayHttpCommon):
 
     def _claim_on_page(self, refund, amount):
         """Claim a part on the server's claim page, in the browser."""
-        self.browser_js(refund.btcpay_refund_link, """
-            const form = document.querySelector("#Destination").form;
-            form.querySelector("#Destination").value = "%s";
-            form.querySelector("#ClaimedAmount").value = "%s";
-            const body = new URLSearchParams(new FormData(form));
-            fetch(form.action, { method: "POST", body }).then(async (answer) => {
-                const found = (await answer.text()).includes("has been submitted");
-                console[found ? "log" : "error"](found ? "test successful" : "Not claimed");
-            });
-        """ % (self.world.new_address(), amount), ready='!!document.querySelector("#Destination")')
+        code = CLAIM.replace('ADDRESS', self.world.new_address()).replace('AMOUNT', amount)
+        ready = '!!document.querySelector("#Destination")'
+        self.browser_js(refund.btcpay_refund_link, code, ready=ready)
 
     def test_refund(self):
         lines = self.btcpay.journal_id.inbound_payment_method_line_ids
