@@ -92,6 +92,15 @@ class TestRequestGuards(MoneyMixin, BTCPayCommon):
         order._action_cancel()
         self.assertFalse(order.btcpay_can_request)
 
+    def test_what_is_confirmed_is_not_on_its_way(self):
+        order = self._create_order()
+        tx = self._create_btcpay_transaction(order, amount=40)
+        self.world.pay(tx.btcpay_invoice_id)
+        self.world.mine()
+        self._look(tx)
+        self.env.invalidate_all()
+        self.assertRecordValues(self._open(order), [{'amount': 60, 'warning': ''}])
+
     def test_nothing_is_due_of_a_credit_note(self):
         self.assertEqual(self._create_invoice(move_type='out_refund')._btcpay_get_rest(), 0)
 
