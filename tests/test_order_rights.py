@@ -170,7 +170,7 @@ class TestOrderRights(MoneyMixin, BTCPayCommon):
         order = self.order.with_user(self.seller)
         form = Form(order)
         self.assertEqual(form.btcpay_received_amount, 100)
-        self.assertEqual(form.btcpay_status_text, "Paid")
+        self.assertEqual(form.btcpay_status_text, "Paid, refund underway")
         self.assertFalse(form.btcpay_can_request)
         arch = form._view['tree']
         buttons = {node.get('name') for node in arch.iter('button')}

@@ -209,7 +209,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         # What it is booked by is no payment of its own.
         self.assertEqual(len(order.transaction_ids), 2)
         self.assertEqual(self._order(order).action_btcpay_view_transactions()['res_id'], tx.id)
-        self.assertEqual(self._order(order).btcpay_status_text, "Expired, partly paid")
+        self.assertEqual(self._order(order).btcpay_status_text, "Part accepted")
 
     def test_others_accept_nothing(self):
         order = self._create_order()

@@ -121,6 +121,7 @@ class TestOrderStory(MoneyMixin, BTCPayCommon):
         self.order.with_user(self.seller).action_btcpay_accept_late()
         self._look_again()
         self._assert_told(
+            "Sally: To-Do done : Bitcoin payment S1",
             "OdooBot: The payment S1 of $100.00 has been confirmed.",
             "OdooBot: The late payment of $100.00 for S1 was accepted.",
         )
@@ -139,6 +140,7 @@ class TestOrderStory(MoneyMixin, BTCPayCommon):
         self._look_again()
         self._assert_told(
             "Sally: $40.00 of the payment S1 over $100.00 was accepted.",
+            "Sally: To-Do done : Bitcoin payment S1",
             "Sally: S1: your payment, and what is still open",
         )
 
@@ -171,6 +173,7 @@ class TestOrderStory(MoneyMixin, BTCPayCommon):
             "$15.00 that was received beyond what was due is booked as P-S1",
             "The refund R-P-S1 of $15.00 has been initiated.",
             "The refund R-P-S1 of $15.00 waits for the customer to claim it.",
+            "To-Do done (originally assigned to Sally ) : Bitcoin payment S1",
             ": S1: your refund of $15.00",
         )
 
