@@ -208,6 +208,8 @@ class PaymentTransaction(models.Model):
         lock_row(root)
         # Who began before this is stored, and gets the lock after, has to begin anew.
         root.btcpay_look_count += 1
+        if credit_note:  # Likewise, where several payments are refunded for it.
+            credit_note.sudo().btcpay_requested_at = fields.Datetime.now()
         if earlier := root._btcpay_find_refund_of(key):
             return earlier
         root._btcpay_check_refund(amount, credit_note)

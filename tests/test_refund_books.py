@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 from odoo.fields import Command
 from odoo.tests import tagged
 
@@ -157,6 +159,16 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
             lambda: tx._btcpay_request_refund(11, credit_note=credit_note), "only"
         )
         self.assertEqual(len(self._pull_payments()), 1)
+
+    def test_who_pays_the_credit_note_back_at_the_same_time_begins_anew(self):
+        """The credit note is written when a refund is stored: whoever began before, with another
+        payment, has a serialization failure, and does not overlook the refund."""
+        invoice, tx = self._invoiced()
+        credit_note = self._credit(invoice, 40)
+        self.assertFalse(credit_note.btcpay_requested_at)
+        with patch.object(type(tx), '_btcpay_send_refund', lambda refund: None):
+            tx._btcpay_request_refund(30, credit_note=credit_note)
+        self.assertTrue(credit_note.btcpay_requested_at)
 
     def test_credit_note_of_something_else(self):
         credit_note = self._credit(self._invoiced()[0], 40)
