@@ -24,9 +24,9 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         lines = journal.inbound_payment_method_line_ids | journal.outbound_payment_method_line_ids
         lines.payment_account_id = cls.outstanding
 
-    def _refund_all(self, tx, amount, **kwargs):
-        """Refund an amount and pay it out."""
-        refund = tx._btcpay_request_refund(amount, **kwargs)
+    def _refund_all(self, tx, amount, **values):
+        """Refund an amount by the wizard, and pay it out."""
+        refund = self._refund_by(self._open_wizard(tx, scope='amount', amount=amount, **values))
         self._claim(refund)
         refund._btcpay_synchronize()
         self.assertEqual(refund.state, 'done')
@@ -77,7 +77,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
 
     def test_fee_is_kept(self):
         tx = self._paid()
-        self._refund_all(tx, 100, fee_percent='10')
+        self._refund_all(tx, 100, fee_percent=10)
         self._assert_books(tx, 100, 90)
 
     # === INVOICES AND CREDIT NOTES === #
@@ -190,7 +190,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         self._post_process()
         self.assertEqual(credit_note.amount_residual, 10)
         self.assertEqual(credit_note._btcpay_get_refund_rest(), 10)
-        self._refund_all(tx, 10, credit_note=credit_note)
+        self._refund_all(tx, 10, credit_note_id=credit_note.id)
         self.assertEqual(credit_note.amount_residual, 0)
 
     def test_credit_note_of_what_was_not_paid_in_bitcoin(self):
