@@ -125,6 +125,8 @@ class AccountMove(models.Model):
         :raise UserError: If it cannot.
         """
         self.ensure_one()
+        if self.move_type != 'out_refund' or self.state != 'posted':
+            raise UserError(_("This is not a posted credit note."))
         if not transaction or transaction not in self._btcpay_get_refundable_transactions():
             raise UserError(_(
                 "No Bitcoin payment of the credited invoice has anything left to refund."

@@ -25,9 +25,12 @@ from . import test_payments
 from . import test_provider
 from . import test_reconcile
 from . import test_refund
+from . import test_refund_amounts
 from . import test_refund_books
 from . import test_refund_follow
+from . import test_refund_guards
 from . import test_refund_http
+from . import test_refund_lists
 from . import test_refund_lost
 from . import test_refund_mails
 from . import test_refund_rights

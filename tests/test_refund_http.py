@@ -94,3 +94,9 @@ class TestRefundHttp(RefundMixin, BTCPayHttpCommon):
         delivery = self.env['btcpay.delivery'].search([], limit=1)
         self.assertEqual(delivery.state, 'ignored')
         self.assertIn("No refund", delivery.reason)
+
+    def test_event_of_unknown_invoice(self):
+        event = self._prepare_event(None, 'InvoiceRefund', pullPaymentId='unknown')
+        self.assertEqual(self._post_event(event).status_code, 200)
+        delivery = self.env['btcpay.delivery'].search([], limit=1)
+        self.assertEqual(delivery.state, 'ignored')

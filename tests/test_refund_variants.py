@@ -127,7 +127,7 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
     def test_fee_that_is_none(self):
         tx = self._paid()
         for fee in ('-1', '100', '150', 'x'):
-            with self.assertRaises(UserError):
+            with self.assertRaisesRegex(UserError, "less than 100"):
                 tx._btcpay_request_refund(50, fee_percent=fee)
         self.assertFalse(tx._btcpay_get_refunds())
 
