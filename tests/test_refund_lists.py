@@ -11,7 +11,7 @@ from odoo.addons.payment_btcpay.tests.refund_common import RefundMixin
 from odoo.addons.payment_btcpay.utils import BTCPayError
 
 RECONCILE_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction_reconcile'
-PROVIDER_RECONCILE_LOG = 'odoo.addons.payment_btcpay.models.payment_provider_reconcile'
+HEALTH_LOG = 'odoo.addons.payment_btcpay.models.payment_provider_health'
 
 
 @tagged('post_install', '-at_install')
@@ -116,7 +116,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
         self._refunds(2)
         self.world.fault('status', count=None)
         self._call_count('', '')
-        with self._quiet(), mute_logger(PROVIDER_RECONCILE_LOG):
+        with self._quiet(), mute_logger(HEALTH_LOG):
             self._reconcile()
         self.assertEqual(len(self.world.requests(since=self.last_call)), 1)
 
@@ -125,7 +125,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
         self.world.fault('status', path=f'{self.store_id}/pull-payments', status=403)
         self.world.fault('status', path='/v1/pull-payments/', count=None)
         self._count_tries()
-        with self._quiet(), mute_logger(RECONCILE_LOG, PROVIDER_RECONCILE_LOG):
+        with self._quiet(), mute_logger(RECONCILE_LOG, HEALTH_LOG):
             self._reconcile()
         self.assertEqual(self._count_tries(), const.MAX_FAILURES)
 
