@@ -148,15 +148,12 @@ class AccountMove(models.Model):
             ('btcpay_credit_note_id', '=', self.id),
             ('state', 'in', ('draft', 'pending', 'authorized', 'done')),
         ])
-
-        def add_up(transactions):
-            return sum(tx.btcpay_refund_fee_amount - tx.amount for tx in transactions)
-
         # Those underway are not in the residual amount, nor are those without entries.
         matched = self.sudo().line_ids.matched_debit_ids.debit_move_id.move_id
         missing = refunds.filtered(lambda tx: not tx.payment_id.move_id & matched)
         rest = min(
-            self.amount_total - add_up(refunds), self.amount_residual - add_up(missing)
+            self.amount_total - refunds._btcpay_get_given_back(),
+            self.amount_residual - missing._btcpay_get_given_back(),
         )
         return max(self.currency_id.round(rest), 0)
 

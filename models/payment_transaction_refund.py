@@ -136,10 +136,7 @@ class PaymentTransaction(models.Model):
         refunds = self._btcpay_get_refunds()
 
         def add_up(states):
-            return sum(
-                refund.btcpay_refund_fee_amount - refund.amount
-                for refund in refunds if refund.state in states
-            )
+            return refunds.filtered(lambda refund: refund.state in states)._btcpay_get_given_back()
 
         refunded, underway = add_up(('done',)), add_up(('draft', 'pending', 'authorized'))
         received = self.btcpay_paid_amount
@@ -154,6 +151,13 @@ class PaymentTransaction(models.Model):
                 min(self.btcpay_surplus_amount - refunded - underway, available)
             ), 0),
         }
+
+    def _btcpay_get_given_back(self):
+        """Return what the refunds come to, the fees included that are deducted from them.
+
+        :rtype: float
+        """
+        return sum(refund.btcpay_refund_fee_amount - refund.amount for refund in self)
 
     def _btcpay_is_settled_by_refunds(self):
         """Return whether nothing is left to be decided: all, or all of the surplus, is given back.
@@ -277,7 +281,7 @@ class PaymentTransaction(models.Model):
                     refund.reference,
                 ))
             if refund.state == 'pending':
-                before = refund.btcpay_refund_fee_amount - refund.amount
+                before = refund._btcpay_get_given_back()
                 if (
                     refund.btcpay_refund_variant == variant
                     and refund.btcpay_credit_note_id.ids == (credit_note.ids if credit_note else [])

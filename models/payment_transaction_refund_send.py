@@ -164,7 +164,7 @@ class PaymentTransaction(models.Model):
         if not self.btcpay_refund_request or self.btcpay_pull_currency != self.currency_id.name:
             return
         compare = self.currency_id.compare_amounts
-        whole = self.btcpay_refund_fee_amount - self.amount
+        whole = self._btcpay_get_given_back()
         made = self.currency_id.round(float(self.btcpay_pull_amount))
         if compare(made, whole) > 0:
             self._btcpay_ask_person(_(
