@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 from odoo import fields
+from odoo.fields import Command
 from odoo.tests import new_test_user
 
 from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
@@ -22,6 +23,43 @@ class RefundMixin(MoneyMixin):
         tx = self._pay_order(order or self._create_order(), **pay_values)
         self._post_process()
         return tx
+
+    def _invoiced(self):
+        """Return an invoice and the transaction that paid it."""
+        invoice = self._create_invoice()
+        tx = self._create_btcpay_transaction(
+            invoice_ids=[Command.set(invoice.ids)], partner_id=self.partner.id,
+            reference=invoice.name,
+        )
+        self.world.pay(tx.btcpay_invoice_id)
+        self.world.mine()
+        tx._btcpay_synchronize()
+        self._post_process()
+        self.assertEqual(invoice.amount_residual, 0)
+        return invoice, tx
+
+    def _credit(self, invoice, amount=None, **values):
+        """Return a posted credit note of an invoice."""
+        credit_note = invoice._reverse_moves()
+        if amount:
+            credit_note.invoice_line_ids.price_unit = amount
+        credit_note.write(values)
+        credit_note.action_post()
+        self.env.cr.commit()
+        return credit_note
+
+    def _withdraw_while_being_paid(self, refund):
+        """Have the merchant withdraw a refund of which a part is on its way.
+
+        :return: The payout's id.
+        :rtype: str
+        """
+        payout_id = self._claim(refund, '20.00', pay=False)
+        self.world.approve(payout_id)
+        self.world.pay_payout(payout_id, 'InProgress')
+        self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
+        refund._btcpay_synchronize()
+        return payout_id
 
     def _claim(self, refund, amount=None, pay=True, **values):
         """Have the customer claim (a part of) a refund, and the merchant approve and pay it.

@@ -1,6 +1,5 @@
 from unittest.mock import patch
 
-from odoo.fields import Command
 from odoo.tests import tagged
 
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
@@ -81,29 +80,6 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         self._assert_books(tx, 100, 90)
 
     # === INVOICES AND CREDIT NOTES === #
-
-    def _invoiced(self):
-        """Return an invoice and the transaction that paid it."""
-        invoice = self._create_invoice()
-        tx = self._create_btcpay_transaction(
-            invoice_ids=[Command.set(invoice.ids)], partner_id=self.partner.id,
-            reference=invoice.name,
-        )
-        self.world.pay(tx.btcpay_invoice_id)
-        self.world.mine()
-        tx._btcpay_synchronize()
-        self._post_process()
-        self.assertEqual(invoice.amount_residual, 0)
-        return invoice, tx
-
-    def _credit(self, invoice, amount=None):
-        """Return a posted credit note of an invoice."""
-        credit_note = invoice._reverse_moves()
-        if amount:
-            credit_note.invoice_line_ids.price_unit = amount
-        credit_note.action_post()
-        self.env.cr.commit()
-        return credit_note
 
     def test_invoice_stays_paid(self):
         invoice, tx = self._invoiced()

@@ -178,11 +178,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
 
     def test_archived_while_a_claim_is_being_paid(self):
         refund = self._paid()._btcpay_request_refund(50)
-        payout_id = self._claim(refund, '20.00', pay=False)
-        self.world.approve(payout_id)
-        self.world.pay_payout(payout_id, 'InProgress')
-        self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
-        refund._btcpay_synchronize()
+        payout_id = self._withdraw_while_being_paid(refund)
         self.assertEqual(refund.state, 'pending')
         self.assertTrue(refund.btcpay_pull_is_archived)
         self.world.pay_payout(payout_id)

@@ -1,5 +1,4 @@
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.fields import Command
 from odoo.tests import new_test_user, tagged
 
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
@@ -15,11 +14,7 @@ class TestRefundGuards(RefundMixin, BTCPayCommon):
     def test_link_of_what_is_withdrawn(self):
         """A claim of before is still being paid, and no other can be made."""
         refund = self._paid()._btcpay_request_refund(50)
-        payout_id = self._claim(refund, '20.00', pay=False)
-        self.world.approve(payout_id)
-        self.world.pay_payout(payout_id, 'InProgress')
-        self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
-        refund._btcpay_synchronize()
+        self._withdraw_while_being_paid(refund)
         self.assertEqual(refund.state, 'pending')
         self._assert_refused(refund.action_btcpay_send_refund_link, "nothing to claim")
 
@@ -105,25 +100,10 @@ class TestRefundGuards(RefundMixin, BTCPayCommon):
 
     # === CREDIT NOTES === #
 
-    def _credited(self, amount=None, currency=None):
+    def _credited(self, amount=None, **values):
         """Return a credit note of an invoice, and the transaction that paid the invoice."""
-        invoice = self._create_invoice()
-        tx = self._create_btcpay_transaction(
-            invoice_ids=[Command.set(invoice.ids)], partner_id=self.partner.id,
-            reference=invoice.name,
-        )
-        self.world.pay(tx.btcpay_invoice_id)
-        self.world.mine()
-        tx._btcpay_synchronize()
-        self._post_process()
-        credit_note = invoice._reverse_moves()
-        if amount:
-            credit_note.invoice_line_ids.price_unit = amount
-        if currency:
-            credit_note.currency_id = currency
-        credit_note.action_post()
-        self.env.cr.commit()
-        return credit_note, tx
+        invoice, tx = self._invoiced()
+        return self._credit(invoice, amount, **values), tx
 
     def test_credit_note_that_is_not_valid_any_more(self):
         credit_note, tx = self._credited(40)
@@ -153,7 +133,7 @@ class TestRefundGuards(RefundMixin, BTCPayCommon):
     def test_credit_note_in_another_currency(self):
         """Its amounts are none of the payment's."""
         self.currency_euro.active = True
-        credit_note, tx = self._credited(40, currency=self.currency_euro)
+        credit_note, tx = self._credited(40, currency_id=self.currency_euro.id)
         self.assertFalse(credit_note.btcpay_can_refund)
         self._assert_refused(
             lambda: tx._btcpay_request_refund(40, credit_note=credit_note), "credited invoice"

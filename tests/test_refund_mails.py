@@ -1,4 +1,3 @@
-from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import html2plaintext
 
@@ -126,14 +125,6 @@ class TestRefundMails(RefundMixin, BTCPayCommon):
         self.assertIn("Remboursement", self._refund_mails(order)[0].subject)
 
     def test_invoice_without_order(self):
-        invoice = self._create_invoice()
-        tx = self._create_btcpay_transaction(
-            invoice_ids=[Command.set(invoice.ids)], partner_id=self.partner.id,
-            reference=invoice.name,
-        )
-        self.world.pay(tx.btcpay_invoice_id)
-        self.world.mine()
-        tx._btcpay_synchronize()
-        self._post_process()
+        invoice, tx = self._invoiced()
         tx._btcpay_request_refund(50)
         self.assertEqual(len(self._refund_mails(invoice)), 1)

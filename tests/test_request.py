@@ -10,13 +10,13 @@ from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import html2plaintext, mute_logger
 
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
-from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
+from odoo.addons.payment_btcpay.tests.request_common import RequestMixin
 
 MOVE_LOG = 'odoo.addons.payment_btcpay.models.account_move_payments'
 
 
 @tagged('post_install', '-at_install')
-class TestRequest(MoneyMixin, BTCPayCommon):
+class TestRequest(RequestMixin, BTCPayCommon):
     """Asking for a Bitcoin payment of an order or an invoice."""
 
     @classmethod
@@ -26,29 +26,11 @@ class TestRequest(MoneyMixin, BTCPayCommon):
             cls.env, 'request_seller', groups='sales_team.group_sale_salesman',
             email='seller@example.com',
         )
-        cls.env['ir.config_parameter'].sudo().set_param(
-            'account_payment.enable_portal_payment', 'True'
-        )
-        cls.partner.email = 'customer@example.com'
-
-    def _open(self, document, **values):
-        action = document.action_btcpay_request()
-        wizard = document.env[action['res_model']].browse(action['res_id'])
-        if values:
-            wizard.write(values)
-        return wizard
-
-    def _requests(self, document):
-        """Return the mailed requests, newest first."""
-        return document.message_ids.filtered(
-            lambda message: self.partner in message.partner_ids
-            and "pay with Bitcoin" in (message.subject or '')
-        )
 
     def _assert_not_asked(self, document, reason, **values):
         """Check that nobody can be asked, in any way, and what people read of it."""
         with self.assertRaises(UserError) as refusal:
-            self._open(document, **values)
+            self._open_request(document, **values)
         self.assertIn(reason, refusal.exception.args[0])
         self.assertFalse(self._requests(document))
 
@@ -56,7 +38,7 @@ class TestRequest(MoneyMixin, BTCPayCommon):
 
     def test_quotation(self):
         order = self._create_order(user_id=self.seller.id).with_user(self.seller)
-        wizard = self._open(order)
+        wizard = self._open_request(order)
         self.assertRecordValues(wizard, [{
             'amount': 100, 'due_amount': 100, 'has_down_payment': False, 'warning': '',
             'partner_id': self.partner.id, 'reference': order.display_name,
@@ -102,7 +84,7 @@ class TestRequest(MoneyMixin, BTCPayCommon):
             self.assertFalse(form.warning)
 
     def test_qr_code_is_the_link(self):
-        wizard = self._open(self._create_order())
+        wizard = self._open_request(self._create_order())
         shown = base64.b64decode(wizard.qr_code).decode()
         for text, is_same in [(wizard.link, True), (f'{wizard.link}0', False)]:
             expected = createBarcodeDrawing('QR', value=text, width=240, height=240)
@@ -119,13 +101,13 @@ class TestRequest(MoneyMixin, BTCPayCommon):
         order = self._create_order(require_payment=True, prepayment_percent=0.5)
         self._create_other_transaction(order, amount=20)._set_done()
         self.env.invalidate_all()
-        wizard = self._open(order)
+        wizard = self._open_request(order)
         self.assertRecordValues(wizard, [{'due_amount': 80, 'down_payment_amount': 30}])
 
     def test_confirmed_order_is_asked_for_any_amount(self):
         order = self._create_order(require_payment=True, prepayment_percent=1.0)
         order.action_confirm()
-        self.assertFalse(self._open(order, amount_type='amount', amount=5).warning)
+        self.assertFalse(self._open_request(order, amount_type='amount', amount=5).warning)
 
     def test_nobody_asks_for_a_foreign_order(self):
         order = self._create_order()
@@ -156,7 +138,7 @@ class TestRequest(MoneyMixin, BTCPayCommon):
 
     def test_no_email(self):
         order = self._create_order()
-        wizard = self._open(order)
+        wizard = self._open_request(order)
         self.partner.email = False
         self.assertTrue(wizard.link)
         with self.assertRaises(UserError) as refusal:
@@ -174,7 +156,7 @@ class TestRequest(MoneyMixin, BTCPayCommon):
 
     def test_provider_not_published(self):
         order = self._create_order()
-        wizard = self._open(order)
+        wizard = self._open_request(order)
         self.btcpay.is_published = False
         self.env.invalidate_all()
         self.assertIn("is not published", wizard.warning)
@@ -200,7 +182,7 @@ class TestRequest(MoneyMixin, BTCPayCommon):
 
     def test_page_would_not_offer_it(self):
         order = self._create_order()
-        wizard = self._open(order)
+        wizard = self._open_request(order)
         for undo, values in [({'maximum_amount': 0}, {'maximum_amount': 50})]:
             self.btcpay.write(values)
             self.env.invalidate_all()
@@ -213,7 +195,7 @@ class TestRequest(MoneyMixin, BTCPayCommon):
     def test_payment_is_on_its_way(self):
         order = self._create_order()
         tx = self._create_btcpay_transaction(order, amount=40)
-        wizard = self._open(order)
+        wizard = self._open_request(order)
         self.world.pay(tx.btcpay_invoice_id)
         self._look(tx)
         self.env.invalidate_all()
@@ -227,7 +209,7 @@ class TestRequest(MoneyMixin, BTCPayCommon):
         move = self._create_invoice(invoice_user_id=self.seller.id)
         self.assertTrue(move.btcpay_can_request)
         for user in (self.env.user, self.seller):
-            wizard = self._open(move.with_user(user))
+            wizard = self._open_request(move.with_user(user))
             self.assertFalse(wizard.has_down_payment)
             self.assertIn('btcpay=1#portal_pay', wizard.link)
             wizard.action_send()
@@ -296,13 +278,6 @@ class TestRequest(MoneyMixin, BTCPayCommon):
             ).run()
 
     # === WHAT IS DUE, BY ITSELF === #
-
-    def _run_schedule(self):
-        self.env.cr.commit()
-        self.env['account.move'].with_user(
-            self.env.ref('base.user_root')
-        )._cron_btcpay_request_due()
-        self.env.invalidate_all()
 
     def test_due_invoices_once_each(self):
         today = fields.Date.today()

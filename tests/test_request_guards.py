@@ -7,51 +7,23 @@ from odoo.tests import new_test_user, tagged
 from odoo.tools import html2plaintext, mute_logger
 
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
-from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
+from odoo.addons.payment_btcpay.tests.request_common import RequestMixin
 
 MOVE_LOG = 'odoo.addons.payment_btcpay.models.account_move_payments'
 
 
 @tagged('post_install', '-at_install')
-class TestRequestGuards(MoneyMixin, BTCPayCommon):
+class TestRequestGuards(RequestMixin, BTCPayCommon):
     """What is not asked for, not offered and not said when a payment is requested."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.env['ir.config_parameter'].sudo().set_param(
-            'account_payment.enable_portal_payment', 'True'
-        )
-        cls.partner.email = 'customer@example.com'
-
-    def _open(self, document, **values):
-        action = document.action_btcpay_request()
-        wizard = document.env[action['res_model']].browse(action['res_id'])
-        if values:
-            wizard.write(values)
-        return wizard
-
-    def _run_schedule(self):
-        self.env.cr.commit()
-        self.env['account.move'].with_user(
-            self.env.ref('base.user_root')
-        )._cron_btcpay_request_due()
-        self.env.invalidate_all()
-
-    def _requests(self, document):
-        return document.message_ids.filtered(
-            lambda message: self.partner in message.partner_ids
-            and "pay with Bitcoin" in (message.subject or '')
-        )
 
     def test_all_in_advance_is_no_down_payment(self):
         order = self._create_order(require_payment=True, prepayment_percent=1.0)
-        self.assertRecordValues(self._open(order), [
+        self.assertRecordValues(self._open_request(order), [
             {'has_down_payment': False, 'due_amount': 100, 'down_payment_amount': 100}
         ])
 
     def test_negative_amount(self):
-        wizard = self._open(self._create_order(), amount_type='amount', amount=-5)
+        wizard = self._open_request(self._create_order(), amount_type='amount', amount=-5)
         self.assertIn("more than zero", wizard.warning)
         self._assert_refused(wizard.action_send, "more than zero")
 
@@ -74,10 +46,10 @@ class TestRequestGuards(MoneyMixin, BTCPayCommon):
         })
         other.state = self.btcpay.state
         self.assertEqual(order._btcpay_get_provider(), self.btcpay)
-        self.assertIn("would not offer Bitcoin", self._open(order).warning)
+        self.assertIn("would not offer Bitcoin", self._open_request(order).warning)
         other.is_published = True
         self.env.invalidate_all()
-        self.assertFalse(self._open(order).warning)
+        self.assertFalse(self._open_request(order).warning)
 
     def test_invoices_are_not_asked_for_without_a_provider(self):
         move = self._create_invoice()
@@ -99,7 +71,7 @@ class TestRequestGuards(MoneyMixin, BTCPayCommon):
         self.world.mine()
         self._look(tx)
         self.env.invalidate_all()
-        self.assertRecordValues(self._open(order), [{'amount': 60, 'warning': ''}])
+        self.assertRecordValues(self._open_request(order), [{'amount': 60, 'warning': ''}])
 
     def test_nothing_is_due_of_a_credit_note(self):
         self.assertEqual(self._create_invoice(move_type='out_refund')._btcpay_get_rest(), 0)
@@ -210,7 +182,7 @@ class TestRequestGuards(MoneyMixin, BTCPayCommon):
         move = self._create_invoice(currency_id=euro.id)
         for document in (order, move):
             with self.subTest(document=document):
-                wizard = self._open(document)
+                wizard = self._open_request(document)
                 self.assertEqual((wizard.amount, wizard.currency_id), (100, euro))
                 wizard.action_send()
                 mail = self._requests(document)[0]

@@ -7,20 +7,16 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
-from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
+from odoo.addons.payment_btcpay.tests.request_common import RequestMixin
 
 
 @tagged('post_install', '-at_install')
-class TestRequestHttp(MoneyMixin, BTCPayHttpCommon):
+class TestRequestHttp(RequestMixin, BTCPayHttpCommon):
     """The customer opens the link by which a Bitcoin payment was requested."""
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.env['ir.config_parameter'].sudo().set_param(
-            'account_payment.enable_portal_payment', 'True'
-        )
-        cls.partner.email = 'customer@example.com'
         cls.dummy_provider.write({'state': 'test', 'is_published': True})
 
     def _request(self, document, **values):
@@ -28,10 +24,7 @@ class TestRequestHttp(MoneyMixin, BTCPayHttpCommon):
 
         :return: The link in the mail.
         """
-        action = document.action_btcpay_request()
-        wizard = self.env[action['res_model']].browse(action['res_id'])
-        wizard.write(values)
-        wizard.action_send()
+        self._open_request(document, **values).action_send()
         mail = document.message_ids.filtered(lambda m: self.partner in m.partner_ids)[0]
         return next(
             url for url in html.unescape(str(mail.body)).split('"') if url.startswith('http')
