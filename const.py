@@ -24,9 +24,9 @@ SHORT_TIMEOUT = 5
 # Seconds to wait for a transaction that somebody else is working on, e.g. confirming its order.
 LOCK_TIMEOUT = 5
 # How often a look is done again when somebody else's came in between.
-MAX_LOOKS = 4
+MAX_SYNC_ATTEMPTS = 4
 # Seconds within which pages that anybody may open do not ask the server again.
-LOOK_INTERVAL = 2
+SYNC_INTERVAL = 2
 # The largest answer that is read from the server, in bytes.
 MAX_RESPONSE_SIZE = 8 * 1024 * 1024
 # The largest event accepted by the webhook, in bytes. Real ones have less than 2 KiB.
@@ -40,7 +40,7 @@ DELIVERY_GRACE = 30
 # Minutes after which open invoices are looked at again: where the server also tells of them, and
 # the default where it does not. Expired and failed ones are looked at less often.
 POLL_MINUTES = 5
-WATCH_MINUTES = 60
+SLOW_POLL_MINUTES = 60
 # Days in which an unclaimed refund is looked at as often as an open invoice; then less often.
 REFUND_YOUNG_DAYS = 7
 # Hours in which an invoice is looked for whose making was never answered.
@@ -56,7 +56,7 @@ LIST_SECONDS = 30
 # How many transactions in a row may fail before it is taken to be the server.
 MAX_FAILURES = 3
 # Minutes to wait before asking a server again that does not answer: from and to.
-DOWN_MINUTES = (1, 60)
+RETRY_MINUTES = (1, 60)
 # Minutes after which the connection and the webhook are looked at again.
 CHECK_MINUTES = 60
 

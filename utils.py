@@ -1,18 +1,9 @@
 import re
-import time
 from datetime import datetime, timezone
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from urllib.parse import urlsplit
 
-import psycopg2
-
 from odoo.exceptions import ValidationError
-from odoo.tools import SQL
-
-from odoo.addons.payment_btcpay import const
-
-# What another database transaction can do to ours; then it begins anew.
-CONCURRENCY_ERRORS = (psycopg2.errors.SerializationFailure, psycopg2.errors.LockNotAvailable)
 
 
 class BTCPayError(ValidationError):
@@ -54,48 +45,6 @@ class BTCPayConnectionRefused(ValidationError):
     def __init__(self, reason, message):
         super().__init__(message)
         self.reason = reason
-
-
-def end_transaction(env):
-    """Store what was done, release all locks, and go on in a new database transaction.
-
-    Called before waiting on the network, so that no row stays locked, and after it, since a
-    transaction that began before would not see what others stored meanwhile (REPEATABLE READ).
-
-    :param odoo.api.Environment env: The environment.
-    :return: None
-    """
-    env.cr.commit()
-    env.invalidate_all()
-
-
-def lock_row(record):
-    """Lock a record against everybody else's changes and see it as it is now.
-
-    To be called at the beginning of a database transaction, since it may have to begin it anew.
-
-    :param recordset record: The record.
-    :return: None
-    :raise BTCPayError: If somebody else holds it for seconds; the same may succeed later.
-    """
-    cr = record.env.cr
-    deadline = time.monotonic() + const.LOCK_TIMEOUT
-    while (seconds := deadline - time.monotonic()) > 0:
-        try:
-            # Odoo's own locks do not wait; this one has it as soon as it is free. The limit holds
-            # for the rest of the database transaction, too.
-            cr.execute(SQL(
-                'SET LOCAL lock_timeout = %s; SELECT id FROM %s WHERE id = %s FOR NO KEY UPDATE',
-                int(seconds * 1000) + 1, SQL.identifier(record._table), record.id,
-            ), log_exceptions=False)
-        except CONCURRENCY_ERRORS:
-            cr.rollback()  # Held by somebody else, or changed since this transaction began.
-        else:
-            record.invalidate_recordset()
-            return
-    raise BTCPayError(
-        record.env._("The payment is being worked on. Try again in a moment."), code='busy'
-    )
 
 
 def post_template(template, record, document, author):

@@ -36,7 +36,7 @@ class BTCPayController(http.Controller):
             ('reference', '=', ref.replace('\0', '')), ('provider_code', '=', 'btcpay'),
         ], limit=1)
         if tx_sudo:
-            tx_sudo._btcpay_synchronize_for_browser()
+            tx_sudo._btcpay_sync_for_browser()
         return request.redirect('/payment/status')
 
     @http.route(
@@ -82,7 +82,7 @@ class BTCPayController(http.Controller):
             return self._answer(403)
         delivery = request.env['btcpay.delivery']._keep(provider_sudo, event, body)
         if delivery:
-            delivery._work_off(timeout=const.SHORT_TIMEOUT)
+            delivery._process(timeout=const.SHORT_TIMEOUT)
         return self._answer(200)
 
     @staticmethod

@@ -6,7 +6,8 @@ from odoo.http import Controller, request, route
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.utils import BTCPayConnectionRefused, end_transaction
+from odoo.addons.payment_btcpay.db import commit_and_refresh
+from odoo.addons.payment_btcpay.utils import BTCPayConnectionRefused
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -56,7 +57,7 @@ class BTCPayOnboardingController(Controller):
                 'poll_minutes': authorization_sudo.poll_minutes,
             }
             api_key = authorization_sudo._take_key()
-            end_transaction(request.env)  # Used up, whatever comes of it.
+            commit_and_refresh(request.env)  # Used up, whatever comes of it.
             provider_sudo._btcpay_connect(api_key=api_key, **choices)
         except UserError as error:
             reason = getattr(error, 'reason', 'failed')

@@ -41,7 +41,7 @@ class AccountMove(models.Model):
             move.btcpay_can_refund = (
                 move.move_type == 'out_refund'
                 and move.state == 'posted'
-                and move._btcpay_get_refund_rest() > 0
+                and move._btcpay_get_refund_amount_due() > 0
                 and bool(move._btcpay_get_refundable_transactions())
             )
 
@@ -57,7 +57,7 @@ class AccountMove(models.Model):
         problems = []
         for move in self:
             try:
-                move._btcpay_send_request_for_rest()
+                move._btcpay_send_request_for_amount_due()
             except UserError as error:
                 problems.append(f'{move.display_name}: {error.args[0]}')
         return {
@@ -94,7 +94,7 @@ class AccountMove(models.Model):
         return self.env['btcpay.refund.wizard']._open(
             transaction.sudo(self.env.su),
             scope='amount',
-            amount=min(self._btcpay_get_refund_rest(), available),
+            amount=min(self._btcpay_get_refund_amount_due(), available),
             credit_note_id=self.id,
         )
 
@@ -131,14 +131,14 @@ class AccountMove(models.Model):
             raise UserError(_(
                 "No Bitcoin payment of the credited invoice has anything left to refund."
             ))
-        rest = self._btcpay_get_refund_rest()
+        rest = self._btcpay_get_refund_amount_due()
         if self.currency_id.compare_amounts(amount, rest) > 0:
             raise UserError(_(
                 "Of the credit note %(credit_note)s only %(rest)s is left to be paid back.",
                 credit_note=self.display_name, rest=self.currency_id.format(rest),
             ))
 
-    def _btcpay_get_refund_rest(self):
+    def _btcpay_get_refund_amount_due(self):
         """Return what of a credit note is still to be paid back.
 
         :rtype: float
@@ -157,7 +157,7 @@ class AccountMove(models.Model):
         )
         return max(self.currency_id.round(rest), 0)
 
-    def _btcpay_get_rest(self):
+    def _btcpay_get_amount_due(self):
         """Return what is still to be paid.
 
         :rtype: float
@@ -198,7 +198,7 @@ class AccountMove(models.Model):
             'account_payment.enable_portal_payment'
         ), False)
 
-    def _btcpay_send_request_for_rest(self):
+    def _btcpay_send_request_for_amount_due(self):
         """Mail the customer the link at which he pays what is due with Bitcoin.
 
         Note: `self.ensure_one()`
@@ -236,7 +236,7 @@ class AccountMove(models.Model):
         for move in due:
             move = move.with_context(lang=move.company_id.partner_id.lang)
             try:
-                move._btcpay_send_request_for_rest()
+                move._btcpay_send_request_for_amount_due()
             except UserError as error:
                 self.env.cr.rollback()
                 move._btcpay_report_unsent_request(error.args[0])

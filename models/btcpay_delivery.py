@@ -6,13 +6,8 @@ from odoo.tools import SQL
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.utils import (
-    BTCPayError,
-    end_transaction,
-    is_api_id,
-    make_storable,
-    parse_timestamp,
-)
+from odoo.addons.payment_btcpay.db import commit_and_refresh
+from odoo.addons.payment_btcpay.utils import BTCPayError, is_api_id, make_storable, parse_timestamp
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -110,7 +105,7 @@ class BTCPayDelivery(models.Model):
 
     # === WORK OFF === #
 
-    def _work_off(self, timeout=const.TIMEOUT):
+    def _process(self, timeout=const.TIMEOUT):
         """Have the transaction looked at that the event is about. What fails is tried again later.
 
         Note: `self.ensure_one()`
@@ -121,11 +116,11 @@ class BTCPayDelivery(models.Model):
         """
         self.ensure_one()
         failure = None
-        end_transaction(self.env)
+        commit_and_refresh(self.env)
         try:
             transaction, reason = self._find_transaction()
             if transaction:
-                transaction._btcpay_synchronize(timeout=timeout)
+                transaction._btcpay_sync(timeout=timeout)
                 self._finish('done', transaction=transaction)
             else:
                 self._finish('ignored', reason)
@@ -136,7 +131,7 @@ class BTCPayDelivery(models.Model):
             elif error.is_of_server:
                 failure = error
             self._postpone(error.args[0] if isinstance(error, BTCPayError) else repr(error))
-        end_transaction(self.env)
+        commit_and_refresh(self.env)
         return failure
 
     def _find_transaction(self):
@@ -191,7 +186,7 @@ class BTCPayDelivery(models.Model):
         if self.state == 'failed':
             transaction, _reason = self._find_transaction()
             if transaction:
-                transaction._btcpay_ask_person(_(
+                transaction._btcpay_flag_for_review(_(
                     "What the BTCPay Server reported of the payment %(reference)s could not be"
                     " worked off: %(reason)s. Click “Check at BTCPay” on the payment.",
                     reference=transaction.reference, reason=reason,
@@ -200,7 +195,7 @@ class BTCPayDelivery(models.Model):
     # === SCHEDULED ACTIONS === #
 
     @api.model
-    def _cron_work_off(self):
+    def _cron_process(self):
         """Work off what could not be worked off when it came, oldest first.
 
         Those of a server that does not answer wait until it is to be asked again.
@@ -217,7 +212,7 @@ class BTCPayDelivery(models.Model):
         for delivery in due:
             provider = delivery.provider_id
             if provider._btcpay_may_ask():
-                failure = delivery._work_off()
+                failure = delivery._process()
                 failures[provider] = failures[provider] + 1 if failure else 0
                 if failures[provider] == const.MAX_FAILURES:
                     provider._btcpay_report_failure(failure)
@@ -232,6 +227,6 @@ class BTCPayDelivery(models.Model):
                 ('provider_id', '=', provider.id),
                 ('state', '!=', 'waiting'),
                 ('create_date', '<', fields.Datetime.now() - timedelta(
-                    days=max(provider.btcpay_delivery_days, 1)
+                    days=max(provider.btcpay_webhook_log_days, 1)
                 )),
             ], limit=10000).unlink()

@@ -19,5 +19,5 @@ class BTCPayDelivery(models.Model):
         transaction, reason = super()._find_transaction()
         if not transaction:
             return transaction, reason
-        refund = transaction._btcpay_notice_refund(self.pull_payment_ref, timeout=timeout)
+        refund = transaction._btcpay_find_or_adopt_refund(self.pull_payment_ref, timeout=timeout)
         return refund.sudo() or transaction, reason

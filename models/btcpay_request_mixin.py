@@ -40,7 +40,7 @@ class BTCPayRequestMixin(models.AbstractModel):
         :rtype: str
         """
         self.ensure_one()
-        if self._btcpay_get_rest() <= 0:
+        if self._btcpay_get_amount_due() <= 0:
             return _("Nothing is due.")
         return '' if self._btcpay_get_provider() else self._btcpay_explain_no_provider()
 
@@ -56,7 +56,7 @@ class BTCPayRequestMixin(models.AbstractModel):
             return obstacle
         if self.currency_id.compare_amounts(amount, 0) <= 0:
             return _("Enter an amount of more than zero.")
-        rest = self._btcpay_get_rest()
+        rest = self._btcpay_get_amount_due()
         if self.currency_id.compare_amounts(amount, rest) > 0:
             return _("At most %s is due.", self.currency_id.format(rest))
         return self._btcpay_find_offer_problem(amount)

@@ -51,16 +51,16 @@ class SaleOrder(models.Model):
         changed_ids = precommit.data.get('payment_btcpay.changed_orders')
         if changed_ids is None:
             changed_ids = precommit.data['payment_btcpay.changed_orders'] = set()
-            precommit.add(self.browse()._btcpay_withdraw_changed)
+            precommit.add(self.browse()._btcpay_invalidate_changed)
         changed_ids.update(order.id for order in self if isinstance(order.id, int))
 
-    def _btcpay_withdraw_changed(self):
+    def _btcpay_invalidate_changed(self):
         """Have the invoices withdrawn over what the orders were before.
 
         :return: None
         """
         changed_ids = self.env.cr.precommit.data.pop('payment_btcpay.changed_orders', ())
-        self.browse(changed_ids).sudo().exists()._btcpay_withdraw_obsolete()
+        self.browse(changed_ids).sudo().exists()._btcpay_invalidate_obsolete()
 
     # === CRUD METHODS === #
 
@@ -68,19 +68,19 @@ class SaleOrder(models.Model):
         """Override of `sale` to withdraw what is still open when the order is cancelled."""
         result = super().write(vals)
         if vals.get('state') == 'cancel':
-            self._btcpay_withdraw_obsolete()
+            self._btcpay_invalidate_obsolete()
         return result
 
     def unlink(self):
         """Override of `sale` to withdraw what is still open when the order is deleted."""
         transactions = self._btcpay_get_transactions()
         result = super().unlink()
-        transactions._btcpay_withdraw_obsolete()
+        transactions._btcpay_invalidate_obsolete()
         return result
 
     # === ACTION METHODS === #
 
-    def action_btcpay_check(self):
+    def action_btcpay_sync(self):
         """Look at the order's invoices at the server now, because a person wants to know.
 
         Note: `self.ensure_one()`
@@ -90,7 +90,7 @@ class SaleOrder(models.Model):
         """
         self.ensure_one()
         self.check_access('read')
-        return self._btcpay_get_transactions().action_btcpay_check()
+        return self._btcpay_get_transactions().action_btcpay_sync()
 
     # === BUSINESS METHODS === #
 
@@ -100,18 +100,18 @@ class SaleOrder(models.Model):
         The order's page refuses less than what is to be prepaid, paid or not.
         """
         amount = super()._get_prepayment_required_amount()
-        if self.env.context.get('btcpay_allow_rest') and self._btcpay_is_part_paid():
+        if self.env.context.get('btcpay_allow_amount_due') and self._btcpay_is_partly_paid():
             amount = max(self.currency_id.round(amount - self.amount_paid), 0)
         return amount
 
     def _is_confirmation_amount_reached(self):
         """Override of `sale` to compare what is paid with the whole of what is to be prepaid."""
-        order = self.with_context(btcpay_allow_rest=False)
+        order = self.with_context(btcpay_allow_amount_due=False)
         return super(SaleOrder, order)._is_confirmation_amount_reached()
 
     def _get_default_payment_link_values(self):
         """Override of `sale` to have salespeople make links for the rest, too."""
-        order = self.with_context(btcpay_allow_rest=True)
+        order = self.with_context(btcpay_allow_amount_due=True)
         return super(SaleOrder, order)._get_default_payment_link_values()
 
     def _send_payment_succeeded_for_order_mail(self):
@@ -119,7 +119,7 @@ class SaleOrder(models.Model):
         if not self.env.context.get('btcpay_is_told_to_customer'):
             super()._send_payment_succeeded_for_order_mail()
 
-    def _btcpay_is_part_paid(self):
+    def _btcpay_is_partly_paid(self):
         """Return whether a part is paid, and the rest is to be paid in Bitcoin as well.
 
         :rtype: bool
@@ -137,7 +137,7 @@ class SaleOrder(models.Model):
         :rtype: bool
         """
         self.ensure_one()
-        return self._btcpay_is_bitcoin_concerned() and self._btcpay_get_rest() <= 0
+        return self._btcpay_is_bitcoin_concerned() and self._btcpay_get_amount_due() <= 0
 
     def _btcpay_is_bitcoin_concerned(self):
         """Return whether the order was paid in Bitcoin, or is requested to be.
@@ -149,7 +149,7 @@ class SaleOrder(models.Model):
             or 'done' in self._btcpay_get_transactions().mapped('state')
         )
 
-    def _btcpay_get_rest(self):
+    def _btcpay_get_amount_due(self):
         """Return what is still to be paid: by transactions, or by its invoices in any other way.
 
         :rtype: float
@@ -181,9 +181,9 @@ class SaleOrder(models.Model):
         """
         return self.sudo().transaction_ids.filtered(lambda tx: tx.provider_code == 'btcpay')
 
-    def _btcpay_withdraw_obsolete(self):
+    def _btcpay_invalidate_obsolete(self):
         """Have the open invoices of the orders withdrawn that are not to be paid any more.
 
         :return: None
         """
-        self._btcpay_get_transactions()._btcpay_withdraw_obsolete()
+        self._btcpay_get_transactions()._btcpay_invalidate_obsolete()

@@ -17,9 +17,9 @@ class SaleOrder(models.Model):
         string="Bitcoin Status", compute='_compute_btcpay_summary', compute_sudo=True
     )
     btcpay_can_accept_late = fields.Boolean(compute='_compute_btcpay_can', compute_sudo=True)
-    btcpay_can_accept_part = fields.Boolean(compute='_compute_btcpay_can', compute_sudo=True)
+    btcpay_can_accept_partial = fields.Boolean(compute='_compute_btcpay_can', compute_sudo=True)
     btcpay_can_refund = fields.Boolean(compute='_compute_btcpay_can', compute_sudo=True)
-    btcpay_has_surplus = fields.Boolean(compute='_compute_btcpay_can', compute_sudo=True)
+    btcpay_is_overpaid = fields.Boolean(compute='_compute_btcpay_can', compute_sudo=True)
     btcpay_can_request = fields.Boolean(compute='_compute_btcpay_can_request', compute_sudo=True)
 
     # === COMPUTE METHODS === #
@@ -37,17 +37,17 @@ class SaleOrder(models.Model):
             order.btcpay_status_text = order._btcpay_get_leading_transaction().btcpay_status_text
 
     @api.depends(
-        'transaction_ids.btcpay_can_accept_late', 'transaction_ids.btcpay_can_accept_part',
+        'transaction_ids.btcpay_can_accept_late', 'transaction_ids.btcpay_can_accept_partial',
         'transaction_ids.btcpay_can_refund',
     )
     def _compute_btcpay_can(self):
         for order in self:
             transactions = order._btcpay_get_invoice_transactions()
             order.btcpay_can_accept_late = any(transactions.mapped('btcpay_can_accept_late'))
-            order.btcpay_can_accept_part = any(transactions.mapped('btcpay_can_accept_part'))
+            order.btcpay_can_accept_partial = any(transactions.mapped('btcpay_can_accept_partial'))
             refundable = transactions.filtered('btcpay_can_refund')
             order.btcpay_can_refund = bool(refundable)
-            order.btcpay_has_surplus = any(
+            order.btcpay_is_overpaid = any(
                 tx._btcpay_get_refund_sums()['surplus'] for tx in refundable
             )
 
@@ -55,7 +55,7 @@ class SaleOrder(models.Model):
     def _compute_btcpay_can_request(self):
         for order in self:
             order.btcpay_can_request = (
-                order.state != 'cancel' and order._btcpay_get_rest() > 0
+                order.state != 'cancel' and order._btcpay_get_amount_due() > 0
                 and bool(order._btcpay_get_provider())
             )
 
@@ -89,15 +89,15 @@ class SaleOrder(models.Model):
         for tx in self._btcpay_get_invoice_transactions().filtered('btcpay_can_accept_late'):
             tx.action_btcpay_accept_late()
 
-    def action_btcpay_accept_part(self):
+    def action_btcpay_accept_partial(self):
         """Accept the part that was received, and ask the customer for the rest.
 
         :return: None
         """
         self.ensure_one()
         self.check_access('write')
-        for tx in self._btcpay_get_invoice_transactions().filtered('btcpay_can_accept_part'):
-            tx.action_btcpay_accept_part()
+        for tx in self._btcpay_get_invoice_transactions().filtered('btcpay_can_accept_partial'):
+            tx.action_btcpay_accept_partial()
 
     def action_btcpay_refund(self):
         """Open the wizard that refunds the payment of the order.
@@ -107,7 +107,7 @@ class SaleOrder(models.Model):
         """
         return self._btcpay_open_refund()
 
-    def action_btcpay_refund_surplus(self):
+    def action_btcpay_refund_overpayment(self):
         """Open the wizard that refunds what was paid too much.
 
         :return: The action.
@@ -169,7 +169,8 @@ class SaleOrder(models.Model):
         :rtype: float
         """
         self.ensure_one()
-        required = self.with_context(btcpay_allow_rest=False)._get_prepayment_required_amount()
+        order = self.with_context(btcpay_allow_amount_due=False)
+        required = order._get_prepayment_required_amount()
         return max(self.currency_id.round(required - self.amount_paid), 0)
 
     def _btcpay_find_request_obstacle(self):
@@ -200,7 +201,7 @@ class SaleOrder(models.Model):
                 lambda tx: tx.state == 'pending' and tx.currency_id == self.currency_id
             ).mapped('btcpay_paid_amount')
         )
-        if underway and compare(amount + underway, self._btcpay_get_rest()) > 0:
+        if underway and compare(amount + underway, self._btcpay_get_amount_due()) > 0:
             return _(
                 "%s was received already and is not confirmed yet. Wait until it is, or ask for"
                 " less.", self.currency_id.format(underway),

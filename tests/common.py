@@ -129,7 +129,7 @@ class BTCPayCommon(AccountPaymentCommon):
         self.world.pay(tx.btcpay_invoice_id, **pay_values)
         if mine:
             self.world.mine()
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         return tx
 
 

@@ -33,7 +33,7 @@ class RefundMixin(MoneyMixin):
         )
         self.world.pay(tx.btcpay_invoice_id)
         self.world.mine()
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         self._post_process()
         self.assertEqual(invoice.amount_residual, 0)
         return invoice, tx
@@ -58,7 +58,7 @@ class RefundMixin(MoneyMixin):
         self.world.approve(payout_id)
         self.world.pay_payout(payout_id, 'InProgress')
         self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         return payout_id
 
     def _claim(self, refund, amount=None, pay=True, **values):
@@ -105,7 +105,7 @@ class RefundMixin(MoneyMixin):
     def _make_old(self, refund, minutes=10):
         """Let a refund have been asked for, and looked at, some time ago."""
         before = fields.Datetime.now() - timedelta(minutes=minutes)
-        refund.write({'btcpay_requested_at': before, 'btcpay_checked_at': before})
+        refund.write({'btcpay_requested_at': before, 'btcpay_synced_at': before})
         self.env.cr.commit()
 
     def _reconcile(self):

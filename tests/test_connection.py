@@ -11,7 +11,7 @@ from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.tests.common import StandIn
 from odoo.addons.payment_btcpay.tests.connect_common import BTCPayConnectCommon
 
-REQUEST = 'odoo.addons.payment_btcpay.models.payment_provider_request'
+REQUEST = 'odoo.addons.payment_btcpay.models.payment_provider.client'
 
 
 @tagged('post_install', '-at_install')

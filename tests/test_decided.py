@@ -25,15 +25,15 @@ class TestDecided(RefundMixin, BTCPayCommon):
 
     def _assert_asked(self, is_asked):
         self.env.invalidate_all()
-        self.assertTrue(self.tx.btcpay_note)
+        self.assertTrue(self.tx.btcpay_review_note)
         self.assertEqual(bool(self.order.activity_ids), is_asked)
-        self.assertEqual(self.tx.btcpay_is_decided, not is_asked)
+        self.assertEqual(self.tx.btcpay_is_resolved, not is_asked)
 
     def test_part_is_accepted(self):
         self._pay('0.4')
         self._assert_asked(True)
         self.assertEqual(self.order.btcpay_status_text, "Expired, partly paid")
-        self.tx.action_btcpay_accept_part()
+        self.tx.action_btcpay_accept_partial()
         self._assert_asked(False)
         self.assertEqual(self.order.btcpay_status_text, "Part accepted")
         self._look(self.tx)
@@ -45,7 +45,7 @@ class TestDecided(RefundMixin, BTCPayCommon):
         self._assert_asked(True)
         self.assertEqual(self.order.btcpay_status_text, "Expired, partly paid, refund underway")
         self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.tx._btcpay_request_refund(40)
         self._assert_asked(False)
 
@@ -76,7 +76,7 @@ class TestDecided(RefundMixin, BTCPayCommon):
         pull_payment = self._server_refund(
             self.tx, refundVariant='Custom', customAmount='50', customCurrency='USD'
         )
-        self.tx._btcpay_notice_refund(pull_payment['id'])
+        self.tx._btcpay_find_or_adopt_refund(pull_payment['id'])
         self._assert_asked(False)
 
     def test_unanswered_refund_decides_nothing(self):

@@ -9,7 +9,7 @@ from odoo.tools import mute_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
 
-REQUEST_LOG = 'odoo.addons.payment_btcpay.models.payment_provider_request'
+REQUEST_LOG = 'odoo.addons.payment_btcpay.models.payment_provider.client'
 DELIVERY_LOG = 'odoo.addons.payment_btcpay.models.btcpay_delivery'
 
 
@@ -144,10 +144,10 @@ class TestDelivery(BTCPayHttpCommon):
         self.world.mine()
         delivery = self._post(kind='status', status=503)
         self.assertEqual((delivery.state, self.tx.state), ('waiting', 'draft'))
-        self.env['btcpay.delivery']._cron_work_off()
+        self.env['btcpay.delivery']._cron_process()
         self.assertEqual(delivery.try_count, 1, "It was tried again at once.")
         self._let_time_pass(minutes=2)
-        self.env['btcpay.delivery']._cron_work_off()
+        self.env['btcpay.delivery']._cron_process()
         self.assertRecordValues(delivery, [{
             'state': 'done', 'try_count': 2, 'transaction_id': self.tx.id, 'reason': False,
         }])
@@ -163,7 +163,7 @@ class TestDelivery(BTCPayHttpCommon):
             self.assertFalse(self.order.activity_ids)
             self._let_time_pass(days=2)
             with mute_logger(REQUEST_LOG):
-                self.env['btcpay.delivery']._cron_work_off()
+                self.env['btcpay.delivery']._cron_process()
         self.assertEqual(waits, sorted(waits))
         self.assertLess(waits[0], timedelta(minutes=2))
         self.assertGreater(waits[-1], timedelta(hours=12))
@@ -175,17 +175,17 @@ class TestDelivery(BTCPayHttpCommon):
         self.assertIn("has a problem at the moment", self.order.activity_ids.note)
         self.assertIn("Check at BTCPay", self.order.activity_ids.note)
         before = len(self.world.requests())
-        self.env['btcpay.delivery']._cron_work_off()
+        self.env['btcpay.delivery']._cron_process()
         self.assertEqual(len(self.world.requests()), before)
 
     def test_what_came_just_now_is_left_to_its_request(self):
         event = self._prepare_event(self.tx)
         delivery = self.env['btcpay.delivery']._keep(self.btcpay, event, b'{}')
-        self.env['btcpay.delivery']._cron_work_off()
+        self.env['btcpay.delivery']._cron_process()
         self.assertEqual((delivery.state, delivery.try_count), ('waiting', 0))
         # Odoo was killed while working it off.
         self._let_time_pass(seconds=const.DELIVERY_GRACE + 1)
-        self.env['btcpay.delivery']._cron_work_off()
+        self.env['btcpay.delivery']._cron_process()
         self.assertEqual((delivery.state, delivery.try_count), ('done', 1))
 
     def test_a_failure_of_our_own(self):
@@ -200,7 +200,7 @@ class TestDelivery(BTCPayHttpCommon):
         other = self._create_btcpay_transaction(self._create_order())
         self.assertEqual(self._post(self._prepare_event(other)).state, 'done')
         self._let_time_pass(minutes=2)
-        self.env['btcpay.delivery']._cron_work_off()
+        self.env['btcpay.delivery']._cron_process()
         self.assertEqual(delivery.state, 'done')
 
     def test_reason_that_cannot_be_stored(self):
@@ -219,7 +219,7 @@ class TestDelivery(BTCPayHttpCommon):
         self._let_time_pass(minutes=2)
         self.world.fault('status', path=self.tx.btcpay_invoice_id)
         with mute_logger(REQUEST_LOG):
-            self.env['btcpay.delivery']._cron_work_off()
+            self.env['btcpay.delivery']._cron_process()
         self.assertEqual((first.state, second.state), ('waiting', 'done'))
 
     # === WHAT IS KEPT, HOW LONG, FOR WHOM === #
@@ -230,7 +230,7 @@ class TestDelivery(BTCPayHttpCommon):
         self.assertIn(self.tx.btcpay_invoice_id, self._post().body)
 
     def test_retention(self):
-        self.btcpay.btcpay_delivery_days = 30
+        self.btcpay.btcpay_webhook_log_days = 30
         old, young, waiting = (self._post() for _delivery in range(3))
         waiting.sudo().state = 'waiting'
         for delivery, days in ((old, 31), (young, 29), (waiting, 31)):

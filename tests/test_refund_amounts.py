@@ -68,7 +68,7 @@ class TestRefundAmounts(RefundMixin, BTCPayCommon):
         tx = self._create_btcpay_transaction(order, reference='A-long-reference-' * 4)
         self.world.pay(tx.btcpay_invoice_id)
         self.world.mine()
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         self._post_process()
         refund = tx._btcpay_request_refund(50)
         self.assertLessEqual(len(refund.btcpay_refund_name), 50)
@@ -106,5 +106,5 @@ class TestRefundAmounts(RefundMixin, BTCPayCommon):
             ([None, 'x', {}, {'paymentMethodId': 'BTC-LNURL'}], ['BTC-CHAIN', 'BTC-LN']),
         ):
             self._patch_answer('/payment-methods', answer)
-            self.patch(type(tx), '_btcpay_synchronize', lambda tx: None)
+            self.patch(type(tx), '_btcpay_sync', lambda tx: None)
             self.assertEqual(self._open_wizard(tx).method_ids.mapped('code'), methods)

@@ -27,7 +27,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         """Refund an amount by the wizard, and pay it out."""
         refund = self._refund_by(self._open_wizard(tx, scope='amount', amount=amount, **values))
         self._claim(refund)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertEqual(refund.state, 'done')
         self._post_process()
         return refund
@@ -102,7 +102,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         # It is underway.
         self.assertFalse(credit_note.btcpay_can_refund)
         self._claim(refund)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self._post_process()
         self.assertEqual(credit_note.amount_residual, 0)
         self.assertIn(credit_note.payment_state, ('paid', 'in_payment'))
@@ -122,7 +122,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         refund = self._refund_by(self._open_wizard(credit_note))
         self.assertEqual(refund.amount, -100)
         self._claim(refund)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self._post_process()
         self.assertEqual(credit_note.amount_residual, 0)
 
@@ -160,12 +160,12 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         other = self._create_invoice(10)
         self._receivable_of(credit_note | other).reconcile()
         refund = tx._btcpay_request_refund(20, credit_note=credit_note)
-        self.assertEqual(credit_note._btcpay_get_refund_rest(), 10)
+        self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 10)
         self._claim(refund)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self._post_process()
         self.assertEqual(credit_note.amount_residual, 10)
-        self.assertEqual(credit_note._btcpay_get_refund_rest(), 10)
+        self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 10)
         self._refund_all(tx, 10, credit_note_id=credit_note.id)
         self.assertEqual(credit_note.amount_residual, 0)
 
@@ -188,7 +188,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         self.world.mine()
         if expire and not late:
             self.world.expire(tx.btcpay_invoice_id)
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         self._post_process()
         return tx
 
@@ -200,7 +200,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         # The receipt is booked first.
         self._assert_books(tx, 40, 0)
         self._claim(refund)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self._post_process()
         self._assert_books(tx, 40, 40)
         self.assertTrue(all(self._receivable(self._family(tx).payment_id).mapped('reconciled')))
@@ -218,7 +218,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
 
     def test_accepted_part(self):
         tx = self._pay_part('0.4')
-        tx.action_btcpay_accept_part()
+        tx.action_btcpay_accept_partial()
         self._post_process()
         refund = self._refund_all(tx, 40)
         self.assertEqual(refund.source_transaction_id.source_transaction_id, tx)
@@ -230,7 +230,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         self.world.pay(tx.btcpay_invoice_id)
         self.world.mine()
         with self._quiet():
-            tx._btcpay_synchronize()
+            tx._btcpay_sync()
         self.assertEqual(tx.state, 'error')
         self._refund_all(tx, 100)
         self._assert_books(tx, 100, 100)
@@ -240,7 +240,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         refund = self._refund_all(tx, 50)
         self._assert_books(tx, 150, 50)
         # What the order was paid with is not touched.
-        self.assertEqual(tx.sale_order_ids._btcpay_get_rest(), 0)
+        self.assertEqual(tx.sale_order_ids._btcpay_get_amount_due(), 0)
         self.assertEqual(tx.sale_order_ids.transaction_ids._btcpay_get_net_amount(), 100)
         self.assertEqual(
             self._receivable(refund.payment_id, refund.source_transaction_id.payment_id).mapped(
@@ -287,13 +287,13 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         refund = tx._btcpay_request_refund(50)
         self._claim(refund, '20.00')
         self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self._post_process()
         self.assertEqual((refund.state, refund.amount), ('done', -20))
         self._assert_books(tx, 100, 20)
         self.assertEqual(tx._btcpay_get_refund_sums()['available'], 80)
         # The next look, e.g. for the event of another claim that was cancelled with it.
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertEqual((refund.state, refund.btcpay_paid_out_amount), ('done', 20))
         self.assertEqual(tx.btcpay_refunded_amount, 20)
         [mail, _link] = self._refund_mails(tx.sale_order_ids)
@@ -305,7 +305,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         refund = tx._btcpay_request_refund(50, fee_percent='10')
         self._claim(refund, '20.00')
         self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         # The fee is for what was not paid out, too.
         self.assertEqual((refund.amount, refund.btcpay_refund_fee_amount), (-20, 0))
         self.assertEqual(tx._btcpay_get_refund_sums()['available'], 80)

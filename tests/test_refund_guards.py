@@ -50,7 +50,7 @@ class TestRefundGuards(RefundMixin, BTCPayCommon):
             for action, kind in (
                 (lambda: tx.action_refund(amount_to_refund=10), ValidationError),
                 (wizard.action_refund, UserError),
-                (refund.action_btcpay_withdraw_refund, UserError),
+                (refund.action_btcpay_cancel_refund, UserError),
             ):
                 self._assert_readable(action, kind)
 
@@ -93,7 +93,7 @@ class TestRefundGuards(RefundMixin, BTCPayCommon):
         self.assertEqual(tx.payment_id.amount_available_for_refund, 100)
         refund = tx._btcpay_request_refund(20)
         self._claim(refund)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self._post_process()
         self.assertTrue(refund.payment_id)
         self.assertEqual(refund.payment_id.amount_available_for_refund, 0)

@@ -23,10 +23,10 @@ class TestRefundHttp(RefundMixin, BTCPayHttpCommon):
         self.assertIn("Refunds in Bitcoin", page)
         self.assertIn(f'href="{refund.btcpay_refund_link}"', page)
         self._claim(refund, '12.00')
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertRegex(self._page(order), r'12\.00 of .{1,2}50\.00 paid out')
         self._claim(refund)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         page = self._page(order)
         self.assertIn("Refund paid out", page)
         self.assertNotIn(refund.btcpay_refund_link, page)
@@ -35,7 +35,7 @@ class TestRefundHttp(RefundMixin, BTCPayHttpCommon):
         order = self._create_order()
         refund = self._paid(order)._btcpay_request_refund(50)
         self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         page = self._page(order)
         self.assertNotIn(refund.btcpay_refund_link, page)
         self.assertNotIn("Refunds in Bitcoin", page)
@@ -84,7 +84,7 @@ class TestRefundHttp(RefundMixin, BTCPayHttpCommon):
         self.assertEqual(refund.state, 'pending')
         with self._world_speaks():
             self.world.archive_pull_payment(pull_payment['id'])
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertEqual(refund.state, 'cancel')
 
     def test_event_of_unknown_payout(self):

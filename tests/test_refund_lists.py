@@ -10,8 +10,8 @@ from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.refund_common import RefundMixin
 from odoo.addons.payment_btcpay.utils import BTCPayError
 
-RECONCILE_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction_reconcile'
-HEALTH_LOG = 'odoo.addons.payment_btcpay.models.payment_provider_health'
+RECONCILE_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction.sync'
+HEALTH_LOG = 'odoo.addons.payment_btcpay.models.payment_provider.health'
 
 
 @tagged('post_install', '-at_install')
@@ -57,7 +57,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
         self._lose_answer()
         with self._quiet():
             refund = self._paid()._btcpay_request_refund(50)
-        refund.btcpay_checked_at = fields.Datetime.now()
+        refund.btcpay_synced_at = fields.Datetime.now()
         self._reconcile()
         self.assertEqual(refund.state, 'pending')
 
@@ -67,7 +67,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
         """With what is withdrawn the server cancels the claims that are open."""
         [refund] = self._refunds(1)
         self._claim(refund, pay=False)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
         self._make_old(refund)
         self._reconcile()
@@ -136,7 +136,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
         self.world.fault('status', path='/v1/pull-payments/', count=None)
         self._count_tries()
         with self._quiet(), mute_logger(RECONCILE_LOG):
-            self.btcpay._btcpay_follow_refunds_elsewhere()
+            self.btcpay._btcpay_sync_refunds_elsewhere()
         self.assertEqual(self._count_tries(), const.MAX_FAILURES)
 
     # === ANSWERS === #
@@ -155,21 +155,21 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
                     answer if not endpoint.endswith(end) else values and {**answer, **values}
                 ))
                 with self.assertRaises(BTCPayError):
-                    refund._btcpay_synchronize()
+                    refund._btcpay_sync()
             self.assertEqual(refund.state, 'pending')
 
     def test_noted_when_it_is_news(self):
         refund = self._paid()._btcpay_request_refund(50)
         self._claim(refund, '12.00')
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         messages = refund._btcpay_get_document().message_ids
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertEqual(refund._btcpay_get_document().message_ids, messages)
 
     def test_refused_is_not_made_by_a_look(self):
         refund = self._refused()
         self._make_old(refund)
-        refund.action_btcpay_check()
+        refund.action_btcpay_sync()
         self.assertEqual(refund.state, 'error')
         self.assertFalse(self._pull_payments())
 
@@ -205,5 +205,5 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
         tx = self._paid()
         tx.btcpay_payment_ids.rate = False
         pull_payment = self._server_refund(tx, refundVariant='RateThen')
-        self.assertFalse(tx._btcpay_notice_refund(pull_payment['id']))
+        self.assertFalse(tx._btcpay_find_or_adopt_refund(pull_payment['id']))
         self.assertIn("made at the BTCPay Server itself", self._activities(tx.sale_order_ids))

@@ -7,7 +7,7 @@ from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.refund_common import RefundMixin
 from odoo.addons.payment_btcpay.utils import BTCPayError
 
-WEBHOOK_LOG = 'odoo.addons.payment_btcpay.models.payment_provider_webhook'
+WEBHOOK_LOG = 'odoo.addons.payment_btcpay.models.payment_provider.webhook'
 
 
 @tagged('post_install', '-at_install')
@@ -27,11 +27,11 @@ class TestRefundTakenOver(RefundMixin, BTCPayCommon):
 
         def book_and_be_overtaken(root):
             with patch.object(type(tx), '_btcpay_book_receipts', book):
-                root._btcpay_notice_refund(pull_payment['id'])
+                root._btcpay_find_or_adopt_refund(pull_payment['id'])
             return book(root)
 
         with patch.object(type(tx), '_btcpay_book_receipts', book_and_be_overtaken):
-            refund = tx._btcpay_notice_refund(pull_payment['id'])
+            refund = tx._btcpay_find_or_adopt_refund(pull_payment['id'])
         self.assertEqual(tx._btcpay_get_refunds(), refund)
         self.assertFalse(tx.sale_order_ids.activity_ids)
 
@@ -39,17 +39,17 @@ class TestRefundTakenOver(RefundMixin, BTCPayCommon):
         """As where a refund is made in Odoo: what is taken over is not overlooked."""
         tx = self._paid()
         pull_payment = self._server_refund(tx)
-        self.patch(type(tx), '_btcpay_synchronize', lambda tx, **kwargs: None)
-        before = tx.btcpay_look_count
-        tx._btcpay_notice_refund(pull_payment['id'])
-        self.assertEqual(tx.btcpay_look_count, before + 1)
+        self.patch(type(tx), '_btcpay_sync', lambda tx, **kwargs: None)
+        before = tx.btcpay_sync_count
+        tx._btcpay_find_or_adopt_refund(pull_payment['id'])
+        self.assertEqual(tx.btcpay_sync_count, before + 1)
 
     def test_next_to_nothing(self):
         tx = self._paid()
         pull_payment = self._server_refund(
             tx, refundVariant='Custom', customAmount='0.00000001', customCurrency='BTC'
         )
-        self.assertFalse(tx._btcpay_notice_refund(pull_payment['id']))
+        self.assertFalse(tx._btcpay_find_or_adopt_refund(pull_payment['id']))
         self.assertFalse(tx._btcpay_get_refunds())
         self.assertIn("made at the BTCPay Server itself", self._activities(tx.sale_order_ids))
 
@@ -58,7 +58,7 @@ class TestRefundTakenOver(RefundMixin, BTCPayCommon):
         pull_payment = self._server_refund(
             tx, refundVariant='Custom', customAmount='50', customCurrency='EUR'
         )
-        self.assertFalse(tx._btcpay_notice_refund(pull_payment['id']))
+        self.assertFalse(tx._btcpay_find_or_adopt_refund(pull_payment['id']))
         self.assertIn("50 EUR", self._activities(tx.sale_order_ids))
 
     def test_answer_about_another_one(self):
@@ -70,7 +70,7 @@ class TestRefundTakenOver(RefundMixin, BTCPayCommon):
             return send(root, method, endpoint.replace(pull_payment['id'], other['id']), **kwargs)
 
         with patch.object(type(tx), '_send_api_request', answer), self.assertRaises(BTCPayError):
-            tx._btcpay_notice_refund(pull_payment['id'])
+            tx._btcpay_find_or_adopt_refund(pull_payment['id'])
         self.assertFalse(tx._btcpay_get_refunds())
 
     def test_answer_about_another_one_when_it_is_followed(self):
@@ -87,13 +87,13 @@ class TestRefundTakenOver(RefundMixin, BTCPayCommon):
             return send(root, method, endpoint, **kwargs)
 
         with patch.object(type(tx), '_send_api_request', answer), self.assertRaises(BTCPayError):
-            refund._btcpay_synchronize()
+            refund._btcpay_sync()
         self.assertEqual(refund.state, 'pending')
 
     def test_id_that_is_none(self):
         tx = self._paid()
         self._call_count('', '')
-        self.assertFalse(tx._btcpay_notice_refund('../api-keys/current'))
+        self.assertFalse(tx._btcpay_find_or_adopt_refund('../api-keys/current'))
         self.assertFalse(self.world.requests(since=self.last_call))
 
     def test_given_up_before_odoo_knew_of_it(self):

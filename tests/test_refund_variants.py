@@ -76,7 +76,7 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
         tx = self._create_btcpay_transaction(self._create_order())
         self.world.pay(tx.btcpay_invoice_id, fraction='1.5')
         self.world.mine()
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         self._post_process()
         wizard = self._open_wizard(tx)
         self.assertEqual((wizard.received_amount, wizard.amount), (150, 150))
@@ -85,10 +85,10 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
         self._refund_by(wizard)
         wizard = self._open_wizard(tx)
         self.assertEqual((wizard.underway_amount, wizard.amount), (50, 100))
-        self.assertFalse(wizard.surplus_amount)
-        self.assertFalse(tx.sale_order_ids.btcpay_has_surplus)
+        self.assertFalse(wizard.overpaid_amount)
+        self.assertFalse(tx.sale_order_ids.btcpay_is_overpaid)
         self.assertTrue(tx.sale_order_ids.btcpay_can_refund)
-        self.assertIn('100.00', wizard.rest_text)
+        self.assertIn('100.00', wizard.all_text)
 
     # === FEES === #
 
@@ -281,7 +281,7 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
             wizard = self._open_wizard(tx)
         self.assertTrue(wizard.is_permission_missing)
         self.env.user.group_ids += self.env.ref('base.group_system')
-        self.assertEqual(wizard.action_authorise()['res_model'], 'btcpay.connect.wizard')
+        self.assertEqual(wizard.action_authorize()['res_model'], 'btcpay.connect.wizard')
 
     def test_permission_missing_for_others(self):
         tx = self._paid()

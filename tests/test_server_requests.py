@@ -12,7 +12,7 @@ from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.small_server import SmallServer
 from odoo.addons.payment_btcpay.utils import BTCPayError
 
-LOGGER = 'odoo.addons.payment_btcpay.models.payment_provider_request'
+LOGGER = 'odoo.addons.payment_btcpay.models.payment_provider.client'
 KEY = '5ec7e7' * 6
 
 

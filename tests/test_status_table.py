@@ -30,7 +30,7 @@ class TestStatusTable(BTCPayCommon):
         )
         messages, activities = self.order.message_ids, self.order.activity_ids
         with mute_logger('odoo.addons.payment.models.payment_transaction'):
-            self.tx._btcpay_synchronize()
+            self.tx._btcpay_sync()
         self.assertEqual(
             (self.tx.btcpay_status, self.tx.btcpay_additional_status), (status, additional_status)
         )
@@ -92,7 +92,7 @@ class TestStatusTable(BTCPayCommon):
         self.assertIn("$ 40.00 of $ 100.00 was received", notes)
         self.assertIn("$ 60.00 is missing", notes)
         self.assertFalse(activities)
-        self.assertEqual(self.tx.btcpay_missing_amount, 60)
+        self.assertEqual(self.tx.btcpay_due_amount, 60)
         self.assertTrue(self.tx._btcpay_is_payable())
         self.assertIn("60.00 is missing", self.tx._btcpay_get_wait_message())
 
@@ -123,7 +123,7 @@ class TestStatusTable(BTCPayCommon):
         self.world.mine()
         _notes, activities = self._look('Settled', 'PaidOver')
         self.assertEqual((self.tx.state, self.tx.amount), ('done', 100))
-        self.assertEqual(self.tx.btcpay_surplus_amount, 50)
+        self.assertEqual(self.tx.btcpay_overpaid_amount, 50)
         self.assertIn("$ 50.00 more than the $ 100.00 asked for", activities)
         self.assertIn("Refund the surplus", activities)
 
@@ -146,7 +146,7 @@ class TestStatusTable(BTCPayCommon):
         self.world.pay(self.invoice_id)
         self.world.mine()
         _notes, activities = self._look('Settled', 'None')
-        self.assertEqual(self.tx.btcpay_surplus_amount, 13)
+        self.assertEqual(self.tx.btcpay_overpaid_amount, 13)
         self.assertNotIn("Refund the surplus", activities)
 
     def test_row_settled_short(self):
@@ -154,7 +154,7 @@ class TestStatusTable(BTCPayCommon):
         self.world.mine()
         notes, activities = self._look('Settled', 'None')
         self.assertEqual((self.tx.state, self.tx.amount), ('done', 100))
-        self.assertEqual(self.tx.btcpay_missing_amount, 4)
+        self.assertEqual(self.tx.btcpay_due_amount, 4)
         self.assertIn("tolerance takes that as paid; $ 4.00 is missing", notes)
         self.assertFalse(activities)
 

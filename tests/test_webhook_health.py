@@ -38,7 +38,7 @@ class TestWebhookHealth(BTCPayHttpCommon):
         self.btcpay.btcpay_webhook_checked_at = False
         self.env.cr.commit()
         with mute_logger(
-            f'{MODELS}.payment_provider_webhook', f'{MODELS}.payment_provider_request'
+            f'{MODELS}.payment_provider.webhook', f'{MODELS}.payment_provider.client'
         ):
             self.env['payment.provider']._cron_btcpay_reconcile()
         self.env.invalidate_all()
@@ -164,11 +164,11 @@ class TestWebhookHealth(BTCPayHttpCommon):
         ):
             with self.subTest(fault):
                 self.world.fault(path='/webhooks/', **fault)
-                with mute_logger(f'{MODELS}.payment_provider_health'):
+                with mute_logger(f'{MODELS}.payment_provider.health'):
                     self.assertFalse(self._check())
-                self.assertTrue(self.btcpay.btcpay_down_since)
+                self.assertTrue(self.btcpay.btcpay_unreachable_since)
                 self.world.clear_faults()
-                self.btcpay.write(self.btcpay._btcpay_get_sound_values())
+                self.btcpay.write(self.btcpay._btcpay_get_healthy_values())
 
     def test_repair_that_fails_changes_nothing(self):
         self.world.api('DELETE', self.endpoint)
@@ -176,7 +176,7 @@ class TestWebhookHealth(BTCPayHttpCommon):
         before = self.btcpay._btcpay_get_connection()
         self.world.fault('status', path='/webhooks$', method='POST', after=True)
         with (
-            mute_logger(f'{MODELS}.payment_provider_request'),
+            mute_logger(f'{MODELS}.payment_provider.client'),
             self.assertRaisesRegex(ValidationError, "webhook"),
         ):
             self.btcpay.action_btcpay_repair_webhook()

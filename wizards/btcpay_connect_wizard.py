@@ -5,7 +5,7 @@ from odoo.exceptions import ValidationError
 from odoo.http import request
 
 from odoo.addons.payment_btcpay import const, server_address
-from odoo.addons.payment_btcpay.utils import end_transaction
+from odoo.addons.payment_btcpay.db import commit_and_refresh
 
 
 class BTCPayConnectWizard(models.TransientModel):
@@ -81,7 +81,7 @@ class BTCPayConnectWizard(models.TransientModel):
             raise ValidationError(_(
                 "Odoo can ask the server every minute at most: enter 1 or more."
             ))
-        end_transaction(self.env)  # No row may be locked while waiting for the server.
+        commit_and_refresh(self.env)  # No row may be locked while waiting for the server.
         server_url = server_address.resolve(self.env, self.server_url, const.TIMEOUT)
         url = self.env['btcpay.authorization']._start(
             self.provider_id, server_url, self._get_base_url(),

@@ -43,7 +43,7 @@ class BTCPayPaymentRequest(models.TransientModel):
             wizard.reference = document.display_name
             wizard.currency_id = document.currency_id
             wizard.partner_id = document.partner_id
-            wizard.due_amount = document._btcpay_get_rest()
+            wizard.due_amount = document._btcpay_get_amount_due()
             wizard.down_payment_amount = document._btcpay_get_down_payment()
             wizard.has_down_payment = 0 < wizard.down_payment_amount < wizard.due_amount
             wizard.due_text = wizard.currency_id.format(wizard.due_amount)

@@ -5,7 +5,8 @@ from odoo.exceptions import RedirectWarning, UserError
 from odoo.fields import Command
 
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.utils import BTCPayError, end_transaction, format_crypto
+from odoo.addons.payment_btcpay.db import commit_and_refresh
+from odoo.addons.payment_btcpay.utils import BTCPayError, format_crypto
 
 
 class BTCPayRefundWizard(models.TransientModel):
@@ -34,7 +35,7 @@ class BTCPayRefundWizard(models.TransientModel):
     available_amount = fields.Monetary(
         string="Can Be Refunded", compute='_compute_sums', compute_sudo=True
     )
-    surplus_amount = fields.Monetary(
+    overpaid_amount = fields.Monetary(
         string="Surplus", compute='_compute_sums', compute_sudo=True
     )
     scope = fields.Selection(
@@ -68,8 +69,8 @@ class BTCPayRefundWizard(models.TransientModel):
     preview_error = fields.Char(readonly=True)
     is_permission_missing = fields.Boolean(readonly=True)
     # What stands beside the choices: the figure, or why it cannot be chosen.
-    rest_text = fields.Char(compute='_compute_scope_texts')
-    surplus_text = fields.Char(compute='_compute_scope_texts')
+    all_text = fields.Char(compute='_compute_scope_texts')
+    overpaid_text = fields.Char(compute='_compute_scope_texts')
     fiat_text = fields.Char(compute='_compute_variant_texts', compute_sudo=True)
     rate_then_text = fields.Char(compute='_compute_variant_texts', compute_sudo=True)
     current_rate_text = fields.Char(compute='_compute_variant_texts', compute_sudo=True)
@@ -107,16 +108,16 @@ class BTCPayRefundWizard(models.TransientModel):
             wizard.refunded_amount = sums['refunded']
             wizard.underway_amount = sums['underway']
             wizard.available_amount = sums['available']
-            wizard.surplus_amount = sums['surplus']
+            wizard.overpaid_amount = sums['surplus']
             wizard.customer_email = tx.partner_id.email
 
-    @api.depends('scope', 'available_amount', 'surplus_amount')
+    @api.depends('scope', 'available_amount', 'overpaid_amount')
     def _compute_amount(self):
         for wizard in self:
             if wizard.scope == 'rest':
                 wizard.amount = wizard.available_amount
             elif wizard.scope == 'surplus':
-                wizard.amount = wizard.surplus_amount
+                wizard.amount = wizard.overpaid_amount
             else:
                 wizard.amount = wizard.amount
 
@@ -127,11 +128,11 @@ class BTCPayRefundWizard(models.TransientModel):
                 wizard.amount, wizard.fee_percent
             )[0]
 
-    @api.depends('available_amount', 'surplus_amount')
+    @api.depends('available_amount', 'overpaid_amount')
     def _compute_scope_texts(self):
         for wizard in self:
-            wizard.rest_text = wizard.currency_id.format(wizard.available_amount)
-            wizard.surplus_text = wizard.currency_id.format(wizard.surplus_amount)
+            wizard.all_text = wizard.currency_id.format(wizard.available_amount)
+            wizard.overpaid_text = wizard.currency_id.format(wizard.overpaid_amount)
 
     @api.depends('amount', 'net_amount', 'preview', 'preview_error')
     def _compute_variant_texts(self):
@@ -192,14 +193,14 @@ class BTCPayRefundWizard(models.TransientModel):
         tx_sudo = transaction.sudo()
         methods = []
         try:
-            tx_sudo._btcpay_synchronize()
-            end_transaction(self.env)
+            tx_sudo._btcpay_sync()
+            commit_and_refresh(self.env)
             methods = tx_sudo._btcpay_fetch_payout_methods()
             values['preview'] = tx_sudo._btcpay_fetch_refund_preview()
         except BTCPayError as error:
             values['preview_error'] = error.args[0]
             values['is_permission_missing'] = tx_sudo._btcpay_lacks_refund_permission(error)
-        end_transaction(self.env)
+        commit_and_refresh(self.env)
         wizard = self.create({
             'transaction_id': transaction.id,
             'method_ids': [
@@ -265,7 +266,7 @@ class BTCPayRefundWizard(models.TransientModel):
             'target': 'new',
         }
 
-    def action_authorise(self):
+    def action_authorize(self):
         """Let the administrator give Odoo a key with the permission it lacks.
 
         :return: The action of the wizard that connects.
@@ -289,7 +290,7 @@ class BTCPayRefundWizard(models.TransientModel):
                 "Odoo's API key must not make refunds. Authorise Odoo again at the BTCPay Server,"
                 " with all permissions it asks for."
             ),
-            self.action_authorise(),
+            self.action_authorize(),
             _("Authorise again"),
         )
 

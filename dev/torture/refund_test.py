@@ -41,7 +41,7 @@ def refund(scene, amount):
 
 def look(scene, refund_id):
     with scene.rig.env() as env:
-        env['payment.transaction'].browse(refund_id)._btcpay_synchronize()
+        env['payment.transaction'].browse(refund_id)._btcpay_sync()
 
 
 def refunds(scene):

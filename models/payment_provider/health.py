@@ -4,33 +4,14 @@ from odoo import _, fields, models
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.utils import (
-    BTCPayError,
-    choose_assignee,
-    end_transaction,
-    lock_row,
-)
+from odoo.addons.payment_btcpay.db import commit_and_refresh, lock
+from odoo.addons.payment_btcpay.utils import BTCPayError, choose_assignee
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
 
 class PaymentProvider(models.Model):
     _inherit = 'payment.provider'
-
-    btcpay_connection_problem = fields.Char(
-        help="Why the server cannot be asked, and what to do.",
-        readonly=True, copy=False, groups='base.group_system',
-    )
-    btcpay_down_since = fields.Datetime(
-        string="No Answer Since", readonly=True, copy=False, groups='base.group_system'
-    )
-    btcpay_retry_at = fields.Datetime(
-        string="Next Try", help="The scheduled actions leave the server alone until then.",
-        readonly=True, copy=False, groups='base.group_system',
-    )
-    btcpay_connection_activity_id = fields.Many2one(
-        comodel_name='mail.activity', readonly=True, copy=False, groups='base.group_system'
-    )
 
     def _btcpay_may_ask(self):
         """Return whether the scheduled actions may ask the server: people always may.
@@ -56,28 +37,28 @@ class PaymentProvider(models.Model):
             return
         provider = self.sudo()._btcpay_in_company_language()
         state, problem = provider._btcpay_diagnose(error)
-        end_transaction(provider.env)
+        commit_and_refresh(provider.env)
         try:
-            lock_row(provider)
+            lock(provider)
         except BTCPayError:
             return  # Somebody else is on it; if not, the next failure is reported.
         now = fields.Datetime.now()
         if not provider._btcpay_may_ask() or not provider._btcpay_is_connected():
-            end_transaction(provider.env)
+            commit_and_refresh(provider.env)
             return
-        is_first = not provider.btcpay_down_since
-        since = provider.btcpay_down_since or now
+        is_first = not provider.btcpay_unreachable_since
+        since = provider.btcpay_unreachable_since or now
         # As long as it is down already: each wait is twice the one before.
-        shortest, longest = (timedelta(minutes=minutes) for minutes in const.DOWN_MINUTES)
+        shortest, longest = (timedelta(minutes=minutes) for minutes in const.RETRY_MINUTES)
         provider.write({
-            'btcpay_down_since': since,
+            'btcpay_unreachable_since': since,
             'btcpay_retry_at': now + min(max(now - since, shortest), longest),
         })
         if state != provider.btcpay_connection_state and not (state == 'down' and is_first):
             provider.write({
                 'btcpay_connection_state': state, 'btcpay_connection_problem': problem
             })
-            provider._btcpay_tell('btcpay_connection_activity_id', _(
+            provider._btcpay_raise_alert('btcpay_connection_activity_id', _(
                 "“%(provider)s” cannot be used: %(problem)s Payments made meanwhile are not lost:"
                 " Odoo keeps trying, makes up for them, and closes this activity by itself.",
                 provider=provider.name, problem=problem,
@@ -87,7 +68,7 @@ class PaymentProvider(models.Model):
                 "Provider %(provider)s cannot ask its BTCPay Server and waits: %(problem)s",
                 {'provider': provider.id, 'problem': problem},
             )
-        end_transaction(provider.env)
+        commit_and_refresh(provider.env)
 
     def _btcpay_report_success(self):
         """Note that the server can be asked, and tell it if the contrary was told.
@@ -98,22 +79,23 @@ class PaymentProvider(models.Model):
         """
         self.ensure_one()
         provider = self.sudo()._btcpay_in_company_language()
-        if not provider.btcpay_down_since and provider.btcpay_connection_state == 'connected':
+        is_connected = provider.btcpay_connection_state == 'connected'
+        if is_connected and not provider.btcpay_unreachable_since:
             return
-        end_transaction(provider.env)
+        commit_and_refresh(provider.env)
         try:
-            lock_row(provider)
+            lock(provider)
         except BTCPayError:
             return  # The next success is reported.
         if provider._btcpay_is_connected():
-            provider.write(provider._btcpay_get_sound_values())
-            provider._btcpay_untell(
+            provider.write(provider._btcpay_get_healthy_values())
+            provider._btcpay_clear_alert(
                 'btcpay_connection_activity_id', _("The BTCPay Server can be asked again.")
             )
             _logger.info("Provider %s can ask its BTCPay Server again.", provider.id)
-        end_transaction(provider.env)
+        commit_and_refresh(provider.env)
 
-    def _btcpay_get_sound_values(self):
+    def _btcpay_get_healthy_values(self):
         """Return the values of a connection that works.
 
         :rtype: dict
@@ -121,7 +103,7 @@ class PaymentProvider(models.Model):
         return {
             'btcpay_connection_state': 'connected',
             'btcpay_connection_problem': False,
-            'btcpay_down_since': False,
+            'btcpay_unreachable_since': False,
             'btcpay_retry_at': False,
         }
 
@@ -133,10 +115,10 @@ class PaymentProvider(models.Model):
         self.ensure_one()
         if self._btcpay_may_ask():
             return
-        end_transaction(self.env)
+        commit_and_refresh(self.env)
         if provider := self.sudo().try_lock_for_update(allow_referencing=True):
             provider.btcpay_retry_at = fields.Datetime.now()
-        end_transaction(self.env)
+        commit_and_refresh(self.env)
 
     def _btcpay_diagnose(self, error):
         """Find out what a failure means.
@@ -186,7 +168,7 @@ class PaymentProvider(models.Model):
         """
         return self.with_context(lang=self.company_id.partner_id.lang)
 
-    def _btcpay_tell(self, field, message):
+    def _btcpay_raise_alert(self, field, message):
         """Leave something about the provider to a person: providers themselves have no activities.
 
         :param str field: The field that remembers the activity, in the place of the one before.
@@ -202,7 +184,7 @@ class PaymentProvider(models.Model):
             user_id=choose_assignee(self.btcpay_responsible_id).id,
         )
 
-    def _btcpay_untell(self, field, message):
+    def _btcpay_clear_alert(self, field, message):
         """Close the activity, if it is still open.
 
         :param str field: The field that remembers it.
@@ -215,11 +197,11 @@ class PaymentProvider(models.Model):
             activity.action_feedback(feedback=message)
         self[field] = False
 
-    def _btcpay_untell_all(self, message):
+    def _btcpay_clear_alerts(self, message):
         """Close all activities about the connection.
 
         :param str message: What happened.
         :return: None
         """
         for field in ('btcpay_connection_activity_id', 'btcpay_webhook_activity_id'):
-            self._btcpay_untell(field, message)
+            self._btcpay_clear_alert(field, message)

@@ -2,14 +2,14 @@ from decimal import Decimal
 
 from odoo import _, fields, models
 
-from odoo.addons.payment_btcpay.utils import (
-    is_api_id,
-    parse_decimal,
-    parse_timestamp,
-)
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.db import commit_and_refresh, lock
+from odoo.addons.payment_btcpay.utils import is_api_id, parse_decimal, parse_timestamp
 
 PAYOUT_STATES = ('AwaitingApproval', 'AwaitingPayment', 'InProgress', 'Completed', 'Cancelled')
+
 OPEN_STATES = ('AwaitingApproval', 'AwaitingPayment', 'InProgress')
+
 # The least that most wallets can claim.
 SATOSHI = Decimal('0.00000001')
 
@@ -84,7 +84,7 @@ class PaymentTransaction(models.Model):
         self._btcpay_note_claims(states_before)
         completed, is_open = self._btcpay_sum_up_payouts()
         self.write({
-            'btcpay_checked_at': fields.Datetime.now(),
+            'btcpay_synced_at': fields.Datetime.now(),
             'btcpay_pull_is_archived': pull_payment.get('archived') is True,
         })
         if self.state in ('done', 'cancel', 'error'):
@@ -98,9 +98,9 @@ class PaymentTransaction(models.Model):
             self._set_done()
             self._btcpay_mail_customer('mail_template_refund_paid')
         elif self.btcpay_pull_is_archived and not is_open:
-            self._btcpay_end_withdrawn_refund()
+            self._btcpay_end_canceled_refund()
         elif before != (self.btcpay_paid_out_amount, self.btcpay_pull_is_archived):
-            self._btcpay_note(f'{self.reference}: {self._btcpay_format_paid_out()}')
+            self._btcpay_post_note(f'{self.reference}: {self._btcpay_format_paid_out()}')
 
     def _btcpay_note_claims(self, states_before):
         """Tell of claims that are new, and of those that were cancelled.
@@ -115,18 +115,18 @@ class PaymentTransaction(models.Model):
                 continue
             claimed = payout.claimed_text
             if payout.state == 'AwaitingApproval':
-                self._btcpay_note(_(
+                self._btcpay_post_note(_(
                     "The customer claimed %(claimed)s of the refund %(reference)s. It is paid out"
                     " when it is approved on the BTCPay Server.",
                     claimed=claimed, reference=self.reference,
                 ))
             elif payout.state == 'Cancelled' and before:
-                self._btcpay_note(_(
+                self._btcpay_post_note(_(
                     "The claim of %(claimed)s of the refund %(reference)s was cancelled at the"
                     " BTCPay Server.", claimed=claimed, reference=self.reference,
                 ))
 
-    def _btcpay_end_withdrawn_refund(self):
+    def _btcpay_end_canceled_refund(self):
         """End a refund that cannot be claimed any more with what was paid out until then.
 
         :return: None
@@ -142,7 +142,7 @@ class PaymentTransaction(models.Model):
         # What was not paid out can be refunded again.
         self.write({'amount': -self.btcpay_paid_out_amount, 'btcpay_refund_fee_amount': 0})
         self._set_done()
-        self._btcpay_note(message)
+        self._btcpay_post_note(message)
         self._btcpay_mail_customer('mail_template_refund_paid')
 
     def _btcpay_sum_up_payouts(self):
@@ -209,3 +209,120 @@ class PaymentTransaction(models.Model):
                 known[payout['id']] = self.env['btcpay.payout'].create({
                     'transaction_id': self.id, 'payout_ref': payout['id'], **values
                 })
+
+    def _btcpay_find_or_adopt_refund(self, pull_payment_id, timeout=const.TIMEOUT):
+        """Find or make the refund of a pull payment that the server tells of.
+
+        It may be one of ours whose answer is still under way, or one that the merchant made at the
+        server itself: that one is taken over and followed like ours.
+
+        Note: `self.ensure_one()`; called on the transaction that has the invoice.
+
+        :param str pull_payment_id: The pull payment's id.
+        :param int timeout: The number of seconds to wait for the server's answer.
+        :return: The refund; empty if there is nothing to be followed.
+        :rtype: payment.transaction
+        :raise BTCPayError: If the server did not say.
+        """
+        self.ensure_one()
+        root = self._btcpay_as_odoo()
+        refund = root._btcpay_find_refund(pull_payment_id)
+        if refund or not is_api_id(pull_payment_id):
+            return refund
+        commit_and_refresh(root.env)
+        pull_payment = root._send_api_request(
+            'GET', f'/pull-payments/{pull_payment_id}', btcpay_api_key='', btcpay_timeout=timeout
+        )
+        if not root._btcpay_is_pull_payment(pull_payment) or pull_payment['id'] != pull_payment_id:
+            raise root.provider_id._btcpay_make_unexpected_error()
+        commit_and_refresh(root.env)
+        ours = root._btcpay_get_refunds().filtered(
+            lambda tx: tx.state == 'draft' and tx.btcpay_refund_name == pull_payment.get('name')
+        )[:1]
+        if ours:
+            ours._btcpay_keep_pull_payment(pull_payment)
+            return ours
+        # What was received may not be known yet.
+        root._btcpay_sync(timeout=timeout)
+        root._btcpay_book_receipts()
+        commit_and_refresh(root.env)
+        lock(root)
+        root.btcpay_sync_count += 1  # As for refunds of our own.
+        refund = root._btcpay_find_refund(pull_payment_id)
+        if not refund:
+            refund = root._btcpay_adopt_refund(pull_payment)
+            if refund:
+                refund._btcpay_store_pull_payment(pull_payment)
+        commit_and_refresh(root.env)
+        return refund
+
+    def _btcpay_find_refund(self, pull_payment_id):
+        """Find the refund of a pull payment.
+
+        :param str pull_payment_id: The pull payment's id.
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        return self.search([
+            ('provider_id', '=', self.provider_id.id),
+            ('btcpay_pull_payment_id', '=', pull_payment_id),
+        ], limit=1)
+
+    def _btcpay_adopt_refund(self, pull_payment):
+        """Make a refund transaction of a pull payment that was made at the server itself.
+
+        Note: the transaction is locked.
+
+        :param dict pull_payment: The pull payment.
+        :return: The refund; empty if more is given back than was received: a person is asked.
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        amount = self._btcpay_get_pull_payment_value(pull_payment)
+        sums = self._btcpay_get_refund_sums()
+        if (
+            amount is None
+            or self.currency_id.compare_amounts(amount, 0) <= 0
+            or self.currency_id.compare_amounts(amount, sums['available']) > 0
+        ):
+            self._btcpay_flag_for_review(_(
+                "A refund of %(amount)s %(currency)s for %(reference)s was made at the BTCPay"
+                " Server itself, though only %(available)s can be refunded. Withdraw it there, or"
+                " book it by hand: %(link)s",
+                amount=pull_payment['amount'], currency=pull_payment['currency'],
+                reference=self.reference, available=self.currency_id.format(sums['available']),
+                link=pull_payment.get('viewLink') or pull_payment['id'],
+            ))
+            return self.browse()
+        refund = self._btcpay_book_receipt_for_refund(amount)._create_child_transaction(
+            amount, is_refund=True,
+            btcpay_store_id=self.btcpay_store_id,
+            btcpay_refund_server_url=self.provider_id.sudo().btcpay_server_url,
+            btcpay_refund_name=pull_payment.get('name'),
+            btcpay_refund_variant=(
+                'fiat' if pull_payment['currency'] == self.currency_id.name else 'rate_then'
+            ),
+        )
+        self._btcpay_post_note(_(
+            "A refund of %(amount)s for %(reference)s was made at the BTCPay Server itself. Odoo"
+            " follows it.", amount=self.currency_id.format(amount), reference=self.reference,
+        ))
+        return refund
+
+    def _btcpay_get_pull_payment_value(self, pull_payment):
+        """Return what a pull payment is worth at the rate of the payment.
+
+        :param dict pull_payment: The pull payment.
+        :return: The amount, in the transaction's currency; None if that is unknown.
+        :rtype: float|None
+        """
+        self.ensure_one()
+        amount = parse_decimal(pull_payment['amount'])
+        if pull_payment['currency'] == self.currency_id.name:
+            return self.currency_id.round(float(amount))
+        payments = self.btcpay_payment_ids.filtered(
+            lambda payment: payment.crypto_currency == pull_payment['currency'] and payment.rate
+        )
+        if not payments:
+            return None
+        return self.currency_id.round(float(amount * parse_decimal(payments[0].rate)))

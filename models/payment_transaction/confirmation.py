@@ -12,49 +12,13 @@ _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 # Minutes that Odoo's own scheduled action and the customer's page have for it, and then, after each
 # failure, to wait before the next try: the last one again and again.
 CONFIRM_WAITS = (3, 10, 60, 360, 1440)
+
 # Minutes after which a quotation is looked at again that is paid in part only.
 PART_PAID_WAIT = 60
 
 
 class PaymentTransaction(models.Model):
-    """Done means confirmed.
-
-    Odoo tries to confirm the order and to book the payment for four days, then forgets it, and
-    tells nobody.
-    """
-
     _inherit = 'payment.transaction'
-
-    btcpay_is_handled = fields.Boolean(
-        help="Whether the payment was booked and the order, if there is one, confirmed.",
-        readonly=True, copy=False,
-    )
-    btcpay_confirm_tries = fields.Integer(string="Failed Tries", readonly=True, copy=False)
-    btcpay_confirm_at = fields.Datetime(string="Next Try", readonly=True, copy=False)
-    btcpay_confirm_error = fields.Char(
-        string="Not Confirmed Because", readonly=True, copy=False
-    )
-
-    _btcpay_unhandled_idx = models.Index(
-        "(btcpay_confirm_at) WHERE state = 'done' AND btcpay_is_handled IS NOT TRUE"
-    )
-
-    # === BUSINESS METHODS === #
-
-    def _post_process(self):
-        """Override of `payment` to do once what scheduled actions and customers' pages do at once.
-
-        Odoo's scheduled action does not notice what the page has done since it began.
-        """
-        ours = self.filtered(lambda tx: tx.provider_code == 'btcpay')
-        todo = (self - ours) | ours._btcpay_lock_for_post_processing()
-        told = (ours & todo).filtered(lambda tx: tx._btcpay_is_told_to_customer())
-        super(
-            PaymentTransaction, told.with_context(btcpay_is_told_to_customer=True)
-        )._post_process()
-        super(PaymentTransaction, todo - told)._post_process()
-        for tx in ours & todo:
-            tx.btcpay_is_handled = tx._btcpay_is_all_handled()
 
     def _btcpay_lock_for_post_processing(self):
         """Lock the transactions until this database transaction ends, waiting for who has them.
@@ -167,7 +131,7 @@ class PaymentTransaction(models.Model):
             self._btcpay_note_failed_confirmation(reason)
         elif self.btcpay_confirm_tries > 1:
             self.btcpay_confirm_error = False
-            self._btcpay_note(_("What %s has paid for is confirmed now.", self.reference))
+            self._btcpay_post_note(_("What %s has paid for is confirmed now.", self.reference))
 
     def _btcpay_note_failed_confirmation(self, reason):
         """Remember that confirming failed; after the second time a person is told.
@@ -184,7 +148,7 @@ class PaymentTransaction(models.Model):
             'btcpay_confirm_error': reason,
         })
         if tries > 1:
-            self._btcpay_ask_person(_(
+            self._btcpay_flag_for_review(_(
                 "%(reference)s is paid, but Odoo cannot confirm what was paid for: %(reason)s Odoo"
                 " tries again by itself. Remove the reason, or confirm it yourself.",
                 reference=self.reference, reason=reason.rstrip('.') + '.',

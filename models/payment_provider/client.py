@@ -1,11 +1,8 @@
-import json as jsonlib
 import time
-from decimal import Decimal
 
 import requests
 
 from odoo import _, models
-from odoo.tools import urls
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
@@ -18,7 +15,7 @@ _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 class PaymentProvider(models.Model):
     _inherit = 'payment.provider'
 
-    def _send_api_request(
+    def _btcpay_send_request(
         self, method, endpoint, *, params=None, data=None, json=None, reference=None, **kwargs
     ):
         """Override of `payment` to send a request to the Greenfield API.
@@ -30,10 +27,6 @@ class PaymentProvider(models.Model):
                             ones (an empty key sends none); `btcpay_timeout`, in seconds.
         :raise BTCPayError: If the call did not bring a usable answer.
         """
-        if self.code != 'btcpay':
-            return super()._send_api_request(
-                method, endpoint, params=params, data=data, json=json, reference=reference, **kwargs
-            )
         self.ensure_one()
 
         url = self._build_request_url(endpoint, **kwargs)
@@ -70,48 +63,6 @@ class PaymentProvider(models.Model):
         if not 200 <= response.status_code < 300:
             raise self._btcpay_make_error(response)
         return self._parse_response_content(response, **kwargs)
-
-    def _build_request_url(self, endpoint, **kwargs):
-        """Override of `payment` to build the request URL."""
-        if self.code != 'btcpay':
-            return super()._build_request_url(endpoint, **kwargs)
-        server_url = kwargs.get('btcpay_server_url') or self.sudo().btcpay_server_url
-        if not server_url:
-            raise BTCPayError(_(
-                "No BTCPay Server is connected. An administrator can connect one in the settings of"
-                " the payment provider."
-            ))
-        prefix = '' if endpoint.startswith('/misc/') else '/api/v1'
-        return urls.urljoin(server_url + '/', f'{prefix}/{endpoint.strip("/")}'.strip('/'))
-
-    def _build_request_headers(self, method, endpoint, payload, **kwargs):
-        """Override of `payment` to build the request headers."""
-        if self.code != 'btcpay':
-            return super()._build_request_headers(method, endpoint, payload, **kwargs)
-        headers = {'Accept': 'application/json', 'User-Agent': 'Odoo/19.0 payment_btcpay'}
-        api_key = kwargs.get('btcpay_api_key')
-        if api_key is None:
-            api_key = self.sudo().btcpay_api_key
-        if api_key:
-            headers['Authorization'] = f'token {api_key}'
-        return headers
-
-    def _parse_response_content(self, response, **kwargs):
-        """Override of `payment` to parse the response content; numbers stay exact."""
-        if self.code != 'btcpay':
-            return super()._parse_response_content(response, **kwargs)
-        if not response.content:
-            return None
-        try:
-            return jsonlib.loads(response.content, parse_float=Decimal)
-        except (ValueError, RecursionError) as error:
-            raise self._btcpay_make_unexpected_error() from error
-
-    def _parse_response_error(self, response):
-        """Override of `payment` to parse the error message."""
-        if self.code != 'btcpay':
-            return super()._parse_response_error(response)
-        return self._btcpay_parse_error_body(response)[1]
 
     @staticmethod
     def _btcpay_parse_error_body(response):

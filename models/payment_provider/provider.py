@@ -1,11 +1,16 @@
+import json as jsonlib
+from decimal import Decimal
+
 from odoo import _, api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.orm.models import NO_ACCESS
+from odoo.tools import urls
 
 from odoo.addons.payment import utils as payment_utils
 from odoo.addons.payment.const import REPORT_REASONS_MAPPING
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.utils import end_transaction
+from odoo.addons.payment_btcpay.db import commit_and_refresh
+from odoo.addons.payment_btcpay.utils import BTCPayError
 
 
 class PaymentProvider(models.Model):
@@ -72,7 +77,6 @@ class PaymentProvider(models.Model):
         readonly=True,
         copy=False,
     )
-
     btcpay_responsible_id = fields.Many2one(
         string="Responsible",
         help="Who is asked what Odoo cannot settle by itself, where an order has no salesperson.",
@@ -80,7 +84,7 @@ class PaymentProvider(models.Model):
         domain=[('share', '=', False)],
         copy=False,
     )
-    btcpay_accept_part = fields.Boolean(
+    btcpay_accept_partial = fields.Boolean(
         string="Accept Parts",
         help="Book the part that was received when an invoice expires; the rest is asked for.",
     )
@@ -94,7 +98,7 @@ class PaymentProvider(models.Model):
         default='review',
         required=True,
     )
-    btcpay_delivery_days = fields.Integer(
+    btcpay_webhook_log_days = fields.Integer(
         string="Keep Deliveries For",
         help="The number of days after which the server's messages are removed from the log.",
         default=90,
@@ -102,12 +106,53 @@ class PaymentProvider(models.Model):
     btcpay_debug = fields.Boolean(
         string="Debug Mode", help="Keep the full content of the server's messages.", copy=False
     )
-
-    _btcpay_delivery_days_positive = models.Constraint(
-        'CHECK(btcpay_delivery_days > 0)', "Deliveries are kept for one day at least."
+    _btcpay_webhook_log_days_positive = models.Constraint(
+        'CHECK(btcpay_webhook_log_days > 0)', "Deliveries are kept for one day at least."
     )
-
-    # === COMPUTE METHODS === #
+    btcpay_connection_problem = fields.Char(
+        help="Why the server cannot be asked, and what to do.",
+        readonly=True, copy=False, groups='base.group_system',
+    )
+    btcpay_unreachable_since = fields.Datetime(
+        string="No Answer Since", readonly=True, copy=False, groups='base.group_system'
+    )
+    btcpay_retry_at = fields.Datetime(
+        string="Next Try", help="The scheduled actions leave the server alone until then.",
+        readonly=True, copy=False, groups='base.group_system',
+    )
+    btcpay_connection_activity_id = fields.Many2one(
+        comodel_name='mail.activity', readonly=True, copy=False, groups='base.group_system'
+    )
+    btcpay_poll_minutes = fields.Integer(
+        string="Ask Every",
+        help="The number of minutes after which the server is asked of an open invoice, where it"
+             " does not tell by itself.",
+        default=const.POLL_MINUTES,
+    )
+    _btcpay_poll_minutes_positive = models.Constraint(
+        'CHECK(btcpay_poll_minutes > 0)', "The server is asked every minute at most."
+    )
+    btcpay_use_webhook = fields.Boolean(
+        string="Webhook",
+        help="Whether the server tells Odoo of payments. Where it cannot reach Odoo, Odoo asks.",
+        default=True, readonly=True, copy=False,
+    )
+    btcpay_webhook_problem = fields.Selection(
+        string="Problem of the Webhook",
+        selection=[
+            ('missing', "it was deleted at the server"),
+            ('disabled', "it is switched off at the server"),
+            ('moved', "it points to another address"),
+            ('events', "it does not report all events"),
+        ],
+        readonly=True, copy=False,
+    )
+    btcpay_webhook_checked_at = fields.Datetime(
+        readonly=True, copy=False, groups='base.group_system'
+    )
+    btcpay_webhook_activity_id = fields.Many2one(
+        comodel_name='mail.activity', readonly=True, copy=False, groups='base.group_system'
+    )
 
     def _compute_feature_support_fields(self):
         """Override of `payment` to enable additional features."""
@@ -123,8 +168,6 @@ class PaymentProvider(models.Model):
             )
         return supported_currencies
 
-    # === CONSTRAINT METHODS === #
-
     @api.constrains('state', 'code', 'btcpay_api_key', 'btcpay_store_id', 'btcpay_server_url')
     def _check_btcpay_is_connected_before_enabling(self):
         """Check that a store is connected when the provider is enabled.
@@ -139,34 +182,12 @@ class PaymentProvider(models.Model):
                     " BTCPay Server”."
                 ))
 
-    # === CRUD METHODS === #
-
     def _get_default_payment_method_codes(self):
         """Override of `payment` to return the default payment method codes."""
         self.ensure_one()
         if self.code != 'btcpay':
             return super()._get_default_payment_method_codes()
         return const.DEFAULT_PAYMENT_METHOD_CODES
-
-    # === ACTION METHODS === #
-
-    def action_btcpay_connect(self):
-        """Open the wizard that connects the provider with a store of a BTCPay Server.
-
-        Note: `self.ensure_one()`
-
-        :return: The action of the wizard.
-        :rtype: dict
-        """
-        self.ensure_one()
-        return {
-            'name': _("Connect to BTCPay Server"),
-            'type': 'ir.actions.act_window',
-            'res_model': 'btcpay.connect.wizard',
-            'view_mode': 'form',
-            'target': 'new',
-            'context': {'default_provider_id': self.id},
-        }
 
     def action_start_onboarding(self, menu_id=None):
         """Override of `payment` to open the connection wizard."""
@@ -184,8 +205,8 @@ class PaymentProvider(models.Model):
         connection = self._btcpay_get_connection()
         # Nobody may write the secrets, not even to forget them.
         result = super(PaymentProvider, self.sudo()).action_reset_credentials()
-        self.sudo()._btcpay_untell_all(_("The store was disconnected."))
-        end_transaction(self.env)  # The key must be unused, and no row locked, from here on.
+        self.sudo()._btcpay_clear_alerts(_("The store was disconnected."))
+        commit_and_refresh(self.env)  # The key must be unused, and no row locked, from here on.
         if self._btcpay_clean_up(connection):
             return result
         return {
@@ -231,8 +252,6 @@ class PaymentProvider(models.Model):
             removed._btcpay_clean_up(connection)
         return result
 
-    # === BUSINESS METHODS === #
-
     @api.model
     def _get_compatible_providers(self, *args, is_validation=False, report=None, **kwargs):
         """Override of `payment` to filter out BTCPay providers for validation operations."""
@@ -270,3 +289,62 @@ class PaymentProvider(models.Model):
                 provider.available_currency_ids or provider._get_supported_currencies()
             )
         ))[:1]
+
+    def _send_api_request(
+        self, method, endpoint, *, params=None, data=None, json=None, reference=None, **kwargs
+    ):
+        """Override of `payment` to send a request to the Greenfield API.
+
+        :param dict kwargs: `btcpay_server_url` and `btcpay_api_key` to use instead of the stored
+                            ones (an empty key sends none); `btcpay_timeout`, in seconds.
+        :raise BTCPayError: If the call did not bring a usable answer.
+        """
+        if self.code != 'btcpay':
+            return super()._send_api_request(
+                method, endpoint, params=params, data=data, json=json, reference=reference, **kwargs
+            )
+        return self._btcpay_send_request(
+            method, endpoint, params=params, data=data, json=json, reference=reference, **kwargs
+        )
+
+    def _build_request_url(self, endpoint, **kwargs):
+        """Override of `payment` to build the request URL."""
+        if self.code != 'btcpay':
+            return super()._build_request_url(endpoint, **kwargs)
+        server_url = kwargs.get('btcpay_server_url') or self.sudo().btcpay_server_url
+        if not server_url:
+            raise BTCPayError(_(
+                "No BTCPay Server is connected. An administrator can connect one in the settings of"
+                " the payment provider."
+            ))
+        prefix = '' if endpoint.startswith('/misc/') else '/api/v1'
+        return urls.urljoin(server_url + '/', f'{prefix}/{endpoint.strip("/")}'.strip('/'))
+
+    def _build_request_headers(self, method, endpoint, payload, **kwargs):
+        """Override of `payment` to build the request headers."""
+        if self.code != 'btcpay':
+            return super()._build_request_headers(method, endpoint, payload, **kwargs)
+        headers = {'Accept': 'application/json', 'User-Agent': 'Odoo/19.0 payment_btcpay'}
+        api_key = kwargs.get('btcpay_api_key')
+        if api_key is None:
+            api_key = self.sudo().btcpay_api_key
+        if api_key:
+            headers['Authorization'] = f'token {api_key}'
+        return headers
+
+    def _parse_response_content(self, response, **kwargs):
+        """Override of `payment` to parse the response content; numbers stay exact."""
+        if self.code != 'btcpay':
+            return super()._parse_response_content(response, **kwargs)
+        if not response.content:
+            return None
+        try:
+            return jsonlib.loads(response.content, parse_float=Decimal)
+        except (ValueError, RecursionError) as error:
+            raise self._btcpay_make_unexpected_error() from error
+
+    def _parse_response_error(self, response):
+        """Override of `payment` to parse the error message."""
+        if self.code != 'btcpay':
+            return super()._parse_response_error(response)
+        return self._btcpay_parse_error_body(response)[1]

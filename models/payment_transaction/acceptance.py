@@ -1,15 +1,13 @@
-from odoo import _, api, fields, models
+from odoo import _, api, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
 
-from odoo.addons.payment_btcpay.utils import BTCPayError, end_transaction, lock_row
+from odoo.addons.payment_btcpay.db import commit_and_refresh, lock
+from odoo.addons.payment_btcpay.utils import BTCPayError
 
 
 class PaymentTransaction(models.Model):
     _inherit = 'payment.transaction'
-
-    btcpay_can_accept_part = fields.Boolean(compute='_compute_btcpay_can_accept')
-    btcpay_can_accept_late = fields.Boolean(compute='_compute_btcpay_can_accept')
 
     # === COMPUTE METHODS === #
 
@@ -21,13 +19,13 @@ class PaymentTransaction(models.Model):
         for tx in self:
             tx.btcpay_can_accept_late = tx._btcpay_can_accept_late()
             # What is there in full is accepted as a whole.
-            tx.btcpay_can_accept_part = (
-                not tx.btcpay_can_accept_late and tx._btcpay_can_accept_part()
+            tx.btcpay_can_accept_partial = (
+                not tx.btcpay_can_accept_late and tx._btcpay_can_accept_partial()
             )
 
     # === ACTION METHODS === #
 
-    def action_btcpay_accept_part(self):
+    def action_btcpay_accept_partial(self):
         """Book the part that was received before the invoice expired, and ask for the rest.
 
         Note: `self.ensure_one()`
@@ -38,16 +36,16 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         self.check_access('write')
         tx = self.sudo().with_context(payment_backend_action=True)  # Notes of the person.
-        tx._btcpay_look_before_decision()
-        lock_row(tx)
-        if not tx._btcpay_can_accept_part():
+        tx._btcpay_sync_before_decision()
+        lock(tx)
+        if not tx._btcpay_can_accept_partial():
             raise UserError(_(
                 "There is no part to accept: the invoice is not expired, or what was received for"
                 " it is booked already, or not confirmed yet."
             ))
         tx._btcpay_book_received()
-        tx._btcpay_close_questions()
-        tx._btcpay_mail_customer('mail_template_part_accepted')
+        tx._btcpay_resolve_review()
+        tx._btcpay_mail_customer('mail_template_partial_accepted')
 
     def action_btcpay_accept_late(self):
         """Accept a payment that was made after the invoice had expired.
@@ -62,41 +60,41 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         self.check_access('write')
         tx = self.sudo().with_context(payment_backend_action=True)
-        tx._btcpay_look_before_decision()
-        lock_row(tx)
+        tx._btcpay_sync_before_decision()
+        lock(tx)
         if not tx._btcpay_can_accept_late():
             raise UserError(_(
                 "There is no late payment to accept: less than the whole was received, or it is not"
                 " confirmed yet."
             ))
-        tx.btcpay_intention = 'accept_late'
-        tx._btcpay_close_questions()
+        tx.btcpay_pending_action = 'accept_late'
+        tx._btcpay_resolve_review()
         try:
-            tx._btcpay_carry_out()
+            tx._btcpay_run_pending_action()
         except BTCPayError as error:
             self.env.cr.rollback()
             if error.is_temporary:
                 raise UserError(_(
                     "%s The late payment is accepted as soon as the server answers.", error.args[0]
                 )) from error
-            tx._btcpay_give_up(error)
-            end_transaction(self.env)
+            tx._btcpay_drop_pending_action(error)
+            commit_and_refresh(self.env)
             raise UserError(error.args[0]) from error
 
-    def _btcpay_look_before_decision(self):
+    def _btcpay_sync_before_decision(self):
         """Decide on what is so now, as far as the server says.
 
         :return: None
         :raise UserError: If the server did not say.
         """
         try:
-            self.sudo()._btcpay_synchronize()
+            self.sudo()._btcpay_sync()
         except BTCPayError as error:
             raise UserError(error.args[0]) from error
 
     # === BUSINESS METHODS === #
 
-    def _btcpay_can_accept_part(self):
+    def _btcpay_can_accept_partial(self):
         """Return whether money was received for the expired or failed invoice that is not booked.
 
         :rtype: bool
@@ -110,17 +108,17 @@ class PaymentTransaction(models.Model):
             and self.currency_id.compare_amounts(self._btcpay_get_unbooked_amount(), 0) > 0
         )
 
-    def _btcpay_is_part_welcome(self):
+    def _btcpay_is_partial_auto_accepted(self):
         """Return whether a part is accepted by itself, as soon as it is confirmed.
 
         :rtype: bool
         """
         self.ensure_one()
         return (
-            self.provider_id.sudo().btcpay_accept_part
+            self.provider_id.sudo().btcpay_accept_partial
             and self.state == 'cancel'
             # Onto a changed order it is booked as well: what is asked for is the rest of that.
-            and self._btcpay_get_unwanted_reason() in ('', 'changed')
+            and self._btcpay_get_obsolete_reason() in ('', 'changed')
         )
 
     def _btcpay_can_accept_late(self):
@@ -140,15 +138,15 @@ class PaymentTransaction(models.Model):
             and self._btcpay_is_paid_in_full()
         )
 
-    def _btcpay_can_accept_late_by_itself(self):
+    def _btcpay_can_auto_accept_late(self):
         """Return whether the provider accepts late payments, and nothing speaks against this one.
 
         :rtype: bool
         """
         self.ensure_one()
-        return self._btcpay_is_late_welcome() and self._btcpay_can_accept_late()
+        return self._btcpay_is_late_auto_accepted() and self._btcpay_can_accept_late()
 
-    def _btcpay_is_late_welcome(self):
+    def _btcpay_is_late_auto_accepted(self):
         """Return whether the late payment is accepted by itself, as soon as it is confirmed.
 
         :rtype: bool
@@ -158,38 +156,10 @@ class PaymentTransaction(models.Model):
             self.provider_id.sudo().btcpay_late_policy == 'accept'
             and self.state in ('draft', 'pending', 'cancel')
             and self._btcpay_is_paid_in_full()
-            and not self._btcpay_get_unwanted_reason()
+            and not self._btcpay_get_obsolete_reason()
         )
 
-    def _btcpay_is_paid_in_full(self):
-        """Return whether all that was asked for was received, confirmed or not.
-
-        :rtype: bool
-        """
-        self.ensure_one()
-        return self.currency_id.compare_amounts(self.btcpay_paid_amount, self.amount) >= 0
-
-    def _btcpay_is_confirmed(self):
-        """Return whether all that was received is confirmed: what is not may still vanish.
-
-        :rtype: bool
-        """
-        self.ensure_one()
-        payments = self.btcpay_payment_ids.filtered(lambda payment: payment.status != 'Invalid')
-        return bool(payments) and all(payment.status == 'Settled' for payment in payments)
-
-    def _btcpay_get_unbooked_amount(self):
-        """Return what was received of the amount asked for and is not booked yet.
-
-        :rtype: float
-        """
-        self.ensure_one()
-        if self.state == 'done':
-            return 0
-        booked = sum(self._btcpay_get_parts().mapped('amount'))
-        return self.currency_id.round(min(self.btcpay_paid_amount, self.amount) - booked)
-
-    def _btcpay_get_parts(self):
+    def _btcpay_get_partial_receipts(self):
         """Return the child transactions by which parts of the amount were booked.
 
         :rtype: payment.transaction
@@ -219,33 +189,10 @@ class PaymentTransaction(models.Model):
             landing_route=self.landing_route,
         )
         child._set_done()
-        self._btcpay_note(_(
+        self._btcpay_post_note(_(
             "%(part)s of the payment %(reference)s over %(amount)s was accepted.",
             part=self.currency_id.format(child.amount), reference=self.reference,
             amount=self.currency_id.format(self.amount),
         ))
         self.env.ref('payment.cron_post_process_payment_tx')._trigger()
         return child
-
-    def _update_source_transaction_state(self):
-        """Override of `payment` to leave the source as it is: its parts never make it done."""
-        others = self.filtered(lambda tx: tx.provider_code != 'btcpay')
-        super(PaymentTransaction, others)._update_source_transaction_state()
-
-    def _create_payment(self, **extra_create_values):
-        """Override of `account_payment` to reconcile a part with the invoices made of it.
-
-        Those of the part's source, which the framework takes, are not the down payment invoice that
-        `sale` makes of a part by itself.
-        """
-        payment = super()._create_payment(**extra_create_values)
-        source = self.source_transaction_id
-        if self.provider_code == 'btcpay' and self.operation == source.operation:
-            invoices = (self.invoice_ids - source.invoice_ids).filtered(
-                lambda move: move.state == 'posted'
-            )
-            (payment.move_id + invoices).line_ids.filtered(
-                lambda line: line.account_id == payment.destination_account_id
-                and not line.reconciled
-            ).reconcile()
-        return payment

@@ -1,10 +1,12 @@
-from odoo import _, models
+from odoo import _, api, models
+
+from odoo.addons.payment_btcpay.utils import choose_assignee, get_salesperson
 
 
 class PaymentTransaction(models.Model):
     _inherit = 'payment.transaction'
 
-    def _btcpay_report_what_is_odd(self):
+    def _btcpay_report_anomalies(self):
         """Tell a person what does not fit between the money that came in and what it is for.
 
         Note: `self.ensure_one()`, which is done now, and which is not booked yet.
@@ -23,7 +25,7 @@ class PaymentTransaction(models.Model):
         :return: None
         """
         self.ensure_one()
-        rest = self._btcpay_get_rest_without_this()
+        rest = self._btcpay_get_amount_due_without_this()
         if rest is None or not self.amount:
             return
         surplus = self.currency_id.round(self.amount - max(rest, 0))
@@ -53,8 +55,8 @@ class PaymentTransaction(models.Model):
             return  # Less is to be paid now than was agreed on: see below.
         asked = max(ours, key=lambda tx: tx.id)
         for tx in (self | others) - asked:
-            tx._btcpay_add_note(message)
-        asked._btcpay_ask_person(message)
+            tx._btcpay_add_review_note(message)
+        asked._btcpay_flag_for_review(message)
 
     def _btcpay_report_cancelled_documents(self):
         """Tell that something was paid that had been cancelled.
@@ -63,7 +65,7 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         if self._btcpay_are_documents_cancelled():
-            self._btcpay_ask_person(_(
+            self._btcpay_flag_for_review(_(
                 "%(amount)s was paid by %(reference)s for what had been cancelled. Refund it, or"
                 " take up the order again.",
                 amount=self.currency_id.format(self.amount), reference=self.reference,
@@ -87,7 +89,7 @@ class PaymentTransaction(models.Model):
             'now': document.currency_id.format(document.amount_total),
         }
         if self._btcpay_is_difference_due():
-            is_new = self._btcpay_ask_person(_(
+            is_new = self._btcpay_flag_for_review(_(
                 "%(reference)s was paid as it was agreed on, %(before)s; since then the order was"
                 " changed to %(now)s. The customer was sent a link to pay the difference: see that"
                 " it is paid.", **values,
@@ -95,7 +97,7 @@ class PaymentTransaction(models.Model):
             if is_new:
                 self._btcpay_mail_customer('mail_template_difference')
             return
-        self._btcpay_ask_person(_(
+        self._btcpay_flag_for_review(_(
             "%(reference)s was paid as it was agreed on, when the order came to %(before)s; since"
             " then it was changed to %(now)s. Ask for the difference, or refund it.", **values,
         ))
@@ -110,10 +112,10 @@ class PaymentTransaction(models.Model):
         return (
             tx._btcpay_are_documents_changed()
             and tx.currency_id.compare_amounts(self.amount, tx.btcpay_documents_total) == 0
-            and bool(self._btcpay_get_rest_url())  # Empty if the order is cancelled.
+            and bool(self._btcpay_get_amount_due_url())  # Empty if the order is cancelled.
         )
 
-    def _btcpay_ask_about_unwanted_money(self):
+    def _btcpay_flag_unwanted_money(self):
         """Ask a person about an open invoice that has money on it, but is not to be paid any more.
 
         What was changed only is booked for what it was, and told of then.
@@ -122,34 +124,116 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         values = self._btcpay_get_sums()
-        match self._btcpay_get_unwanted_reason():
+        match self._btcpay_get_obsolete_reason():
             case 'cancelled':
-                self._btcpay_ask_person(_(
+                self._btcpay_flag_for_review(_(
                     "%(reference)s is cancelled in Odoo, but %(paid)s was received for its Bitcoin"
                     " invoice. Odoo leaves the invoice open: refund the money, or take up the order"
                     " again.", **values,
                 ))
             case 'paid':
-                self._btcpay_ask_person(_(
+                self._btcpay_flag_for_review(_(
                     "What %(reference)s is for is paid in another way, but %(paid)s was received"
                     " for its Bitcoin invoice too. Odoo leaves the invoice open: refund one of the"
                     " payments.", **values,
                 ))
             case 'newer':
-                self._btcpay_ask_person(_(
+                self._btcpay_flag_for_review(_(
                     "The customer began to pay anew, though %(paid)s was received for the Bitcoin"
                     " invoice of %(reference)s. Odoo leaves the invoice open: see that it is not"
                     " paid twice.", **values,
                 ))
 
-    def _btcpay_ask_about_unconfirmed_money(self):
+    def _btcpay_flag_unconfirmed_money(self):
         """Ask a person about money that would be accepted, but is not confirmed so late that Odoo
         does not look at it any more.
 
         :return: None
         """
-        self._btcpay_ask_person(_(
+        self._btcpay_flag_for_review(_(
             "%(paid)s was received for %(reference)s, whose invoice has expired, but is not"
             " confirmed by now, and Odoo does not look any more by itself. Click “Check at BTCPay”"
             " once it is confirmed to accept it, or refund it.", **self._btcpay_get_sums(),
         ))
+
+    @api.depends('btcpay_review_activity_ids.active')
+    def _compute_btcpay_is_resolved(self):
+        for tx in self:
+            activities = tx.btcpay_review_activity_ids
+            tx.btcpay_is_resolved = bool(activities) and not any(activities.mapped('active'))
+
+    def _btcpay_post_note(self, message):
+        """Tell the people who read along on the documents.
+
+        :param str message: What happened.
+        :return: None
+        """
+        self.ensure_one()
+        self._log_message_on_linked_documents(message)
+
+    def _btcpay_flag_for_review(self, message):
+        """Leave what Odoo cannot settle by itself to a person: a note and an activity.
+
+        The same message is left once, however often the invoice is looked at.
+
+        :param str message: What happened and what to do.
+        :return: Whether it is new.
+        :rtype: bool
+        """
+        self.ensure_one()
+        if not self._btcpay_add_review_note(message):
+            return False
+        self._btcpay_post_note(message)
+        document = self._btcpay_get_document()
+        activity = document.activity_schedule(
+            'mail.mail_activity_data_todo',
+            summary=_("Bitcoin payment %s", self.reference),
+            note=message,
+            user_id=self._btcpay_get_responsible(document).id,
+        )
+        if activity:  # None where the context suppresses them.
+            self.sudo().btcpay_review_activity_ids += activity
+        return True
+
+    def _btcpay_resolve_review(self):
+        """Close what a person was asked, since it is decided.
+
+        :return: None
+        """
+        self.sudo().btcpay_review_activity_ids.filtered('active').action_feedback()
+
+    def _btcpay_add_review_note(self, message):
+        """Note on the transaction what a person has to decide on, once.
+
+        :param str message: What happened and what to do, in one line.
+        :return: Whether it is new.
+        :rtype: bool
+        """
+        self.ensure_one()
+        notes = (self.btcpay_review_note or '').split('\n')
+        if message in notes:
+            return False
+        self.btcpay_review_note = '\n'.join([note for note in notes if note] + [message])
+        return True
+
+    def _btcpay_get_document(self):
+        """Return the document on which people look after the transaction.
+
+        :return: The sales order, else the invoice, else the customer.
+        :rtype: sale.order|account.move|res.partner
+        """
+        self.ensure_one()
+        tx = self._btcpay_get_root()
+        return tx.sale_order_ids[:1] or tx.invoice_ids[:1] or tx.partner_id
+
+    def _btcpay_get_responsible(self, document):
+        """Return the person who is asked.
+
+        :param sale.order|account.move|res.partner document: The document, see
+                                                             `_btcpay_get_document`.
+        :return: The document's salesperson, else the provider's responsible, else an administrator.
+        :rtype: res.users
+        """
+        return choose_assignee(
+            get_salesperson(document) or self.provider_id.sudo().btcpay_responsible_id
+        )

@@ -1,16 +1,18 @@
-from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
+from urllib.parse import quote
 
-from odoo import _, fields, models
+from odoo import _, api, fields, models
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.db import commit_and_refresh, lock
 from odoo.addons.payment_btcpay.utils import (
     BTCPayError,
-    end_transaction,
     format_amount,
+    is_api_id,
     is_web_link,
-    lock_row,
     match_language,
+    parse_decimal,
+    parse_timestamp,
 )
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
@@ -19,30 +21,77 @@ _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 class PaymentTransaction(models.Model):
     _inherit = 'payment.transaction'
 
-    def _get_specific_processing_values(self, processing_values):
-        """Override of `payment` to make the invoice before the redirect form is rendered."""
-        if self.provider_code != 'btcpay':
-            return super()._get_specific_processing_values(processing_values)
-        self._btcpay_create_invoice()
-        return {}
+    # === INVOICES === #
 
-    def _get_specific_rendering_values(self, processing_values):
-        """Override of `payment` to return BTCPay-specific rendering values.
+    @api.model
+    def _btcpay_is_invoice(self, invoice):
+        """Return whether an answer of the server is an invoice with all we need of it.
 
-        Note: `self.ensure_one()` from `_get_processing_values`.
+        :param invoice: The answer, of any type.
+        :rtype: bool
+        """
+        return (
+            isinstance(invoice, dict)
+            and is_api_id(invoice.get('id'))
+            and all(isinstance(invoice.get(key), str) for key in ('status', 'additionalStatus'))
+            and all(
+                parse_decimal(invoice.get(key)) is not None for key in ('amount', 'paidAmount')
+            )
+        )
 
-        :param dict processing_values: The generic and specific processing values.
-        :return: The address of the invoice; its query apart, since a GET form drops it.
+    def _btcpay_find_discrepancy(self, invoice):
+        """Compare an invoice with the transaction it is said to be for.
+
+        :param dict invoice: The invoice.
+        :return: What does not agree, for a person; empty if all does.
+        :rtype: str
+        """
+        self.ensure_one()
+        metadata = invoice.get('metadata')
+        order_id = metadata.get('orderId') if isinstance(metadata, dict) else None
+        amount = parse_decimal(invoice.get('amount'))
+        store_id = self.sudo().btcpay_store_id or self.provider_id.sudo().btcpay_store_id
+        if invoice.get('storeId') != store_id:
+            return _(
+                "The invoice %(invoice)s belongs to another store at the BTCPay Server. Check the"
+                " payment there.", invoice=invoice.get('id'),
+            )
+        if order_id != self.reference:
+            return _(
+                "The invoice %(invoice)s at the BTCPay Server is for “%(other)s”, not for"
+                " %(reference)s. Check the payment there.",
+                invoice=invoice.get('id'), other=order_id, reference=self.reference,
+            )
+        if (
+            invoice.get('currency') != self.currency_id.name
+            or self.currency_id.compare_amounts(float(amount), self.amount) != 0
+        ):
+            return _(
+                "The invoice %(invoice)s at the BTCPay Server is over %(other_amount)s"
+                " %(other_currency)s, the transaction over %(amount)s. Check the payment there.",
+                invoice=invoice.get('id'), other_amount=amount,
+                other_currency=invoice.get('currency'),
+                amount=self.currency_id.format(self.amount),
+            )
+        return ''
+
+    @api.model
+    def _btcpay_get_invoice_values(self, invoice):
+        """Return what is stored of an invoice with its transaction.
+
+        :param dict invoice: The invoice, checked by `_btcpay_is_invoice`.
+        :return: The values to write.
         :rtype: dict
         """
-        if self.provider_code != 'btcpay':
-            return super()._get_specific_rendering_values(processing_values)
-        if not self.btcpay_checkout_link:
-            return {}
-        parts = urlsplit(self.btcpay_checkout_link)
+        link = invoice.get('checkoutLink')
         return {
-            'api_url': urlunsplit((parts.scheme, parts.netloc, parts.path, '', '')),
-            'url_params': dict(parse_qsl(parts.query)),
+            'btcpay_checkout_link': link if is_web_link(link) else False,
+            'btcpay_status': invoice['status'],
+            'btcpay_additional_status': invoice['additionalStatus'],
+            'btcpay_paid_amount': float(parse_decimal(invoice['paidAmount'])),
+            'btcpay_expires_at': parse_timestamp(invoice.get('expirationTime')),
+            'btcpay_monitored_until': parse_timestamp(invoice.get('monitoringExpiration')),
+            'btcpay_synced_at': fields.Datetime.now(),
         }
 
     def _btcpay_create_invoice(self):
@@ -71,7 +120,7 @@ class PaymentTransaction(models.Model):
         payload = self._btcpay_prepare_invoice_payload()
         self.btcpay_requested_at = fields.Datetime.now()
         self.btcpay_store_id = self.provider_id.sudo().btcpay_store_id
-        end_transaction(self.env)
+        commit_and_refresh(self.env)
         error = None
         try:
             invoice = self._send_api_request(
@@ -80,15 +129,15 @@ class PaymentTransaction(models.Model):
             self._btcpay_check_new_invoice(invoice)
         except BTCPayError as exc:
             error = exc
-        end_transaction(self.env)
-        lock_row(self)
+        commit_and_refresh(self.env)
+        lock(self)
         # The server's first event may have been quicker than its answer, and brought the invoice.
         if not self.btcpay_invoice_id:
             if error:
                 self._btcpay_fail_checkout(error)
             else:
                 self._btcpay_store_invoice(invoice)
-        end_transaction(self.env)
+        commit_and_refresh(self.env)
 
     def _btcpay_fail_checkout(self, error):
         """End the transaction whose invoice could not be made.

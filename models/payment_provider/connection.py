@@ -1,16 +1,36 @@
+
 from odoo import _, models
 
+from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.utils import (
-    BTCPayConnectionRefused,
-    BTCPayError,
-    end_transaction,
-    is_api_id,
-)
+from odoo.addons.payment_btcpay.db import commit_and_refresh
+from odoo.addons.payment_btcpay.utils import BTCPayConnectionRefused, BTCPayError, is_api_id
+
+_logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
 
 class PaymentProvider(models.Model):
     _inherit = 'payment.provider'
+
+    # === ACTION METHODS === #
+
+    def action_btcpay_connect(self):
+        """Open the wizard that connects the provider with a store of a BTCPay Server.
+
+        Note: `self.ensure_one()`
+
+        :return: The action of the wizard.
+        :rtype: dict
+        """
+        self.ensure_one()
+        return {
+            'name': _("Connect to BTCPay Server"),
+            'type': 'ir.actions.act_window',
+            'res_model': 'btcpay.connect.wizard',
+            'view_mode': 'form',
+            'target': 'new',
+            'context': {'default_provider_id': self.id},
+        }
 
     # === CONNECT === #
 
@@ -60,15 +80,15 @@ class PaymentProvider(models.Model):
                 'btcpay_store_id': store_id,
                 'btcpay_use_webhook': use_webhook,
                 'btcpay_poll_minutes': poll_minutes or self_sudo.btcpay_poll_minutes,
-                **self_sudo._btcpay_get_sound_values(),
+                **self_sudo._btcpay_get_healthy_values(),
             })
             if self_sudo.state == 'disabled':
                 values.update({'state': 'enabled', 'is_published': True})
-            end_transaction(self.env)
+            commit_and_refresh(self.env)
             previous = self_sudo._btcpay_get_connection()  # Another may have been made meanwhile.
             self_sudo.write(values)
-            self_sudo._btcpay_untell_all(_("The store is connected again."))
-            end_transaction(self.env)
+            self_sudo._btcpay_clear_alerts(_("The store is connected again."))
+            commit_and_refresh(self.env)
         except Exception:
             self.env.cr.rollback()
             for step in reversed(undo):
@@ -212,7 +232,7 @@ class PaymentProvider(models.Model):
             'btcpay_store_payment_methods': False,
             'btcpay_languages': False,
             **self._btcpay_get_empty_webhook(),
-            **self._btcpay_get_sound_values(),
+            **self._btcpay_get_healthy_values(),
             'btcpay_connection_state': 'disconnected',
         }
 
@@ -277,3 +297,7 @@ class PaymentProvider(models.Model):
         except BTCPayError as error:
             return method == 'DELETE' and error.status in (401, 404)
         return True
+
+
+
+

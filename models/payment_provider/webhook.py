@@ -6,41 +6,14 @@ from odoo.exceptions import UserError
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.utils import (
-    BTCPayConnectionRefused,
-    BTCPayError,
-    end_transaction,
-    is_api_id,
-    lock_row,
-)
+from odoo.addons.payment_btcpay.db import commit_and_refresh, lock
+from odoo.addons.payment_btcpay.utils import BTCPayConnectionRefused, BTCPayError, is_api_id
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
 
 class PaymentProvider(models.Model):
     _inherit = 'payment.provider'
-
-    btcpay_use_webhook = fields.Boolean(
-        string="Webhook",
-        help="Whether the server tells Odoo of payments. Where it cannot reach Odoo, Odoo asks.",
-        default=True, readonly=True, copy=False,
-    )
-    btcpay_webhook_problem = fields.Selection(
-        string="Problem of the Webhook",
-        selection=[
-            ('missing', "it was deleted at the server"),
-            ('disabled', "it is switched off at the server"),
-            ('moved', "it points to another address"),
-            ('events', "it does not report all events"),
-        ],
-        readonly=True, copy=False,
-    )
-    btcpay_webhook_checked_at = fields.Datetime(
-        readonly=True, copy=False, groups='base.group_system'
-    )
-    btcpay_webhook_activity_id = fields.Many2one(
-        comodel_name='mail.activity', readonly=True, copy=False, groups='base.group_system'
-    )
 
     # === ACTION METHODS === #
 
@@ -59,20 +32,20 @@ class PaymentProvider(models.Model):
             raise UserError(_("Connect a store first."))
         connection = provider._btcpay_get_connection()
         undo = []
-        end_transaction(self.env)  # No row may be locked while waiting for the server.
+        commit_and_refresh(self.env)  # No row may be locked while waiting for the server.
         try:
             values = provider._btcpay_register_webhook(connection['store_id'], {}, connection, undo)
-            end_transaction(self.env)
+            commit_and_refresh(self.env)
             provider.write({**values, 'btcpay_use_webhook': True})
             provider._btcpay_note_webhook(False)
-            end_transaction(self.env)
+            commit_and_refresh(self.env)
         except Exception:
             self.env.cr.rollback()
             for step in reversed(undo):
                 step()
             raise
 
-    def action_btcpay_do_without_webhook(self):
+    def action_btcpay_disable_webhook(self):
         """Ask the server from now on: it is not to tell us any more.
 
         Note: `self.ensure_one()`
@@ -90,7 +63,7 @@ class PaymentProvider(models.Model):
         }
         provider.write({'btcpay_use_webhook': False, **provider._btcpay_get_empty_webhook()})
         provider._btcpay_note_webhook(False)
-        end_transaction(self.env)
+        commit_and_refresh(self.env)
         if provider._btcpay_remove_webhooks(call={}, **left):
             return None
         return {
@@ -285,12 +258,12 @@ class PaymentProvider(models.Model):
         provider = self._btcpay_in_company_language()
         before = (provider.btcpay_webhook_id, provider.btcpay_webhook_checked_at)
         problem = provider._btcpay_find_webhook_problem()
-        end_transaction(provider.env)
-        lock_row(provider)
+        commit_and_refresh(provider.env)
+        lock(provider)
         # Else it was repaired while the server was asked.
         if before == (provider.btcpay_webhook_id, provider.btcpay_webhook_checked_at):
             provider._btcpay_note_webhook(problem)
-        end_transaction(provider.env)
+        commit_and_refresh(provider.env)
 
     def _btcpay_find_webhook_problem(self):
         """Compare the webhook at the server with what was registered.
@@ -339,14 +312,14 @@ class PaymentProvider(models.Model):
             'btcpay_webhook_problem': problem, 'btcpay_webhook_checked_at': fields.Datetime.now()
         })
         if not problem:
-            provider._btcpay_untell(
+            provider._btcpay_clear_alert(
                 'btcpay_webhook_activity_id', _("The webhook is as it should be.")
             )
         elif is_new:
             labels = dict(provider._fields['btcpay_webhook_problem']._description_selection(
                 provider.env
             ))
-            provider._btcpay_tell('btcpay_webhook_activity_id', _(
+            provider._btcpay_raise_alert('btcpay_webhook_activity_id', _(
                 "The webhook by which the BTCPay Server tells “%(provider)s” of payments does not"
                 " work: %(problem)s. Odoo notices payments all the same, but later, since it asks"
                 " every %(minutes)s minutes. Click “Repair the Webhook” on the payment provider.",

@@ -1,0 +1,75 @@
+"""Who holds a row, and when what was done is stored.
+
+Odoo runs in REPEATABLE READ: a database transaction sees what was stored before its first
+statement. No row may be held while waiting on the network, so that each call of the server stands
+between two database transactions.
+"""
+import time
+
+import psycopg2
+
+from odoo.tools import SQL
+
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.utils import BTCPayError
+
+# What another database transaction can do to ours; then it begins anew.
+CONCURRENCY_ERRORS = (psycopg2.errors.SerializationFailure, psycopg2.errors.LockNotAvailable)
+
+
+class RowBusy(BTCPayError):
+    """Somebody else holds the record; the same may succeed in a moment."""
+
+    def __init__(self, message):
+        super().__init__(message, code='busy')
+
+
+def commit_and_refresh(env):
+    """Store what was done, release all locks, and go on in a new database transaction.
+
+    :param odoo.api.Environment env: The environment.
+    """
+    env.cr.commit()
+    env.invalidate_all()
+
+
+def lock(record):
+    """Lock a record against everybody else's changes and see it as it is now.
+
+    To be called at the beginning of a database transaction, since it may have to begin it anew.
+
+    :param recordset record: The record.
+    :raise RowBusy: If somebody else holds it for seconds.
+    """
+    cr = record.env.cr
+    deadline = time.monotonic() + const.LOCK_TIMEOUT
+    while (seconds := deadline - time.monotonic()) > 0:
+        try:
+            # Odoo's own locks do not wait; this one has it as soon as it is free. The limit holds
+            # for the rest of the database transaction, too.
+            cr.execute(SQL(
+                'SET LOCAL lock_timeout = %s; SELECT id FROM %s WHERE id = %s FOR NO KEY UPDATE',
+                int(seconds * 1000) + 1, SQL.identifier(record._table), record.id,
+            ), log_exceptions=False)
+        except CONCURRENCY_ERRORS:
+            cr.rollback()  # Held by somebody else, or changed since this transaction began.
+        else:
+            record.invalidate_recordset()
+            return
+    raise RowBusy(record.env._("The payment is being processed. Try again in a moment."))
+
+
+def claim(records):
+    """Lock those of the records that nobody else holds, without waiting.
+
+    :param recordset records: The records.
+    :return: Those that are ours until the database transaction ends.
+    :rtype: recordset
+    """
+    try:
+        claimed = records.try_lock_for_update(allow_referencing=True)
+    except psycopg2.errors.SerializationFailure:  # Changed since this transaction began.
+        records.env.cr.rollback()
+        return records.browse()
+    claimed.invalidate_recordset()
+    return claimed

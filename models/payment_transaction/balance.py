@@ -1,0 +1,233 @@
+
+from odoo import api, models
+
+
+class PaymentTransaction(models.Model):
+    _inherit = 'payment.transaction'
+
+    # === COMPUTE METHODS === #
+
+    @api.depends('amount', 'btcpay_paid_amount', 'btcpay_invoice_id')
+    def _compute_btcpay_differences(self):
+        for tx in self:
+            difference = tx.btcpay_invoice_id and tx.btcpay_paid_amount - tx.amount
+            tx.btcpay_due_amount = max(-difference, 0)
+            tx.btcpay_overpaid_amount = max(difference, 0)
+
+    def _btcpay_is_paid_in_full(self):
+        """Return whether all that was asked for was received, confirmed or not.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        return self.currency_id.compare_amounts(self.btcpay_paid_amount, self.amount) >= 0
+
+    def _btcpay_is_confirmed(self):
+        """Return whether all that was received is confirmed: what is not may still vanish.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        payments = self.btcpay_payment_ids.filtered(lambda payment: payment.status != 'Invalid')
+        return bool(payments) and all(payment.status == 'Settled' for payment in payments)
+
+    def _btcpay_get_unbooked_amount(self):
+        """Return what was received of the amount asked for and is not booked yet.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        if self.state == 'done':
+            return 0
+        booked = sum(self._btcpay_get_partial_receipts().mapped('amount'))
+        return self.currency_id.round(min(self.btcpay_paid_amount, self.amount) - booked)
+
+    def _btcpay_get_payment_siblings(self):
+        """Return the other transactions for the same orders and invoices, whatever the provider.
+
+        :return: The transactions, without this one's children and refunds.
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        documents = (self.sale_order_ids, self.invoice_ids)
+        siblings = self.browse().union(*(document.transaction_ids for document in documents))
+        return (siblings - self - self.child_transaction_ids).filtered(
+            lambda tx: tx.operation not in ('refund', 'validation')
+        )
+
+    def _btcpay_get_documents_total(self):
+        """Return what the document of the transaction comes to.
+
+        :return: The total, in the transaction's currency; None without exactly one document.
+        :rtype: float|None
+        """
+        self.ensure_one()
+        # The invoice that Odoo makes of a paid order is not one that was to be paid.
+        documents = self.sale_order_ids or self.invoice_ids
+        if len(documents) != 1 or documents.currency_id != self.currency_id:
+            return None
+        return documents.amount_total
+
+    # === WHETHER THERE STILL IS SOMETHING TO BE PAID === #
+
+    def _btcpay_get_obsolete_reason(self):
+        """Return why the invoice is not to be paid any more.
+
+        :return: `cancelled`, `paid`, `changed` or `newer`; empty if it is to be paid.
+        :rtype: str
+        """
+        self.ensure_one()
+        if self._btcpay_are_documents_cancelled():
+            return 'cancelled'
+        if self._btcpay_are_documents_paid():
+            return 'paid'
+        if self._btcpay_are_documents_changed():
+            return 'changed'
+        return 'newer' if self._btcpay_has_newer_attempt() else ''
+
+    # === SUMS === #
+
+    def _btcpay_get_amount_due_without_this(self):
+        """Return what is to be paid of the documents without what this transaction brings.
+
+        :return: The amount, negative if too much was paid; None where there is nothing to pay for,
+                 or in other currencies.
+        :rtype: float|None
+        """
+        self.ensure_one()
+        documents = self.sale_order_ids or self.invoice_ids
+        if not documents or documents.currency_id != self.currency_id:
+            return None
+        if self.sale_order_ids:
+            return self._btcpay_get_amount_due_of_orders()
+        others = self._btcpay_get_payment_siblings().filtered(
+            # The others are in the invoices' residual amounts.
+            lambda tx: not tx.payment_id
+        )
+        rest = sum(self.invoice_ids.mapped('amount_residual'))
+        if self.payment_id:
+            rest += self.amount
+        return rest - others._btcpay_get_net_amount()
+
+    def _btcpay_get_amount_due_of_orders(self):
+        """Return what is to be paid of the orders without what this transaction brings.
+
+        They are paid by transactions, or by what was booked on their invoices, which may be the
+        same money.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        orders = self.sale_order_ids
+        invoices = orders.invoice_ids.filtered(
+            lambda move: move.move_type == 'out_invoice' and move.state == 'posted'
+            and move.currency_id == self.currency_id
+        )
+        others = (orders.transaction_ids | invoices.transaction_ids) - self
+        by_transactions = (others - self.child_transaction_ids)._btcpay_get_net_amount()
+        by_invoices = sum(invoices.mapped('amount_total')) - sum(invoices.mapped('amount_residual'))
+        if self.payment_id and self.invoice_ids & invoices:
+            by_invoices -= self.amount
+        return sum(orders.mapped('amount_total')) - max(by_transactions, by_invoices)
+
+    def _btcpay_get_net_amount(self):
+        """Return what came in by the transactions, without what was refunded of it.
+
+        :rtype: float
+        """
+        paid = self.filtered(
+            lambda tx: tx.state in ('authorized', 'done')
+            and tx.operation not in ('refund', 'validation')
+        )
+        # A surplus is booked, without a document, when it is refunded.
+        surpluses = (paid | paid.source_transaction_id).child_transaction_ids.filtered(
+            lambda tx: tx.provider_code == 'btcpay' and tx.operation == 'offline'
+            and tx.state == 'done'
+        )
+        refunds = (paid | surpluses).child_transaction_ids.filtered(
+            lambda tx: tx.operation == 'refund' and tx.state in ('pending', 'done')
+        )
+        return sum((paid | surpluses | refunds).mapped('amount'))
+
+    # === SUMS === #
+
+    def _btcpay_get_root(self):
+        """Return the transaction that has the invoice, for it or for a part of it.
+
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        tx = self
+        while tx.source_transaction_id:
+            tx = tx.source_transaction_id
+        return tx
+
+    def _btcpay_get_refunds(self):
+        """Return all refunds of the invoice's transaction, of its parts too.
+
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        family = self | self.child_transaction_ids
+        return (family | family.child_transaction_ids).filtered(
+            lambda tx: tx.operation == 'refund'
+        )
+
+    def _btcpay_get_receipts(self):
+        """Return the transactions by which what was received for the invoice is booked.
+
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        return (self | self.child_transaction_ids).filtered(
+            lambda tx: tx.operation != 'refund' and tx.state == 'done'
+        )
+
+    def _btcpay_get_refund_sums(self):
+        """Return what was received, given back and can still be given back.
+
+        Refunds that are underway count: Odoo's own wizard forgets them. So does the fee that was
+        deducted from one, since the customer was told that it is settled with that.
+
+        :return: `received`, `refunded`, `underway`, `available` and `surplus`, in the currency.
+        :rtype: dict
+        """
+        self.ensure_one()
+        refunds = self._btcpay_get_refunds()
+
+        def add_up(states):
+            return refunds.filtered(lambda refund: refund.state in states)._btcpay_get_given_back()
+
+        refunded, underway = add_up(('done',)), add_up(('draft', 'pending', 'authorized'))
+        received = self.btcpay_paid_amount
+        available = max(self.currency_id.round(received - refunded - underway), 0)
+        return {
+            'received': received,
+            'refunded': refunded,
+            'underway': underway,
+            'available': available,
+            # What is given back is taken from the surplus first.
+            'surplus': max(self.currency_id.round(
+                min(self.btcpay_overpaid_amount - refunded - underway, available)
+            ), 0),
+        }
+
+    def _btcpay_get_given_back(self):
+        """Return what the refunds come to, the fees included that are deducted from them.
+
+        :rtype: float
+        """
+        return sum(refund.btcpay_refund_fee_amount - refund.amount for refund in self)
+
+    def _btcpay_is_settled_by_refunds(self):
+        """Return whether nothing is left to be decided: all, or all of the surplus, is given back.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        sums = self._btcpay_get_refund_sums()
+        return not sums['available'] or bool(
+            self.btcpay_overpaid_amount
+            and not sums['surplus']
+            and not self._btcpay_get_unbooked_amount()
+        )

@@ -1,0 +1,404 @@
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
+
+from odoo import _, api, fields, models
+from odoo.exceptions import ValidationError
+
+from odoo.addons.payment.logging import get_payment_logger
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.utils import (
+    BTCPayError,
+    parse_decimal,
+)
+
+_logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
+
+# Minutes that Odoo's own scheduled action and the customer's page have for it, and then, after each
+# failure, to wait before the next try: the last one again and again.
+CONFIRM_WAITS = (3, 10, 60, 360, 1440)
+
+# Minutes after which a quotation is looked at again that is paid in part only.
+PART_PAID_WAIT = 60
+
+
+class PaymentTransaction(models.Model):
+    _inherit = 'payment.transaction'
+
+    btcpay_invoice_id = fields.Char(
+        string="BTCPay Invoice", readonly=True, copy=False, index='btree_not_null'
+    )
+    # The store of the time of the payment: the provider may be connected with another one later.
+    btcpay_store_id = fields.Char(readonly=True, copy=False, groups='base.group_system')
+    btcpay_requested_at = fields.Datetime(
+        help="When the server was asked to make the invoice, whether it answered or not.",
+        readonly=True, copy=False,
+    )
+    btcpay_checkout_link = fields.Char(string="Invoice Page", readonly=True, copy=False)
+    btcpay_status = fields.Char(
+        string="Status at the Server", help="The invoice's `status`.", readonly=True, copy=False
+    )
+    btcpay_additional_status = fields.Char(
+        string="Additional Status at the Server", help="The invoice's `additionalStatus`.",
+        readonly=True, copy=False,
+    )
+    btcpay_paid_amount = fields.Monetary(
+        string="Received", help="What the server has received for the invoice.",
+        currency_field='currency_id', readonly=True, copy=False,
+    )
+    btcpay_due_amount = fields.Monetary(
+        string="Missing", help="What was asked for and has not been received.",
+        compute='_compute_btcpay_differences', store=True, currency_field='currency_id',
+    )
+    btcpay_overpaid_amount = fields.Monetary(
+        string="Surplus", help="What was received beyond what was asked for.",
+        compute='_compute_btcpay_differences', store=True, currency_field='currency_id',
+    )
+    btcpay_expires_at = fields.Datetime(string="Invoice Expires", readonly=True, copy=False)
+    btcpay_monitored_until = fields.Datetime(
+        string="Monitored Until",
+        help="Until then the server watches for payments of the invoice.",
+        readonly=True, copy=False,
+    )
+    btcpay_synced_at = fields.Datetime(string="Last Look", readonly=True, copy=False)
+    # Counts the looks that were applied, to notice that somebody else's came in between.
+    btcpay_sync_count = fields.Integer(readonly=True, copy=False)
+    btcpay_payment_ids = fields.One2many(
+        string="Payments Received", comodel_name='btcpay.payment', inverse_name='transaction_id',
+        readonly=True,
+    )
+    _btcpay_invoice_uniq = models.UniqueIndex(
+        '(provider_id, btcpay_invoice_id)'
+        ' WHERE btcpay_invoice_id IS NOT NULL AND source_transaction_id IS NULL',
+        "An invoice belongs to one transaction.",
+    )
+    btcpay_can_accept_partial = fields.Boolean(compute='_compute_btcpay_can_accept')
+    btcpay_can_accept_late = fields.Boolean(compute='_compute_btcpay_can_accept')
+    btcpay_is_handled = fields.Boolean(
+        help="Whether the payment was booked and the order, if there is one, confirmed.",
+        readonly=True, copy=False,
+    )
+    btcpay_confirm_tries = fields.Integer(string="Failed Tries", readonly=True, copy=False)
+    btcpay_confirm_at = fields.Datetime(string="Next Try", readonly=True, copy=False)
+    btcpay_confirm_error = fields.Char(
+        string="Not Confirmed Because", readonly=True, copy=False
+    )
+    _btcpay_unhandled_idx = models.Index(
+        "(btcpay_confirm_at) WHERE state = 'done' AND btcpay_is_handled IS NOT TRUE"
+    )
+    btcpay_review_note = fields.Text(
+        string="For a Person to Decide",
+        help="What Odoo could not settle by itself.",
+        readonly=True, copy=False,
+    )
+    btcpay_review_activity_ids = fields.Many2many(
+        help="By which a person was asked.", comodel_name='mail.activity',
+        context={'active_test': False}, readonly=True, copy=False, groups='base.group_system',
+    )
+    btcpay_is_resolved = fields.Boolean(compute='_compute_btcpay_is_resolved', compute_sudo=True)
+    btcpay_pull_payment_id = fields.Char(
+        string="Pull Payment", readonly=True, copy=False, index='btree_not_null'
+    )
+    btcpay_credit_note_id = fields.Many2one(
+        string="Credit Note", comodel_name='account.move', readonly=True, copy=False,
+        index='btree_not_null',
+    )
+    btcpay_refund_link = fields.Char(
+        string="Claim Page", help="Where the customer claims the refund.", readonly=True,
+        copy=False,
+        # Whoever has it can claim the money.
+        groups='account.group_account_invoice,payment_btcpay.group_refund,base.group_system',
+    )
+    # The server it is at: the provider may be connected with another one, or with none, later.
+    btcpay_refund_server_url = fields.Char(readonly=True, copy=False, groups='base.group_system')
+    # By which a pull payment is found whose making was never answered.
+    btcpay_refund_name = fields.Char(readonly=True, copy=False)
+    btcpay_refund_request = fields.Json(readonly=True, copy=False)
+    btcpay_refund_variant = fields.Selection(
+        string="Refunded As",
+        selection=[
+            ('fiat', "The amount, at the rate of the day it is paid out"),
+            ('rate_then', "As much bitcoin as was paid for it"),
+            ('current_rate', "As much bitcoin as it was worth when it was refunded"),
+        ],
+        readonly=True, copy=False,
+    )
+    btcpay_refund_fee_amount = fields.Monetary(
+        string="Fee Deducted", currency_field='currency_id', readonly=True, copy=False
+    )
+    btcpay_refund_is_mailed = fields.Boolean(string="Mail the Link", readonly=True, copy=False)
+    # The pull payment's own amount, a decimal string in its own currency.
+    btcpay_pull_amount = fields.Char(readonly=True, copy=False)
+    btcpay_pull_currency = fields.Char(readonly=True, copy=False)
+    btcpay_pull_text = fields.Char(string="To Be Paid Out", compute='_compute_btcpay_pull_text')
+    # Refunds are negative; people read what the customer gets.
+    btcpay_refund_amount = fields.Monetary(
+        string="Refund", compute='_compute_btcpay_refund_amount', currency_field='currency_id'
+    )
+    btcpay_pull_is_archived = fields.Boolean(string="Withdrawn", readonly=True, copy=False)
+    btcpay_bolt11_days = fields.Integer(
+        help="How many days the Lightning invoice of a claim must live.", readonly=True, copy=False
+    )
+    btcpay_paid_out_amount = fields.Monetary(
+        string="Paid Out", currency_field='currency_id', readonly=True, copy=False
+    )
+    btcpay_payout_ids = fields.One2many(
+        string="Payouts", comodel_name='btcpay.payout', inverse_name='transaction_id',
+        readonly=True,
+    )
+    _btcpay_pull_payment_uniq = models.UniqueIndex(
+        '(provider_id, btcpay_pull_payment_id) WHERE btcpay_pull_payment_id IS NOT NULL',
+        "A pull payment belongs to one refund.",
+    )
+    btcpay_status_text = fields.Char(
+        string="Bitcoin Status", compute='_compute_btcpay_status_text', compute_sudo=True
+    )
+    btcpay_refunded_amount = fields.Monetary(
+        string="Refunded", help="What was paid out of refunds.",
+        compute='_compute_btcpay_refunded_amount', compute_sudo=True,
+        currency_field='currency_id',
+    )
+    btcpay_refund_ids = fields.Many2many(
+        string="Refunds", comodel_name='payment.transaction',
+        compute='_compute_btcpay_refunded_amount', compute_sudo=True,
+    )
+    btcpay_delivery_ids = fields.One2many(
+        string="Deliveries", comodel_name='btcpay.delivery', inverse_name='transaction_id',
+        readonly=True, groups='base.group_system',
+    )
+    btcpay_server_link = fields.Char(
+        compute='_compute_btcpay_server_link', compute_sudo=True,
+        groups='account.group_account_invoice,base.group_system',
+    )
+    btcpay_can_refund = fields.Boolean(
+        compute='_compute_btcpay_can_refund', compute_sudo=True
+    )
+    # What is to be done at the server is stored first, and done afterwards without holding a lock:
+    # where the network fails in between, the scheduled action finishes it.
+    btcpay_pending_action = fields.Selection(
+        string="To Be Done at the Server",
+        selection=[
+            ('withdraw', "Withdraw the invoice"),
+            ('accept_late', "Accept the late payment"),
+            ('accept_late_unchanged', "Accept the late payment if nothing else has changed"),
+        ],
+        readonly=True, copy=False, index='btree_not_null',
+    )
+    btcpay_invalidated_at = fields.Datetime(
+        string="Invoice Withdrawn", readonly=True, copy=False
+    )
+    btcpay_documents_total = fields.Monetary(
+        help="What the order or invoice came to when the transaction began.",
+        currency_field='currency_id', readonly=True, copy=False,
+    )
+
+    @api.model
+    def _extract_reference(self, provider_code, payment_data):
+        """Override of `payment` to extract the reference from the payment data."""
+        if provider_code != 'btcpay':
+            return super()._extract_reference(provider_code, payment_data)
+        metadata = payment_data['invoice'].get('metadata')
+        return metadata.get('orderId') if isinstance(metadata, dict) else None
+
+    def _extract_amount_data(self, payment_data):
+        """Override of `payment` to extract the amount and currency from the payment data."""
+        if self.provider_code != 'btcpay':
+            return super()._extract_amount_data(payment_data)
+        if self.operation == 'refund':
+            return None  # What was paid out is compared when the refund is applied.
+        invoice = payment_data['invoice']
+        return {
+            'amount': float(parse_decimal(invoice.get('amount')) or 0),
+            'currency_code': invoice.get('currency'),
+        }
+
+    def _validate_amount(self, payment_data):
+        """Override of `payment` to tell a person of an invoice that is not the transaction's.
+
+        The framework's own check stops only the look that changes the state to error.
+        """
+        if self.provider_code != 'btcpay' or self.operation == 'refund':
+            return super()._validate_amount(payment_data)
+        if discrepancy := self._btcpay_find_discrepancy(payment_data['invoice']):
+            # Refused, with a line in the log, if it is done already.
+            self._set_error(_(
+                "This payment could not be matched with your order. Please contact us before you"
+                " pay again."
+            ))
+            self._btcpay_flag_for_review(discrepancy)
+            return None
+        return super()._validate_amount(payment_data)
+
+    def _update_source_transaction_state(self):
+        """Override of `payment` to leave the source as it is: its parts never make it done."""
+        others = self.filtered(lambda tx: tx.provider_code != 'btcpay')
+        super(PaymentTransaction, others)._update_source_transaction_state()
+
+    def _create_payment(self, **extra_create_values):
+        """Override of `account_payment` to reconcile a part with the invoices made of it.
+
+        Those of the part's source, which the framework takes, are not the down payment invoice that
+        `sale` makes of a part by itself.
+        """
+        payment = super()._create_payment(**extra_create_values)
+        source = self.source_transaction_id
+        if self.provider_code == 'btcpay' and self.operation == source.operation:
+            invoices = (self.invoice_ids - source.invoice_ids).filtered(
+                lambda move: move.state == 'posted'
+            )
+            (payment.move_id + invoices).line_ids.filtered(
+                lambda line: line.account_id == payment.destination_account_id
+                and not line.reconciled
+            ).reconcile()
+        if self.provider_code == 'btcpay' and self.operation == 'refund':
+            self._btcpay_match_refund(payment)
+        return payment
+
+    def _get_specific_processing_values(self, processing_values):
+        """Override of `payment` to make the invoice before the redirect form is rendered."""
+        if self.provider_code != 'btcpay':
+            return super()._get_specific_processing_values(processing_values)
+        self._btcpay_create_invoice()
+        return {}
+
+    def _get_specific_rendering_values(self, processing_values):
+        """Override of `payment` to return BTCPay-specific rendering values.
+
+        Note: `self.ensure_one()` from `_get_processing_values`.
+
+        :param dict processing_values: The generic and specific processing values.
+        :return: The address of the invoice; its query apart, since a GET form drops it.
+        :rtype: dict
+        """
+        if self.provider_code != 'btcpay':
+            return super()._get_specific_rendering_values(processing_values)
+        if not self.btcpay_checkout_link:
+            return {}
+        parts = urlsplit(self.btcpay_checkout_link)
+        return {
+            'api_url': urlunsplit((parts.scheme, parts.netloc, parts.path, '', '')),
+            'url_params': dict(parse_qsl(parts.query)),
+        }
+
+    def _post_process(self):
+        """Override of `payment` to do once what scheduled actions and customers' pages do at once.
+
+        Odoo's scheduled action does not notice what the page has done since it began.
+        """
+        ours = self.filtered(lambda tx: tx.provider_code == 'btcpay')
+        todo = (self - ours) | ours._btcpay_lock_for_post_processing()
+        told = (ours & todo).filtered(lambda tx: tx._btcpay_is_told_to_customer())
+        super(
+            PaymentTransaction, told.with_context(btcpay_is_told_to_customer=True)
+        )._post_process()
+        super(PaymentTransaction, todo - told)._post_process()
+        for tx in ours & todo:
+            tx.btcpay_is_handled = tx._btcpay_is_all_handled()
+
+    def _get_received_message(self):
+        """Override of `payment` to say everything once, in words a salesperson understands.
+
+        Note: `self.ensure_one()`
+        """
+        self.ensure_one()
+        if self.provider_code != 'btcpay' or self.operation == 'validation':
+            return super()._get_received_message()
+        values = {
+            'reference': self._get_html_link(),
+            'amount': self.currency_id.format(abs(self.amount)),
+        }
+        if self.operation == 'refund':
+            match self.state:
+                case 'pending':
+                    return _(
+                        "The refund %(reference)s of %(amount)s waits for the customer to claim"
+                        " it.", **values,
+                    )
+                case 'done':
+                    return _("The refund %(reference)s of %(amount)s was paid out.", **values)
+        elif self.state == 'pending':
+            return None  # What was seen or received is told with its amount.
+        elif self.state == 'done' and self.source_transaction_id:
+            if self.sale_order_ids or self.invoice_ids:
+                return None  # A part: told as well.
+            return _(
+                "%(amount)s that was received beyond what was due is booked as %(reference)s, so"
+                " that it can be refunded.", **values,
+            )
+        elif self.state == 'done':
+            return _("The payment %(reference)s of %(amount)s has been confirmed.", **values)
+        elif self.state == 'cancel' and self.btcpay_status == 'Expired':
+            if self.btcpay_paid_amount:
+                return None  # Told with what was received.
+            return _(
+                "Nothing was paid of %(reference)s over %(amount)s before its Bitcoin invoice"
+                " expired. The customer can pay again.", **values,
+            )
+        return super()._get_received_message()
+
+    def _log_message_on_linked_documents(self, message):
+        """Override of `payment` for refunds of receipts that have no document of their own."""
+        super()._log_message_on_linked_documents(message)
+        source, root = self.source_transaction_id, self._btcpay_get_root()
+        if root not in (self, source) and not (
+            self.sale_order_ids or self.invoice_ids or source.sale_order_ids or source.invoice_ids
+        ):
+            root._log_message_on_linked_documents(message)
+
+    def _refund(self, amount_to_refund=None):
+        """Override of `payment` to cap and lock, and not to take a time-out for a failure.
+
+        :raise UserError: If the refund is refused.
+        """
+        if self.provider_code != 'btcpay':
+            return super()._refund(amount_to_refund=amount_to_refund)
+        self.ensure_one()
+        self._ensure_provider_is_not_disabled()
+        try:
+            return self._btcpay_request_refund(amount_to_refund or self.amount)
+        except BTCPayError as error:
+            raise ValidationError(error.args[0]) from error
+
+    def _apply_updates(self, payment_data):
+        """Override of `payment` to update the transaction based on the invoice."""
+        if self.provider_code != 'btcpay':
+            return super()._apply_updates(payment_data)
+        if self.operation == 'refund':
+            self._btcpay_apply_refund(**payment_data)
+            return None
+        invoice = payment_data['invoice']
+        # The framework goes on here once the transaction is in error already.
+        if self._btcpay_find_discrepancy(invoice):
+            self.btcpay_synced_at = fields.Datetime.now()
+            return None
+        before = (self.btcpay_status, self.btcpay_additional_status, self.btcpay_paid_amount)
+        self.write(self._btcpay_get_invoice_values(invoice))
+        if payment_data.get('payment_methods') is not None:
+            self._btcpay_store_payments(payment_data['payment_methods'])
+        after = (self.btcpay_status, self.btcpay_additional_status, self.btcpay_paid_amount)
+        self._btcpay_apply_status(is_new=after != before)
+        return None
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Override of `payment` to withdraw what is still open of older attempts."""
+        transactions = super().create(vals_list)
+        for tx in transactions._btcpay_as_odoo():
+            if tx.operation in ('refund', 'validation') or tx.source_transaction_id:
+                continue
+            if tx.provider_code == 'btcpay':
+                tx.btcpay_documents_total = tx._btcpay_get_documents_total() or 0
+            tx._btcpay_get_payment_siblings()._btcpay_invalidate_obsolete()
+        return transactions
+
+    def _update_state(self, allowed_states, target_state, state_message):
+        """Override of `payment` to withdraw other invoices for what is paid now."""
+        transactions = super()._update_state(allowed_states, target_state, state_message)
+        if target_state in ('done', 'authorized'):
+            for tx in transactions._btcpay_as_odoo():
+                if tx.operation in ('refund', 'validation'):
+                    continue
+                # Computed of the transactions' states without depending on them.
+                tx.sale_order_ids.invalidate_recordset(['amount_paid'])
+                tx.invoice_ids.invalidate_recordset(['amount_paid'])
+                tx._btcpay_get_payment_siblings()._btcpay_invalidate_obsolete()
+                tx._btcpay_report_anomalies()
+        return transactions
