@@ -92,7 +92,7 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
 
     def test_change_undone_before_it_was_withdrawn(self):
         self._change(120)
-        self.assertEqual(self.tx.btcpay_pending_action, 'withdraw')
+        self.assertEqual(self.tx.btcpay_pending_action, 'invalidate')
         self._change(100)
         self._carry_out()
         self.assertFalse(self.tx.btcpay_pending_action)

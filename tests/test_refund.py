@@ -62,7 +62,7 @@ class TestRefund(RefundMixin, BTCPayCommon):
     def test_odoo_action_refund(self):
         tx = self._paid()
         tx.action_refund(amount_to_refund=70)
-        self.assertEqual(tx._btcpay_get_refunds().mapped('amount'), [-70])
+        self.assertEqual(tx.btcpay_refund_ids.mapped('amount'), [-70])
         self._assert_refused(lambda: tx.action_refund(amount_to_refund=70), "at most")
         self._assert_refused(tx.action_refund, "at most")
         self.assertEqual(len(self._pull_payments()), 1)
@@ -104,7 +104,7 @@ class TestRefund(RefundMixin, BTCPayCommon):
         self.btcpay.state = 'disabled'
         with self.assertRaises(UserError):
             tx.action_refund(amount_to_refund=10)
-        self.assertFalse(tx._btcpay_get_refunds())
+        self.assertFalse(tx.btcpay_refund_ids)
 
     def test_cancelled_refund_can_be_made_again(self):
         tx = self._paid()
@@ -169,4 +169,4 @@ class TestRefund(RefundMixin, BTCPayCommon):
         self.world.fault('status', status=503, count=None)
         with self._quiet():
             self._assert_refused(lambda: tx._btcpay_request_refund(10), "503")
-        self.assertFalse(tx._btcpay_get_refunds())
+        self.assertFalse(tx.btcpay_refund_ids)

@@ -212,7 +212,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self.btcpay.sudo().btcpay_webhook_checked_at = False
         with self._quiet(), mute_logger(WEBHOOK_LOG):
             self._reconcile()
-        refund = tx._btcpay_get_refunds()
+        refund = tx.btcpay_refund_ids
         self.assertEqual(refund.btcpay_pull_payment_id, pull_payment['id'])
         self.assertEqual((refund.state, refund.amount), ('pending', -100))
         self.assertIn("was made at the BTCPay Server itself", self._notes(refund))
@@ -238,7 +238,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         pull_payment = self._server_refund(tx)
         for _time in range(2):
             self.assertFalse(tx._btcpay_find_or_adopt_refund(pull_payment['id']))
-        self.assertEqual(len(tx._btcpay_get_refunds()), 1)
+        self.assertEqual(len(tx.btcpay_refund_ids), 1)
         self.assertIn("only $ 50.00 can be refunded", self._activities(tx.sale_order_ids))
         self.assertEqual(len(tx.sale_order_ids.activity_ids), 1)
 
@@ -260,8 +260,8 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self.btcpay.sudo().btcpay_webhook_checked_at = False
         with self._quiet(), mute_logger(WEBHOOK_LOG, REFUNDS_LOG):
             self._reconcile()
-        self.assertFalse(unbooked._btcpay_get_refunds())
-        self.assertEqual(tx._btcpay_get_refunds().state, 'pending')
+        self.assertFalse(unbooked.btcpay_refund_ids)
+        self.assertEqual(tx.btcpay_refund_ids.state, 'pending')
 
     # === THE SCHEDULED ACTION === #
 

@@ -114,7 +114,7 @@ class TestRefundGuards(RefundMixin, BTCPayCommon):
             self.assertFalse(credit_note.btcpay_can_refund)
             for action in (credit_note.action_btcpay_refund, wizard.action_refund):
                 self._assert_refused(action, "posted credit note")
-        self.assertFalse(tx._btcpay_get_refunds())
+        self.assertFalse(tx.btcpay_refund_ids)
         self.assertFalse(self._pull_payments())
 
     def test_invoice_is_no_credit_note(self):

@@ -57,7 +57,7 @@ class TestRefundHttp(RefundMixin, BTCPayHttpCommon):
             self._claim(refund)
         self.assertEqual(refund.state, 'done')
         self.assertEqual(len(self._refund_mails(order)), 2)
-        self.assertEqual(len(tx._btcpay_get_refunds()), 1)
+        self.assertEqual(len(tx.btcpay_refund_ids), 1)
 
     def test_event_instead_of_the_answer(self):
         order = self._create_order()
@@ -71,7 +71,7 @@ class TestRefundHttp(RefundMixin, BTCPayHttpCommon):
         self.assertEqual(self._post_event(event).status_code, 200)
         self.env.invalidate_all()
         self.assertEqual(refund.state, 'pending')
-        self.assertEqual(tx._btcpay_get_refunds(), refund)
+        self.assertEqual(tx.btcpay_refund_ids, refund)
         self.assertEqual(refund.btcpay_pull_payment_id, pull_payment['id'])
         self.assertEqual(len(self._refund_mails(order)), 1)
 
@@ -79,7 +79,7 @@ class TestRefundHttp(RefundMixin, BTCPayHttpCommon):
         tx = self._paid()
         with self._world_speaks():
             pull_payment = self._server_refund(tx)
-        refund = tx._btcpay_get_refunds()
+        refund = tx.btcpay_refund_ids
         self.assertEqual(refund.btcpay_pull_payment_id, pull_payment['id'])
         self.assertEqual(refund.state, 'pending')
         with self._world_speaks():

@@ -178,7 +178,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
         self.world.fault('status', path='/refund$', method='POST', status=400)
         with self._quiet():
             self._assert_refused(lambda: tx._btcpay_request_refund(60), "refused the request")
-        return tx._btcpay_get_refunds()
+        return tx.btcpay_refund_ids
 
     def test_refused_that_was_made_all_the_same(self):
         """It can be claimed, and counts again."""

@@ -131,7 +131,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         self.world.fault('status', path='/pull-payments', count=None)
         with self._quiet():
             self._assert_refused(lambda: tx._btcpay_request_refund(10), "not answered yet")
-        self.assertEqual(tx._btcpay_get_refunds(), refund)
+        self.assertEqual(tx.btcpay_refund_ids, refund)
 
     def test_two_who_complete_it_at_once(self):
         refund = self._lost(self._paid(), took_effect=False)
@@ -222,7 +222,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         self.world.fault('status', path='/refund$', method='POST', status=400)
         with self._quiet():
             self._assert_refused(lambda: tx._btcpay_request_refund(60), "refused the request")
-        refund = tx._btcpay_get_refunds()
+        refund = tx.btcpay_refund_ids
         self.assertEqual(refund.state, 'error')
         self.assertEqual(refund.btcpay_status_text, "Refund failed")
         self.assertIn("refused", refund.state_message)
@@ -327,7 +327,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         with patch.object(type(tx), '_btcpay_keep_pull_payment', keep_and_be_overtaken):
             refund = tx._btcpay_request_refund(60)
         self._assert_made_once(refund)
-        self.assertEqual(tx._btcpay_get_refunds(), refund)
+        self.assertEqual(tx.btcpay_refund_ids, refund)
         self.assertEqual(len(self._refund_mails(tx.sale_order_ids)), 1)
 
     def test_stored_before_the_server_is_asked(self):

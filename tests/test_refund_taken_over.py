@@ -32,7 +32,7 @@ class TestRefundTakenOver(RefundMixin, BTCPayCommon):
 
         with patch.object(type(tx), '_btcpay_book_receipts', book_and_be_overtaken):
             refund = tx._btcpay_find_or_adopt_refund(pull_payment['id'])
-        self.assertEqual(tx._btcpay_get_refunds(), refund)
+        self.assertEqual(tx.btcpay_refund_ids, refund)
         self.assertFalse(tx.sale_order_ids.activity_ids)
 
     def test_who_waits_for_the_lock_begins_anew(self):
@@ -50,7 +50,7 @@ class TestRefundTakenOver(RefundMixin, BTCPayCommon):
             tx, refundVariant='Custom', customAmount='0.00000001', customCurrency='BTC'
         )
         self.assertFalse(tx._btcpay_find_or_adopt_refund(pull_payment['id']))
-        self.assertFalse(tx._btcpay_get_refunds())
+        self.assertFalse(tx.btcpay_refund_ids)
         self.assertIn("made at the BTCPay Server itself", self._activities(tx.sale_order_ids))
 
     def test_currency_that_was_not_paid_in(self):
@@ -71,7 +71,7 @@ class TestRefundTakenOver(RefundMixin, BTCPayCommon):
 
         with patch.object(type(tx), '_send_api_request', answer), self.assertRaises(BTCPayError):
             tx._btcpay_find_or_adopt_refund(pull_payment['id'])
-        self.assertFalse(tx._btcpay_get_refunds())
+        self.assertFalse(tx.btcpay_refund_ids)
 
     def test_answer_about_another_one_when_it_is_followed(self):
         tx = self._paid()
@@ -100,7 +100,7 @@ class TestRefundTakenOver(RefundMixin, BTCPayCommon):
         tx = self._paid()
         self.world.archive_pull_payment(self._server_refund(tx)['id'])
         self._look_for_others()
-        self.assertFalse(tx._btcpay_get_refunds())
+        self.assertFalse(tx.btcpay_refund_ids)
 
     def test_paid_out_before_odoo_knew_of_it(self):
         tx = self._paid()
@@ -111,6 +111,6 @@ class TestRefundTakenOver(RefundMixin, BTCPayCommon):
         self.world.archive_pull_payment(pull_payment['id'])
         self._look_for_others()
         self._post_process()
-        refund = tx._btcpay_get_refunds()
+        refund = tx.btcpay_refund_ids
         self.assertEqual((refund.state, refund.amount), ('done', -20))
         self.assertEqual(refund.payment_id.amount, 20)

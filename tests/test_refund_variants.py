@@ -129,7 +129,7 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
         for fee in ('-1', '100', '150', 'x'):
             with self.assertRaisesRegex(UserError, "less than 100"):
                 tx._btcpay_request_refund(50, fee_percent=fee)
-        self.assertFalse(tx._btcpay_get_refunds())
+        self.assertFalse(tx.btcpay_refund_ids)
 
     # === PAYOUT METHODS === #
 
@@ -272,7 +272,7 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
         self.assertIn("must not make refunds", message)
         self.assertEqual(action['res_model'], 'btcpay.connect.wizard')
         self.assertEqual(button, "Authorise again")
-        self.assertEqual(tx._btcpay_get_refunds().state, 'error')
+        self.assertEqual(tx.btcpay_refund_ids.state, 'error')
 
     def test_permission_missing_when_opened(self):
         tx = self._paid()

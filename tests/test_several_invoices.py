@@ -259,7 +259,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
                 self.world.fault(kind, path='/status', method='POST', after=after)
                 with self._quiet():
                     self._carry_out()
-                self.assertEqual((tx.state, tx.btcpay_pending_action), ('draft', 'withdraw'))
+                self.assertEqual((tx.state, tx.btcpay_pending_action), ('draft', 'invalidate'))
                 self._check_withdrawn(tx)
 
     def test_event_is_quicker_than_the_answer(self):

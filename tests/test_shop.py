@@ -149,7 +149,7 @@ class TestShop(BTCPayHttpCommon):
         })
         self.env.invalidate_all()
         self.assertEqual(order.amount_total, 218.5)
-        self.assertEqual(tx.btcpay_pending_action, 'withdraw')
+        self.assertEqual(tx.btcpay_pending_action, 'invalidate')
         self.env['payment.transaction']._cron_btcpay_run_pending_actions()
         self.assertEqual(tx.state, 'cancel')
         self.assertIn("Hat of the tests", self.url_open('/shop/cart').text)

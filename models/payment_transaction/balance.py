@@ -151,27 +151,16 @@ class PaymentTransaction(models.Model):
 
     # === SUMS === #
 
+    @api.depends('source_transaction_id')
+    def _compute_btcpay_root_id(self):
+        for tx in self:
+            source = tx.source_transaction_id
+            tx.btcpay_root_id = tx.provider_code == 'btcpay' and (source.btcpay_root_id or source)
+
     def _btcpay_get_root(self):
-        """Return the transaction that has the invoice, for it or for a part of it.
-
-        :rtype: payment.transaction
-        """
+        """Return the transaction that has the invoice, for it, a refund or a part of it."""
         self.ensure_one()
-        tx = self
-        while tx.source_transaction_id:
-            tx = tx.source_transaction_id
-        return tx
-
-    def _btcpay_get_refunds(self):
-        """Return all refunds of the invoice's transaction, of its parts too.
-
-        :rtype: payment.transaction
-        """
-        self.ensure_one()
-        family = self | self.child_transaction_ids
-        return (family | family.child_transaction_ids).filtered(
-            lambda tx: tx.operation == 'refund'
-        )
+        return self.btcpay_root_id or self
 
     def _btcpay_get_receipts(self):
         """Return the transactions by which what was received for the invoice is booked.
@@ -193,7 +182,7 @@ class PaymentTransaction(models.Model):
         :rtype: dict
         """
         self.ensure_one()
-        refunds = self._btcpay_get_refunds()
+        refunds = self.btcpay_refund_ids
 
         def add_up(states):
             return refunds.filtered(lambda refund: refund.state in states)._btcpay_get_given_back()

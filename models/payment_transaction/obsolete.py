@@ -77,7 +77,7 @@ class PaymentTransaction(models.Model):
             else:
                 obsolete |= tx
         if obsolete:
-            obsolete.btcpay_pending_action = 'withdraw'
+            obsolete.btcpay_pending_action = 'invalidate'
             self._btcpay_trigger_pending_actions()
 
     def _btcpay_is_open(self):
@@ -161,7 +161,7 @@ class PaymentTransaction(models.Model):
             # The newer attempt failed, or the change was undone; or the order was cancelled since.
             self.btcpay_pending_action = False
             commit_and_refresh(self.env)
-            if intention != 'withdraw':
+            if intention != 'invalidate':
                 self._btcpay_sync(timeout=timeout)
             return
         invoice = self._btcpay_fetch_invoice(timeout)
@@ -180,7 +180,7 @@ class PaymentTransaction(models.Model):
         if self.btcpay_pending_action == intention:
             self.btcpay_pending_action = False
         # An earlier call may have taken effect without being answered.
-        if intention == 'withdraw' and (status or not invoice or invoice['status'] == 'Invalid'):
+        if intention == 'invalidate' and (status or not invoice or invoice['status'] == 'Invalid'):
             self.btcpay_invalidated_at = fields.Datetime.now()
             if self.state in ('draft', 'pending'):
                 self._btcpay_set_invalidated()
@@ -198,7 +198,7 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         match self.btcpay_pending_action:
-            case 'withdraw':
+            case 'invalidate':
                 return bool(self._btcpay_get_obsolete_reason())
             case 'accept_late_unchanged':
                 return self._btcpay_can_auto_accept_late()
@@ -236,9 +236,9 @@ class PaymentTransaction(models.Model):
             return None
         is_unpaid = not parse_decimal(invoice['paidAmount'])
         state = (invoice['status'], invoice['additionalStatus'])
-        if intention == 'withdraw' and state == ('New', 'None') and is_unpaid:
+        if intention == 'invalidate' and state == ('New', 'None') and is_unpaid:
             return 'Invalid'
-        if intention != 'withdraw' and state == ('Expired', 'PaidLate'):
+        if intention != 'invalidate' and state == ('Expired', 'PaidLate'):
             return 'Settled'
         return None
 

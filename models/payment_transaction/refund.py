@@ -249,21 +249,16 @@ class PaymentTransaction(models.Model):
             if len(lines.move_id) > 1 and payment.move_id in lines.move_id:
                 lines.reconcile()
 
-    @api.depends(
-        'child_transaction_ids.btcpay_paid_out_amount',
-        'child_transaction_ids.child_transaction_ids.btcpay_paid_out_amount',
-    )
+    @api.depends('btcpay_refund_ids.btcpay_paid_out_amount')
     def _compute_btcpay_refunded_amount(self):
         for tx in self:
-            refunds = tx._btcpay_get_refunds() if tx.provider_code == 'btcpay' else self.browse()
-            tx.btcpay_refund_ids = refunds
-            tx.btcpay_refunded_amount = sum(refunds.mapped('btcpay_paid_out_amount'))
+            tx.btcpay_refunded_amount = sum(tx.btcpay_refund_ids.mapped('btcpay_paid_out_amount'))
 
     @api.depends(
         'btcpay_paid_amount', 'btcpay_status', 'btcpay_payment_ids.status',
         'child_transaction_ids.state', 'child_transaction_ids.amount',
-        'child_transaction_ids.child_transaction_ids.state',
-        'child_transaction_ids.child_transaction_ids.amount',
+        'btcpay_refund_ids.state',
+        'btcpay_refund_ids.amount',
     )
     def _compute_btcpay_can_refund(self):
         for tx in self:

@@ -118,7 +118,7 @@ class PaymentTransaction(models.Model):
         :raise UserError: If it is not known yet, or if it was another one that was made.
         """
         self.ensure_one()
-        for refund in self._btcpay_get_refunds().filtered(lambda tx: tx.state == 'draft'):
+        for refund in self.btcpay_refund_ids.filtered(lambda tx: tx.state == 'draft'):
             try:
                 refund._btcpay_complete_refund()
             except BTCPayError as error:
@@ -158,7 +158,7 @@ class PaymentTransaction(models.Model):
         :rtype: payment.transaction
         """
         self.ensure_one()
-        return self._btcpay_get_refunds().filtered(
+        return self.btcpay_refund_ids.filtered(
             lambda tx: key and tx.state != 'error'
             and (tx.btcpay_refund_name or '').endswith(f'({key})')
         )[:1]

@@ -236,7 +236,7 @@ class PaymentTransaction(models.Model):
         if not root._btcpay_is_pull_payment(pull_payment) or pull_payment['id'] != pull_payment_id:
             raise root.provider_id._btcpay_make_unexpected_error()
         commit_and_refresh(root.env)
-        ours = root._btcpay_get_refunds().filtered(
+        ours = root.btcpay_refund_ids.filtered(
             lambda tx: tx.state == 'draft' and tx.btcpay_refund_name == pull_payment.get('name')
         )[:1]
         if ours:

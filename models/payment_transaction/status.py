@@ -62,7 +62,7 @@ class PaymentTransaction(models.Model):
             case 'cancel', ('draft' | 'pending'):
                 self._set_canceled()
             case 'error', ('draft' | 'pending') if (
-                self.btcpay_invalidated_at or self.btcpay_pending_action == 'withdraw'
+                self.btcpay_invalidated_at or self.btcpay_pending_action == 'invalidate'
             ):
                 self._btcpay_set_invalidated()
             case 'error', ('draft' | 'pending'):
@@ -277,8 +277,8 @@ class PaymentTransaction(models.Model):
         'btcpay_invoice_id', 'btcpay_status', 'btcpay_additional_status', 'btcpay_invalidated_at',
         'btcpay_paid_amount', 'btcpay_paid_out_amount', 'btcpay_payout_ids.state',
         'child_transaction_ids.state', 'child_transaction_ids.amount',
-        'child_transaction_ids.child_transaction_ids.state',
-        'child_transaction_ids.child_transaction_ids.amount',
+        'btcpay_refund_ids.state',
+        'btcpay_refund_ids.amount',
     )
     def _compute_btcpay_status_text(self):
         for tx in self:

@@ -3,53 +3,55 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 from odoo import _, api, fields, models
 from odoo.exceptions import ValidationError
 
-from odoo.addons.payment.logging import get_payment_logger
-from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.utils import (
-    BTCPayError,
-    parse_decimal,
-)
-
-_logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
-
-# Minutes that Odoo's own scheduled action and the customer's page have for it, and then, after each
-# failure, to wait before the next try: the last one again and again.
-CONFIRM_WAITS = (3, 10, 60, 360, 1440)
-
-# Minutes after which a quotation is looked at again that is paid in part only.
-PART_PAID_WAIT = 60
+from odoo.addons.payment_btcpay.utils import BTCPayError, parse_decimal
 
 
 class PaymentTransaction(models.Model):
+    """The fields, and all that overrides Odoo's own; each concern has a file of its own."""
+
     _inherit = 'payment.transaction'
+
+    # === THE INVOICE === #
 
     btcpay_invoice_id = fields.Char(
         string="BTCPay Invoice", readonly=True, copy=False, index='btree_not_null'
     )
     # The store of the time of the payment: the provider may be connected with another one later.
-    btcpay_store_id = fields.Char(readonly=True, copy=False, groups='base.group_system')
+    btcpay_store_id = fields.Char(
+        string="BTCPay Store", readonly=True, copy=False, groups='base.group_system'
+    )
     btcpay_requested_at = fields.Datetime(
+        string="Requested on",
         help="When the server was asked to make the invoice, whether it answered or not.",
         readonly=True, copy=False,
     )
     btcpay_checkout_link = fields.Char(string="Invoice Page", readonly=True, copy=False)
+    btcpay_server_link = fields.Char(
+        string="Invoice at the Server", compute='_compute_btcpay_server_link', compute_sudo=True,
+        groups='account.group_account_invoice,base.group_system',
+    )
     btcpay_status = fields.Char(
-        string="Status at the Server", help="The invoice's `status`.", readonly=True, copy=False
+        string="Invoice Status", help="The invoice's `status` at the BTCPay Server.",
+        readonly=True, copy=False,
     )
     btcpay_additional_status = fields.Char(
-        string="Additional Status at the Server", help="The invoice's `additionalStatus`.",
+        string="Additional Invoice Status",
+        help="The invoice's `additionalStatus` at the BTCPay Server.",
         readonly=True, copy=False,
+    )
+    btcpay_status_text = fields.Char(
+        string="Bitcoin Status", compute='_compute_btcpay_status_text', compute_sudo=True
     )
     btcpay_paid_amount = fields.Monetary(
         string="Received", help="What the server has received for the invoice.",
         currency_field='currency_id', readonly=True, copy=False,
     )
     btcpay_due_amount = fields.Monetary(
-        string="Missing", help="What was asked for and has not been received.",
+        string="Amount Due", help="What was asked for and has not been received.",
         compute='_compute_btcpay_differences', store=True, currency_field='currency_id',
     )
     btcpay_overpaid_amount = fields.Monetary(
-        string="Surplus", help="What was received beyond what was asked for.",
+        string="Overpayment", help="What was received beyond what was asked for.",
         compute='_compute_btcpay_differences', store=True, currency_field='currency_id',
     )
     btcpay_expires_at = fields.Datetime(string="Invoice Expires", readonly=True, copy=False)
@@ -58,21 +60,60 @@ class PaymentTransaction(models.Model):
         help="Until then the server watches for payments of the invoice.",
         readonly=True, copy=False,
     )
-    btcpay_synced_at = fields.Datetime(string="Last Look", readonly=True, copy=False)
-    # Counts the looks that were applied, to notice that somebody else's came in between.
-    btcpay_sync_count = fields.Integer(readonly=True, copy=False)
     btcpay_payment_ids = fields.One2many(
         string="Payments Received", comodel_name='btcpay.payment', inverse_name='transaction_id',
         readonly=True,
     )
-    _btcpay_invoice_uniq = models.UniqueIndex(
-        '(provider_id, btcpay_invoice_id)'
-        ' WHERE btcpay_invoice_id IS NOT NULL AND source_transaction_id IS NULL',
-        "An invoice belongs to one transaction.",
+    btcpay_delivery_ids = fields.One2many(
+        string="Webhook Deliveries", comodel_name='btcpay.delivery', inverse_name='transaction_id',
+        readonly=True, groups='base.group_system',
     )
-    btcpay_can_accept_partial = fields.Boolean(compute='_compute_btcpay_can_accept')
-    btcpay_can_accept_late = fields.Boolean(compute='_compute_btcpay_can_accept')
+
+    # === SYNC === #
+
+    btcpay_synced_at = fields.Datetime(string="Last Sync", readonly=True, copy=False)
+    btcpay_next_sync_at = fields.Datetime(
+        string="Next Sync", help="Empty where the server will have nothing new to say.",
+        readonly=True, copy=False,
+    )
+    # Counts what was applied, to notice that somebody else's answer came in between.
+    btcpay_sync_count = fields.Integer(string="Syncs", readonly=True, copy=False)
+    # What is to be done at the server is stored first, and done afterwards without holding a lock:
+    # where the network fails in between, the scheduled action finishes it.
+    btcpay_pending_action = fields.Selection(
+        string="Pending Action",
+        selection=[
+            ('invalidate', "Invalidate the invoice"),
+            ('accept_late', "Accept the late payment"),
+            ('accept_late_unchanged', "Accept the late payment if nothing else has changed"),
+        ],
+        readonly=True, copy=False, index='btree_not_null',
+    )
+    btcpay_invalidated_at = fields.Datetime(
+        string="Invoice Invalidated", readonly=True, copy=False
+    )
+
+    # === THE DOCUMENTS === #
+
+    btcpay_documents_total = fields.Monetary(
+        string="Total at Checkout",
+        help="What the order or invoice came to when the transaction began.",
+        currency_field='currency_id', readonly=True, copy=False,
+    )
+    btcpay_root_id = fields.Many2one(
+        string="Bitcoin Payment",
+        help="The transaction that has the invoice, where this one is a refund or a part of it.",
+        comodel_name='payment.transaction', compute='_compute_btcpay_root_id', store=True,
+        index='btree_not_null',
+    )
+    btcpay_can_accept_partial = fields.Boolean(
+        string="Partial Payment Can Be Accepted", compute='_compute_btcpay_can_accept'
+    )
+    btcpay_can_accept_late = fields.Boolean(
+        string="Late Payment Can Be Accepted", compute='_compute_btcpay_can_accept'
+    )
     btcpay_is_handled = fields.Boolean(
+        string="Booked and Confirmed",
         help="Whether the payment was booked and the order, if there is one, confirmed.",
         readonly=True, copy=False,
     )
@@ -81,19 +122,36 @@ class PaymentTransaction(models.Model):
     btcpay_confirm_error = fields.Char(
         string="Not Confirmed Because", readonly=True, copy=False
     )
-    _btcpay_unhandled_idx = models.Index(
-        "(btcpay_confirm_at) WHERE state = 'done' AND btcpay_is_handled IS NOT TRUE"
-    )
+
+    # === REVIEW === #
+
     btcpay_review_note = fields.Text(
-        string="For a Person to Decide",
-        help="What Odoo could not settle by itself.",
+        string="Needs Review", help="What Odoo could not settle by itself.",
         readonly=True, copy=False,
     )
     btcpay_review_activity_ids = fields.Many2many(
-        help="By which a person was asked.", comodel_name='mail.activity',
-        context={'active_test': False}, readonly=True, copy=False, groups='base.group_system',
+        string="Review Activities", help="The activities by which somebody was asked.",
+        comodel_name='mail.activity', context={'active_test': False}, readonly=True, copy=False,
+        groups='base.group_system',
     )
-    btcpay_is_resolved = fields.Boolean(compute='_compute_btcpay_is_resolved', compute_sudo=True)
+    btcpay_is_resolved = fields.Boolean(
+        string="Resolved", compute='_compute_btcpay_is_resolved', compute_sudo=True
+    )
+
+    # === REFUNDS === #
+
+    btcpay_can_refund = fields.Boolean(
+        string="Can Be Refunded", compute='_compute_btcpay_can_refund', compute_sudo=True
+    )
+    btcpay_refund_ids = fields.One2many(
+        string="Refunds", comodel_name='payment.transaction', inverse_name='btcpay_root_id',
+        domain=[('operation', '=', 'refund')],
+    )
+    btcpay_refunded_amount = fields.Monetary(
+        string="Refunded", help="What was paid out of refunds.",
+        compute='_compute_btcpay_refunded_amount', compute_sudo=True,
+        currency_field='currency_id',
+    )
     btcpay_pull_payment_id = fields.Char(
         string="Pull Payment", readonly=True, copy=False, index='btree_not_null'
     )
@@ -108,10 +166,16 @@ class PaymentTransaction(models.Model):
         groups='account.group_account_invoice,payment_btcpay.group_refund,base.group_system',
     )
     # The server it is at: the provider may be connected with another one, or with none, later.
-    btcpay_refund_server_url = fields.Char(readonly=True, copy=False, groups='base.group_system')
+    btcpay_refund_server_url = fields.Char(
+        string="Refund's Server", readonly=True, copy=False, groups='base.group_system'
+    )
     # By which a pull payment is found whose making was never answered.
-    btcpay_refund_name = fields.Char(readonly=True, copy=False)
-    btcpay_refund_request = fields.Json(readonly=True, copy=False)
+    btcpay_refund_name = fields.Char(string="Pull Payment Name", readonly=True, copy=False)
+    btcpay_refund_key = fields.Char(
+        string="Refund Key", help="Whoever asks again with the same key gets the same refund.",
+        readonly=True, copy=False, groups='base.group_system',
+    )
+    btcpay_refund_request = fields.Json(string="Refund Request", readonly=True, copy=False)
     btcpay_refund_variant = fields.Selection(
         string="Refunded As",
         selection=[
@@ -126,15 +190,16 @@ class PaymentTransaction(models.Model):
     )
     btcpay_refund_is_mailed = fields.Boolean(string="Mail the Link", readonly=True, copy=False)
     # The pull payment's own amount, a decimal string in its own currency.
-    btcpay_pull_amount = fields.Char(readonly=True, copy=False)
-    btcpay_pull_currency = fields.Char(readonly=True, copy=False)
+    btcpay_pull_amount = fields.Char(string="Pull Payment Amount", readonly=True, copy=False)
+    btcpay_pull_currency = fields.Char(string="Pull Payment Currency", readonly=True, copy=False)
     btcpay_pull_text = fields.Char(string="To Be Paid Out", compute='_compute_btcpay_pull_text')
     # Refunds are negative; people read what the customer gets.
     btcpay_refund_amount = fields.Monetary(
         string="Refund", compute='_compute_btcpay_refund_amount', currency_field='currency_id'
     )
-    btcpay_pull_is_archived = fields.Boolean(string="Withdrawn", readonly=True, copy=False)
+    btcpay_pull_is_archived = fields.Boolean(string="Canceled", readonly=True, copy=False)
     btcpay_bolt11_days = fields.Integer(
+        string="Lightning Invoice Validity (days)",
         help="How many days the Lightning invoice of a claim must live.", readonly=True, copy=False
     )
     btcpay_paid_out_amount = fields.Monetary(
@@ -144,59 +209,24 @@ class PaymentTransaction(models.Model):
         string="Payouts", comodel_name='btcpay.payout', inverse_name='transaction_id',
         readonly=True,
     )
+
+    _btcpay_invoice_uniq = models.UniqueIndex(
+        '(provider_id, btcpay_invoice_id)'
+        ' WHERE btcpay_invoice_id IS NOT NULL AND source_transaction_id IS NULL',
+        "An invoice belongs to one transaction.",
+    )
     _btcpay_pull_payment_uniq = models.UniqueIndex(
         '(provider_id, btcpay_pull_payment_id) WHERE btcpay_pull_payment_id IS NOT NULL',
         "A pull payment belongs to one refund.",
     )
-    btcpay_status_text = fields.Char(
-        string="Bitcoin Status", compute='_compute_btcpay_status_text', compute_sudo=True
+    _btcpay_next_sync_idx = models.Index(
+        '(provider_id, btcpay_next_sync_at) WHERE btcpay_next_sync_at IS NOT NULL'
     )
-    btcpay_refunded_amount = fields.Monetary(
-        string="Refunded", help="What was paid out of refunds.",
-        compute='_compute_btcpay_refunded_amount', compute_sudo=True,
-        currency_field='currency_id',
-    )
-    btcpay_refund_ids = fields.Many2many(
-        string="Refunds", comodel_name='payment.transaction',
-        compute='_compute_btcpay_refunded_amount', compute_sudo=True,
-    )
-    btcpay_delivery_ids = fields.One2many(
-        string="Deliveries", comodel_name='btcpay.delivery', inverse_name='transaction_id',
-        readonly=True, groups='base.group_system',
-    )
-    btcpay_server_link = fields.Char(
-        compute='_compute_btcpay_server_link', compute_sudo=True,
-        groups='account.group_account_invoice,base.group_system',
-    )
-    btcpay_can_refund = fields.Boolean(
-        compute='_compute_btcpay_can_refund', compute_sudo=True
-    )
-    # What is to be done at the server is stored first, and done afterwards without holding a lock:
-    # where the network fails in between, the scheduled action finishes it.
-    btcpay_pending_action = fields.Selection(
-        string="To Be Done at the Server",
-        selection=[
-            ('withdraw', "Withdraw the invoice"),
-            ('accept_late', "Accept the late payment"),
-            ('accept_late_unchanged', "Accept the late payment if nothing else has changed"),
-        ],
-        readonly=True, copy=False, index='btree_not_null',
-    )
-    btcpay_invalidated_at = fields.Datetime(
-        string="Invoice Withdrawn", readonly=True, copy=False
-    )
-    btcpay_documents_total = fields.Monetary(
-        help="What the order or invoice came to when the transaction began.",
-        currency_field='currency_id', readonly=True, copy=False,
+    _btcpay_unhandled_idx = models.Index(
+        "(btcpay_confirm_at) WHERE state = 'done' AND btcpay_is_handled IS NOT TRUE"
     )
 
-    @api.model
-    def _extract_reference(self, provider_code, payment_data):
-        """Override of `payment` to extract the reference from the payment data."""
-        if provider_code != 'btcpay':
-            return super()._extract_reference(provider_code, payment_data)
-        metadata = payment_data['invoice'].get('metadata')
-        return metadata.get('orderId') if isinstance(metadata, dict) else None
+    # === ODOO'S HOOKS === #
 
     def _extract_amount_data(self, payment_data):
         """Override of `payment` to extract the amount and currency from the payment data."""
