@@ -1,9 +1,4 @@
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
-
-from odoo import _, api, fields, models
-from odoo.exceptions import ValidationError
-
-from odoo.addons.payment_btcpay.utils import BTCPayError, parse_decimal
+from odoo import api, fields, models
 
 
 class PaymentTransaction(models.Model):
@@ -228,59 +223,12 @@ class PaymentTransaction(models.Model):
 
     # === ODOO'S HOOKS === #
 
-    def _extract_amount_data(self, payment_data):
-        """Override of `payment` to extract the amount and currency from the payment data."""
-        if self.provider_code != 'btcpay':
-            return super()._extract_amount_data(payment_data)
-        if self.operation == 'refund':
-            return None  # What was paid out is compared when the refund is applied.
-        invoice = payment_data['invoice']
-        return {
-            'amount': float(parse_decimal(invoice.get('amount')) or 0),
-            'currency_code': invoice.get('currency'),
-        }
-
-    def _validate_amount(self, payment_data):
-        """Override of `payment` to tell a person of an invoice that is not the transaction's.
-
-        The framework's own check stops only the look that changes the state to error.
-        """
-        if self.provider_code != 'btcpay' or self.operation == 'refund':
-            return super()._validate_amount(payment_data)
-        if discrepancy := self._btcpay_find_discrepancy(payment_data['invoice']):
-            # Refused, with a line in the log, if it is done already.
-            self._set_error(_(
-                "This payment could not be matched with your order. Please contact us before you"
-                " pay again."
-            ))
-            self._btcpay_flag_for_review(discrepancy)
-            return None
-        return super()._validate_amount(payment_data)
-
-    def _update_source_transaction_state(self):
-        """Override of `payment` to leave the source as it is: its parts never make it done."""
-        others = self.filtered(lambda tx: tx.provider_code != 'btcpay')
-        super(PaymentTransaction, others)._update_source_transaction_state()
-
-    def _create_payment(self, **extra_create_values):
-        """Override of `account_payment` to reconcile a part with the invoices made of it.
-
-        Those of the part's source, which the framework takes, are not the down payment invoice that
-        `sale` makes of a part by itself.
-        """
-        payment = super()._create_payment(**extra_create_values)
-        source = self.source_transaction_id
-        if self.provider_code == 'btcpay' and self.operation == source.operation:
-            invoices = (self.invoice_ids - source.invoice_ids).filtered(
-                lambda move: move.state == 'posted'
-            )
-            (payment.move_id + invoices).line_ids.filtered(
-                lambda line: line.account_id == payment.destination_account_id
-                and not line.reconciled
-            ).reconcile()
-        if self.provider_code == 'btcpay' and self.operation == 'refund':
-            self._btcpay_match_refund(payment)
-        return payment
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Override of `payment` to invalidate what is still open of older attempts."""
+        transactions = super().create(vals_list)
+        transactions.filtered(lambda tx: tx.provider_code == 'btcpay')._btcpay_begin()
+        return transactions
 
     def _get_specific_processing_values(self, processing_values):
         """Override of `payment` to make the invoice before the redirect form is rendered."""
@@ -290,145 +238,74 @@ class PaymentTransaction(models.Model):
         return {}
 
     def _get_specific_rendering_values(self, processing_values):
-        """Override of `payment` to return BTCPay-specific rendering values.
-
-        Note: `self.ensure_one()` from `_get_processing_values`.
-
-        :param dict processing_values: The generic and specific processing values.
-        :return: The address of the invoice; its query apart, since a GET form drops it.
-        :rtype: dict
-        """
+        """Override of `payment` to return the address of the invoice's page."""
         if self.provider_code != 'btcpay':
             return super()._get_specific_rendering_values(processing_values)
-        if not self.btcpay_checkout_link:
-            return {}
-        parts = urlsplit(self.btcpay_checkout_link)
-        return {
-            'api_url': urlunsplit((parts.scheme, parts.netloc, parts.path, '', '')),
-            'url_params': dict(parse_qsl(parts.query)),
-        }
+        return self._btcpay_get_checkout_values()
+
+    def _extract_amount_data(self, payment_data):
+        """Override of `payment` to extract the amount and currency from the invoice."""
+        if self.provider_code != 'btcpay':
+            return super()._extract_amount_data(payment_data)
+        if self.operation == 'refund':
+            return None  # What was paid out is compared when the refund is applied.
+        invoice = payment_data['invoice']
+        return {'amount': float(invoice.amount), 'currency_code': invoice.currency}
+
+    def _validate_amount(self, payment_data):
+        """Override of `payment` to flag an invoice that is not the transaction's for review."""
+        if self.provider_code != 'btcpay' or self.operation == 'refund':
+            return super()._validate_amount(payment_data)
+        if self._btcpay_reject_invoice(payment_data['invoice']):
+            return None
+        return super()._validate_amount(payment_data)
+
+    def _apply_updates(self, payment_data):
+        """Override of `payment` to update the transaction based on the invoice, or the refund
+        based on its pull payment."""
+        if self.provider_code != 'btcpay':
+            return super()._apply_updates(payment_data)
+        if self.operation == 'refund':
+            return self._btcpay_apply_refund(**payment_data)
+        return self._btcpay_apply_invoice(**payment_data)
+
+    def _update_source_transaction_state(self):
+        """Override of `payment` to leave the source as it is: its parts never make it done."""
+        others = self.filtered(lambda tx: tx.provider_code != 'btcpay')
+        super(PaymentTransaction, others)._update_source_transaction_state()
 
     def _post_process(self):
-        """Override of `payment` to do once what scheduled actions and customers' pages do at once.
-
-        Odoo's scheduled action does not notice what the page has done since it began.
-        """
-        ours = self.filtered(lambda tx: tx.provider_code == 'btcpay')
-        todo = (self - ours) | ours._btcpay_lock_for_post_processing()
-        told = (ours & todo).filtered(lambda tx: tx._btcpay_is_told_to_customer())
-        super(
-            PaymentTransaction, told.with_context(btcpay_is_told_to_customer=True)
-        )._post_process()
+        """Override of `payment` to do once what scheduled actions and customers' pages do at once,
+        and to look for payments that do not fit what they are for."""
+        todo = self._btcpay_claim_post_processing()
+        told = todo._btcpay_filter_told_to_customer()
+        super(PaymentTransaction, told.with_context(btcpay_is_told=True))._post_process()
         super(PaymentTransaction, todo - told)._post_process()
-        for tx in ours & todo:
-            tx.btcpay_is_handled = tx._btcpay_is_all_handled()
+        todo._btcpay_finish_post_processing()
+
+    def _create_payment(self, **extra_create_values):
+        """Override of `account_payment` to reconcile partial payments and refunds."""
+        payment = super()._create_payment(**extra_create_values)
+        if self.provider_code == 'btcpay' and self.operation == 'refund':
+            self._btcpay_reconcile_refund(payment)
+        elif self.provider_code == 'btcpay' and self.source_transaction_id:
+            self._btcpay_reconcile_partial(payment)
+        return payment
+
+    def _refund(self, amount_to_refund=None):
+        """Override of `payment` to cap and lock, and not to take a timeout for a failure."""
+        if self.provider_code != 'btcpay':
+            return super()._refund(amount_to_refund=amount_to_refund)
+        self._ensure_provider_is_not_disabled()
+        return self._btcpay_refund(amount_to_refund or self.amount)
 
     def _get_received_message(self):
-        """Override of `payment` to say everything once, in words a salesperson understands.
-
-        Note: `self.ensure_one()`
-        """
-        self.ensure_one()
-        if self.provider_code != 'btcpay' or self.operation == 'validation':
-            return super()._get_received_message()
-        values = {
-            'reference': self._get_html_link(),
-            'amount': self.currency_id.format(abs(self.amount)),
-        }
-        if self.operation == 'refund':
-            match self.state:
-                case 'pending':
-                    return _(
-                        "The refund %(reference)s of %(amount)s waits for the customer to claim"
-                        " it.", **values,
-                    )
-                case 'done':
-                    return _("The refund %(reference)s of %(amount)s was paid out.", **values)
-        elif self.state == 'pending':
-            return None  # What was seen or received is told with its amount.
-        elif self.state == 'done' and self.source_transaction_id:
-            if self.sale_order_ids or self.invoice_ids:
-                return None  # A part: told as well.
-            return _(
-                "%(amount)s that was received beyond what was due is booked as %(reference)s, so"
-                " that it can be refunded.", **values,
-            )
-        elif self.state == 'done':
-            return _("The payment %(reference)s of %(amount)s has been confirmed.", **values)
-        elif self.state == 'cancel' and self.btcpay_status == 'Expired':
-            if self.btcpay_paid_amount:
-                return None  # Told with what was received.
-            return _(
-                "Nothing was paid of %(reference)s over %(amount)s before its Bitcoin invoice"
-                " expired. The customer can pay again.", **values,
-            )
-        return super()._get_received_message()
+        """Override of `payment` to say everything once, in words a salesperson understands."""
+        message = self._btcpay_get_received_message() if self.provider_code == 'btcpay' else None
+        return super()._get_received_message() if message is None else message
 
     def _log_message_on_linked_documents(self, message):
         """Override of `payment` for refunds of receipts that have no document of their own."""
         super()._log_message_on_linked_documents(message)
-        source, root = self.source_transaction_id, self._btcpay_get_root()
-        if root not in (self, source) and not (
-            self.sale_order_ids or self.invoice_ids or source.sale_order_ids or source.invoice_ids
-        ):
-            root._log_message_on_linked_documents(message)
-
-    def _refund(self, amount_to_refund=None):
-        """Override of `payment` to cap and lock, and not to take a time-out for a failure.
-
-        :raise UserError: If the refund is refused.
-        """
-        if self.provider_code != 'btcpay':
-            return super()._refund(amount_to_refund=amount_to_refund)
-        self.ensure_one()
-        self._ensure_provider_is_not_disabled()
-        try:
-            return self._btcpay_request_refund(amount_to_refund or self.amount)
-        except BTCPayError as error:
-            raise ValidationError(error.args[0]) from error
-
-    def _apply_updates(self, payment_data):
-        """Override of `payment` to update the transaction based on the invoice."""
-        if self.provider_code != 'btcpay':
-            return super()._apply_updates(payment_data)
-        if self.operation == 'refund':
-            self._btcpay_apply_refund(**payment_data)
-            return None
-        invoice = payment_data['invoice']
-        # The framework goes on here once the transaction is in error already.
-        if self._btcpay_find_discrepancy(invoice):
-            self.btcpay_synced_at = fields.Datetime.now()
-            return None
-        before = (self.btcpay_status, self.btcpay_additional_status, self.btcpay_paid_amount)
-        self.write(self._btcpay_get_invoice_values(invoice))
-        if payment_data.get('payment_methods') is not None:
-            self._btcpay_store_payments(payment_data['payment_methods'])
-        after = (self.btcpay_status, self.btcpay_additional_status, self.btcpay_paid_amount)
-        self._btcpay_apply_status(is_new=after != before)
-        return None
-
-    @api.model_create_multi
-    def create(self, vals_list):
-        """Override of `payment` to withdraw what is still open of older attempts."""
-        transactions = super().create(vals_list)
-        for tx in transactions._btcpay_as_odoo():
-            if tx.operation in ('refund', 'validation') or tx.source_transaction_id:
-                continue
-            if tx.provider_code == 'btcpay':
-                tx.btcpay_documents_total = tx._btcpay_get_documents_total() or 0
-            tx._btcpay_get_payment_siblings()._btcpay_invalidate_obsolete()
-        return transactions
-
-    def _update_state(self, allowed_states, target_state, state_message):
-        """Override of `payment` to withdraw other invoices for what is paid now."""
-        transactions = super()._update_state(allowed_states, target_state, state_message)
-        if target_state in ('done', 'authorized'):
-            for tx in transactions._btcpay_as_odoo():
-                if tx.operation in ('refund', 'validation'):
-                    continue
-                # Computed of the transactions' states without depending on them.
-                tx.sale_order_ids.invalidate_recordset(['amount_paid'])
-                tx.invoice_ids.invalidate_recordset(['amount_paid'])
-                tx._btcpay_get_payment_siblings()._btcpay_invalidate_obsolete()
-                tx._btcpay_report_anomalies()
-        return transactions
+        if self.provider_code == 'btcpay' and self._btcpay_is_without_document():
+            self.btcpay_root_id._log_message_on_linked_documents(message)
