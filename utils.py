@@ -207,3 +207,20 @@ def is_api_id(value):
     :rtype: bool
     """
     return isinstance(value, str) and bool(re.fullmatch(r'[A-Za-z0-9_-]{1,64}', value))
+
+
+def upsert(records, key_fields, rows, **new_values):
+    """Bring records up to date with what the server lists: nothing that is known is deleted.
+
+    :param recordset records: The records that are known.
+    :param tuple[str] key_fields: The fields by which one of them is told from the others.
+    :param list[dict] rows: The values that are listed, those of the key fields included.
+    :param new_values: Other values of those that are not known yet, e.g. whose they are.
+    """
+    known = {tuple(record[name] for name in key_fields): record for record in records}
+    for row in rows:
+        key = tuple(row[name] for name in key_fields)
+        if key in known:
+            known[key].write(row)
+        else:
+            known[key] = records.create({**new_values, **row})
