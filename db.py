@@ -59,6 +59,22 @@ def lock(record):
     raise RowBusy(record.env._("The payment is being processed. Try again in a moment."))
 
 
+def hold(records):
+    """Lock records until the database transaction that is under way ends, waiting for who has them.
+
+    What was done in it is kept, so that it cannot begin anew by itself.
+
+    :param recordset records: The records.
+    :raise psycopg2.OperationalError: If somebody else has changed them since it began.
+    """
+    records.flush_recordset()
+    records.env.cr.execute(SQL(
+        'SELECT id FROM %s WHERE id IN %s ORDER BY id FOR NO KEY UPDATE',
+        SQL.identifier(records._table), tuple(records.ids),
+    ))
+    records.invalidate_recordset()
+
+
 def claim(records):
     """Lock those of the records that nobody else holds, without waiting.
 
