@@ -8,20 +8,17 @@ import time
 
 import psycopg2
 
+from odoo.exceptions import UserError
 from odoo.tools import SQL
 
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.utils import BTCPayError
 
 # What another database transaction can do to ours; then it begins anew.
 CONCURRENCY_ERRORS = (psycopg2.errors.SerializationFailure, psycopg2.errors.LockNotAvailable)
 
 
-class RowBusy(BTCPayError):
+class RowBusy(UserError):
     """Somebody else holds the record; the same may succeed in a moment."""
-
-    def __init__(self, message):
-        super().__init__(message, code='busy')
 
 
 def commit_and_refresh(env):

@@ -148,7 +148,7 @@ class PaymentTransaction(models.Model):
         tries = self.btcpay_confirm_tries + 1
         self.write({
             'btcpay_confirm_tries': tries,
-            'btcpay_confirm_at': next_wait(tries, const.CONFIRM_WAITS),
+            'btcpay_confirm_at': next_wait(tries + 1, const.CONFIRM_WAITS),
             'btcpay_confirm_error': reason,
         })
         if tries > 1:
