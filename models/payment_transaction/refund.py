@@ -228,7 +228,7 @@ class PaymentTransaction(models.Model):
             self.provider_id.sudo()._btcpay_diagnose(error)[0] == 'refused'
         )
 
-    def _btcpay_match_refund(self, payment):
+    def _btcpay_reconcile_refund(self, payment):
         """Match a refund with its credit note, else with what is open of the money received, that
         which it is made of first.
 
@@ -269,3 +269,38 @@ class PaymentTransaction(models.Model):
                 and tx._btcpay_is_confirmed()
                 and tx._btcpay_get_refund_sums()['available']
             )
+
+    # === WORDS === #
+
+    def _btcpay_add_refund_status(self, status):
+        """Add to where the payment stands what was given back of it.
+
+        :param str status: Where the payment stands.
+        :return: The words, for people.
+        :rtype: str
+        """
+        self.ensure_one()
+        sums = self._btcpay_get_refund_sums()
+        if sums['underway']:
+            return _("%s, refund underway", status)
+        if not sums['refunded']:
+            return status
+        if sums['available']:
+            return _("%s, partly refunded", status)
+        return _("%s, refunded", status)
+
+    def _btcpay_get_refund_status_text(self):
+        """Return where the refund stands, in words a salesperson understands.
+
+        :rtype: str
+        """
+        self.ensure_one()
+        return {
+            'draft': _("Refund being created"),
+            'pending': self._btcpay_format_paid_out(),
+            'done': _("Refund paid out"),
+            'cancel': _("Refund canceled"),
+        }.get(self.state, _("Refund failed"))
+
+    def _btcpay_refund(self, amount):
+        return self._btcpay_request_refund(amount)
