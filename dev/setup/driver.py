@@ -1,7 +1,7 @@
 """The browser driver of the package `playwright`: a Node.js that needs a library of the system.
 
-Where the system lacks it, it is unpacked in the cache, and a script of the driver's name in .dev/venv
-starts the driver with it: whoever uses playwright need not know.
+Where the system lacks it, it is unpacked in the cache, and a script of the driver's name in
+.dev/venv starts the driver with it: whoever uses playwright need not know.
 """
 import os
 import subprocess
@@ -54,5 +54,5 @@ def install():
         script(node, bundled, environment)
         say(f'  with {", ".join(PACKAGES)} of Debian')
     except SetupError as error:
-        say(f'  The browser driver does not start: {error.why.strip()}\n  The walk and some contract '
-            f'tests will fail. With what it needs of the system it works: {TODO}')
+        say(f'  It does not start: {error.why.strip()}\n  The walk and the contract tests in a '
+            f'browser will fail. With what it needs of the system it works: {TODO}')
