@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from ..paths import BIN
 from ..world import NotPossible, StandIn, from_environment, real_server_named
 from ..world.process import ROOT
+
+# Where the set-up put its Chromium; the tests look for one in PATH as they are imported
+os.environ['PATH'] = os.pathsep.join([str(BIN), os.environ.get('PATH', os.defpath)])
 
 
 def shared_folder():
