@@ -8,7 +8,6 @@ import pytest
 from ..world import NotPossible, StandIn, from_environment, real_server_named
 from ..world.process import ROOT
 
-
 #: what was seen on a real server, see README.rst there
 RECORDINGS = Path(__file__).parent / 'recordings'
 
