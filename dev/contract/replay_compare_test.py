@@ -12,6 +12,7 @@ from .replay_engine import Player
 from .replay_lightning import read_bolt11
 from .replay_receiver import Receiver
 from .replay_records import unknown
+from .replay_times import Shift
 
 RECORDINGS = load_recordings()
 MINUTE = 60
@@ -320,6 +321,26 @@ def test_lnurl_to_another_address_is_noticed():
     comparison.compare('same', links[0], links[1], 'destination')
     comparison.compare('other', links[0], links[2], 'destination')
     assert [text.partition(':')[0] for text in comparison.differences] == ['other']
+
+
+# --- times ----------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize(('seconds', 'lag', 'less', 'differs'), [
+    (0, 0, (), False),
+    (1, 0, (), False),
+    (-1, 0, (), False),
+    (2, 0, (), True),
+    (-3, 0, (), True),
+    (2, 1.5, (), False),
+    (3, 1.5, (), True),
+    (-99, 0, (), True),
+    (-99, 0, (99,), False),
+    (-90, 0, (99,), True),
+])
+def test_one_shift_is_for_all_times(seconds, lag, less, differs):
+    shift = Shift()
+    shift.seconds, shift.lag = 1000, lag
+    assert shift.differs(500, 1500 + seconds, less) is differs
 
 
 # --- pairs ----------------------------------------------------------------------------------------

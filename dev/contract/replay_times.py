@@ -4,7 +4,7 @@ from statistics import median
 #: seconds by which a time of the replay may be early or late beside the shift: times of the wire
 #: are whole seconds, the real server is told of a payment after a while, and its seconds' start
 #: is only known from the times it gave
-EARLY, LATE = 3, 1.5
+EARLY, LATE = 2, 1
 
 
 def origin(recording):
