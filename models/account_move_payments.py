@@ -10,7 +10,7 @@ _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
 
 class AccountMove(models.Model):
-    """Customer invoices of which a Bitcoin payment is requested, and credit notes paid back so."""
+    """Customer invoices of which a Bitcoin payment is requested."""
 
     _name = 'account.move'
     _inherit = ['account.move', 'btcpay.request.mixin']
@@ -21,7 +21,6 @@ class AccountMove(models.Model):
         string="Bitcoin Payment Requested", readonly=True, copy=False
     )
     btcpay_can_request = fields.Boolean(compute='_compute_btcpay_can_request', compute_sudo=True)
-    btcpay_can_refund = fields.Boolean(compute='_compute_btcpay_can_refund', compute_sudo=True)
 
     # === COMPUTE METHODS === #
 
@@ -33,16 +32,6 @@ class AccountMove(models.Model):
                 and move.state == 'posted'
                 and move.amount_residual > 0
                 and bool(move._btcpay_get_provider())
-            )
-
-    @api.depends('state', 'move_type', 'amount_residual', 'reversed_entry_id')
-    def _compute_btcpay_can_refund(self):
-        for move in self:
-            move.btcpay_can_refund = (
-                move.move_type == 'out_refund'
-                and move.state == 'posted'
-                and move._btcpay_get_refund_amount_due() > 0
-                and bool(move._btcpay_get_refundable_transactions())
             )
 
     # === ACTION METHODS === #
@@ -78,84 +67,7 @@ class AccountMove(models.Model):
             },
         }
 
-    def action_btcpay_refund(self):
-        """Open the wizard that pays the credit note back in Bitcoin.
-
-        Note: `self.ensure_one()`
-
-        :return: The action of the wizard.
-        :rtype: dict
-        :raise UserError: If there is nothing to pay back from.
-        """
-        self.ensure_one()
-        transaction = self._btcpay_get_refundable_transactions()[:1]
-        self._btcpay_check_refund(transaction)
-        available = transaction._btcpay_get_refund_sums()['available']
-        return self.env['btcpay.refund.wizard']._open(
-            transaction.sudo(self.env.su),
-            scope='amount',
-            amount=min(self._btcpay_get_refund_amount_due(), available),
-            credit_note_id=self.id,
-        )
-
     # === BUSINESS METHODS === #
-
-    def _btcpay_get_refundable_transactions(self):
-        """Return the Bitcoin transactions of the credited invoice, or of its sales orders.
-
-        :return: The transactions that have something left to refund, in sudo mode.
-        :rtype: payment.transaction
-        """
-        self.ensure_one()
-        invoice = self.sudo().reversed_entry_id
-        orders = (self.sudo() | invoice).invoice_line_ids.sale_line_ids.order_id
-        return (invoice.transaction_ids | orders.transaction_ids).filtered(
-            lambda tx: not tx.source_transaction_id and tx.btcpay_can_refund
-            and tx.currency_id == self.currency_id
-        )
-
-    def _btcpay_check_refund(self, transaction, amount=0):
-        """Check that the credit note can be paid back by a refund.
-
-        Note: `self.ensure_one()`
-
-        :param payment.transaction transaction: The transaction that is refunded, if there is one.
-        :param float amount: The amount, fee included.
-        :return: None
-        :raise UserError: If it cannot.
-        """
-        self.ensure_one()
-        if self.move_type != 'out_refund' or self.state != 'posted':
-            raise UserError(_("This is not a posted credit note."))
-        if not transaction or transaction not in self._btcpay_get_refundable_transactions():
-            raise UserError(_(
-                "No Bitcoin payment of the credited invoice has anything left to refund."
-            ))
-        rest = self._btcpay_get_refund_amount_due()
-        if self.currency_id.compare_amounts(amount, rest) > 0:
-            raise UserError(_(
-                "Of the credit note %(credit_note)s only %(rest)s is left to be paid back.",
-                credit_note=self.display_name, rest=self.currency_id.format(rest),
-            ))
-
-    def _btcpay_get_refund_amount_due(self):
-        """Return what of a credit note is still to be paid back.
-
-        :rtype: float
-        """
-        self.ensure_one()
-        refunds = self.env['payment.transaction'].sudo().search([
-            ('btcpay_credit_note_id', '=', self.id),
-            ('state', 'in', ('draft', 'pending', 'authorized', 'done')),
-        ])
-        # Those underway are not in the residual amount, nor are those without entries.
-        matched = self.sudo().line_ids.matched_debit_ids.debit_move_id.move_id
-        missing = refunds.filtered(lambda tx: not tx.payment_id.move_id & matched)
-        rest = min(
-            self.amount_total - refunds._btcpay_get_given_back(),
-            self.amount_residual - missing._btcpay_get_given_back(),
-        )
-        return max(self.currency_id.round(rest), 0)
 
     def _btcpay_get_amount_due(self):
         """Return what is still to be paid.

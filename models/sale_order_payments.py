@@ -48,7 +48,7 @@ class SaleOrder(models.Model):
             refundable = transactions.filtered('btcpay_can_refund')
             order.btcpay_can_refund = bool(refundable)
             order.btcpay_is_overpaid = any(
-                tx._btcpay_get_refund_sums()['surplus'] for tx in refundable
+                tx._btcpay_get_refund_sums()['overpayment'] for tx in refundable
             )
 
     @api.depends('state', 'amount_total', 'transaction_ids.state', 'invoice_ids.amount_residual')
@@ -113,7 +113,7 @@ class SaleOrder(models.Model):
         :return: The action.
         :rtype: dict
         """
-        return self._btcpay_open_refund(scope='surplus')
+        return self._btcpay_open_refund(scope='overpayment')
 
     # === BUSINESS METHODS === #
 
@@ -128,9 +128,9 @@ class SaleOrder(models.Model):
         self.ensure_one()
         self.check_access('read')
         refundable = self._btcpay_get_invoice_transactions().filtered('btcpay_can_refund')
-        if values.get('scope') == 'surplus':
+        if values.get('scope') == 'overpayment':
             refundable = refundable.filtered(
-                lambda tx: tx._btcpay_get_refund_sums()['surplus']
+                lambda tx: tx._btcpay_get_refund_sums()['overpayment']
             )
         if not refundable:
             raise UserError(_("Nothing of this order's Bitcoin payments can be refunded."))
