@@ -34,6 +34,11 @@ MAX_WEBHOOK_SIZE = 64 * 1024
 
 # Minutes to wait before each new try to work off a delivery; then a person is asked.
 DELIVERY_WAITS = (1, 2, 5, 10, 30, 60, 180, 360, 720, 1440)
+# Minutes that Odoo itself has to confirm what is paid, then
+# to wait before each new try; and before a partly paid quotation is checked again.
+CONFIRM_WAITS = (3, 10, 60, 360, 1440)
+PARTLY_PAID_WAIT = 60
+
 # Seconds that a delivery belongs to the request that brought it, then to the scheduled action.
 DELIVERY_GRACE = 30
 

@@ -8,20 +8,17 @@ import time
 
 import psycopg2
 
+from odoo.exceptions import UserError
 from odoo.tools import SQL
 
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.utils import BTCPayError
 
 # What another database transaction can do to ours; then it begins anew.
 CONCURRENCY_ERRORS = (psycopg2.errors.SerializationFailure, psycopg2.errors.LockNotAvailable)
 
 
-class RowBusy(BTCPayError):
+class RowBusy(UserError):
     """Somebody else holds the record; the same may succeed in a moment."""
-
-    def __init__(self, message):
-        super().__init__(message, code='busy')
 
 
 def commit_and_refresh(env):
@@ -58,6 +55,22 @@ def lock(records):
             records.invalidate_recordset()
             return
     raise RowBusy(records.env._("The payment is being processed. Try again in a moment."))
+
+
+def hold(records):
+    """Lock records until the database transaction that is under way ends, waiting for who has them.
+
+    What was done in it is kept, so that it cannot begin anew by itself.
+
+    :param recordset records: The records.
+    :raise psycopg2.OperationalError: If somebody else has changed them since it began.
+    """
+    records.flush_recordset()
+    records.env.cr.execute(SQL(
+        'SELECT id FROM %s WHERE id IN %s ORDER BY id FOR NO KEY UPDATE',
+        SQL.identifier(records._table), tuple(records.ids),
+    ))
+    records.invalidate_recordset()
 
 
 def claim(records):

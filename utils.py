@@ -1,8 +1,9 @@
 import re
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from urllib.parse import urlsplit
 
+from odoo import fields
 from odoo.exceptions import ValidationError
 
 
@@ -45,6 +46,43 @@ class BTCPayConnectionRefused(ValidationError):
     def __init__(self, reason, message):
         super().__init__(message)
         self.reason = reason
+
+
+def notify(message, *, type='success', sticky=False, reload=False, then=None):  # noqa: A002
+    """Return the action that shows a message to the user.
+
+    :param str message: The message; each of its lines is shown as one.
+    :param str type: `success`, `warning`, `danger` or `info`.
+    :param bool sticky: Whether it stays until it is closed.
+    :param bool reload: Whether what is on the screen is read again.
+    :param dict then: The action that follows.
+    :return: The action.
+    :rtype: dict
+    """
+    if reload:
+        then = {'type': 'ir.actions.client', 'tag': 'soft_reload'}
+    return {
+        'type': 'ir.actions.client',
+        'tag': 'display_notification',
+        'params': {
+            'type': type,
+            'sticky': sticky,
+            'className': 'text-prewrap',
+            'message': message,
+            **({'next': then} if then else {}),
+        },
+    }
+
+
+def next_wait(tries, waits):
+    """Return when to try again what failed.
+
+    :param int tries: How often it has failed.
+    :param tuple[int] waits: The minutes to wait before each new try, the last one again and again.
+    :return: The time.
+    :rtype: datetime
+    """
+    return fields.Datetime.now() + timedelta(minutes=waits[min(tries, len(waits)) - 1])
 
 
 def post_template(template, record, document, author):

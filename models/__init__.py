@@ -1,6 +1,5 @@
 from . import btcpay_request_mixin  # Inherited by those below.
 from . import account_move
-from . import account_move_payments
 from . import account_payment
 from . import btcpay_authorization
 from . import btcpay_delivery
@@ -11,4 +10,3 @@ from . import payment_provider
 from . import payment_transaction
 from . import res_partner
 from . import sale_order
-from . import sale_order_payments

@@ -76,7 +76,7 @@ class MoneyMixin:
         """Return this module's mails to the customer on a document, newest first."""
         return document.message_ids.filtered(
             lambda message: self.partner in message.partner_ids
-            and "Pay the rest" in (message.body or '')
+            and "Pay the amount due" in (message.body or '')
         ).sorted('id', reverse=True)
 
     def _status(self, tx):

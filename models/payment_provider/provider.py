@@ -1,16 +1,13 @@
-import json as jsonlib
-from decimal import Decimal
-
 from odoo import _, api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.orm.models import NO_ACCESS
-from odoo.tools import urls
 
 from odoo.addons.payment import utils as payment_utils
 from odoo.addons.payment.const import REPORT_REASONS_MAPPING
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import commit_and_refresh
-from odoo.addons.payment_btcpay.utils import BTCPayError
+from odoo.addons.payment_btcpay.greenfield import make_headers, make_url, parse_answer
+from odoo.addons.payment_btcpay.models.payment_provider.client import NotConnected
 
 
 class PaymentProvider(models.Model):
@@ -296,15 +293,15 @@ class PaymentProvider(models.Model):
         """Override of `payment` to send a request to the Greenfield API.
 
         :param dict kwargs: `btcpay_server_url` and `btcpay_api_key` to use instead of the stored
-                            ones (an empty key sends none); `btcpay_timeout`, in seconds.
-        :raise BTCPayError: If the call did not bring a usable answer.
+                            ones (an empty key sends none); `btcpay_timeout`, in seconds;
+                            `btcpay_session`, the `greenfield.Session` to send it with.
         """
         if self.code != 'btcpay':
             return super()._send_api_request(
                 method, endpoint, params=params, data=data, json=json, reference=reference, **kwargs
             )
         return self._btcpay_send_request(
-            method, endpoint, params=params, data=data, json=json, reference=reference, **kwargs
+            method, endpoint, params=params, json=json, reference=reference, **kwargs
         )
 
     def _build_request_url(self, endpoint, **kwargs):
@@ -313,38 +310,20 @@ class PaymentProvider(models.Model):
             return super()._build_request_url(endpoint, **kwargs)
         server_url = kwargs.get('btcpay_server_url') or self.sudo().btcpay_server_url
         if not server_url:
-            raise BTCPayError(_(
-                "No BTCPay Server is connected. An administrator can connect one in the settings of"
-                " the payment provider."
-            ))
-        prefix = '' if endpoint.startswith('/misc/') else '/api/v1'
-        return urls.urljoin(server_url + '/', f'{prefix}/{endpoint.strip("/")}'.strip('/'))
+            raise NotConnected
+        return make_url(server_url, endpoint)
 
     def _build_request_headers(self, method, endpoint, payload, **kwargs):
         """Override of `payment` to build the request headers."""
         if self.code != 'btcpay':
             return super()._build_request_headers(method, endpoint, payload, **kwargs)
-        headers = {'Accept': 'application/json', 'User-Agent': 'Odoo/19.0 payment_btcpay'}
         api_key = kwargs.get('btcpay_api_key')
         if api_key is None:
             api_key = self.sudo().btcpay_api_key
-        if api_key:
-            headers['Authorization'] = f'token {api_key}'
-        return headers
+        return make_headers(api_key or '', user_agent='Odoo/19.0 payment_btcpay')
 
     def _parse_response_content(self, response, **kwargs):
-        """Override of `payment` to parse the response content; numbers stay exact."""
+        """Override of `payment` to parse the response content, or raise what it says."""
         if self.code != 'btcpay':
             return super()._parse_response_content(response, **kwargs)
-        if not response.content:
-            return None
-        try:
-            return jsonlib.loads(response.content, parse_float=Decimal)
-        except (ValueError, RecursionError) as error:
-            raise self._btcpay_make_unexpected_error() from error
-
-    def _parse_response_error(self, response):
-        """Override of `payment` to parse the error message."""
-        if self.code != 'btcpay':
-            return super()._parse_response_error(response)
-        return self._btcpay_parse_error_body(response)[1]
+        return parse_answer(response)

@@ -2,14 +2,87 @@ from odoo import _, api, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
 
-from odoo.addons.payment_btcpay.db import commit_and_refresh, lock
-from odoo.addons.payment_btcpay.utils import BTCPayError
+from odoo.addons.payment_btcpay.db import RowBusy, commit_and_refresh, lock
+from odoo.addons.payment_btcpay.greenfield import GreenfieldError
 
 
 class PaymentTransaction(models.Model):
+    """What came late or in part is accepted, by a person or by the provider's settings."""
+
     _inherit = 'payment.transaction'
 
-    # === COMPUTE METHODS === #
+    # === ACTION METHODS === #
+
+    def action_btcpay_accept_partial(self):
+        """Book what was received before the invoice expired, and ask for the amount due.
+
+        Note: `self.ensure_one()`
+
+        :raise UserError: If there is nothing to accept.
+        """
+        self.ensure_one()
+        self.check_access('write')
+        tx = self.sudo().with_context(payment_backend_action=True)  # Notes of the person.
+        tx._btcpay_sync_before_decision()
+        lock(tx)
+        if not tx._btcpay_can_accept_partial():
+            raise UserError(_(
+                "There is no partial payment to accept: the invoice has not expired, or what was"
+                " received for it is already booked, or is not confirmed yet."
+            ))
+        tx._btcpay_accept_partial()
+        tx._btcpay_resolve_review()
+
+    def action_btcpay_accept_late(self):
+        """Accept a payment that was made after the invoice had expired.
+
+        The invoice is marked as settled at the server, and everything goes on from there.
+
+        Note: `self.ensure_one()`
+
+        :raise UserError: If there is none.
+        """
+        self.ensure_one()
+        self.check_access('write')
+        tx = self.sudo().with_context(payment_backend_action=True)
+        tx._btcpay_sync_before_decision()
+        lock(tx)
+        if not tx._btcpay_can_accept_late():
+            raise UserError(_(
+                "There is no late payment to accept: less than the full amount was received, or it"
+                " is not confirmed yet."
+            ))
+        tx.btcpay_pending_action = 'accept_late'
+        tx._btcpay_resolve_review()
+        try:
+            tx._btcpay_run_pending_action()
+        except GreenfieldError as error:
+            self.env.cr.rollback()
+            reason = tx.provider_id._btcpay_explain(error)
+            if error.is_temporary:
+                raise UserError(_(
+                    "%s The late payment is accepted as soon as the server answers.", reason
+                )) from error
+            tx._btcpay_drop_pending_action(error)
+            commit_and_refresh(self.env)
+            raise UserError(reason) from error
+        except RowBusy as error:
+            self.env.cr.rollback()
+            raise UserError(_(
+                "%s The late payment is accepted as soon as the server answers.", error.args[0]
+            )) from error
+
+    def _btcpay_sync_before_decision(self):
+        """Decide on what is so now, as far as the server says.
+
+        :raise UserError: If the server did not say.
+        """
+        try:
+            self.sudo()._btcpay_sync()
+        except GreenfieldError as error:
+            raise UserError(self.sudo().provider_id._btcpay_explain(error)) from error
+
+    # === WHETHER IT CAN BE ACCEPTED === #
 
     @api.depends(
         'state', 'btcpay_status', 'btcpay_additional_status', 'btcpay_paid_amount',
@@ -23,82 +96,8 @@ class PaymentTransaction(models.Model):
                 not tx.btcpay_can_accept_late and tx._btcpay_can_accept_partial()
             )
 
-    # === ACTION METHODS === #
-
-    def action_btcpay_accept_partial(self):
-        """Book the part that was received before the invoice expired, and ask for the rest.
-
-        Note: `self.ensure_one()`
-
-        :return: None
-        :raise UserError: If there is none.
-        """
-        self.ensure_one()
-        self.check_access('write')
-        tx = self.sudo().with_context(payment_backend_action=True)  # Notes of the person.
-        tx._btcpay_sync_before_decision()
-        lock(tx)
-        if not tx._btcpay_can_accept_partial():
-            raise UserError(_(
-                "There is no part to accept: the invoice is not expired, or what was received for"
-                " it is booked already, or not confirmed yet."
-            ))
-        tx._btcpay_book_received()
-        tx._btcpay_resolve_review()
-        tx._btcpay_mail_customer('mail_template_partial_accepted')
-
-    def action_btcpay_accept_late(self):
-        """Accept a payment that was made after the invoice had expired.
-
-        The invoice is marked as settled at the server, and everything goes on from there.
-
-        Note: `self.ensure_one()`
-
-        :return: None
-        :raise UserError: If there is none.
-        """
-        self.ensure_one()
-        self.check_access('write')
-        tx = self.sudo().with_context(payment_backend_action=True)
-        tx._btcpay_sync_before_decision()
-        lock(tx)
-        if not tx._btcpay_can_accept_late():
-            raise UserError(_(
-                "There is no late payment to accept: less than the whole was received, or it is not"
-                " confirmed yet."
-            ))
-        tx.btcpay_pending_action = 'accept_late'
-        tx._btcpay_resolve_review()
-        try:
-            tx._btcpay_run_pending_action()
-        except BTCPayError as error:
-            self.env.cr.rollback()
-            if error.is_temporary:
-                raise UserError(_(
-                    "%s The late payment is accepted as soon as the server answers.", error.args[0]
-                )) from error
-            tx._btcpay_drop_pending_action(error)
-            commit_and_refresh(self.env)
-            raise UserError(error.args[0]) from error
-
-    def _btcpay_sync_before_decision(self):
-        """Decide on what is so now, as far as the server says.
-
-        :return: None
-        :raise UserError: If the server did not say.
-        """
-        try:
-            self.sudo()._btcpay_sync()
-        except BTCPayError as error:
-            raise UserError(error.args[0]) from error
-
-    # === BUSINESS METHODS === #
-
     def _btcpay_can_accept_partial(self):
-        """Return whether money was received for the expired or failed invoice that is not booked.
-
-        :rtype: bool
-        """
+        """Return whether confirmed money of the expired or failed invoice is not booked yet."""
         self.ensure_one()
         return (
             self.provider_code == 'btcpay'
@@ -108,26 +107,11 @@ class PaymentTransaction(models.Model):
             and self.currency_id.compare_amounts(self._btcpay_get_unbooked_amount(), 0) > 0
         )
 
-    def _btcpay_is_partial_auto_accepted(self):
-        """Return whether a part is accepted by itself, as soon as it is confirmed.
-
-        :rtype: bool
-        """
-        self.ensure_one()
-        return (
-            self.provider_id.sudo().btcpay_accept_partial
-            and self.state == 'cancel'
-            # Onto a changed order it is booked as well: what is asked for is the rest of that.
-            and self._btcpay_get_obsolete_reason() in ('', 'changed')
-        )
-
     def _btcpay_can_accept_late(self):
-        """Return whether the whole was received, but late.
+        """Return whether the full amount was received and is confirmed, but came late.
 
-        The sums are worked out from the payments: the server says `PaidLate` also of a part, and of
-        more than was asked for, and before anything is confirmed.
-
-        :rtype: bool
+        The sums are worked out from the payments: the server says `PaidLate` also of a partial
+        payment, of an overpayment, and before anything is confirmed.
         """
         self.ensure_one()
         return (
@@ -138,19 +122,18 @@ class PaymentTransaction(models.Model):
             and self._btcpay_is_paid_in_full()
         )
 
-    def _btcpay_can_auto_accept_late(self):
-        """Return whether the provider accepts late payments, and nothing speaks against this one.
-
-        :rtype: bool
-        """
+    def _btcpay_is_partial_auto_accepted(self):
+        """Return whether a partial payment is accepted by itself, as soon as it is confirmed."""
         self.ensure_one()
-        return self._btcpay_is_late_auto_accepted() and self._btcpay_can_accept_late()
+        return (
+            self.provider_id.sudo().btcpay_accept_partial
+            and self.state == 'cancel'
+            # Onto a changed order it is booked as well: what is asked for is what that still costs.
+            and self._btcpay_get_obsolete_reason() in ('', 'changed')
+        )
 
     def _btcpay_is_late_auto_accepted(self):
-        """Return whether the late payment is accepted by itself, as soon as it is confirmed.
-
-        :rtype: bool
-        """
+        """Return whether the late payment is accepted by itself, as soon as it is confirmed."""
         self.ensure_one()
         return (
             self.provider_id.sudo().btcpay_late_policy == 'accept'
@@ -159,26 +142,21 @@ class PaymentTransaction(models.Model):
             and not self._btcpay_get_obsolete_reason()
         )
 
-    def _btcpay_get_partial_receipts(self):
-        """Return the child transactions by which parts of the amount were booked.
+    # === BOOKING WHAT IS ACCEPTED === #
 
-        :rtype: payment.transaction
-        """
-        self.ensure_one()
-        return self.child_transaction_ids.filtered(
-            lambda child: child.operation != 'refund' and child.state == 'done'
-        )
+    def _btcpay_accept_partial(self):
+        """Book what was received, and send the customer a link to pay the amount due."""
+        self._btcpay_book_received()
+        self._btcpay_mail_customer('mail_template_partial_accepted')
 
     def _btcpay_book_received(self, amount=None):
         """Book what was received and is not booked, as Odoo books a part: by a child transaction.
 
-        The transaction itself must not be done beside its part: the order would count both.
+        The transaction itself must not be done beside it: the order would count both.
 
         Note: `self.ensure_one()`; the transaction is locked.
 
         :param float amount: The amount to book; by default what was received.
-        :return: The child transaction.
-        :rtype: payment.transaction
         """
         self.ensure_one()
         child = self._create_child_transaction(
@@ -190,9 +168,27 @@ class PaymentTransaction(models.Model):
         )
         child._set_done()
         self._btcpay_post_note(_(
-            "%(part)s of the payment %(reference)s over %(amount)s was accepted.",
-            part=self.currency_id.format(child.amount), reference=self.reference,
+            "The partial payment of %(partial)s of %(amount)s for %(reference)s was accepted.",
+            partial=self.currency_id.format(child.amount), reference=self.reference,
             amount=self.currency_id.format(self.amount),
         ))
         self.env.ref('payment.cron_post_process_payment_tx')._trigger()
-        return child
+
+    def _btcpay_reconcile_partial(self, payment):
+        """Reconcile the payment of a partial receipt with the invoices made of it.
+
+        Those of its source, which the framework takes, are not the down payment invoice that `sale`
+        makes of it by itself.
+
+        :param account.payment payment: The payment.
+        """
+        self.ensure_one()
+        source = self.source_transaction_id
+        if self.operation != source.operation:
+            return
+        invoices = (self.invoice_ids - source.invoice_ids).filtered(
+            lambda move: move.state == 'posted'
+        )
+        (payment.move_id + invoices).line_ids.filtered(
+            lambda line: line.account_id == payment.destination_account_id and not line.reconciled
+        ).reconcile()

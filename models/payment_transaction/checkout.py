@@ -1,18 +1,17 @@
-from urllib.parse import quote
+from datetime import timedelta
+from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
-from odoo import _, api, fields, models
+from odoo import _, fields, models
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import commit_and_refresh, lock
-from odoo.addons.payment_btcpay.utils import (
-    BTCPayError,
-    format_amount,
-    is_api_id,
-    is_web_link,
+from odoo.addons.payment_btcpay.greenfield import (
+    GreenfieldError,
+    InvoiceDraft,
+    NotUnderstood,
     match_language,
-    parse_decimal,
-    parse_timestamp,
+    round_amount,
 )
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
@@ -21,78 +20,13 @@ _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 class PaymentTransaction(models.Model):
     _inherit = 'payment.transaction'
 
-    # === INVOICES === #
-
-    @api.model
-    def _btcpay_is_invoice(self, invoice):
-        """Return whether an answer of the server is an invoice with all we need of it.
-
-        :param invoice: The answer, of any type.
-        :rtype: bool
-        """
-        return (
-            isinstance(invoice, dict)
-            and is_api_id(invoice.get('id'))
-            and all(isinstance(invoice.get(key), str) for key in ('status', 'additionalStatus'))
-            and all(
-                parse_decimal(invoice.get(key)) is not None for key in ('amount', 'paidAmount')
-            )
-        )
-
-    def _btcpay_find_discrepancy(self, invoice):
-        """Compare an invoice with the transaction it is said to be for.
-
-        :param dict invoice: The invoice.
-        :return: What does not agree, for a person; empty if all does.
-        :rtype: str
-        """
-        self.ensure_one()
-        metadata = invoice.get('metadata')
-        order_id = metadata.get('orderId') if isinstance(metadata, dict) else None
-        amount = parse_decimal(invoice.get('amount'))
-        store_id = self.sudo().btcpay_store_id or self.provider_id.sudo().btcpay_store_id
-        if invoice.get('storeId') != store_id:
-            return _(
-                "The invoice %(invoice)s belongs to another store at the BTCPay Server. Check the"
-                " payment there.", invoice=invoice.get('id'),
-            )
-        if order_id != self.reference:
-            return _(
-                "The invoice %(invoice)s at the BTCPay Server is for “%(other)s”, not for"
-                " %(reference)s. Check the payment there.",
-                invoice=invoice.get('id'), other=order_id, reference=self.reference,
-            )
-        if (
-            invoice.get('currency') != self.currency_id.name
-            or self.currency_id.compare_amounts(float(amount), self.amount) != 0
-        ):
-            return _(
-                "The invoice %(invoice)s at the BTCPay Server is over %(other_amount)s"
-                " %(other_currency)s, the transaction over %(amount)s. Check the payment there.",
-                invoice=invoice.get('id'), other_amount=amount,
-                other_currency=invoice.get('currency'),
-                amount=self.currency_id.format(self.amount),
-            )
-        return ''
-
-    @api.model
-    def _btcpay_get_invoice_values(self, invoice):
-        """Return what is stored of an invoice with its transaction.
-
-        :param dict invoice: The invoice, checked by `_btcpay_is_invoice`.
-        :return: The values to write.
-        :rtype: dict
-        """
-        link = invoice.get('checkoutLink')
-        return {
-            'btcpay_checkout_link': link if is_web_link(link) else False,
-            'btcpay_status': invoice['status'],
-            'btcpay_additional_status': invoice['additionalStatus'],
-            'btcpay_paid_amount': float(parse_decimal(invoice['paidAmount'])),
-            'btcpay_expires_at': parse_timestamp(invoice.get('expirationTime')),
-            'btcpay_monitored_until': parse_timestamp(invoice.get('monitoringExpiration')),
-            'btcpay_synced_at': fields.Datetime.now(),
-        }
+    def _btcpay_begin(self):
+        """Remember what is paid for, and invalidate what is still open of older attempts."""
+        for tx in self._btcpay_as_odoo():
+            if tx.operation in ('refund', 'validation') or tx.source_transaction_id:
+                continue
+            tx.btcpay_documents_total = tx._btcpay_get_documents_total() or 0
+            tx._btcpay_get_payment_siblings()._btcpay_invalidate_obsolete()
 
     def _btcpay_create_invoice(self):
         """Make the invoice of the transaction at the server.
@@ -103,8 +37,6 @@ class PaymentTransaction(models.Model):
         the customer; the reason is in the log.
 
         Note: `self.ensure_one()`
-
-        :return: None
         """
         self.ensure_one()
         if self.btcpay_invoice_id or self.state != 'draft':
@@ -117,17 +49,19 @@ class PaymentTransaction(models.Model):
             ))
             return
 
-        payload = self._btcpay_prepare_invoice_payload()
-        self.btcpay_requested_at = fields.Datetime.now()
-        self.btcpay_store_id = self.provider_id.sudo().btcpay_store_id
+        draft = self._btcpay_prepare_invoice()
+        store_id = self.provider_id.sudo().btcpay_store_id
+        self.write({'btcpay_requested_at': fields.Datetime.now(), 'btcpay_store_id': store_id})
+        self._btcpay_schedule_sync()
         commit_and_refresh(self.env)
-        error = None
+        invoice, error = None, None
         try:
-            invoice = self._send_api_request(
-                'POST', self.provider_id._btcpay_store_endpoint('/invoices'), json=payload
-            )
-            self._btcpay_check_new_invoice(invoice)
-        except BTCPayError as exc:
+            invoice = self._btcpay_client().create_invoice(store_id, draft)
+            if discrepancy := self._btcpay_find_discrepancy(invoice):
+                raise NotUnderstood('invoice', discrepancy)
+            if not invoice.checkout_link:  # The customer has to be sent there.
+                raise NotUnderstood('invoice.checkoutLink')
+        except GreenfieldError as exc:
             error = exc
         commit_and_refresh(self.env)
         lock(self)
@@ -138,21 +72,6 @@ class PaymentTransaction(models.Model):
             else:
                 self._btcpay_store_invoice(invoice)
         commit_and_refresh(self.env)
-
-    def _btcpay_fail_checkout(self, error):
-        """End the transaction whose invoice could not be made.
-
-        :param BTCPayError error: The reason, for the log.
-        :return: None
-        """
-        self.ensure_one()
-        _logger.error("No invoice for transaction %s: %s", self.reference, error.args[0])
-        if not error.is_temporary:
-            self.btcpay_requested_at = False  # Refused: there is none to look for.
-        self._set_error(_(
-            "The Bitcoin payment could not be started. Nothing was charged. Please try again in"
-            " a few minutes, or choose another payment method."
-        ))
 
     def _btcpay_get_checkout_refusal(self):
         """Return why the transaction must not be paid with this provider.
@@ -182,58 +101,167 @@ class PaymentTransaction(models.Model):
             return f"currency {self.currency_id.name} is not available"
         return ''
 
-    def _btcpay_prepare_invoice_payload(self):
+    def _btcpay_prepare_invoice(self):
         """Prepare the request that makes the invoice, from the transaction alone.
 
         Nothing about the customer leaves Odoo but the language.
 
-        :return: The payload, see `CreateInvoiceRequest` of the Greenfield API.
-        :rtype: dict
+        :rtype: InvoiceDraft
         """
         self.ensure_one()
         provider = self.provider_id.sudo()
-        base_url = provider.get_base_url()  # Of the website the customer is on.
-        checkout = {
-            'redirectURL': f'{base_url.rstrip("/")}{const.RETURN_ROUTE}'
-                           f'?ref={quote(self.reference, safe="")}',
-            'redirectAutomatically': True,
-        }
-        language = match_language(
-            self.env.context.get('lang') or self.partner_lang,
-            (provider.btcpay_languages or '').split(),
+        base_url = provider.get_base_url().rstrip('/')  # Of the website the customer is on.
+        return InvoiceDraft(
+            amount=round_amount(self.amount, self.currency_id.decimal_places),
+            currency=self.currency_id.name,
+            order_id=self.reference,
+            redirect_url=f'{base_url}{const.RETURN_ROUTE}?ref={quote(self.reference, safe="")}',
+            is_redirected_automatically=True,
+            language=match_language(
+                self.env.context.get('lang') or self.partner_lang,
+                (provider.btcpay_languages or '').split(),
+            ),
         )
-        if language:
-            checkout['defaultLanguage'] = language
+
+    def _btcpay_fail_checkout(self, error):
+        """End the transaction whose invoice could not be made.
+
+        :param GreenfieldError error: The reason, for the log.
+        """
+        self.ensure_one()
+        _logger.error("No invoice for transaction %s: %s", self.reference, error)
+        if not error.is_temporary:
+            self.btcpay_requested_at = False  # Refused: there is none to look for.
+        self._set_error(_(
+            "The Bitcoin payment could not be started. Nothing was charged. Please try again in"
+            " a few minutes, or choose another payment method."
+        ))
+        self._btcpay_schedule_sync()
+
+    def _btcpay_get_checkout_values(self):
+        """Return what the redirect form is rendered with.
+
+        :return: The address of the invoice's page; its query apart, since a GET form drops it.
+        :rtype: dict
+        """
+        self.ensure_one()
+        if not self.btcpay_checkout_link:
+            return {}
+        parts = urlsplit(self.btcpay_checkout_link)
         return {
-            'amount': format_amount(self.amount, self.currency_id),
-            'currency': self.currency_id.name,
-            'metadata': {'orderId': self.reference},
-            'checkout': checkout,
+            'api_url': urlunsplit((parts.scheme, parts.netloc, parts.path, '', '')),
+            'url_params': dict(parse_qsl(parts.query)),
         }
 
-    def _btcpay_check_new_invoice(self, invoice):
-        """Check that the server made the invoice that was asked for.
+    # === THE TRANSACTION'S INVOICE AND NO OTHER === #
 
-        :param dict invoice: The server's answer.
-        :return: None
-        :raise BTCPayError: If it is another one; the customer must not be sent there.
+    def _btcpay_find_discrepancy(self, invoice):
+        """Compare an invoice with the transaction it is said to be for.
+
+        :param Invoice invoice: The invoice.
+        :return: What does not agree, for a person; empty if all does.
+        :rtype: str
         """
-        if not self._btcpay_is_invoice(invoice):
-            raise self.provider_id._btcpay_make_unexpected_error()
-        if discrepancy := self._btcpay_find_discrepancy(invoice):
-            raise BTCPayError(discrepancy)
-        if not is_web_link(invoice.get('checkoutLink')):
-            raise self.provider_id._btcpay_make_unexpected_error()
+        self.ensure_one()
+        store_id = self.sudo().btcpay_store_id or self.provider_id.sudo().btcpay_store_id
+        if invoice.store_id != store_id:
+            return _(
+                "The invoice %(invoice)s belongs to another store at the BTCPay Server. Check the"
+                " payment there.", invoice=invoice.id,
+            )
+        if invoice.order_id != self.reference:
+            return _(
+                "The invoice %(invoice)s at the BTCPay Server is for “%(other)s”, not for"
+                " %(reference)s. Check the payment there.",
+                invoice=invoice.id, other=invoice.order_id, reference=self.reference,
+            )
+        if (
+            invoice.currency != self.currency_id.name
+            or self.currency_id.compare_amounts(float(invoice.amount), self.amount) != 0
+        ):
+            return _(
+                "The invoice %(invoice)s at the BTCPay Server is for %(other_amount)s"
+                " %(other_currency)s, the transaction for %(amount)s. Check the payment there.",
+                invoice=invoice.id, other_amount=invoice.amount, other_currency=invoice.currency,
+                amount=self.currency_id.format(self.amount),
+            )
+        return ''
+
+    def _btcpay_reject_invoice(self, invoice):
+        """Flag for review an invoice that is not the transaction's.
+
+        :param Invoice invoice: The invoice.
+        :return: Whether it is not.
+        :rtype: bool
+        """
+        self.ensure_one()
+        discrepancy = self._btcpay_find_discrepancy(invoice)
+        if discrepancy:
+            # Refused, with a line in the log, if it is done already.
+            self._set_error(_(
+                "This payment could not be matched with your order. Please contact us before you"
+                " pay again."
+            ))
+            self._btcpay_flag_for_review(discrepancy)
+        return bool(discrepancy)
+
+    def _btcpay_is_adoptable(self, invoice):
+        """Return whether an invoice is the one the server made without our getting its answer.
+
+        :param Invoice invoice: The invoice.
+        :rtype: bool
+        """
+        self.ensure_one()
+        return (
+            not self.btcpay_invoice_id
+            and bool(self.btcpay_requested_at)
+            and not self._btcpay_find_discrepancy(invoice)
+        )
+
+    def _btcpay_adopt_invoice(self, invoice):
+        """Adopt an invoice the server made without our getting its answer.
+
+        :param Invoice invoice: The invoice.
+        """
+        self.ensure_one()
+        if self._btcpay_is_adoptable(invoice):
+            _logger.info("Found invoice %s of transaction %s.", invoice.id, self.reference)
+            self._btcpay_store_invoice(invoice)
 
     def _btcpay_store_invoice(self, invoice):
         """Remember the invoice of the transaction.
 
-        :param dict invoice: The invoice, checked.
-        :return: None
+        :param Invoice invoice: The invoice, which agrees with the transaction.
         """
         self.ensure_one()
         self.write({
-            'provider_reference': invoice['id'],
-            'btcpay_invoice_id': invoice['id'],
+            'provider_reference': invoice.id,
+            'btcpay_invoice_id': invoice.id,
+            'btcpay_synced_at': fields.Datetime.now(),
             **self._btcpay_get_invoice_values(invoice),
         })
+        self._btcpay_schedule_sync()
+
+    def _btcpay_get_invoice_values(self, invoice):
+        """Return what is stored of an invoice with its transaction.
+
+        :param Invoice invoice: The invoice.
+        :return: The values to write.
+        :rtype: dict
+        """
+        return {
+            'btcpay_checkout_link': invoice.checkout_link,
+            'btcpay_status': invoice.status,
+            'btcpay_additional_status': invoice.additional_status,
+            'btcpay_paid_amount': float(invoice.paid_amount),
+            'btcpay_expires_at': invoice.expires_at,
+            'btcpay_monitored_until': invoice.monitored_until,
+        }
+
+    def _btcpay_get_answer_deadline(self):
+        """Return until when the request that makes the invoice may still be under way.
+
+        :rtype: datetime
+        """
+        self.ensure_one()
+        return self.btcpay_requested_at + timedelta(seconds=4 * const.TIMEOUT)

@@ -1,3 +1,8 @@
+"""Done means confirmed.
+
+Odoo tries to confirm the order and to book the payment for four days, then forgets it, and tells
+nobody.
+"""
 from datetime import timedelta
 
 from odoo import _, api, fields, models
@@ -6,54 +11,57 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.db import hold
+from odoo.addons.payment_btcpay.utils import next_wait
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
-
-# Minutes that Odoo's own scheduled action and the customer's page have for it, and then, after each
-# failure, to wait before the next try: the last one again and again.
-CONFIRM_WAITS = (3, 10, 60, 360, 1440)
-
-# Minutes after which a quotation is looked at again that is paid in part only.
-PART_PAID_WAIT = 60
 
 
 class PaymentTransaction(models.Model):
     _inherit = 'payment.transaction'
 
-    def _btcpay_lock_for_post_processing(self):
-        """Lock the transactions until this database transaction ends, waiting for who has them.
+    # === POST-PROCESSING === #
 
-        :return: Those that are to be post-processed.
+    def _btcpay_claim_post_processing(self):
+        """Hold our transactions until this database transaction ends, waiting for who has them.
+
+        Odoo's scheduled action does not notice what the customer's page has done since it began.
+
+        :return: Those that are to be post-processed, and all of other providers.
         :rtype: payment.transaction
         :raise psycopg2.OperationalError: If somebody else has just changed them.
         """
-        if not self:
+        ours = self.filtered(lambda tx: tx.provider_code == 'btcpay')
+        if not ours:
             return self
-        self.flush_recordset()
-        self.env.cr.execute(
-            'SELECT id FROM payment_transaction WHERE id IN %s ORDER BY id FOR NO KEY UPDATE',
-            [tuple(self.ids)],
-        )
-        self.invalidate_recordset()
-        return self.filtered(
-            lambda tx: not tx.is_post_processed or self.env.context.get('btcpay_confirm_again')
-        )
+        hold(ours)
+        # Computed of the transactions' states without depending on them.
+        ours.sale_order_ids.invalidate_recordset(['amount_paid'])
+        return self - ours.filtered('is_post_processed')
+
+    def _btcpay_finish_post_processing(self):
+        """Look for payments that do not fit what they are for, and whether all is confirmed."""
+        for tx in self:
+            if tx.provider_code == 'btcpay':
+                tx.btcpay_is_handled = tx._btcpay_is_all_handled()
+            elif not any(
+                other.provider_code == 'btcpay' for other in tx._btcpay_get_payment_siblings()
+            ):
+                continue
+            if tx.state in ('done', 'authorized') and tx.operation not in ('refund', 'validation'):
+                tx = tx._btcpay_as_odoo()
+                tx._btcpay_get_payment_siblings()._btcpay_invalidate_obsolete()
+                tx._btcpay_report_anomalies()
 
     def _btcpay_is_all_handled(self):
-        """Return whether the payment is booked and no quotation is left of what it is for.
-
-        :rtype: bool
-        """
+        """Return whether the payment is booked and no quotation is left of what it is for."""
         self.ensure_one()
         return (
             self.state == 'done' and self.is_post_processed and not self._btcpay_get_quotations()
         )
 
     def _btcpay_is_confirmation_due(self):
-        """Return whether the transaction is done, but the order not confirmed or nothing booked.
-
-        :rtype: bool
-        """
+        """Return whether the transaction is done, but the order not confirmed or nothing booked."""
         self.ensure_one()
         quotations = self._btcpay_get_quotations()
         quotations.invalidate_recordset(['amount_paid'])
@@ -73,10 +81,7 @@ class PaymentTransaction(models.Model):
 
     @api.model
     def _cron_btcpay_confirm(self):
-        """Try again what Odoo has not achieved, without end, with growing waits.
-
-        :return: None
-        """
+        """Try again what Odoo has not achieved, without end, with growing waits."""
         now = fields.Datetime.now()
         todo = self.search([
             ('provider_code', '=', 'btcpay'),
@@ -84,7 +89,7 @@ class PaymentTransaction(models.Model):
             ('btcpay_is_handled', '=', False),
             '|', ('btcpay_confirm_at', '<=', now),
             '&', ('btcpay_confirm_at', '=', False),
-            ('last_state_change', '<=', now - timedelta(minutes=CONFIRM_WAITS[0])),
+            ('last_state_change', '<=', now - timedelta(minutes=const.CONFIRM_WAITS[0])),
         ], order='btcpay_confirm_at NULLS FIRST, id')
         self.env['ir.cron']._commit_progress(remaining=len(todo))
         for tx in todo:
@@ -98,8 +103,6 @@ class PaymentTransaction(models.Model):
         What was not stored when this returns is not to be stored.
 
         Note: `self.ensure_one()`
-
-        :return: None
         """
         self.ensure_one()
         try:
@@ -110,12 +113,15 @@ class PaymentTransaction(models.Model):
                 # itself if it became dearer after it was paid and before it was confirmed.
                 self._btcpay_report_changed_documents()
                 self.btcpay_is_handled = self._btcpay_is_all_handled()
-                self.btcpay_confirm_at = fields.Datetime.now() + timedelta(minutes=PART_PAID_WAIT)
+                self.btcpay_confirm_at = fields.Datetime.now() + timedelta(
+                    minutes=const.PARTLY_PAID_WAIT
+                )
                 return
             # Odoo confirms no order of several that were paid together; to do it again would only
             # mail the customer again.
             if not self.is_post_processed or len(self.sale_order_ids) == 1:
-                self.with_context(btcpay_confirm_again=True)._post_process()
+                self.is_post_processed = False
+                self._post_process()
                 self.env.flush_all()
             reason = '' if not self._btcpay_is_confirmation_due() else _(
                 "Odoo reports no error, but the order still is a quotation."
@@ -134,17 +140,15 @@ class PaymentTransaction(models.Model):
             self._btcpay_post_note(_("What %s has paid for is confirmed now.", self.reference))
 
     def _btcpay_note_failed_confirmation(self, reason):
-        """Remember that confirming failed; after the second time a person is told.
+        """Remember that confirming failed; after the second time it is flagged for review.
 
         :param str reason: The reason.
-        :return: None
         """
         self.ensure_one()
         tries = self.btcpay_confirm_tries + 1
-        wait = CONFIRM_WAITS[min(tries, len(CONFIRM_WAITS) - 1)]
         self.write({
             'btcpay_confirm_tries': tries,
-            'btcpay_confirm_at': fields.Datetime.now() + timedelta(minutes=wait),
+            'btcpay_confirm_at': next_wait(tries + 1, const.CONFIRM_WAITS),
             'btcpay_confirm_error': reason,
         })
         if tries > 1:

@@ -1,10 +1,12 @@
+"""What the customer is told: by mail, and on the status page."""
 import psycopg2
 
 from odoo import _, fields, models
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.utils import BTCPayError, post_template
+from odoo.addons.payment_btcpay.db import claim
+from odoo.addons.payment_btcpay.utils import post_template
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -12,24 +14,27 @@ _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 class PaymentTransaction(models.Model):
     _inherit = 'payment.transaction'
 
+    # === MAILS === #
+
     def _btcpay_mail_customer(self, template_name):
-        """Mail the customer, in his language, on the document of the payment.
+        """Mail the customer, in their language, on the document of the payment.
 
         The mail leaves when the database transaction is committed, together with what it is about.
 
         Note: `self.ensure_one()`
 
         :param str template_name: The name of the mail template in this module.
-        :return: Whether he was mailed.
+        :return: Whether the customer was mailed.
         :rtype: bool
         """
         self.ensure_one()
         template = self.env.ref(f'payment_btcpay.{template_name}', raise_if_not_found=False)
         if not template or not self.partner_id.email:
             return False
+        document = self._btcpay_get_document().sudo()
         try:
             with self.env.cr.savepoint():
-                self._btcpay_post_mail(template.sudo())
+                post_template(template.sudo(), self, document, self._btcpay_get_sender(document))
         except psycopg2.OperationalError:
             raise  # All is done again.
         except Exception as error:
@@ -44,32 +49,6 @@ class PaymentTransaction(models.Model):
             return False
         return True
 
-    def _btcpay_post_mail(self, template):
-        """Post what a template says on the document of the payment, for the customer.
-
-        :param mail.template template: The template.
-        :return: None
-        """
-        self.ensure_one()
-        document = self._btcpay_get_document().sudo()
-        post_template(template, self, document, author=self._btcpay_get_sender(document))
-
-    def _btcpay_is_told_to_customer(self):
-        """Return whether a mail of ours tells how the payment stands, in place of Odoo's own.
-
-        Odoo's takes a part for the whole, and has no link at which the rest is paid.
-
-        :rtype: bool
-        """
-        self.ensure_one()
-        match self.state:
-            case 'pending':  # With a part, or with nothing any more: the wallet replaced it.
-                return self.btcpay_status == 'New'
-            case 'done':
-                is_part = self.source_transaction_id.btcpay_status in ('Expired', 'Invalid')
-                return is_part or self._btcpay_is_difference_due()
-        return False
-
     def _btcpay_get_sender(self, document):
         """Return who writes to the customer: Odoo itself has no address to be answered at.
 
@@ -81,61 +60,32 @@ class PaymentTransaction(models.Model):
             return self.company_id.partner_id
         return document._btcpay_get_sender()
 
-    def _btcpay_get_amount_due_url(self):
-        """Return the link by which the customer pays what is still due of the document.
+    def _btcpay_filter_told_to_customer(self):
+        """Return those of which a mail of ours tells how the payment stands, in place of Odoo's.
 
-        :return: The address, Odoo's own payment link for the rest; empty if nothing is due.
-        :rtype: str
+        Odoo's takes a partial payment for the whole, and has no link to pay the amount due.
+
+        :rtype: payment.transaction
         """
+        return self.filtered(
+            lambda tx: tx.provider_code == 'btcpay' and tx._btcpay_is_told_to_customer()
+        )
+
+    def _btcpay_is_told_to_customer(self):
+        """Return whether a mail of ours tells how the payment stands."""
         self.ensure_one()
-        document = (self.source_transaction_id or self)._btcpay_get_document().sudo()
-        if document._name == 'res.partner':
-            return ''
-        document.invalidate_recordset(['amount_paid'])
-        # What came in is booked on the customer's invoice only when this database transaction ends.
-        unbooked = document.transaction_ids.filtered(
-            lambda tx: document._name == 'sale.order' or not tx.payment_id
-        )._btcpay_get_net_amount()
-        rest = document.currency_id.round((
-            document.amount_total if document._name == 'sale.order' else document.amount_residual
-        ) - unbooked)
-        if document.state == 'cancel' or rest <= 0:
-            return ''
-        return document._btcpay_make_payment_link(rest)
+        match self.state:
+            case 'pending':  # In part, or with nothing any more: the wallet replaced it.
+                return self.btcpay_status == 'New'
+            case 'done':
+                is_partial = self.source_transaction_id.btcpay_status in ('Expired', 'Invalid')
+                return is_partial or self._btcpay_is_difference_due()
+        return False
 
-    # === ACTION METHODS === #
-
-    def action_btcpay_sync(self):
-        """Look at the invoices at the server now, because a person wants to know.
-
-        :return: The notification of what was found.
-        :rtype: dict
-        """
-        self.check_access('read')
-        errors = []
-        for tx in self.filtered(lambda t: t.provider_code == 'btcpay'):
-            try:
-                tx._btcpay_sync()
-            except BTCPayError as error:
-                errors.append(f"{tx.reference}: {error.args[0]}")
-        return {
-            'type': 'ir.actions.client',
-            'tag': 'display_notification',
-            'params': {
-                'type': 'warning' if errors else 'success',
-                'message': "\n".join(errors) or _("Odoo has what the BTCPay Server reports."),
-                'sticky': bool(errors),
-                'next': {'type': 'ir.actions.client', 'tag': 'soft_reload'},
-            },
-        }
-
-    # === THE CUSTOMER'S STATUS PAGE === #
+    # === THE STATUS PAGE === #
 
     def _btcpay_is_payable(self):
-        """Return whether the customer can still pay (the rest of) the invoice.
-
-        :rtype: bool
-        """
+        """Return whether the customer can still pay the invoice, or the amount due of it."""
         self.ensure_one()
         return bool(
             self.btcpay_status == 'New'
@@ -147,17 +97,9 @@ class PaymentTransaction(models.Model):
         """Return whether the scheduled action is confirming the order at this moment.
 
         The customer's page need not collide with it.
-
-        :rtype: bool
         """
         self.ensure_one()
-        if self.is_post_processed:
-            return False
-        try:
-            return not self.try_lock_for_update(allow_referencing=True)
-        except psycopg2.errors.SerializationFailure:
-            self.env.cr.rollback()
-            return True
+        return not self.is_post_processed and not claim(self)
 
     def _btcpay_get_failure_message(self):
         """Return why the payment failed, for the customer.
@@ -176,7 +118,7 @@ class PaymentTransaction(models.Model):
         if self.btcpay_paid_amount:
             return _(
                 "%(paid)s of %(amount)s has arrived, but not in full or not in time. We have been"
-                " told and will contact you.", **self._btcpay_get_sums(),
+                " notified and will contact you.", **self._btcpay_get_sums(),
             )
         return ''
 
@@ -191,8 +133,8 @@ class PaymentTransaction(models.Model):
             return _("Your payment was seen and waits for confirmation by the Bitcoin network.")
         if self.btcpay_status == 'New' and self.btcpay_additional_status == 'PaidPartial':
             return _(
-                "%(paid)s of %(amount)s has arrived; %(missing)s is missing. Please pay the rest"
-                " before the invoice expires.", **self._btcpay_get_sums(),
+                "%(paid)s of %(amount)s has arrived. Please pay the amount due, %(due)s, before the"
+                " invoice expires.", **self._btcpay_get_sums(),
             )
         if self.btcpay_status == 'New':
             return _("No payment has been seen yet.")
@@ -233,7 +175,7 @@ class PaymentTransaction(models.Model):
         :rtype: str
         """
         self.ensure_one()
-        order = self.sale_order_ids[:1].with_context(btcpay_allow_amount_due=True)
+        order = self.sale_order_ids[:1]
         amount = min(self.amount, order._btcpay_get_amount_due()) if order else 0
         # The page refuses less than what is to be paid in advance, which may be more by now.
         if amount <= 0 or (

@@ -1,3 +1,4 @@
+"""What Odoo cannot settle by itself is flagged for review: a note, an activity, once."""
 from odoo import _, api, models
 
 from odoo.addons.payment_btcpay.utils import choose_assignee, get_salesperson
@@ -6,80 +7,144 @@ from odoo.addons.payment_btcpay.utils import choose_assignee, get_salesperson
 class PaymentTransaction(models.Model):
     _inherit = 'payment.transaction'
 
+    # === FLAGGING AND RESOLVING === #
+
+    def _btcpay_flag_for_review(self, message):
+        """Leave what Odoo cannot settle by itself to a person: a note and an activity.
+
+        The same message is left once, however often the transaction is synced.
+
+        Note: `self.ensure_one()`
+
+        :param str message: What happened and what to do.
+        :return: Whether it is new.
+        :rtype: bool
+        """
+        self.ensure_one()
+        if not self._btcpay_add_review_note(message):
+            return False
+        self._btcpay_post_note(message)
+        document = self._btcpay_get_document()
+        activity = document.activity_schedule(
+            'mail.mail_activity_data_todo',
+            summary=_("Bitcoin payment %s", self.reference),
+            note=message,
+            user_id=self._btcpay_get_responsible(document).id,
+        )
+        if activity:  # None where the context suppresses them.
+            self.sudo().btcpay_review_activity_ids += activity
+        return True
+
+    def _btcpay_resolve_review(self):
+        """Close the activities by which somebody was asked, since it is resolved."""
+        self.sudo().btcpay_review_activity_ids.filtered('active').action_feedback()
+
+    @api.depends('btcpay_review_activity_ids.active')
+    def _compute_btcpay_is_resolved(self):
+        for tx in self:
+            activities = tx.btcpay_review_activity_ids
+            tx.btcpay_is_resolved = bool(activities) and not any(activities.mapped('active'))
+
+    def _btcpay_add_review_note(self, message):
+        """Note on the transaction what needs review, once.
+
+        :param str message: What happened and what to do, in one line.
+        :return: Whether it is new.
+        :rtype: bool
+        """
+        self.ensure_one()
+        notes = (self.btcpay_review_note or '').split('\n')
+        if message in notes:
+            return False
+        self.btcpay_review_note = '\n'.join([note for note in notes if note] + [message])
+        return True
+
+    def _btcpay_post_note(self, message):
+        """Tell the people who read along on the documents.
+
+        :param str message: What happened.
+        """
+        self.ensure_one()
+        self._log_message_on_linked_documents(message)
+
+    def _btcpay_get_responsible(self, document):
+        """Return the person who is asked.
+
+        :param sale.order|account.move|res.partner document: The document.
+        :return: The document's salesperson, else the provider's responsible, else an administrator.
+        :rtype: res.users
+        """
+        return choose_assignee(
+            get_salesperson(document) or self.provider_id.sudo().btcpay_responsible_id
+        )
+
+    # === ANOMALIES === #
+
     def _btcpay_report_anomalies(self):
-        """Tell a person what does not fit between the money that came in and what it is for.
+        """Flag for review what does not fit between money that came in and what it is for.
 
-        Note: `self.ensure_one()`, which is done now, and which is not booked yet.
+        Called once for each payment, when it is post-processed.
 
-        :return: None
+        Note: `self.ensure_one()`
         """
         self.ensure_one()
         self._btcpay_report_double_payment()
         if self.provider_code == 'btcpay':
-            self._btcpay_report_cancelled_documents()
+            self._btcpay_report_canceled_documents()
             self._btcpay_report_changed_documents()
 
     def _btcpay_report_double_payment(self):
-        """Note on all payments for the same that more came in than it costs, with a refund to make.
-
-        :return: None
-        """
+        """Note on all payments for the same that more came in than it costs, to be refunded."""
         self.ensure_one()
-        rest = self._btcpay_get_amount_due_without_this()
-        if rest is None or not self.amount:
+        due = self._btcpay_get_amount_due_without_this()
+        if due is None or not self.amount:
             return
-        surplus = self.currency_id.round(self.amount - max(rest, 0))
-        others = (
-            self.sale_order_ids | self.source_transaction_id.sale_order_ids
-        ).invoice_ids.transaction_ids | self._btcpay_get_payment_siblings()
+        overpaid = self.currency_id.round(self.amount - max(due, 0))
+        orders = self.sale_order_ids | self.source_transaction_id.sale_order_ids
+        others = orders.invoice_ids.transaction_ids | self._btcpay_get_payment_siblings()
         others = (others - self).filtered(
             lambda tx: tx.state in ('authorized', 'done')
             and tx.operation not in ('refund', 'validation')
         )
         ours = (self | others).filtered(lambda tx: tx.provider_code == 'btcpay')
-        if not ours or self.currency_id.compare_amounts(surplus, 0) <= 0:
+        if not ours or self.currency_id.compare_amounts(overpaid, 0) <= 0:
             return
         if others:
             message = _(
-                "%(references)s together are %(surplus)s more than what was to be paid: the"
+                "%(references)s together are %(overpaid)s more than what was to be paid: the"
                 " customer paid twice. Refund one of the payments.",
                 references=", ".join((self | others).sorted('id').mapped('reference')),
-                surplus=self.currency_id.format(surplus),
+                overpaid=self.currency_id.format(overpaid),
             )
         elif self._btcpay_are_documents_paid():
             message = _(
-                "%(reference)s came in for what had been paid in another way. Refund %(surplus)s.",
-                reference=self.reference, surplus=self.currency_id.format(surplus),
+                "%(reference)s came in for what had been paid in another way. Refund %(overpaid)s.",
+                reference=self.reference, overpaid=self.currency_id.format(overpaid),
             )
         else:
             return  # Less is to be paid now than was agreed on: see below.
-        asked = max(ours, key=lambda tx: tx.id)
-        for tx in (self | others) - asked:
+        flagged = max(ours, key=lambda tx: tx.id)
+        for tx in (self | others) - flagged:
             tx._btcpay_add_review_note(message)
-        asked._btcpay_flag_for_review(message)
+        flagged._btcpay_flag_for_review(message)
 
-    def _btcpay_report_cancelled_documents(self):
-        """Tell that something was paid that had been cancelled.
-
-        :return: None
-        """
+    def _btcpay_report_canceled_documents(self):
+        """Flag for review that something was paid that had been canceled."""
         self.ensure_one()
-        if self._btcpay_are_documents_cancelled():
+        if self._btcpay_are_documents_canceled():
             self._btcpay_flag_for_review(_(
-                "%(amount)s was paid by %(reference)s for what had been cancelled. Refund it, or"
-                " take up the order again.",
+                "%(amount)s was paid by %(reference)s for what had been canceled. Refund it, or"
+                " reopen the order.",
                 amount=self.currency_id.format(self.amount), reference=self.reference,
             ))
 
     def _btcpay_report_changed_documents(self):
-        """Tell that the order was changed after the invoice was made that is paid now.
+        """Flag for review that the order was changed after the invoice was made that is paid now.
 
         The customer who paid all of what it was is asked for the difference.
-
-        :return: None
         """
         self.ensure_one()
-        tx = self.source_transaction_id or self
+        tx = self._btcpay_get_root()
         if not tx._btcpay_are_documents_changed():
             return
         document = tx._btcpay_get_document()
@@ -103,33 +168,30 @@ class PaymentTransaction(models.Model):
         ))
 
     def _btcpay_is_difference_due(self):
-        """Return whether the customer paid all of what the order was, and it costs more now.
-
-        :rtype: bool
-        """
+        """Return whether the customer paid all of what the order was, and it costs more now."""
         self.ensure_one()
-        tx = self.source_transaction_id or self
+        tx = self._btcpay_get_root()
         return (
             tx._btcpay_are_documents_changed()
             and tx.currency_id.compare_amounts(self.amount, tx.btcpay_documents_total) == 0
-            and bool(self._btcpay_get_amount_due_url())  # Empty if the order is cancelled.
+            and bool(self._btcpay_get_amount_due_url())  # Empty if the order is canceled.
         )
 
-    def _btcpay_flag_unwanted_money(self):
-        """Ask a person about an open invoice that has money on it, but is not to be paid any more.
+    def _btcpay_flag_unwanted_money(self, reason):
+        """Flag for review an open invoice that has money on it, but is not to be paid any more.
 
-        What was changed only is booked for what it was, and told of then.
+        What was changed only is booked for what it was, and flagged then.
 
-        :return: None
+        :param str reason: Why it is not, see `_btcpay_get_obsolete_reason`.
         """
         self.ensure_one()
         values = self._btcpay_get_sums()
-        match self._btcpay_get_obsolete_reason():
-            case 'cancelled':
+        match reason:
+            case 'canceled':
                 self._btcpay_flag_for_review(_(
-                    "%(reference)s is cancelled in Odoo, but %(paid)s was received for its Bitcoin"
-                    " invoice. Odoo leaves the invoice open: refund the money, or take up the order"
-                    " again.", **values,
+                    "%(reference)s is canceled in Odoo, but %(paid)s was received for its Bitcoin"
+                    " invoice. Odoo leaves the invoice open: refund the money, or reopen the"
+                    " order.", **values,
                 ))
             case 'paid':
                 self._btcpay_flag_for_review(_(
@@ -139,101 +201,7 @@ class PaymentTransaction(models.Model):
                 ))
             case 'newer':
                 self._btcpay_flag_for_review(_(
-                    "The customer began to pay anew, though %(paid)s was received for the Bitcoin"
-                    " invoice of %(reference)s. Odoo leaves the invoice open: see that it is not"
-                    " paid twice.", **values,
+                    "The customer started a new payment, though %(paid)s was received for the"
+                    " Bitcoin invoice of %(reference)s. Odoo leaves the invoice open: see that it"
+                    " is not paid twice.", **values,
                 ))
-
-    def _btcpay_flag_unconfirmed_money(self):
-        """Ask a person about money that would be accepted, but is not confirmed so late that Odoo
-        does not look at it any more.
-
-        :return: None
-        """
-        self._btcpay_flag_for_review(_(
-            "%(paid)s was received for %(reference)s, whose invoice has expired, but is not"
-            " confirmed by now, and Odoo does not look any more by itself. Click “Check at BTCPay”"
-            " once it is confirmed to accept it, or refund it.", **self._btcpay_get_sums(),
-        ))
-
-    @api.depends('btcpay_review_activity_ids.active')
-    def _compute_btcpay_is_resolved(self):
-        for tx in self:
-            activities = tx.btcpay_review_activity_ids
-            tx.btcpay_is_resolved = bool(activities) and not any(activities.mapped('active'))
-
-    def _btcpay_post_note(self, message):
-        """Tell the people who read along on the documents.
-
-        :param str message: What happened.
-        :return: None
-        """
-        self.ensure_one()
-        self._log_message_on_linked_documents(message)
-
-    def _btcpay_flag_for_review(self, message):
-        """Leave what Odoo cannot settle by itself to a person: a note and an activity.
-
-        The same message is left once, however often the invoice is looked at.
-
-        :param str message: What happened and what to do.
-        :return: Whether it is new.
-        :rtype: bool
-        """
-        self.ensure_one()
-        if not self._btcpay_add_review_note(message):
-            return False
-        self._btcpay_post_note(message)
-        document = self._btcpay_get_document()
-        activity = document.activity_schedule(
-            'mail.mail_activity_data_todo',
-            summary=_("Bitcoin payment %s", self.reference),
-            note=message,
-            user_id=self._btcpay_get_responsible(document).id,
-        )
-        if activity:  # None where the context suppresses them.
-            self.sudo().btcpay_review_activity_ids += activity
-        return True
-
-    def _btcpay_resolve_review(self):
-        """Close what a person was asked, since it is decided.
-
-        :return: None
-        """
-        self.sudo().btcpay_review_activity_ids.filtered('active').action_feedback()
-
-    def _btcpay_add_review_note(self, message):
-        """Note on the transaction what a person has to decide on, once.
-
-        :param str message: What happened and what to do, in one line.
-        :return: Whether it is new.
-        :rtype: bool
-        """
-        self.ensure_one()
-        notes = (self.btcpay_review_note or '').split('\n')
-        if message in notes:
-            return False
-        self.btcpay_review_note = '\n'.join([note for note in notes if note] + [message])
-        return True
-
-    def _btcpay_get_document(self):
-        """Return the document on which people look after the transaction.
-
-        :return: The sales order, else the invoice, else the customer.
-        :rtype: sale.order|account.move|res.partner
-        """
-        self.ensure_one()
-        tx = self._btcpay_get_root()
-        return tx.sale_order_ids[:1] or tx.invoice_ids[:1] or tx.partner_id
-
-    def _btcpay_get_responsible(self, document):
-        """Return the person who is asked.
-
-        :param sale.order|account.move|res.partner document: The document, see
-                                                             `_btcpay_get_document`.
-        :return: The document's salesperson, else the provider's responsible, else an administrator.
-        :rtype: res.users
-        """
-        return choose_assignee(
-            get_salesperson(document) or self.provider_id.sudo().btcpay_responsible_id
-        )

@@ -1,14 +1,20 @@
+"""What the server says of a transaction is read here and applied here, and nowhere else."""
 import time
 from datetime import timedelta
 
-from odoo import SUPERUSER_ID, _, api, fields, models
-from odoo.fields import Domain
-from odoo.tools import SQL
+from odoo import SUPERUSER_ID, _, fields, models
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.db import CONCURRENCY_ERRORS, commit_and_refresh, lock
-from odoo.addons.payment_btcpay.utils import BTCPayError, parse_decimal
+from odoo.addons.payment_btcpay.db import (
+    CONCURRENCY_ERRORS,
+    RowBusy,
+    commit_and_refresh,
+    lock,
+)
+from odoo.addons.payment_btcpay.greenfield import GreenfieldError, Unauthorized
+from odoo.addons.payment_btcpay.models.payment_provider.client import StoreNotConnected
+from odoo.addons.payment_btcpay.utils import notify, upsert
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -16,149 +22,21 @@ _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 class PaymentTransaction(models.Model):
     _inherit = 'payment.transaction'
 
-    @api.model
-    def _btcpay_get_domain_to_watch(self):
-        """Return the transactions of which the server may come to know more than Odoo does.
-
-        - Open ones, until they are not.
-        - Closed ones until a look was made after the server's monitoring of the invoice ended:
-          nothing is asked about for ever. Paid ones too: the customer may pay a second time, the
-          merchant may take it back at the server, and nobody may tell.
-        - Those whose invoice was asked for without an answer, for a day.
-
-        :rtype: Domain
-        """
-        now = fields.Datetime.now()
-        is_open = Domain('state', 'in', ('draft', 'pending'))
-        is_monitored = Domain.custom(
-            to_sql=lambda model, alias, query: SQL(
-                "%s > %s",
-                model._field_to_sql(alias, 'btcpay_monitored_until', query),
-                model._field_to_sql(alias, 'btcpay_synced_at', query),
-            ),
-            predicate=lambda tx: bool(
-                tx.btcpay_monitored_until and tx.btcpay_synced_at
-                and tx.btcpay_monitored_until > tx.btcpay_synced_at
-            ),
-        )
-        is_unanswered = (
-            Domain('state', '!=', 'done')
-            & Domain('btcpay_requested_at', '>', now - timedelta(hours=const.UNANSWERED_HOURS))
-            # Before, the answer may still be under way.
-            & Domain('btcpay_requested_at', '<', now - timedelta(seconds=4 * const.TIMEOUT))
-        )
-        has_invoice = Domain('btcpay_invoice_id', '!=', False)
-        return (
-            Domain('provider_code', '=', 'btcpay')
-            & Domain('operation', '!=', 'refund')
-            & (
-                (has_invoice & (is_open | is_monitored))
-                | (~has_invoice & is_unanswered)
-            )
-        )
-
-    def _btcpay_is_monitoring_over(self):
-        """Return whether this is the last look that is made without anybody's asking for it.
-
-        :rtype: bool
-        """
-        self.ensure_one()
-        return bool(
-            self.btcpay_monitored_until and self.btcpay_monitored_until <= fields.Datetime.now()
-        )
-
-    @api.model
-    def _btcpay_find_due(self, provider):
-        """Find what is to be looked at now, oldest look first.
-
-        :param payment.provider provider: The provider.
-        :rtype: payment.transaction
-        """
-        now = fields.Datetime.now()
-        # What was looked at in the run before is due in the run that comes when the time is up.
-        slack = timedelta(seconds=30)
-        poll = now + slack - timedelta(minutes=provider._btcpay_get_poll_minutes())
-        watch = now + slack - timedelta(minutes=const.SLOW_POLL_MINUTES)
-        is_open = Domain('state', 'in', ('draft', 'pending'))
-        is_due = (
-            Domain('btcpay_synced_at', '=', False)
-            | Domain('btcpay_synced_at', '<=', watch)
-            | (is_open & Domain('btcpay_synced_at', '<=', poll))
-        )
-        return self.search(
-            Domain('provider_id', '=', provider.id) & self._btcpay_get_domain_to_watch() & is_due,
-            order='btcpay_synced_at NULLS FIRST, id',
-        )
-
-    def _btcpay_reconcile(self, found=None, sync_count=None, is_absent=False):
-        """Look after the transaction; whatever happens, others are looked at before it again.
-
-        :param dict found: What was read of it already, see `_btcpay_sync`.
-        :param int sync_count: The transaction's `btcpay_sync_count` of before it was read.
-        :param bool is_absent: Whether it is known already that the server has none.
-        :return: What failed, None if nothing did.
-        :rtype: BTCPayError|None
-        """
-        self.ensure_one()
-        failure = None
-        try:
-            if not is_absent:
-                self._btcpay_sync(found=found, sync_count=sync_count)
-            if not self.btcpay_invoice_id:
-                self._btcpay_note_sync_attempt()
-        except Exception as error:
-            self.env.cr.rollback()
-            if isinstance(error, BTCPayError):
-                failure = error
-                _logger.warning("No look at transaction %s: %s", self.reference, error.args[0])
-            else:
-                _logger.exception("No look at transaction %s", self.reference)
-            self._btcpay_note_sync_attempt(failure)
-        return failure
-
-    def _btcpay_note_sync_attempt(self, failure=None):
-        """Note that a look was tried; what will not succeed later either is left to a person.
-
-        :param BTCPayError failure: What failed, if anything.
-        :return: None
-        """
-        self.ensure_one()
-        commit_and_refresh(self.env)
-        try:
-            lock(self)
-        except BTCPayError:
-            return  # Somebody else is looking at it.
-        self.btcpay_synced_at = fields.Datetime.now()
-        if failure and not failure.is_temporary and failure.status != 401:
-            tx = self.with_context(lang=self.company_id.partner_id.lang)
-            message = _(
-                "The refund %(reference)s cannot be looked at: %(reason)s Look at it on the BTCPay"
-                " Server itself.",
-                reference=self.reference, reason=failure.args[0],
-            ) if self.operation == 'refund' else _(
-                "The payment %(reference)s cannot be looked at: %(reason)s If the invoice does not"
-                " exist any more on the server, decide here what becomes of the order.",
-                reference=self.reference, reason=failure.args[0],
-            )
-            tx._btcpay_flag_for_review(message)
-        commit_and_refresh(self.env)
-
     def _btcpay_sync(self, timeout=const.TIMEOUT, found=None, sync_count=None):
         """Bring the transaction to what the server says of its invoice: the only way there is.
 
         Webhook, return page, waiting page, scheduled action and buttons all come here, and only say
-        that a look is due. The server is asked without a lock; what it says is applied in one short
-        database transaction, unless somebody else's look was applied meanwhile: that one may be
+        that a sync is due. The server is asked without a lock; what it says is applied in one short
+        database transaction, unless somebody else's answer was applied meanwhile: that one may be
         the newer, so that the server is asked again.
 
         Note: `self.ensure_one()`
 
         :param int timeout: The number of seconds to wait for each of the server's answers.
-        :param dict found: The invoice, or for a refund all that is to be known, if it was read
-                           already.
-        :param int sync_count: The transaction's `btcpay_sync_count` of before it was read.
-        :return: None
-        :raise BTCPayError: If the server did not say; the transaction is as it was.
+        :param dict found: The payment data, if they were read already.
+        :param int sync_count: The transaction's `btcpay_sync_count` of before they were read.
+        :raise GreenfieldError: If the server did not say; the transaction is as it was.
+        :raise RowBusy: If somebody else holds the transaction.
         """
         self.ensure_one()
         tx = self._btcpay_as_odoo()
@@ -168,7 +46,7 @@ class PaymentTransaction(models.Model):
                 break
             commit_and_refresh(tx.env)
             if tx.btcpay_sync_count != sync_count:
-                found = None  # Somebody else's look was applied: it may be the newer.
+                found = None  # Somebody else's answer was applied: it may be the newer.
                 sync_count = tx.btcpay_sync_count
             data = tx._btcpay_read(timeout, found)
             if not data:
@@ -186,8 +64,68 @@ class PaymentTransaction(models.Model):
             else:
                 tx.provider_id._btcpay_retry_soon()
                 return
-        raise BTCPayError(
-            tx.env._("The payment is being worked on. Try again in a moment."), code='busy'
+        raise RowBusy(tx.env._("The payment is being processed. Try again in a moment."))
+
+    def _btcpay_sync_for_browser(self):
+        """Sync because a page was opened, but not more often than it is of use."""
+        self.ensure_one()
+        if self.provider_code != 'btcpay' or self.state in ('done', 'cancel', 'error'):
+            return
+        earliest = fields.Datetime.now() - timedelta(seconds=const.SYNC_INTERVAL)
+        if self.btcpay_synced_at and self.btcpay_synced_at > earliest:
+            return
+        try:
+            self._btcpay_sync(timeout=const.SHORT_TIMEOUT)
+        except (GreenfieldError, RowBusy) as error:
+            _logger.warning("Transaction %s could not be synced: %s", self.reference, error)
+
+    def _btcpay_sync_in_batch(self, found=None, sync_count=None, is_absent=False):
+        """Sync the transaction; whatever happens, others have their turn before it again.
+
+        Note: `self.ensure_one()`
+
+        :param dict found: The payment data that were read already, see `_btcpay_sync`.
+        :param int sync_count: The transaction's `btcpay_sync_count` of before they were read.
+        :param bool is_absent: Whether it is known already that the server has no invoice of it.
+        :return: What failed, None if nothing did.
+        :rtype: GreenfieldError|None
+        """
+        self.ensure_one()
+        failure = None
+        try:
+            if not is_absent:
+                self._btcpay_sync(found=found, sync_count=sync_count)
+            if not self.btcpay_invoice_id:
+                self._btcpay_note_sync_attempt()
+        except Exception as error:
+            self.env.cr.rollback()
+            if isinstance(error, GreenfieldError):
+                failure = error
+            if isinstance(error, (GreenfieldError, RowBusy)):
+                _logger.warning("Transaction %s could not be synced: %s", self.reference, error)
+            else:
+                _logger.exception("Transaction %s could not be synced", self.reference)
+            self._btcpay_note_sync_attempt(failure)
+        return failure
+
+    def action_btcpay_sync(self):
+        """Sync now, because a person wants to know.
+
+        :return: The notification of what was found.
+        :rtype: dict
+        """
+        self.check_access('read')
+        errors = []
+        for tx in self.filtered(lambda t: t.provider_code == 'btcpay'):
+            try:
+                tx._btcpay_sync()
+            except GreenfieldError as error:
+                errors.append(f'{tx.reference}: {tx.provider_id._btcpay_explain(error)}')
+            except RowBusy as error:
+                errors.append(f'{tx.reference}: {error.args[0]}')
+        return notify(
+            "\n".join(errors) or _("Odoo is in sync with the BTCPay Server."),
+            type='warning' if errors else 'success', sticky=bool(errors), reload=True,
         )
 
     def _btcpay_as_odoo(self):
@@ -199,161 +137,221 @@ class PaymentTransaction(models.Model):
         lang = self.sudo().company_id.partner_id.lang
         return self.with_user(SUPERUSER_ID).with_context(lang=lang)
 
-    def _btcpay_apply_sync(self, data):
-        """Apply what was read, in the database transaction that is under way.
-
-        :param dict data: What was read, see `_btcpay_read`.
-        :return: None
-        """
-        self.ensure_one()
-        if 'invoice' in data and not self.btcpay_invoice_id:
-            self._btcpay_adopt_invoice(data['invoice'])
-        self._process('btcpay', data)
-        self.btcpay_sync_count += 1
-        # Confirms the order within seconds, also if the customer's browser is closed. A pending one
-        # has time: its mail must not keep the confirmation waiting.
-        if self.state not in ('draft', 'pending') and not self.is_post_processed:
-            self.env.ref('payment.cron_post_process_payment_tx')._trigger()
-
-    # === READING === #
+    # === READING: NO LOCK IS HELD === #
 
     def _btcpay_read(self, timeout, found=None):
-        """Ask the server for all that is to be known of the transaction. No lock is held.
+        """Ask the server for all that is to be known of the transaction.
 
         :param int timeout: The number of seconds to wait for each of the server's answers.
         :param dict found: What was read of it already, see `_btcpay_sync`.
         :return: The payment data: the `invoice`, and its `payment_methods` if they are news; for a
-                 refund see `_btcpay_read_refund`; None if there is nothing to look at.
+                 refund see `_btcpay_read_refund`; None if there is nothing to sync.
         :rtype: dict|None
-        :raise BTCPayError: If the server did not say.
+        :raise GreenfieldError: If the server did not say.
         """
         self.ensure_one()
         if self.operation == 'refund':
             return found or self._btcpay_read_refund(timeout)
-        invoice = found or self._btcpay_fetch_invoice(timeout)
+        invoice = found['invoice'] if found else self._btcpay_fetch_invoice(timeout)
         if not invoice:
             return None
-        payment_methods = self._btcpay_fetch_payment_methods(invoice, timeout)
+        payment_methods = None
+        if self._btcpay_has_news_of_payments(invoice):
+            payment_methods = self._btcpay_client(timeout).list_invoice_payment_methods(
+                self._btcpay_get_store_id(), invoice.id
+            )
         return {'invoice': invoice, 'payment_methods': payment_methods}
 
-    def _btcpay_fetch_invoice(self, timeout):
+    def _btcpay_fetch_invoice(self, timeout=const.TIMEOUT):
         """Ask the server for the invoice of the transaction.
 
         An invoice whose making was never answered is looked for by the transaction's reference.
 
         :param int timeout: The number of seconds to wait.
         :return: The invoice; None if there is none.
-        :rtype: dict|None
-        :raise BTCPayError: If the server did not say.
+        :rtype: Invoice|None
+        :raise GreenfieldError: If the server did not say.
         """
         self.ensure_one()
-        endpoint = f'/stores/{self._btcpay_get_store_id()}/invoices'
+        client, store_id = self._btcpay_client(timeout), self._btcpay_get_store_id()
         if self.btcpay_invoice_id:
-            invoice = self._send_api_request(
-                'GET', f'{endpoint}/{self.btcpay_invoice_id}', btcpay_timeout=timeout
-            )
-            if (
-                not self._btcpay_is_invoice(invoice)
-                or invoice['id'] != self.btcpay_invoice_id
-            ):
-                raise self.provider_id._btcpay_make_unexpected_error()
-            return invoice
+            return client.get_invoice(store_id, self.btcpay_invoice_id)
         if not self.btcpay_requested_at:
             return None
-        invoices = self._send_api_request(
-            'GET', endpoint, params={'orderId': self.reference}, btcpay_timeout=timeout
+        found = client.find_invoices(store_id, [self.reference])
+        return next((i for i in found.items if self._btcpay_is_adoptable(i)), None)
+
+    def _btcpay_has_news_of_payments(self, invoice):
+        """Return whether the payments of the invoice are not all known and confirmed."""
+        self.ensure_one()
+        if not invoice.paid_amount and not self.btcpay_payment_ids:
+            return False
+        return (
+            invoice.status != self.btcpay_status
+            or invoice.additional_status != self.btcpay_additional_status
+            or self.currency_id.compare_amounts(
+                float(invoice.paid_amount), self.btcpay_paid_amount
+            ) != 0
+            or any(payment.status != 'Settled' for payment in self.btcpay_payment_ids)
         )
-        if not isinstance(invoices, list):
-            raise self.provider_id._btcpay_make_unexpected_error()
-        return next((i for i in invoices if self._btcpay_is_adoptable(i)), None)
 
-    def _btcpay_fetch_payment_methods(self, invoice, timeout):
-        """Ask the server for the payments of an invoice, if anything is new about them.
+    def _btcpay_client(self, timeout=const.TIMEOUT):
+        """Return the client for calls about the transaction.
 
-        :param dict invoice: The invoice.
-        :param int timeout: The number of seconds to wait.
-        :return: The payment methods with their payments; None if nothing is new.
-        :rtype: list|None
-        :raise BTCPayError: If the server did not say.
+        :param int timeout: The number of seconds to wait for each of the server's answers.
+        :rtype: Client
         """
         self.ensure_one()
-        if not parse_decimal(invoice['paidAmount']) and not self.btcpay_payment_ids:
-            return None
-        is_known = (
-            invoice['status'] == self.btcpay_status
-            and invoice['additionalStatus'] == self.btcpay_additional_status
-            and self.currency_id.compare_amounts(
-                float(parse_decimal(invoice['paidAmount'])), self.btcpay_paid_amount
-            ) == 0
-        )
-        if is_known and all(payment.status == 'Settled' for payment in self.btcpay_payment_ids):
-            return None
-        store_id = self._btcpay_get_store_id()
-        payment_methods = self._send_api_request(
-            'GET', f'/stores/{store_id}/invoices/{invoice["id"]}/payment-methods',
-            params={'onlyAccountedPayments': 'false'}, btcpay_timeout=timeout,
-        )
-        if not isinstance(payment_methods, list):
-            raise self.provider_id._btcpay_make_unexpected_error()
-        return payment_methods
+        return self.provider_id._btcpay_client(timeout=timeout, reference=self.reference)
 
     def _btcpay_get_store_id(self):
         """Return the store in which the transaction's invoice is.
 
         :return: The id of the store, which the provider has to be connected with.
         :rtype: str
-        :raise BTCPayError: If the provider is connected with another store by now, or with none.
+        :raise StoreNotConnected: If the provider is connected with another one by now, or with
+                                  none.
         """
         self.ensure_one()
         current = self.provider_id.sudo().btcpay_store_id
         if not current or (self.btcpay_store_id and self.btcpay_store_id != current):
-            raise BTCPayError(self.env._(
-                "The store in which this payment was made is no longer connected. Connect it again,"
-                " or look at the payment on the BTCPay Server itself."
-            ), status=403)
+            raise StoreNotConnected
         return current
 
-    # === INVOICES THAT ARE NOT KNOWN YET === #
+    # === APPLYING: IN ONE SHORT DATABASE TRANSACTION === #
 
-    def _btcpay_is_adoptable(self, invoice):
-        """Return whether an invoice is the one the server made without our getting its answer.
+    def _btcpay_apply_sync(self, data):
+        """Apply what was read. The transaction is locked.
 
-        :param invoice: The invoice, of any type.
-        :rtype: bool
+        :param dict data: The payment data, see `_btcpay_read`.
         """
         self.ensure_one()
-        return (
-            not self.btcpay_invoice_id
-            and bool(self.btcpay_requested_at)
-            and self._btcpay_is_invoice(invoice)
-            and not self._btcpay_find_discrepancy(invoice)
+        if 'invoice' in data and not self.btcpay_invoice_id:
+            self._btcpay_adopt_invoice(data['invoice'])
+        self._process('btcpay', data)
+        self.write({
+            'btcpay_sync_count': self.btcpay_sync_count + 1,
+            'btcpay_synced_at': fields.Datetime.now(),
+            'btcpay_next_sync_at': self._btcpay_get_next_sync_at(),
+        })
+        # Confirms the order within seconds, also if the customer's browser is closed. A pending one
+        # has time: its mail must not keep the confirmation waiting.
+        if self.state not in ('draft', 'pending') and not self.is_post_processed:
+            self.env.ref('payment.cron_post_process_payment_tx')._trigger()
+
+    def _btcpay_apply_invoice(self, invoice, payment_methods=None):
+        """Update the transaction based on its invoice.
+
+        :param Invoice invoice: The invoice.
+        :param list[InvoicePaymentMethod] payment_methods: Its payment methods with the payments;
+                                                           None if there is nothing new about them.
+        """
+        self.ensure_one()
+        # The framework goes on here once the transaction is in error already.
+        if self._btcpay_find_discrepancy(invoice):
+            return
+        before = (self.btcpay_status, self.btcpay_additional_status, self.btcpay_paid_amount)
+        self.write(self._btcpay_get_invoice_values(invoice))
+        if payment_methods is not None:
+            self._btcpay_store_payments(payment_methods)
+        after = (self.btcpay_status, self.btcpay_additional_status, self.btcpay_paid_amount)
+        self._btcpay_apply_status(is_new=after != before)
+
+    def _btcpay_store_payments(self, payment_methods):
+        """Store what was received, payment by payment; what is known is brought up to date.
+
+        :param list[InvoicePaymentMethod] payment_methods: The methods with their payments.
+        """
+        self.ensure_one()
+        upsert(self.btcpay_payment_ids, ('method', 'payment_ref'), [
+            {
+                'method': method.id,
+                'payment_ref': payment.id,
+                'crypto_amount': format(payment.value, 'f'),
+                'crypto_currency': method.currency,
+                'crypto_fee': format(payment.fee, 'f'),
+                'rate': format(method.rate, 'f') if method.rate is not None else False,
+                'amount': float(payment.value * (method.rate or 0)),
+                'status': payment.status,
+                'destination': payment.destination,
+                'received_at': payment.received_at,
+            }
+            for method in payment_methods for payment in method.payments
+        ], transaction_id=self.id)
+
+    # === WHEN TO SYNC NEXT === #
+
+    def _btcpay_schedule_sync(self):
+        """Store when the scheduled action is to sync the transaction next."""
+        for tx in self:
+            tx.btcpay_next_sync_at = tx._btcpay_get_next_sync_at()
+
+    def _btcpay_get_next_sync_at(self):
+        """Return when the server may know more than Odoo does.
+
+        - Open payments are asked for at the polling interval, until they are not open.
+        - Closed ones hourly, until the server's monitoring of the invoice is over: the customer may
+          pay a second time, the merchant may take it back at the server, and nobody may tell.
+        - Those whose invoice was requested without an answer, for a day.
+        - Refunds at the polling interval for a week, then hourly, until they are final.
+
+        :return: The time; False if it will have nothing new to say.
+        :rtype: datetime|bool
+        """
+        self.ensure_one()
+        now = fields.Datetime.now()
+        slow = now + timedelta(minutes=const.SLOW_POLL_MINUTES)
+        poll = min(now + timedelta(minutes=self.provider_id._btcpay_get_poll_minutes()), slow)
+        is_open = self.state in ('draft', 'pending')
+        if self.operation == 'refund':
+            if not is_open:
+                return False
+            if not self._btcpay_is_store_connected():
+                return slow
+            if self.state == 'draft':
+                return now  # Not answered yet: with each run.
+            age = now - (self.create_date or now)
+            return slow if age.days >= const.REFUND_YOUNG_DAYS else poll
+        if not self.btcpay_invoice_id:
+            if self.state == 'done' or not self.btcpay_requested_at or (
+                self.btcpay_requested_at < now - timedelta(hours=const.UNANSWERED_HOURS)
+            ):
+                return False
+            if not self.btcpay_synced_at:  # Until then the answer may still be on its way.
+                return self._btcpay_get_answer_deadline()
+        elif not is_open and self._btcpay_is_monitoring_over():
+            return False
+        return poll if is_open else slow
+
+    def _btcpay_is_monitoring_over(self):
+        """Return whether the server no longer watches for payments of the invoice."""
+        self.ensure_one()
+        return not self.btcpay_monitored_until or (
+            self.btcpay_monitored_until <= fields.Datetime.now()
         )
 
-    def _btcpay_adopt_invoice(self, invoice):
-        """Take over an invoice the server made without our getting its answer.
+    def _btcpay_note_sync_attempt(self, failure=None):
+        """Note that a sync was tried; what will not succeed later either is flagged for review.
 
-        :param dict invoice: The invoice.
-        :return: None
+        :param GreenfieldError failure: What failed, if anything.
         """
         self.ensure_one()
-        if self._btcpay_is_adoptable(invoice):
-            _logger.info("Found invoice %s of transaction %s.", invoice['id'], self.reference)
-            self._btcpay_store_invoice(invoice)
-
-    # === ON DEMAND OF THE CUSTOMER'S BROWSER === #
-
-    def _btcpay_sync_for_browser(self):
-        """Look at the server because a page was opened, but not more often than it is of use.
-
-        :return: None
-        """
-        self.ensure_one()
-        if self.provider_code != 'btcpay' or self.state in ('done', 'cancel', 'error'):
-            return
-        earliest = fields.Datetime.now() - timedelta(seconds=const.SYNC_INTERVAL)
-        if self.btcpay_synced_at and self.btcpay_synced_at > earliest:
-            return
+        commit_and_refresh(self.env)
         try:
-            self._btcpay_sync(timeout=const.SHORT_TIMEOUT)
-        except BTCPayError as error:
-            _logger.warning("No look at transaction %s: %s", self.reference, error.args[0])
+            lock(self)
+        except RowBusy:
+            return  # Somebody else is syncing it.
+        self.btcpay_synced_at = fields.Datetime.now()
+        self._btcpay_schedule_sync()
+        if failure and not failure.is_temporary and not isinstance(failure, Unauthorized):
+            tx = self.with_context(lang=self.company_id.partner_id.lang)
+            reason = tx.provider_id._btcpay_explain(failure)
+            tx._btcpay_flag_for_review(_(
+                "The refund %(reference)s cannot be synced: %(reason)s Check it on the BTCPay"
+                " Server itself.", reference=tx.reference, reason=reason,
+            ) if tx.operation == 'refund' else _(
+                "The payment %(reference)s cannot be synced: %(reason)s If the invoice no longer"
+                " exists on the server, decide here what becomes of the order.",
+                reference=tx.reference, reason=reason,
+            ))
+        commit_and_refresh(self.env)
