@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
+from typing import Any
 
 import requests
 
@@ -43,9 +44,7 @@ class Answer:
 
 class _Requests(requests.Session):
 
-    def resolve_redirects(  # type: ignore[override]
-        self, *args: object, **kwargs: object
-    ) -> Iterator[requests.Response]:
+    def resolve_redirects(self, *args: object, **kwargs: object) -> Iterator[requests.Response]:
         """Override to not even look where a redirection leads: it can be anything."""
         return iter(())
 
@@ -123,7 +122,7 @@ def _read_body(response: requests.Response, deadline: float) -> bytes:
     :raise Unreachable: if it is not there in time, or ends too early
     :raise NotUnderstood: if it is too large
     """
-    source = response.raw._fp
+    source: Any = response.raw._fp
     body = bytearray()
     try:
         while chunk := source.read1(_CHUNK):

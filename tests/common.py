@@ -29,8 +29,9 @@ class BTCPayCommon(AccountPaymentCommon):
         if StandIn is None:
             cls.skipTest(cls, "The stand-in BTCPay Server (dev/) is not part of this installation.")
         cls.env.user.group_ids += cls.env.ref('sales_team.group_sale_manager')
-        cls.world = StandIn.started()  # One a class: Odoo ends child processes between classes.
+        cls.world = StandIn.shared()
         cls.addClassCleanup(cls.world.close)
+        cls.addClassCleanup(cls.world.reset)  # Nothing is delivered any more.
         cls.store_id = cls.world.new_store(
             cls.__name__, methods=cls.store_methods, **cls.store_settings
         )

@@ -118,8 +118,8 @@ class TestCheckoutFailures(BTCPayCommon):
         """The customer is not sent to an invoice that is not the one asked for."""
         send = self.env.registry['payment.transaction']._send_api_request
         for number, (change, reason) in enumerate([
-            ({'amount': '90.00'}, "is over 90.00 USD, the transaction over"),
-            ({'currency': 'EUR'}, "is over 100.00 EUR, the transaction over"),
+            ({'amount': '90.00'}, "is over 90.00 USD, the transaction for"),
+            ({'currency': 'EUR'}, "is over 100.00 EUR, the transaction for"),
             ({'storeId': 'another'}, "belongs to another store"),
             ({'metadata': {'orderId': 'another'}}, "is for “another”"),
             ({'metadata': None}, "is for “None”"),

@@ -7,7 +7,7 @@ from odoo import fields
 from odoo.exceptions import LockError, UserError
 from odoo.tests import new_test_user, tagged
 
-from odoo.addons.payment_btcpay.models.payment_transaction.confirmation import CONFIRM_WAITS
+from odoo.addons.payment_btcpay.const import CONFIRM_WAITS
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
 

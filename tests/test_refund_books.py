@@ -132,7 +132,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         tx._btcpay_request_refund(30, credit_note=credit_note)
         self.assertEqual(self._open_wizard(credit_note).amount, 10)
         self._assert_refused(
-            lambda: tx._btcpay_request_refund(11, credit_note=credit_note), "only"
+            lambda: tx._btcpay_request_refund(11, credit_note=credit_note), "Only"
         )
         self.assertEqual(len(self._pull_payments()), 1)
 

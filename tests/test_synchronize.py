@@ -5,8 +5,9 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.db import RowBusy
+from odoo.addons.payment_btcpay.greenfield import GreenfieldError, Invoice
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
-from odoo.addons.payment_btcpay.utils import BTCPayError
 
 TRANSACTION_LOG = 'odoo.addons.payment.models.payment_transaction'
 
@@ -162,7 +163,7 @@ class TestSynchronize(BTCPayCommon):
             with self.subTest(amount=amount):
                 tx = self._create_btcpay_transaction(self._create_order())
                 self._give_invoice(tx, amount=amount)
-                self._assert_never_done(tx, "the transaction over")
+                self._assert_never_done(tx, "the transaction for")
 
     def test_another_currency(self):
         self._give_invoice(self.tx, currency='EUR')
@@ -184,14 +185,13 @@ class TestSynchronize(BTCPayCommon):
         })
         fetch = type(self.tx)._btcpay_fetch_invoice
         with patch.object(
-            type(self.tx), '_btcpay_fetch_invoice', lambda tx, timeout: {
-                **self.world.invoice(tx.btcpay_invoice_id),
-            },
-        ), patch.object(type(self.tx), '_btcpay_fetch_payment_methods', lambda *_args: None):
+            type(self.tx), '_btcpay_fetch_invoice',
+            lambda tx, timeout: Invoice.parse(self.world.invoice(tx.btcpay_invoice_id)),
+        ), patch.object(type(self.tx), '_btcpay_has_news_of_payments', lambda *_args: False):
             self._assert_never_done(self.tx, "belongs to another store")
         with (
             mute_logger('odoo.addons.payment_btcpay.models.payment_provider.client'),
-            self.assertRaises(BTCPayError),
+            self.assertRaises(GreenfieldError),
         ):
             fetch(self.tx, const.TIMEOUT)
 
@@ -231,8 +231,8 @@ class TestSynchronize(BTCPayCommon):
         other = self._create_btcpay_transaction(self._create_order())
         answer = self.world.invoice(other.btcpay_invoice_id)
         with patch.object(
-            type(self.tx), '_send_api_request', lambda *_args, **_kwargs: answer
-        ), self.assertRaises(BTCPayError):
+            type(self.btcpay), '_send_api_request', lambda *_args, **_kwargs: answer
+        ), self.assertRaises(GreenfieldError):
             self.tx._btcpay_sync()
         self.assertEqual(self.tx.btcpay_sync_count, 0)
 
@@ -250,7 +250,7 @@ class TestSynchronize(BTCPayCommon):
                     self.world.fault(path=path, method='GET', **fault)
                     with (
                         mute_logger('odoo.addons.payment_btcpay.models.payment_provider.client'),
-                        self.assertRaises(BTCPayError),
+                        self.assertRaises(GreenfieldError),
                     ):
                         self.tx._btcpay_sync()
                     self.assertEqual(self._describe(self.tx, self.order), before)
@@ -259,7 +259,7 @@ class TestSynchronize(BTCPayCommon):
 
     def test_other_store_connected_by_now(self):
         self.btcpay.sudo().btcpay_store_id = 'another'
-        with self.assertRaisesRegex(BTCPayError, "no longer connected"):
+        with self.assertRaisesRegex(GreenfieldError, "no longer connected"):
             self.tx._btcpay_sync()
         self.assertEqual(self.tx.state, 'draft')
 
@@ -278,7 +278,7 @@ class TestSynchronize(BTCPayCommon):
 
         def fetch_slowly(tx, timeout):
             invoice = fetch(tx, timeout)
-            seen.append(invoice['status'])
+            seen.append(invoice.status)
             if len(seen) == 1:  # Meanwhile it is paid, and somebody else sees it.
                 self._pay_and_settle()
                 with patch.object(type(tx), '_btcpay_fetch_invoice', fetch):
@@ -301,7 +301,7 @@ class TestSynchronize(BTCPayCommon):
 
         with (
             patch.object(type(self.tx), '_btcpay_fetch_invoice', fetch_slowly),
-            self.assertRaisesRegex(BTCPayError, "being worked on"),
+            self.assertRaisesRegex(RowBusy, "being processed"),
         ):
             self.tx._btcpay_sync()
         self.assertEqual(len(calls), const.MAX_SYNC_ATTEMPTS)

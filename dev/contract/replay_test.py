@@ -2,7 +2,7 @@
 import pytest
 import requests
 
-from .conftest import shared_folder
+from .conftest import RECORDINGS, shared_folder
 from .replay_engine import Player
 from .replay_receiver import Receiver
 from .replay_swagger import Swagger
@@ -47,6 +47,17 @@ def player(stand_in, recordings):
     receiver = Receiver()
     yield Player(stand_in, receiver, recordings)
     receiver.close()
+
+
+def test_recordings_are_those_that_were_handed_over():
+    """Nobody makes a recording fit by editing it."""
+    wire = shared_folder() / 'wire'
+    if not wire.is_dir():
+        pytest.skip(f'no recordings to compare with in {wire}')
+    original = {path.name: path.read_bytes() for path in wire.glob('s*.json')}
+    own = {path.name: path.read_bytes() for path in RECORDINGS.glob('s*.json')}
+    assert sorted(original) == sorted(own)
+    assert [name for name in own if own[name] != original[name]] == []
 
 
 def test_replay(player, recordings, swagger, scenario):

@@ -38,9 +38,15 @@ class BTCPayError(ValidationError):
 class NotConnected(GreenfieldError):
     """The provider is connected with no server."""
 
+    def __init__(self):
+        super().__init__("no server is connected")
+
 
 class StoreNotConnected(Forbidden):
     """The provider is connected with another store than that of the payment, or with none."""
+
+    def __init__(self):
+        super().__init__("the store is no longer connected")
 
 
 class PaymentProvider(models.Model):

@@ -107,7 +107,7 @@ class PaymentProvider(models.Model):
         failures = 0
         for tx_id, sync_count in sync_counts.items():
             tx = transactions.browse(tx_id)  # Not all of them are to be read again each time.
-            failure = tx._btcpay_reconcile(
+            failure = tx._btcpay_sync_in_batch(
                 found=found.get(tx_id), sync_count=sync_count,
                 is_absent=(
                     is_complete and tx_id in found and not found[tx_id]
@@ -234,7 +234,7 @@ class PaymentProvider(models.Model):
         failures = 0
         for tx in due:
             data = tx.btcpay_pull_payment_id and pull_payments.get(tx.btcpay_pull_payment_id)
-            failure = tx._btcpay_reconcile(
+            failure = tx._btcpay_sync_in_batch(
                 # Without it, the server is asked for this one.
                 found=data or None, sync_count=sync_counts[tx.id],
             )
@@ -320,7 +320,7 @@ class PaymentProvider(models.Model):
                 _logger.exception("No look at the refunds of transaction %s", tx.reference)
                 continue
             if refund:
-                refund._btcpay_reconcile(
+                refund._btcpay_sync_in_batch(
                     found=pull_payments[pull_payment_id], sync_count=refund.btcpay_sync_count
                 )
 
@@ -336,7 +336,7 @@ class PaymentProvider(models.Model):
         self.ensure_one()
         failures = 0
         for tx in self._btcpay_find_due_refunds(is_here=False):
-            failure = tx._btcpay_reconcile()
+            failure = tx._btcpay_sync_in_batch()
             failures += bool(failure and failure.is_of_server)
             if failures == const.MAX_FAILURES:
                 break

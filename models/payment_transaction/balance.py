@@ -33,7 +33,7 @@ class PaymentTransaction(models.Model):
             moves = documents.invoice_ids.filtered(lambda move: (
                 move.state == 'posted' and move.currency_id == documents.currency_id
             ))
-            transactions = (documents | moves).transaction_ids - family
+            transactions = documents.transaction_ids | moves.transaction_ids
             # Others' shares of an invoice are not told apart.
             own_moves = moves.filtered(
                 lambda move: move.line_ids.sale_line_ids.order_id <= documents
@@ -45,7 +45,7 @@ class PaymentTransaction(models.Model):
                 lambda tx: tx.payment_id and tx.invoice_ids & own_moves
             ).mapped('amount'))
             due = sum(documents.mapped('amount_total')) - max(
-                transactions._btcpay_get_net_amount(), booked
+                (transactions - family)._btcpay_get_net_amount(), booked
             )
         return documents.currency_id.round(due)
 

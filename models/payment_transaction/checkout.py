@@ -173,7 +173,7 @@ class PaymentTransaction(models.Model):
             return _(
                 "The invoice %(invoice)s at the BTCPay Server is for “%(other)s”, not for"
                 " %(reference)s. Check the payment there.",
-                invoice=invoice.id, other=invoice.order_id, reference=self.reference,
+                invoice=invoice.id, other=invoice.order_id or None, reference=self.reference,
             )
         if (
             invoice.currency != self.currency_id.name

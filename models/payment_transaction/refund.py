@@ -260,3 +260,21 @@ class PaymentTransaction(models.Model):
             )
             if len(lines.move_id) > 1 and payment.move_id in lines.move_id:
                 lines.reconcile()
+
+    # === WORDS === #
+
+    def _btcpay_add_refund_status(self, status):
+        """Add to where the payment stands what was given back of it, for people.
+
+        :param str status: Where the payment stands.
+        :rtype: str
+        """
+        self.ensure_one()
+        sums = self._btcpay_get_refund_sums()
+        if sums['underway']:
+            return _("%s, refund underway", status)
+        if not sums['refunded']:
+            return status
+        if sums['available']:
+            return _("%s, partly refunded", status)
+        return _("%s, refunded", status)

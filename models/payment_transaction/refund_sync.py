@@ -145,7 +145,7 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         match self.state:
             case 'draft':
-                return _("Refund being made")
+                return _("Refund being created")
             case 'pending':
                 return self._btcpay_get_paid_out_text()
             case 'done':
