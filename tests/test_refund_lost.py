@@ -323,7 +323,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
 
         def keep_and_be_overtaken(refund, pull_payment):
             with patch.object(type(tx), '_btcpay_keep_pull_payment', keep):
-                self.assertEqual(tx._btcpay_find_or_adopt_refund(pull_payment['id']), refund)
+                self.assertEqual(tx._btcpay_find_or_adopt_refund(pull_payment.id), refund)
             return keep(refund, pull_payment)
 
         with patch.object(type(tx), '_btcpay_keep_pull_payment', keep_and_be_overtaken):
