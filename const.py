@@ -48,8 +48,11 @@ POLL_MINUTES = 5
 SLOW_POLL_MINUTES = 60
 # Days in which an unclaimed refund is looked at as often as an open invoice; then less often.
 REFUND_YOUNG_DAYS = 7
-# Hours in which an invoice is looked for whose making was never answered.
+# Hours in which an invoice is looked for whose making was never answered; the key of its metadata by
+# which it is known; the minutes by which the server's clock may differ from ours.
 UNANSWERED_HOURS = 24
+TOKEN_KEY = 'odooTransaction'
+CLOCK_DIFFERENCE = 10
 # How many invoices are asked for with one call, and how many the server may answer: what was made
 # by hand at the server may have the same order id.
 LIST_SIZE = 50

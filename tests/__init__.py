@@ -1,3 +1,4 @@
+from . import test_adoption
 from . import test_callback
 from . import test_changed_order
 from . import test_checkout

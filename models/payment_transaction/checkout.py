@@ -1,3 +1,4 @@
+import secrets
 from datetime import timedelta
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
@@ -49,9 +50,13 @@ class PaymentTransaction(models.Model):
             ))
             return
 
-        draft = self._btcpay_prepare_invoice()
         store_id = self.provider_id.sudo().btcpay_store_id
-        self.write({'btcpay_requested_at': fields.Datetime.now(), 'btcpay_store_id': store_id})
+        self.write({
+            'btcpay_requested_at': fields.Datetime.now(),
+            'btcpay_invoice_token': secrets.token_urlsafe(16),
+            'btcpay_store_id': store_id,
+        })
+        draft = self._btcpay_prepare_invoice()
         self._btcpay_schedule_sync()
         commit_and_refresh(self.env)
         invoice, error = None, None
@@ -104,7 +109,8 @@ class PaymentTransaction(models.Model):
     def _btcpay_prepare_invoice(self):
         """Prepare the request that makes the invoice, from the transaction alone.
 
-        Nothing about the customer leaves Odoo but the language.
+        Nothing about the customer leaves Odoo but the language. The metadata of ours is shown to
+        the merchant only.
 
         :rtype: InvoiceDraft
         """
@@ -115,6 +121,7 @@ class PaymentTransaction(models.Model):
             amount=round_amount(self.amount, self.currency_id.decimal_places),
             currency=self.currency_id.name,
             order_id=self.reference,
+            metadata={const.TOKEN_KEY: self.sudo().btcpay_invoice_token},
             redirect_url=f'{base_url}{const.RETURN_ROUTE}?ref={quote(self.reference, safe="")}',
             is_redirected_automatically=True,
             language=match_language(
@@ -208,13 +215,20 @@ class PaymentTransaction(models.Model):
     def _btcpay_is_adoptable(self, invoice):
         """Return whether an invoice is the one the server made without our getting its answer.
 
+        Only the transaction's own request had the token. The clocks of both need not agree.
+
         :param Invoice invoice: The invoice.
         :rtype: bool
         """
         self.ensure_one()
-        return (
+        token = self.sudo().btcpay_invoice_token
+        return bool(
             not self.btcpay_invoice_id
-            and bool(self.btcpay_requested_at)
+            and token and invoice.metadata.get(const.TOKEN_KEY) == token
+            and invoice.created_at
+            and invoice.created_at >= self.btcpay_requested_at - timedelta(
+                minutes=const.CLOCK_DIFFERENCE
+            )
             and not self._btcpay_find_discrepancy(invoice)
         )
 

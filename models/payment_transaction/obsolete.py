@@ -33,11 +33,16 @@ class PaymentTransaction(models.Model):
                     tx._btcpay_plan('invalidate')
 
     def _btcpay_is_open(self):
-        """Return whether the invoice can be paid, as far as Odoo knows, and is to stay so."""
+        """Return whether the invoice can be paid, as far as Odoo knows, and is to stay so.
+
+        Also that of a checkout which failed, because the server's answer was lost.
+        """
         self.ensure_one()
         return bool(
             self.provider_code == 'btcpay'
-            and self.state in ('draft', 'pending')
+            and (self.state in ('draft', 'pending') or (
+                self.state == 'error' and self.btcpay_status == 'New'
+            ))
             and self.btcpay_requested_at
             and not self.btcpay_pending_action
             and self.operation != 'refund'
@@ -109,7 +114,7 @@ class PaymentTransaction(models.Model):
         when it comes up, or later if it failed."""
         self.search([
             ('provider_code', '=', 'btcpay'),
-            ('state', 'in', ('draft', 'pending')),
+            ('state', 'in', ('draft', 'pending', 'error')),
             ('btcpay_next_sync_at', '!=', False),
             ('operation', '!=', 'refund'),
         ])._btcpay_invalidate_obsolete()

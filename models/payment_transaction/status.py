@@ -318,7 +318,10 @@ class PaymentTransaction(models.Model):
         if (status, additional) == ('Settled', 'Marked') and self._btcpay_is_paid_in_full():
             return _("Paid late, accepted")
         if self.state == 'error' and status != 'Invalid':
-            return _("Does not agree with the server")
+            if self.btcpay_review_note:
+                return _("Does not agree with the server")
+            if status == 'New':  # The server's answer was lost.
+                return _("Checkout failed, invoice still open")
         partial = self._btcpay_get_partial_receipts()
         if status in ('Expired', 'Invalid') and (partial.sale_order_ids or partial.invoice_ids):
             return _("Partial payment accepted")

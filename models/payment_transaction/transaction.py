@@ -15,6 +15,11 @@ class PaymentTransaction(models.Model):
     btcpay_store_id = fields.Char(
         string="BTCPay Store", readonly=True, copy=False, groups='base.group_system'
     )
+    # By which an invoice is known to be this transaction's, of this database: others may use the
+    # same store and the same references.
+    btcpay_invoice_token = fields.Char(
+        string="Invoice Token", readonly=True, copy=False, groups='base.group_system'
+    )
     btcpay_requested_at = fields.Datetime(
         string="Requested on",
         help="When the server was asked to make the invoice, whether it answered or not.",
