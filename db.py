@@ -30,30 +30,31 @@ def commit_and_refresh(env):
     env.invalidate_all()
 
 
-def lock(record):
-    """Lock a record against everybody else's changes and see it as it is now.
+def lock(records):
+    """Lock records against everybody else's changes and see them as they are now.
 
     To be called at the beginning of a database transaction, since it may have to begin it anew.
 
-    :param recordset record: The record.
-    :raise RowBusy: If somebody else holds it for seconds.
+    :param recordset records: The records.
+    :raise RowBusy: If somebody else holds one of them for seconds.
     """
-    cr = record.env.cr
+    cr = records.env.cr
     deadline = time.monotonic() + const.LOCK_TIMEOUT
     while (seconds := deadline - time.monotonic()) > 0:
         try:
             # Odoo's own locks do not wait; this one has it as soon as it is free. The limit holds
             # for the rest of the database transaction, too.
             cr.execute(SQL(
-                'SET LOCAL lock_timeout = %s; SELECT id FROM %s WHERE id = %s FOR NO KEY UPDATE',
-                int(seconds * 1000) + 1, SQL.identifier(record._table), record.id,
+                'SET LOCAL lock_timeout = %s;'
+                ' SELECT id FROM %s WHERE id IN %s ORDER BY id FOR NO KEY UPDATE',
+                int(seconds * 1000) + 1, SQL.identifier(records._table), tuple(records.ids),
             ), log_exceptions=False)
         except CONCURRENCY_ERRORS:
             cr.rollback()  # Held by somebody else, or changed since this transaction began.
         else:
-            record.invalidate_recordset()
+            records.invalidate_recordset()
             return
-    raise RowBusy(record.env._("The payment is being processed. Try again in a moment."))
+    raise RowBusy(records.env._("The payment is being processed. Try again in a moment."))
 
 
 def hold(records):

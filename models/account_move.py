@@ -1,6 +1,7 @@
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import str2bool
+from odoo.tools.sql import column_exists, create_column
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
@@ -24,10 +25,6 @@ class AccountMove(models.Model):
         string="Bitcoin Payment Can Be Requested", compute='_compute_btcpay_can_request',
         compute_sudo=True,
     )
-    btcpay_can_refund = fields.Boolean(
-        string="Can Be Refunded in Bitcoin", compute='_compute_btcpay_can_refund',
-        compute_sudo=True,
-    )
 
     # === COMPUTE METHODS === #
 
@@ -39,16 +36,6 @@ class AccountMove(models.Model):
                 and move.state == 'posted'
                 and move.amount_residual > 0
                 and bool(move._btcpay_get_provider())
-            )
-
-    @api.depends('state', 'move_type', 'amount_residual', 'reversed_entry_id')
-    def _compute_btcpay_can_refund(self):
-        for move in self:
-            move.btcpay_can_refund = (
-                move.move_type == 'out_refund'
-                and move.state == 'posted'
-                and move._btcpay_get_refund_amount_due() > 0
-                and bool(move._btcpay_get_refundable_transactions())
             )
 
     # === ACTION METHODS === #
@@ -75,83 +62,7 @@ class AccountMove(models.Model):
             sticky=bool(problems), reload=True,
         )
 
-    def action_btcpay_refund(self):
-        """Open the wizard that pays the credit note back in Bitcoin.
-
-        Note: `self.ensure_one()`
-
-        :return: The action of the wizard.
-        :rtype: dict
-        :raise UserError: If there is nothing to pay back from.
-        """
-        self.ensure_one()
-        transaction = self._btcpay_get_refundable_transactions()[:1]
-        self._btcpay_check_refund(transaction)
-        available = transaction._btcpay_get_refund_sums()['available']
-        return self.env['btcpay.refund.wizard']._open(
-            transaction.sudo(self.env.su),
-            scope='amount',
-            amount=min(self._btcpay_get_refund_amount_due(), available),
-            credit_note_id=self.id,
-        )
-
     # === BUSINESS METHODS === #
-
-    def _btcpay_get_refundable_transactions(self):
-        """Return the Bitcoin transactions of the credited invoice, or of its sales orders.
-
-        :return: The transactions that have something left to refund, in sudo mode.
-        :rtype: payment.transaction
-        """
-        self.ensure_one()
-        invoice = self.sudo().reversed_entry_id
-        orders = (self.sudo() | invoice).invoice_line_ids.sale_line_ids.order_id
-        return (invoice.transaction_ids | orders.transaction_ids).filtered(
-            lambda tx: not tx.source_transaction_id and tx.btcpay_can_refund
-            and tx.currency_id == self.currency_id
-        )
-
-    def _btcpay_check_refund(self, transaction, amount=0):
-        """Check that the credit note can be paid back by a refund.
-
-        Note: `self.ensure_one()`
-
-        :param payment.transaction transaction: The transaction that is refunded, if there is one.
-        :param float amount: The amount, fee included.
-        :raise UserError: If it cannot.
-        """
-        self.ensure_one()
-        if self.move_type != 'out_refund' or self.state != 'posted':
-            raise UserError(_("This is not a posted credit note."))
-        if not transaction or transaction not in self._btcpay_get_refundable_transactions():
-            raise UserError(_(
-                "No Bitcoin payment of the credited invoice has anything left to refund."
-            ))
-        rest = self._btcpay_get_refund_amount_due()
-        if self.currency_id.compare_amounts(amount, rest) > 0:
-            raise UserError(_(
-                "Of the credit note %(credit_note)s only %(rest)s is left to be paid back.",
-                credit_note=self.display_name, rest=self.currency_id.format(rest),
-            ))
-
-    def _btcpay_get_refund_amount_due(self):
-        """Return what of a credit note is still to be paid back.
-
-        :rtype: float
-        """
-        self.ensure_one()
-        refunds = self.env['payment.transaction'].sudo().search([
-            ('btcpay_credit_note_id', '=', self.id),
-            ('state', 'in', ('draft', 'pending', 'authorized', 'done')),
-        ])
-        # Those underway are not in the residual amount, nor are those without entries.
-        matched = self.sudo().line_ids.matched_debit_ids.debit_move_id.move_id
-        missing = refunds.filtered(lambda tx: not tx.payment_id.move_id & matched)
-        rest = min(
-            self.amount_total - refunds._btcpay_get_given_back(),
-            self.amount_residual - missing._btcpay_get_given_back(),
-        )
-        return max(self.currency_id.round(rest), 0)
 
     def _btcpay_get_amount_due(self):
         """Return what the customer can still be asked for.
@@ -257,3 +168,118 @@ class AccountMove(models.Model):
             'mail.mail_activity_data_todo', summary=summary, note=reason,
             user_id=choose_assignee(get_salesperson(self)).id,
         )
+
+    # === CREDIT NOTES === #
+
+    btcpay_can_refund = fields.Boolean(
+        string="Can Be Refunded in Bitcoin", compute='_compute_btcpay_can_refund',
+        compute_sudo=True,
+    )
+    btcpay_refund_ids = fields.One2many(
+        string="Refunds in Bitcoin", comodel_name='payment.transaction',
+        inverse_name='btcpay_credit_note_id', readonly=True,
+    )
+    # Stored, as at the payment: several payments may be refunded for one credit note at once.
+    btcpay_returned_amount = fields.Monetary(
+        string="Refunded in Bitcoin", help="What was given back or is underway, fees included.",
+        compute='_compute_btcpay_returned_amount', store=True, currency_field='currency_id',
+    )
+
+    def _auto_init(self):
+        """Override to add an empty column: there are no refunds yet, but many journal entries."""
+        if not column_exists(self.env.cr, self._table, 'btcpay_returned_amount'):
+            create_column(self.env.cr, self._table, 'btcpay_returned_amount', 'numeric')
+        return super()._auto_init()
+
+    @api.depends(
+        'btcpay_refund_ids.state', 'btcpay_refund_ids.amount',
+        'btcpay_refund_ids.btcpay_refund_fee_amount',
+    )
+    def _compute_btcpay_returned_amount(self):
+        for move in self:
+            move.btcpay_returned_amount = move.btcpay_refund_ids._btcpay_get_returned_amount()
+
+    @api.depends(
+        'state', 'move_type', 'amount_residual', 'reversed_entry_id', 'btcpay_returned_amount'
+    )
+    def _compute_btcpay_can_refund(self):
+        for move in self:
+            move.btcpay_can_refund = (
+                move.move_type == 'out_refund'
+                and move.state == 'posted'
+                and move._btcpay_get_refund_amount_due() > 0
+                and bool(move._btcpay_get_refundable_transactions())
+            )
+
+    def action_btcpay_refund(self):
+        """Open the wizard that pays the credit note back in Bitcoin.
+
+        Note: `self.ensure_one()`
+
+        :return: The action of the wizard.
+        :rtype: dict
+        :raise UserError: If there is nothing to pay it back from.
+        """
+        self.ensure_one()
+        transaction = self._btcpay_get_refundable_transactions()[:1]
+        self._btcpay_check_refund(transaction)
+        available = transaction._btcpay_get_refund_sums()['available']
+        return self.env['btcpay.refund.wizard']._open(
+            transaction.sudo(self.env.su),
+            scope='amount',
+            amount=min(self._btcpay_get_refund_amount_due(), available),
+            credit_note_id=self.id,
+        )
+
+    def _btcpay_check_refund(self, transaction, amount=0):
+        """Check that the credit note can be paid back by a refund.
+
+        Note: `self.ensure_one()`
+
+        :param payment.transaction transaction: The transaction that is refunded, if there is one.
+        :param float amount: The amount, fee included.
+        :raise UserError: If it cannot.
+        """
+        self.ensure_one()
+        if self.move_type != 'out_refund' or self.state != 'posted':
+            raise UserError(_("This is not a posted credit note."))
+        if not transaction or transaction not in self._btcpay_get_refundable_transactions():
+            raise UserError(_(
+                "No Bitcoin payment of the credited invoice has anything left to refund."
+            ))
+        due = self._btcpay_get_refund_amount_due()
+        if self.currency_id.compare_amounts(amount, due) > 0:
+            raise UserError(_(
+                "Only %(due)s of the credit note %(credit_note)s is left to be refunded.",
+                credit_note=self.display_name, due=self.currency_id.format(due),
+            ))
+
+    def _btcpay_get_refundable_transactions(self):
+        """Return the Bitcoin transactions of the credited invoice, or of its sales orders.
+
+        :return: The transactions that have something left to refund, in sudo mode.
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        invoice = self.sudo().reversed_entry_id
+        orders = (self.sudo() | invoice).invoice_line_ids.sale_line_ids.order_id
+        return (invoice.transaction_ids | orders.transaction_ids).filtered(
+            lambda tx: tx.btcpay_can_refund and tx.currency_id == self.currency_id
+        )
+
+    def _btcpay_get_refund_amount_due(self):
+        """Return what of the credit note is still to be refunded.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        # Those underway are not in the residual amount, nor are those without entries.
+        matched = self.sudo().line_ids.matched_debit_ids.debit_move_id.move_id
+        unmatched = self.sudo().btcpay_refund_ids.filtered(
+            lambda tx: not tx.payment_id.move_id & matched
+        )
+        due = min(
+            self.amount_total - self.btcpay_returned_amount,
+            self.amount_residual - unmatched._btcpay_get_returned_amount(),
+        )
+        return max(self.currency_id.round(due), 0)

@@ -35,7 +35,7 @@ from . import test_refund_lists
 from . import test_refund_lost
 from . import test_refund_mails
 from . import test_refund_rights
-from . import test_refund_taken_over
+from . import test_refund_adopted
 from . import test_refund_tour
 from . import test_refund_variants
 from . import test_request

@@ -56,7 +56,7 @@ class TestDecided(RefundMixin, BTCPayCommon):
         self._assert_asked(False)
         self.assertEqual(self.order.btcpay_status_text, "Paid late, accepted")
 
-    def test_surplus_is_refunded(self):
+    def test_overpayment_is_refunded(self):
         self._pay('1.5')
         self._assert_asked(True)
         self.tx._btcpay_request_refund(20)
@@ -64,14 +64,14 @@ class TestDecided(RefundMixin, BTCPayCommon):
         self.tx._btcpay_request_refund(30)
         self._assert_asked(False)
 
-    def test_surplus_of_a_late_payment_is_refunded(self):
+    def test_overpayment_of_a_late_payment_is_refunded(self):
         self._pay('1.5', late=True)
         self.tx._btcpay_request_refund(50)
         self._assert_asked(True)
         self.tx._btcpay_request_refund(100)
         self._assert_asked(False)
 
-    def test_surplus_is_refunded_at_the_server(self):
+    def test_overpayment_is_refunded_at_the_server(self):
         self._pay('1.5')
         pull_payment = self._server_refund(
             self.tx, refundVariant='Custom', customAmount='50', customCurrency='USD'

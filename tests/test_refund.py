@@ -152,7 +152,7 @@ class TestRefund(RefundMixin, BTCPayCommon):
         self.assertFalse(tx.btcpay_can_refund)
         self._assert_refused(lambda: tx._btcpay_request_refund(10), "not confirmed")
 
-    def test_unconfirmed_surplus(self):
+    def test_unconfirmed_overpayment(self):
         tx = self._paid()
         self.world.pay(tx.btcpay_invoice_id, amount='0.001', replaceable=True)
         tx._btcpay_sync()

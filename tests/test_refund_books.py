@@ -2,9 +2,9 @@ from unittest.mock import patch
 
 from odoo.tests import tagged
 
+from odoo.addons.payment_btcpay.db import RowBusy
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.refund_common import RefundMixin
-from odoo.addons.payment_btcpay.utils import BTCPayError
 
 
 @tagged('post_install', '-at_install')
@@ -132,7 +132,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         tx._btcpay_request_refund(30, credit_note=credit_note)
         self.assertEqual(self._open_wizard(credit_note).amount, 10)
         self._assert_refused(
-            lambda: tx._btcpay_request_refund(11, credit_note=credit_note), "only"
+            lambda: tx._btcpay_request_refund(11, credit_note=credit_note), "Only"
         )
         self.assertEqual(len(self._pull_payments()), 1)
 
@@ -141,10 +141,11 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         payment, has a serialization failure, and does not overlook the refund."""
         invoice, tx = self._invoiced()
         credit_note = self._credit(invoice, 40)
-        self.assertFalse(credit_note.btcpay_requested_at)
+        before = self._row_version(credit_note)
         with patch.object(type(tx), '_btcpay_send_refund', lambda refund: None):
             tx._btcpay_request_refund(30, credit_note=credit_note)
-        self.assertTrue(credit_note.btcpay_requested_at)
+        self.assertNotEqual(self._row_version(credit_note), before)
+        self.assertEqual(credit_note.btcpay_returned_amount, 30)
 
     def test_credit_note_of_something_else(self):
         credit_note = self._credit(self._invoiced()[0], 40)
@@ -235,7 +236,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         self._refund_all(tx, 100)
         self._assert_books(tx, 100, 100)
 
-    def test_surplus(self):
+    def test_overpayment(self):
         tx = self._pay_part('1.5', expire=False)
         refund = self._refund_all(tx, 50)
         self._assert_books(tx, 150, 50)
@@ -251,7 +252,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
             tx.sale_order_ids.message_ids.mapped('body')
         ))
 
-    def test_surplus_comes_first(self):
+    def test_overpayment_comes_first(self):
         tx = self._pay_part('1.5', expire=False)
         self._refund_all(tx, 80)
         self._assert_books(tx, 150, 80)
@@ -278,11 +279,11 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
     def test_refund_of_what_cannot_be_booked(self):
         tx = self._pay_order(self._create_order())
         self.patch(type(tx), '_btcpay_try_to_confirm', lambda tx: None)
-        with self.assertRaisesRegex(BTCPayError, "not booked yet"):
+        with self.assertRaisesRegex(RowBusy, "not booked yet"):
             tx._btcpay_request_refund(100)
         self.assertFalse(self._pull_payments())
 
-    def test_withdrawn_with_a_part_paid_out(self):
+    def test_canceled_with_a_part_paid_out(self):
         tx = self._paid()
         refund = tx._btcpay_request_refund(50)
         self._claim(refund, '20.00')
@@ -300,7 +301,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         self.assertIn("was paid", mail.subject)
         self.assertIn('20.00', mail.body)
 
-    def test_withdrawn_with_a_fee(self):
+    def test_canceled_with_a_fee(self):
         tx = self._paid()
         refund = tx._btcpay_request_refund(50, fee_percent='10')
         self._claim(refund, '20.00')

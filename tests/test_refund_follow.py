@@ -2,6 +2,8 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.greenfield import Payout, PullPayment
+from odoo.addons.payment_btcpay.greenfield.reader import parse_listing
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.refund_common import RefundMixin
 
@@ -20,6 +22,13 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         order = refund._btcpay_get_document()
         return '\n'.join(
             str(body) for body in order.message_ids.sorted('id', reverse=True).mapped('body')
+        )
+
+    def _apply(self, refund, pull_payment, payouts):
+        """Have the refund updated by answers of the server."""
+        refund._btcpay_apply_refund(
+            PullPayment.parse({'id': refund.btcpay_pull_payment_id, **pull_payment}),
+            parse_listing(payouts, 'payouts', Payout.parse).items,
         )
 
     def _states(self, refund):
@@ -66,7 +75,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         refund._btcpay_sync()
         self.assertEqual((refund.state, self._states(refund)), ('pending', ['Cancelled']))
         self.assertIn("not claimed yet", refund.btcpay_status_text)
-        self.assertIn("was cancelled at the BTCPay Server", self._notes(refund))
+        self.assertIn("was canceled at the BTCPay Server", self._notes(refund))
         self._claim(refund)
         refund._btcpay_sync()
         self.assertEqual(refund.state, 'done')
@@ -111,26 +120,22 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
     def test_a_satoshi_is_waited_for(self):
         refund = self._paid()._btcpay_request_refund(50, variant='rate_then')
         for amount, claimed in (('0.000000009', None), ('0.0010000173', '0.001')):
-            refund._btcpay_apply_refund(
-                {'id': refund.btcpay_pull_payment_id, 'amount': amount, 'currency': 'BTC'},
+            self._apply(
+                refund, {'amount': amount, 'currency': 'BTC'},
                 [{'id': 'a', 'originalAmount': claimed, 'state': 'Completed'}],
             )
             self.assertEqual(refund.state, 'pending')
 
     def test_decimals_that_say_nothing(self):
         refund = self._paid()._btcpay_request_refund(50, variant='rate_then')
-        pull_payment = {
-            'id': refund.btcpay_pull_payment_id, 'amount': '0.00100000', 'currency': 'BTC',
-        }
+        pull_payment = {'amount': '0.00100000', 'currency': 'BTC'}
         payout = {'state': 'Completed', 'originalCurrency': 'BTC'}
-        refund._btcpay_apply_refund(pull_payment, [
+        self._apply(refund, pull_payment, [
             {'id': 'a', 'originalAmount': '0.0007', **payout},
             {'id': 'b', 'originalAmount': '0.00029', **payout},
         ])
         self.assertEqual((refund.state, refund.btcpay_paid_out_amount), ('pending', 49.5))
-        refund._btcpay_apply_refund(
-            pull_payment, [{'id': 'c', 'originalAmount': '0.000010', **payout}]
-        )
+        self._apply(refund, pull_payment, [{'id': 'c', 'originalAmount': '0.000010', **payout}])
         self.assertEqual(refund.state, 'done')
 
     def test_approved_by_itself(self):
@@ -158,8 +163,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
 
     def test_nonsense_is_not_taken_for_payouts(self):
         refund = self._paid()._btcpay_request_refund(50)
-        pull_payment = {'id': refund.btcpay_pull_payment_id, 'amount': '50.00', 'currency': 'USD'}
-        refund._btcpay_apply_refund(pull_payment, [
+        self._apply(refund, {'amount': '50.00', 'currency': 'USD'}, [
             None, 'x', {}, {'id': 'a', 'state': 'Completed', 'originalAmount': 'NaN'},
             {'id': 'b', 'state': 'Paid', 'originalAmount': '50'},
             {'id': '../c', 'state': 'Completed', 'originalAmount': '50'},
@@ -167,26 +171,26 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self.assertFalse(refund.btcpay_payout_ids)
         self.assertEqual(refund.state, 'pending')
 
-    # === WITHDRAWN === #
+    # === CANCELED === #
 
     def test_archived_at_the_server(self):
         refund = self._paid()._btcpay_request_refund(50)
         self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
         refund._btcpay_sync()
-        self.assertEqual((refund.state, refund.btcpay_status_text), ('cancel', "Refund withdrawn"))
-        self.assertIn("withdrawn before it was claimed", refund.state_message)
+        self.assertEqual((refund.state, refund.btcpay_status_text), ('cancel', "Refund canceled"))
+        self.assertIn("canceled before it was claimed", refund.state_message)
 
     def test_archived_while_a_claim_is_being_paid(self):
         refund = self._paid()._btcpay_request_refund(50)
-        payout_id = self._withdraw_while_being_paid(refund)
+        payout_id = self._cancel_while_being_paid(refund)
         self.assertEqual(refund.state, 'pending')
         self.assertTrue(refund.btcpay_pull_is_archived)
         self.world.pay_payout(payout_id)
         refund._btcpay_sync()
         self.assertEqual((refund.state, refund.amount), ('done', -20))
-        self.assertIn("was withdrawn with", self._notes(refund))
+        self.assertIn("was canceled with", self._notes(refund))
 
-    def test_withdraw(self):
+    def test_cancel(self):
         self.btcpay.sudo().btcpay_api_key = self.world.new_key(
             self.store_id, [*const.PERMISSIONS, 'btcpay.store.canarchivepullpayments']
         )
@@ -195,9 +199,9 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         refund.action_btcpay_cancel_refund()
         self.assertEqual(refund.state, 'cancel')
         self.assertTrue(self._pull_payments()[0]['archived'])
-        self._assert_refused(refund.action_btcpay_cancel_refund, "cannot be withdrawn")
+        self._assert_refused(refund.action_btcpay_cancel_refund, "cannot be canceled")
 
-    def test_withdraw_without_permission(self):
+    def test_cancel_without_permission(self):
         refund = self._paid()._btcpay_request_refund(50)
         with self._quiet():
             self._assert_refused(refund.action_btcpay_cancel_refund, refund.btcpay_refund_name)
@@ -251,7 +255,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self.assertEqual((tx.state, refund.amount), ('done', -100))
         self.assertTrue(tx.payment_id)
 
-    def test_one_that_cannot_be_taken_over_does_not_hide_the_others(self):
+    def test_one_that_cannot_be_adopted_does_not_hide_the_others(self):
         tx = self._paid()
         self._server_refund(tx)
         unbooked = self._pay_order(self._create_order())
@@ -312,7 +316,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
             state='disabled', is_published=False, **self.btcpay._btcpay_get_empty_connection()
         )
 
-    def _assert_followed_without_key(self, refund):
+    def _assert_synced_without_key(self, refund):
         self._claim(refund)
         self._make_old(refund, minutes=70)
         self._reconcile()
@@ -322,7 +326,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
     def test_disconnected(self):
         refund = self._paid()._btcpay_request_refund(50)
         self._disconnect()
-        self._assert_followed_without_key(refund)
+        self._assert_synced_without_key(refund)
 
     def test_other_store_of_another_server(self):
         refund = self._paid()._btcpay_request_refund(50)
@@ -332,8 +336,8 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         with self._quiet(), mute_logger(
             RECONCILE_LOG, 'odoo.addons.payment_btcpay.models.payment_provider.health'
         ):
-            self._assert_followed_without_key(refund)
-        self._assert_refused(refund.action_btcpay_cancel_refund, "cannot be withdrawn")
+            self._assert_synced_without_key(refund)
+        self._assert_refused(refund.action_btcpay_cancel_refund, "cannot be canceled")
 
     def test_error_elsewhere_does_not_stop_the_others(self):
         here = self._paid()._btcpay_request_refund(50)
@@ -348,7 +352,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
             self._reconcile()
         self.assertEqual(here.state, 'done')
 
-    def test_withdraw_of_other_store(self):
+    def test_cancel_of_other_store(self):
         refund = self._paid()._btcpay_request_refund(50)
         self._disconnect()
         self._assert_refused(refund.action_btcpay_cancel_refund, "no longer connected")

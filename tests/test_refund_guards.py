@@ -1,6 +1,7 @@
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import new_test_user, tagged
 
+from odoo.addons.payment_btcpay.greenfield import PullPayment
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.refund_common import RefundMixin
 
@@ -11,19 +12,19 @@ class TestRefundGuards(RefundMixin, BTCPayCommon):
 
     # === THE LINK === #
 
-    def test_link_of_what_is_withdrawn(self):
+    def test_link_of_what_is_canceled(self):
         """A claim of before is still being paid, and no other can be made."""
         refund = self._paid()._btcpay_request_refund(50)
-        self._withdraw_while_being_paid(refund)
+        self._cancel_while_being_paid(refund)
         self.assertEqual(refund.state, 'pending')
         self._assert_refused(refund.action_btcpay_send_refund_link, "nothing to claim")
 
     def test_link_that_is_none(self):
         refund = self._paid()._btcpay_request_refund(50)
         refund.btcpay_pull_payment_id = False
-        refund._btcpay_store_pull_payment({
+        refund._btcpay_store_pull_payment(PullPayment.parse({
             'id': 'abc', 'amount': '50.00', 'currency': 'USD', 'viewLink': 'javascript:alert(1)',
-        })
+        }))
         self.assertFalse(refund.btcpay_refund_link)
         self._assert_refused(refund.action_btcpay_send_refund_link, "nothing to claim")
 
@@ -139,7 +140,7 @@ class TestRefundGuards(RefundMixin, BTCPayCommon):
             lambda: tx._btcpay_request_refund(40, credit_note=credit_note), "credited invoice"
         )
 
-    def test_credit_note_over_more_than_is_left(self):
+    def test_credit_note_of_more_than_is_left(self):
         credit_note, tx = self._credited()
         tx._btcpay_request_refund(70)
         self.assertEqual(self._open_wizard(credit_note).amount, 30)

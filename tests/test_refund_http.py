@@ -31,7 +31,7 @@ class TestRefundHttp(RefundMixin, BTCPayHttpCommon):
         self.assertIn("Refund paid out", page)
         self.assertNotIn(refund.btcpay_refund_link, page)
 
-    def test_order_page_of_withdrawn(self):
+    def test_order_page_of_canceled(self):
         order = self._create_order()
         refund = self._paid(order)._btcpay_request_refund(50)
         self.world.archive_pull_payment(refund.btcpay_pull_payment_id)

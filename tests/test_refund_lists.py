@@ -1,4 +1,5 @@
 from datetime import timedelta
+from decimal import Decimal
 from unittest.mock import patch
 
 from odoo import fields
@@ -6,9 +7,9 @@ from odoo.tests import tagged
 from odoo.tools import SQL, mute_logger
 
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.greenfield import NotUnderstood, PullPayment
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.refund_common import RefundMixin
-from odoo.addons.payment_btcpay.utils import BTCPayError
 
 RECONCILE_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction.sync'
 HEALTH_LOG = 'odoo.addons.payment_btcpay.models.payment_provider.health'
@@ -27,14 +28,14 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
             self._make_old(refund, minutes=70)
         return refunds
 
-    def _patch_answers(self, model, change):
+    def _patch_answers(self, change):
         """Have what the server answers changed: `change(endpoint, answer)` returns it."""
-        send = type(model)._send_api_request
+        send = type(self.btcpay)._send_api_request
 
-        def answer(record, method, endpoint, **kwargs):
-            return change(endpoint, send(record, method, endpoint, **kwargs))
+        def answer(provider, method, endpoint, **kwargs):
+            return change(endpoint, send(provider, method, endpoint, **kwargs))
 
-        self.startPatcher(patch.object(type(model), '_send_api_request', answer))
+        self.startPatcher(patch.object(type(self.btcpay), '_send_api_request', answer))
 
     # === WHICH ONES === #
 
@@ -64,7 +65,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
     # === LISTS === #
 
     def test_claims_that_were_cancelled(self):
-        """With what is withdrawn the server cancels the claims that are open."""
+        """With what is canceled the server cancels the claims that are open."""
         [refund] = self._refunds(1)
         self._claim(refund, pay=False)
         refund._btcpay_sync()
@@ -81,9 +82,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
         others = [None, {}, {
             'id': 'a', 'pullPaymentId': None, 'state': 'Completed', 'originalAmount': '9',
         }]
-        self._patch_answers(
-            self.btcpay, lambda endpoint, answer: others + answer + others,
-        )
+        self._patch_answers(lambda endpoint, answer: others + answer + others)
         self._reconcile()
         self.assertEqual(refund.state, 'done')
         self.assertEqual(len(refund.btcpay_payout_ids), 1)
@@ -101,7 +100,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
             self.assertEqual(refund.state, 'done')
         [refund] = self._refunds(1)
         self._claim(refund)
-        self._patch_answers(self.btcpay, lambda endpoint, answer: (
+        self._patch_answers(lambda endpoint, answer: (
             None if endpoint.startswith('/stores/') else answer
         ))
         self._reconcile()
@@ -150,11 +149,13 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
             (refund.btcpay_pull_payment_id, {'currency': 1}),
             ('/payouts', None),
         ):
-            with patch.object(type(refund), '_send_api_request', type(refund)._send_api_request):
-                self._patch_answers(refund, lambda endpoint, answer, end=end, values=values: (
+            with patch.object(
+                type(self.btcpay), '_send_api_request', type(self.btcpay)._send_api_request
+            ):
+                self._patch_answers(lambda endpoint, answer, end=end, values=values: (
                     answer if not endpoint.endswith(end) else values and {**answer, **values}
                 ))
-                with self.assertRaises(BTCPayError):
+                with self.assertRaises(NotUnderstood):
                     refund._btcpay_sync()
             self.assertEqual(refund.state, 'pending')
 
@@ -184,7 +185,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
         """It can be claimed, and counts again."""
         refund = self._refused()
         tx = refund.source_transaction_id
-        refund._btcpay_keep_pull_payment({'id': 'abc', 'amount': '60.00', 'currency': 'USD'})
+        refund._btcpay_keep_pull_payment(PullPayment('abc', Decimal('60.00'), 'USD'))
         self.assertEqual(refund.state, 'pending')
         self.assertEqual(tx._btcpay_get_refund_sums()['available'], 40)
 

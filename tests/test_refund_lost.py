@@ -6,9 +6,9 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.greenfield import GreenfieldError
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.refund_common import RefundMixin
-from odoo.addons.payment_btcpay.utils import BTCPayError
 
 RECONCILE_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction.sync'
 
@@ -200,7 +200,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
     def test_disconnected_before_it_was_found(self):
         refund = self._lost(self._paid())
         self.btcpay.sudo().write({'btcpay_store_id': 'another', 'btcpay_api_key': 'x' * 40})
-        with self.assertRaises(BTCPayError):
+        with self.assertRaises(GreenfieldError):
             refund._btcpay_sync()
         # It may have been made: to take it for failed would let it be made twice.
         self.assertEqual(refund.state, 'draft')
@@ -252,16 +252,16 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
     def test_same_wizard_twice_at_once(self):
         tx = self._paid()
         wizard = self._open_wizard(tx, scope='amount', amount=30)
-        prepare = type(tx)._btcpay_prepare_refund_amount
+        prepare = type(tx)._btcpay_draft_refund
         refunds = []
 
         def prepare_and_be_overtaken(root, *args):
             result = prepare(root, *args)
-            with patch.object(type(tx), '_btcpay_prepare_refund_amount', prepare):
+            with patch.object(type(tx), '_btcpay_draft_refund', prepare):
                 refunds.append(self._refund_by(wizard))
             return result
 
-        with patch.object(type(tx), '_btcpay_prepare_refund_amount', prepare_and_be_overtaken):
+        with patch.object(type(tx), '_btcpay_draft_refund', prepare_and_be_overtaken):
             refunds.append(self._refund_by(wizard))
         self.assertEqual(refunds[0], refunds[1])
         self._assert_made_once(refunds[0])
@@ -276,15 +276,15 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
     def test_second_between_look_and_lock(self):
         """Two people press at once: both have looked, then both ask for the lock."""
         tx = self._paid()
-        prepare = type(tx)._btcpay_prepare_refund_amount
+        prepare = type(tx)._btcpay_draft_refund
 
         def prepare_and_be_overtaken(root, *args):
             result = prepare(root, *args)
-            with patch.object(type(tx), '_btcpay_prepare_refund_amount', prepare):
+            with patch.object(type(tx), '_btcpay_draft_refund', prepare):
                 tx._btcpay_request_refund(60)
             return result
 
-        with patch.object(type(tx), '_btcpay_prepare_refund_amount', prepare_and_be_overtaken):
+        with patch.object(type(tx), '_btcpay_draft_refund', prepare_and_be_overtaken):
             self._assert_refused(lambda: tx._btcpay_request_refund(60), "at most")
         self.assertEqual(len(self._pull_payments()), 1)
 
@@ -292,10 +292,12 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         """The payment is written when a refund is stored: whoever began before and gets the lock
         after has a serialization failure, and does not overlook the refund."""
         tx = self._paid()
-        before = tx.btcpay_sync_count
+        before = self._row_version(tx)
+        self.patch(type(tx), '_btcpay_sync', lambda tx, **kwargs: None)
         with patch.object(type(tx), '_btcpay_send_refund', lambda refund: None):
             tx._btcpay_request_refund(60)
-        self.assertGreater(tx.btcpay_sync_count, before + 1)
+        self.assertNotEqual(self._row_version(tx), before)
+        self.assertEqual(tx.btcpay_returned_amount, 60)
 
     def test_second_while_the_first_is_asked_for(self):
         tx = self._paid()
@@ -321,7 +323,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
 
         def keep_and_be_overtaken(refund, pull_payment):
             with patch.object(type(tx), '_btcpay_keep_pull_payment', keep):
-                self.assertEqual(tx._btcpay_find_or_adopt_refund(pull_payment['id']), refund)
+                self.assertEqual(tx._btcpay_find_or_adopt_refund(pull_payment.id), refund)
             return keep(refund, pull_payment)
 
         with patch.object(type(tx), '_btcpay_keep_pull_payment', keep_and_be_overtaken):

@@ -1,6 +1,7 @@
 from odoo.tests import tagged
 from odoo.tools import html2plaintext
 
+from odoo.addons.payment_btcpay.greenfield import PullPayment
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.refund_common import RefundMixin
 
@@ -91,9 +92,9 @@ class TestRefundMails(RefundMixin, BTCPayCommon):
         refund = self._paid(order, method='BTC-LN')._btcpay_request_refund(50, mail_customer=False)
         for days, stored in (('14', 14), (14, 14), (None, 0), ('x', 0), (True, 0)):
             refund.btcpay_pull_payment_id = False
-            refund._btcpay_store_pull_payment({
+            refund._btcpay_store_pull_payment(PullPayment.parse({
                 'id': 'abc', 'amount': '50.00', 'currency': 'USD', 'BOLT11Expiration': days,
-            })
+            }))
             self.assertEqual(refund.btcpay_bolt11_days, stored)
 
     def test_claim_page_in_the_language_of_the_customer(self):

@@ -208,47 +208,53 @@ class PaymentTransaction(models.Model):
 
     # === WHAT WAS GIVEN BACK === #
 
-    def _btcpay_get_refund_sums(self):
-        """Return what was received, given back and can still be given back.
+    # Stored, so that each new refund changes the payment's row: who began before and waits for it
+    # has to begin anew, and sees the refund (see `db.py`).
+    @api.depends(
+        'btcpay_refund_ids.state', 'btcpay_refund_ids.amount',
+        'btcpay_refund_ids.btcpay_refund_fee_amount',
+    )
+    def _compute_btcpay_returned_amount(self):
+        for tx in self:
+            tx.btcpay_returned_amount = tx.btcpay_refund_ids._btcpay_get_returned_amount()
 
-        Refunds that are underway count: Odoo's own wizard forgets them. So does the fee that was
-        deducted from one, since the customer was told that it is settled with that.
-
-        :return: `received`, `refunded`, `underway`, `available` and `surplus`, in the currency.
-        :rtype: dict
-        """
-        self.ensure_one()
-        refunds = self.btcpay_refund_ids
-
-        def add_up(states):
-            return refunds.filtered(lambda refund: refund.state in states)._btcpay_get_given_back()
-
-        refunded, underway = add_up(('done',)), add_up(('draft', 'pending', 'authorized'))
-        received = self.btcpay_paid_amount
-        available = max(self.currency_id.round(received - refunded - underway), 0)
-        return {
-            'received': received,
-            'refunded': refunded,
-            'underway': underway,
-            'available': available,
-            # What is given back is taken from the surplus first.
-            'overpayment': max(self.currency_id.round(
-                min(self.btcpay_overpaid_amount - refunded - underway, available)
-            ), 0),
-        }
-
-    def _btcpay_get_given_back(self):
-        """Return what the refunds come to, the fees included that are deducted from them.
+    def _btcpay_get_returned_amount(self):
+        """Return what the refunds give back or are to give back, the fees included that are
+        deducted from them: the customer was told that it is settled with that.
 
         :rtype: float
         """
-        return sum(refund.btcpay_refund_fee_amount - refund.amount for refund in self)
+        return sum(
+            refund.btcpay_refund_fee_amount - refund.amount
+            for refund in self if refund.state not in ('cancel', 'error')
+        )
+
+    def _btcpay_get_refund_sums(self):
+        """Return what was received, given back and can still be given back.
+
+        Refunds that are underway count: Odoo's own wizard forgets them.
+
+        :return: `received`, `refunded`, `underway`, `available` and `overpayment`, in the currency.
+        :rtype: dict[str, float]
+        """
+        self.ensure_one()
+        returned = self.btcpay_returned_amount
+        refunded = self.btcpay_refund_ids.filtered(
+            lambda refund: refund.state == 'done'
+        )._btcpay_get_returned_amount()
+        available = max(self.currency_id.round(self.btcpay_paid_amount - returned), 0)
+        # What is given back is taken from the overpayment first.
+        overpayment = min(self.btcpay_overpaid_amount - returned, available)
+        return {
+            'received': self.btcpay_paid_amount,
+            'refunded': refunded,
+            'underway': self.currency_id.round(returned - refunded),
+            'available': available,
+            'overpayment': max(self.currency_id.round(overpayment), 0),
+        }
 
     def _btcpay_is_settled_by_refunds(self):
-        """Return whether nothing is left to be decided: all, or all of the surplus, is given back.
-
-        :rtype: bool
-        """
+        """Return whether all, or all of the overpayment, is given back and nothing is left open."""
         self.ensure_one()
         sums = self._btcpay_get_refund_sums()
         return not sums['available'] or bool(

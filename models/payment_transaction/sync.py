@@ -53,7 +53,8 @@ class PaymentTransaction(models.Model):
                 return
             commit_and_refresh(tx.env)
             try:
-                lock(tx)
+                # What a refund comes to is stored at its payment, too.
+                lock(tx | tx._btcpay_get_root())
                 if tx.btcpay_sync_count != sync_count:
                     tx.env.cr.rollback()
                     continue

@@ -147,6 +147,11 @@ class PaymentTransaction(models.Model):
         string="Refunds", comodel_name='payment.transaction', inverse_name='btcpay_root_id',
         domain=[('operation', '=', 'refund')],
     )
+    btcpay_returned_amount = fields.Monetary(
+        string="Refunded or Underway",
+        help="What was given back or is to be given back, fees included.",
+        compute='_compute_btcpay_returned_amount', store=True, currency_field='currency_id',
+    )
     btcpay_refunded_amount = fields.Monetary(
         string="Refunded", help="What was paid out of refunds.",
         compute='_compute_btcpay_refunded_amount', compute_sudo=True,

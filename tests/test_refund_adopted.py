@@ -3,16 +3,16 @@ from unittest.mock import patch
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from odoo.addons.payment_btcpay.greenfield import NotUnderstood
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.refund_common import RefundMixin
-from odoo.addons.payment_btcpay.utils import BTCPayError
 
 WEBHOOK_LOG = 'odoo.addons.payment_btcpay.models.payment_provider.webhook'
 
 
 @tagged('post_install', '-at_install')
-class TestRefundTakenOver(RefundMixin, BTCPayCommon):
-    """Refunds that were made at the server itself: each is followed once, and none too much."""
+class TestRefundAdopted(RefundMixin, BTCPayCommon):
+    """Refunds that were made at the server itself: each is adopted once, and none too much."""
 
     def _look_for_others(self):
         """Have the scheduled action look, with the hourly look for other refunds due."""
@@ -36,13 +36,14 @@ class TestRefundTakenOver(RefundMixin, BTCPayCommon):
         self.assertFalse(tx.sale_order_ids.activity_ids)
 
     def test_who_waits_for_the_lock_begins_anew(self):
-        """As where a refund is made in Odoo: what is taken over is not overlooked."""
+        """As where a refund is made in Odoo: what is adopted is not overlooked."""
         tx = self._paid()
         pull_payment = self._server_refund(tx)
         self.patch(type(tx), '_btcpay_sync', lambda tx, **kwargs: None)
-        before = tx.btcpay_sync_count
+        before = self._row_version(tx)
         tx._btcpay_find_or_adopt_refund(pull_payment['id'])
-        self.assertEqual(tx.btcpay_sync_count, before + 1)
+        self.assertNotEqual(self._row_version(tx), before)
+        self.assertEqual(tx.btcpay_returned_amount, 100)
 
     def test_next_to_nothing(self):
         tx = self._paid()
@@ -64,29 +65,29 @@ class TestRefundTakenOver(RefundMixin, BTCPayCommon):
     def test_answer_about_another_one(self):
         tx = self._paid()
         pull_payment, other = self._server_refund(tx), self._server_refund(tx)
-        send = type(tx)._send_api_request
+        send = type(self.btcpay)._send_api_request
 
-        def answer(root, method, endpoint, **kwargs):
-            return send(root, method, endpoint.replace(pull_payment['id'], other['id']), **kwargs)
+        def answer(provider, method, endpoint, **kwargs):
+            return send(provider, method, endpoint.replace(pull_payment['id'], other['id']), **kwargs)
 
-        with patch.object(type(tx), '_send_api_request', answer), self.assertRaises(BTCPayError):
+        with patch.object(type(self.btcpay), '_send_api_request', answer), self.assertRaises(NotUnderstood):
             tx._btcpay_find_or_adopt_refund(pull_payment['id'])
         self.assertFalse(tx.btcpay_refund_ids)
 
-    def test_answer_about_another_one_when_it_is_followed(self):
+    def test_answer_about_another_one_when_it_is_synced(self):
         tx = self._paid()
         refund = tx._btcpay_request_refund(50)
         other = self._server_refund(tx, refundVariant='Custom', customAmount='1',
                                     customCurrency='USD')
         self._claim(refund, '1.00')
-        send = type(tx)._send_api_request
+        send = type(self.btcpay)._send_api_request
 
-        def answer(root, method, endpoint, **kwargs):
+        def answer(provider, method, endpoint, **kwargs):
             if not endpoint.endswith('/payouts'):
                 endpoint = endpoint.replace(refund.btcpay_pull_payment_id, other['id'])
-            return send(root, method, endpoint, **kwargs)
+            return send(provider, method, endpoint, **kwargs)
 
-        with patch.object(type(tx), '_send_api_request', answer), self.assertRaises(BTCPayError):
+        with patch.object(type(self.btcpay), '_send_api_request', answer), self.assertRaises(NotUnderstood):
             refund._btcpay_sync()
         self.assertEqual(refund.state, 'pending')
 
