@@ -48,10 +48,10 @@ POLL_MINUTES = 5
 SLOW_POLL_MINUTES = 60
 # Days in which an unclaimed refund is looked at as often as an open invoice; then less often.
 REFUND_YOUNG_DAYS = 7
-# Hours in which an invoice is looked for whose making was never answered; the key of its metadata by
-# which it is known; the minutes by which the server's clock may differ from ours.
+# Hours in which an invoice is looked for whose making was never answered; the field of its metadata
+# by which it is known; the minutes by which the server's clock may differ from ours.
 UNANSWERED_HOURS = 24
-TOKEN_KEY = 'odooTransaction'
+TOKEN_KEY = 'odooTransaction'  # noqa: S105 (the name of a field)
 CLOCK_DIFFERENCE = 10
 # How many invoices are asked for with one call, and how many the server may answer: what was made
 # by hand at the server may have the same order id.
@@ -86,6 +86,7 @@ WEBHOOK_EVENTS = (
 # The routes of the controllers; models need them to build addresses.
 CALLBACK_ROUTE = '/payment/btcpay/callback'
 CONNECT_ROUTE = '/payment/btcpay/connect'
+PAY_AGAIN_ROUTE = '/payment/btcpay/again'
 RETURN_ROUTE = '/payment/btcpay/return'
 WEBHOOK_ROUTE = '/payment/btcpay/webhook'
 

@@ -3,6 +3,7 @@ from . import test_callback
 from . import test_changed_order
 from . import test_checkout
 from . import test_checkout_failures
+from . import test_checkout_guard
 from . import test_checkout_http
 from . import test_confirm
 from . import test_connect_refusals

@@ -49,6 +49,8 @@ class PaymentTransaction(models.Model):
                 " another payment method."
             ))
             return
+        if self._btcpay_cancel_checkout():
+            return
 
         store_id = self.provider_id.sudo().btcpay_store_id
         self.write({
@@ -152,8 +154,8 @@ class PaymentTransaction(models.Model):
         :rtype: dict
         """
         self.ensure_one()
-        if not self.btcpay_checkout_link:
-            return {}
+        if not self.btcpay_checkout_link:  # The status page says what is in the way.
+            return {'api_url': '/payment/status'} if self.state == 'cancel' else {}
         parts = urlsplit(self.btcpay_checkout_link)
         return {
             'api_url': urlunsplit((parts.scheme, parts.netloc, parts.path, '', '')),

@@ -100,6 +100,14 @@ class PaymentTransaction(models.Model):
         help="What the order or invoice came to when the transaction began.",
         currency_field='currency_id', readonly=True, copy=False,
     )
+    btcpay_is_repeated = fields.Boolean(
+        string="Paid Again on Purpose",
+        help="The customer was told of the payment that is on its way, and paid all the same.",
+        readonly=True, copy=False,
+    )
+    btcpay_seen_transaction_id = fields.Many2one(
+        string="Payment Seen Before", comodel_name='payment.transaction', readonly=True, copy=False,
+    )
     btcpay_root_id = fields.Many2one(
         string="Bitcoin Payment",
         help="The transaction that has the invoice, where this one is a refund or a part of it.",
