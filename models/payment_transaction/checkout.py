@@ -22,12 +22,10 @@ class PaymentTransaction(models.Model):
     _inherit = 'payment.transaction'
 
     def _btcpay_begin(self):
-        """Remember what is paid for, and invalidate what is still open of older attempts."""
-        for tx in self._btcpay_as_odoo():
-            if tx.operation in ('refund', 'validation') or tx.source_transaction_id:
-                continue
-            tx.btcpay_documents_total = tx._btcpay_get_documents_total() or 0
-            tx._btcpay_get_payment_siblings()._btcpay_invalidate_obsolete()
+        """Remember what is paid for."""
+        for tx in self:
+            if tx.operation not in ('refund', 'validation') and not tx.source_transaction_id:
+                tx.btcpay_documents_total = tx._btcpay_get_documents_total() or 0
 
     def _btcpay_create_invoice(self):
         """Make the invoice of the transaction at the server.
@@ -78,6 +76,7 @@ class PaymentTransaction(models.Model):
                 self._btcpay_fail_checkout(error)
             else:
                 self._btcpay_store_invoice(invoice)
+        self._btcpay_get_payment_siblings()._btcpay_invalidate_obsolete()
         commit_and_refresh(self.env)
 
     def _btcpay_get_checkout_refusal(self):

@@ -90,11 +90,12 @@ class PaymentTransaction(models.Model):
     def _btcpay_has_newer_attempt(self):
         """Return whether the customer has begun to pay anew since.
 
-        A new attempt that failed before anybody could pay it is none.
+        A new attempt that nobody could pay is none.
         """
         self.ensure_one()
         return any(
             tx.id > self.id and tx.state in ('draft', 'pending', 'authorized', 'done')
+            and (tx.provider_code != 'btcpay' or tx.btcpay_requested_at)
             for tx in self._btcpay_get_payment_siblings() if not tx.source_transaction_id
         )
 

@@ -243,7 +243,7 @@ class PaymentTransaction(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        """Override of `payment` to invalidate what is still open of older attempts."""
+        """Override of `payment` to remember what the documents came to."""
         transactions = super().create(vals_list)
         transactions.filtered(lambda tx: tx.provider_code == 'btcpay')._btcpay_begin()
         return transactions
