@@ -30,7 +30,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
         self.assertEqual(tx.state, 'cancel')
         self.assertTrue(tx.btcpay_invalidated_at)
         self.assertFalse(tx.btcpay_pending_action)
-        self.assertIn("was withdrawn", tx.state_message)
+        self.assertIn("was invalidated", tx.state_message)
         self.assertFalse(self._activities(tx._btcpay_get_document()), "There is nothing to ask.")
 
     def _check_left(self, tx=None, status=OPEN):
