@@ -133,7 +133,7 @@ class RefundMixin(MoneyMixin):
     def _reconcile(self):
         """Run the scheduled action."""
         self.env.cr.commit()
-        self.env['payment.provider']._cron_btcpay_reconcile()
+        self.env['payment.provider']._cron_btcpay_sync()
 
     def _open_wizard(self, record, user=None, **values):
         """Open the refund wizard.

@@ -64,7 +64,7 @@ class TestDelivery(BTCPayHttpCommon):
             **event, 'deliveryId': event['deliveryId'] + 'again', 'isRedelivery': True,
         })
         self.assertRecordValues(second, [{
-            'original_ref': first.delivery_ref, 'is_redelivery': True, 'state': 'done',
+            'original_ref': first.delivery_ref, 'is_redelivery': True, 'state': 'processed',
         }])
         self.assertEqual(self.tx.state, 'done')
 
@@ -78,7 +78,7 @@ class TestDelivery(BTCPayHttpCommon):
             )
         new = self._find_deliveries().filtered(lambda d: d.delivery_ref == new_ref)
         self.assertRecordValues(new, [{
-            'original_ref': delivery.original_ref, 'is_redelivery': True, 'state': 'done',
+            'original_ref': delivery.original_ref, 'is_redelivery': True, 'state': 'processed',
         }])
 
     def test_same_id_at_two_providers(self):
@@ -99,7 +99,7 @@ class TestDelivery(BTCPayHttpCommon):
         delivery = self._post(self._prepare_event(
             event_type='InvoiceCreated', invoiceId=invoice['id'], metadata={'orderId': 'early'}
         ))
-        self.assertEqual((delivery.state, delivery.transaction_id), ('done', tx))
+        self.assertEqual((delivery.state, delivery.transaction_id), ('processed', tx))
         self.assertEqual(tx.btcpay_invoice_id, invoice['id'])
 
     def test_event_of_a_foreign_invoice_with_our_order_id(self):
@@ -134,7 +134,7 @@ class TestDelivery(BTCPayHttpCommon):
             delivery = self._post(kind='hang', seconds=2)
         self.assertEqual(timeouts, [const.SHORT_TIMEOUT])
         self.assertRecordValues(delivery, [{
-            'state': 'waiting', 'try_count': 1, 'transaction_id': False,
+            'state': 'pending', 'try_count': 1, 'transaction_id': False,
         }])
         self.assertIn("did not answer", delivery.reason)
         self.assertGreater(delivery.next_try_at, fields.Datetime.now())
@@ -143,13 +143,13 @@ class TestDelivery(BTCPayHttpCommon):
         self.world.pay(self.tx.btcpay_invoice_id)
         self.world.mine()
         delivery = self._post(kind='status', status=503)
-        self.assertEqual((delivery.state, self.tx.state), ('waiting', 'draft'))
+        self.assertEqual((delivery.state, self.tx.state), ('pending', 'draft'))
         self.env['btcpay.delivery']._cron_process()
         self.assertEqual(delivery.try_count, 1, "It was tried again at once.")
         self._let_time_pass(minutes=2)
         self.env['btcpay.delivery']._cron_process()
         self.assertRecordValues(delivery, [{
-            'state': 'done', 'try_count': 2, 'transaction_id': self.tx.id, 'reason': False,
+            'state': 'processed', 'try_count': 2, 'transaction_id': self.tx.id, 'reason': False,
         }])
         self.assertEqual(self.tx.state, 'done')
 
@@ -158,7 +158,7 @@ class TestDelivery(BTCPayHttpCommon):
         self.world.fault('status', path='/invoices/', count=None)
         waits = []
         for _try in const.DELIVERY_WAITS:
-            self.assertEqual(delivery.state, 'waiting')
+            self.assertEqual(delivery.state, 'pending')
             waits.append(delivery.next_try_at - fields.Datetime.now())
             self.assertFalse(self.order.activity_ids)
             self._let_time_pass(days=2)
@@ -182,11 +182,11 @@ class TestDelivery(BTCPayHttpCommon):
         event = self._prepare_event(self.tx)
         delivery = self.env['btcpay.delivery']._keep(self.btcpay, event, b'{}')
         self.env['btcpay.delivery']._cron_process()
-        self.assertEqual((delivery.state, delivery.try_count), ('waiting', 0))
+        self.assertEqual((delivery.state, delivery.try_count), ('pending', 0))
         # Odoo was killed while working it off.
         self._let_time_pass(seconds=const.DELIVERY_GRACE + 1)
         self.env['btcpay.delivery']._cron_process()
-        self.assertEqual((delivery.state, delivery.try_count), ('done', 1))
+        self.assertEqual((delivery.state, delivery.try_count), ('processed', 1))
 
     def test_a_failure_of_our_own(self):
         """An error in somebody's module is no reason for a 5xx, and blocks nothing."""
@@ -195,13 +195,13 @@ class TestDelivery(BTCPayHttpCommon):
 
         with patch.object(type(self.tx), '_apply_updates', fail), mute_logger(DELIVERY_LOG):
             delivery = self._post()
-        self.assertEqual((delivery.state, delivery.try_count), ('waiting', 1))
+        self.assertEqual((delivery.state, delivery.try_count), ('pending', 1))
         self.assertIn("ZeroDivisionError", delivery.reason)
         other = self._create_btcpay_transaction(self._create_order())
-        self.assertEqual(self._post(self._prepare_event(other)).state, 'done')
+        self.assertEqual(self._post(self._prepare_event(other)).state, 'processed')
         self._let_time_pass(minutes=2)
         self.env['btcpay.delivery']._cron_process()
-        self.assertEqual(delivery.state, 'done')
+        self.assertEqual(delivery.state, 'processed')
 
     def test_reason_that_cannot_be_stored(self):
         for reason in ('a\0b', '\ud800', 'x' * 5000):
@@ -220,7 +220,7 @@ class TestDelivery(BTCPayHttpCommon):
         self.world.fault('status', path=self.tx.btcpay_invoice_id)
         with mute_logger(REQUEST_LOG):
             self.env['btcpay.delivery']._cron_process()
-        self.assertEqual((first.state, second.state), ('waiting', 'done'))
+        self.assertEqual((first.state, second.state), ('pending', 'processed'))
 
     # === WHAT IS KEPT, HOW LONG, FOR WHOM === #
 
@@ -232,7 +232,7 @@ class TestDelivery(BTCPayHttpCommon):
     def test_retention(self):
         self.btcpay.btcpay_webhook_log_days = 30
         old, young, waiting = (self._post() for _delivery in range(3))
-        waiting.sudo().state = 'waiting'
+        pending.sudo().state = 'pending'
         for delivery, days in ((old, 31), (young, 29), (waiting, 31)):
             delivery.flush_recordset()
             self.env.cr.execute(
@@ -247,7 +247,7 @@ class TestDelivery(BTCPayHttpCommon):
         delivery = self._post()
         admin = new_test_user(self.env, 'btcpay-admin', groups='base.group_system')
         delivery.with_user(admin).read(['reason'])
-        for values in ({'state': 'done'}, {'body': 'x'}):
+        for values in ({'state': 'processed'}, {'body': 'x'}):
             with self.assertRaises(AccessError):
                 delivery.with_user(admin).write(values)
         with self.assertRaises(AccessError):

@@ -39,7 +39,7 @@ class TestNoWebhook(BTCPayHttpCommon):
             if tx.btcpay_synced_at:
                 tx.btcpay_synced_at -= timedelta(minutes=minutes)
         self.env.cr.commit()
-        self.env['payment.provider']._cron_btcpay_reconcile()
+        self.env['payment.provider']._cron_btcpay_sync()
         self.env.invalidate_all()
 
     # === CONNECTING === #

@@ -31,7 +31,7 @@ class ReconcileCommon(BTCPayCommon):
         :rtype: list[tuple[str, str]]
         """
         last = max((r['n'] for r in self.world.requests()), default=0)
-        self.env['payment.provider']._cron_btcpay_reconcile()
+        self.env['payment.provider']._cron_btcpay_sync()
         self.env.invalidate_all()
         self.received = self.world.requests(since=last)
         return [(r['method'], self._shorten(r['path'])) for r in self.received]

@@ -69,7 +69,7 @@ class TestServerHealth(ReconcileCommon):
         self.assertEqual(len(activity), 1)
         self.assertEqual(activity.user_id, self.btcpay.btcpay_responsible_id)
         self.assertIn(self.btcpay.name, activity.note)
-        self.assertEqual(self.btcpay.btcpay_connection_state, 'down')
+        self.assertEqual(self.btcpay.btcpay_connection_state, 'unreachable')
         self.assertIn("HTTP 503", self.btcpay.btcpay_connection_problem)
         self.world.clear_faults()
         self.world.pay(self.transactions.btcpay_invoice_id)
@@ -98,7 +98,7 @@ class TestServerHealth(ReconcileCommon):
         self.transactions = self._create_open()
         self._bring_down()
         self._run_minutes(0, 1)
-        self.assertEqual(self.btcpay.btcpay_connection_state, 'down')
+        self.assertEqual(self.btcpay.btcpay_connection_state, 'unreachable')
         self.world.clear_faults()
         self.transactions.state = 'done'
         self.transactions.btcpay_status = 'Settled'
@@ -113,7 +113,7 @@ class TestServerHealth(ReconcileCommon):
                 self.env.cr.commit()
                 self._bring_down(kind=kind)
                 self._run_minutes(0, 1)
-                self.assertEqual(self.btcpay.btcpay_connection_state, 'down')
+                self.assertEqual(self.btcpay.btcpay_connection_state, 'unreachable')
                 self.assertEqual(self.transactions.state, 'draft')
                 self.world.clear_faults()
 
@@ -183,7 +183,7 @@ class TestServerHealth(ReconcileCommon):
         self._bring_down(path=self.store_id)
         self._run_minutes(0, 1)
         self.assertEqual(tx.state, 'done')
-        self.assertEqual(self.btcpay.btcpay_connection_state, 'down')
+        self.assertEqual(self.btcpay.btcpay_connection_state, 'unreachable')
         self.assertEqual(other.btcpay_connection_state, 'connected')
 
     def test_server_that_fails_singly(self):

@@ -40,7 +40,7 @@ class TestWebhookHealth(BTCPayHttpCommon):
         with mute_logger(
             f'{MODELS}.payment_provider.webhook', f'{MODELS}.payment_provider.client'
         ):
-            self.env['payment.provider']._cron_btcpay_reconcile()
+            self.env['payment.provider']._cron_btcpay_sync()
         self.env.invalidate_all()
         return self.btcpay.btcpay_webhook_problem
 
@@ -76,7 +76,7 @@ class TestWebhookHealth(BTCPayHttpCommon):
                 fields.Datetime.now() - timedelta(minutes=minutes)
             )
             self.env.cr.commit()
-            self.env['payment.provider']._cron_btcpay_reconcile()
+            self.env['payment.provider']._cron_btcpay_sync()
             asked = [r for r in self.world.requests(since=last) if '/webhooks/' in r['path']]
             self.assertEqual(len(asked), calls)
 

@@ -181,9 +181,9 @@ class BTCPayRefundWizard(models.TransientModel):
         :rtype: str
         """
         self.ensure_one()
-        return str(self.preview and self.transaction_id._btcpay_get_crypto_amount(
+        return str((self.preview and self.transaction_id._btcpay_get_crypto_amount(
             RefundPreview.parse(self.preview), self.net_amount, variant
-        ) or '')
+        )) or '')
 
     # === OPENING === #
 
