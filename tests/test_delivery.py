@@ -231,9 +231,9 @@ class TestDelivery(BTCPayHttpCommon):
 
     def test_retention(self):
         self.btcpay.btcpay_webhook_log_days = 30
-        old, young, waiting = (self._post() for _delivery in range(3))
+        old, young, pending = (self._post() for _delivery in range(3))
         pending.sudo().state = 'pending'
-        for delivery, days in ((old, 31), (young, 29), (waiting, 31)):
+        for delivery, days in ((old, 31), (young, 29), (pending, 31)):
             delivery.flush_recordset()
             self.env.cr.execute(
                 "UPDATE btcpay_delivery SET create_date = %s WHERE id = %s",

@@ -40,8 +40,12 @@ class ReconcileCommon(BTCPayCommon):
         return path.removeprefix(f'/api/v1/stores/{self.store_id}')
 
     def _make_due(self, transactions, minutes=1000):
-        """Let the last look have been a while ago."""
-        transactions.btcpay_synced_at = fields.Datetime.now() - timedelta(minutes=minutes)
+        """Let the last sync have been a while ago."""
+        before = timedelta(minutes=minutes)
+        for tx in transactions:
+            tx.btcpay_synced_at = fields.Datetime.now() - before
+            next_sync_at = tx._btcpay_get_next_sync_at()
+            tx.btcpay_next_sync_at = next_sync_at and next_sync_at - before
         self.env.cr.commit()
 
     def _create_open(self, count=1, **values):
@@ -55,10 +59,7 @@ class ReconcileCommon(BTCPayCommon):
         return made
 
     def _is_watched(self, tx):
-        domain = self.env['payment.transaction']._btcpay_get_domain_to_watch()
-        is_found = bool(tx.search(domain & fields.Domain('id', '=', tx.id)))
-        self.assertEqual(bool(tx.filtered_domain(domain)), is_found)
-        return is_found
+        return bool(tx._btcpay_get_next_sync_at())
 
 
 @tagged('post_install', '-at_install')

@@ -128,7 +128,7 @@ class TestWebhookHealth(BTCPayHttpCommon):
         self.assertEqual(self._get_activities(), activity)
         self.assertEqual(len(activity), 1)
         self.assertIn("switched off", activity.note)
-        self.assertIn("Repair the Webhook", activity.note)
+        self.assertIn("Repair Webhook", activity.note)
         self._change(url='http://127.0.0.1:9/elsewhere')
         self._check()
         activity = self._get_activities()

@@ -115,51 +115,61 @@ class BTCPayConnectWizard(models.TransientModel):
         :rtype: str
         """
         values = error.values
-        return {
-            address.EMPTY: lambda: _("Enter the address of your BTCPay Server."),
-            address.NO_ADDRESS: lambda: _(
-                "“%(address)s” is not a web address. Enter it as your browser shows it on your"
-                " BTCPay Server, for example https://btcpay.example.com.", **values,
-            ),
-            address.SCHEME: lambda: _(
-                "The address must begin with https:// (or http:// for a server on a private"
-                " network)."
-            ),
-            address.NO_HOST: lambda: _(
-                "“%(address)s” has no host name. Enter the address as your browser shows it on your"
-                " BTCPay Server, for example https://btcpay.example.com.", **values,
-            ),
-            address.USER_INFO: lambda: _(
-                "Remove the user name and password from the address. You log in on the server's own"
-                " page in the next step."
-            ),
-            address.QUERY: lambda: _(
-                "Remove what follows “?” or “#” from the address: only the server's own address is"
-                " needed, for example https://btcpay.example.com."
-            ),
-            address.ONION: lambda: _(
-                "Odoo cannot reach Tor (.onion) addresses, as it has no proxy setting yet. Enter"
-                " the clearnet address of your BTCPay Server."
-            ),
-            address.PLAIN_HTTP: lambda: _(
-                "“%(url)s” uses plain http, over which anyone on the way could read your API key."
-                " Use the https:// address of your BTCPay Server; http is only possible on a"
-                " private network.", **values,
-            ),
-            address.CERTIFICATE: lambda: _(
-                "The certificate of %(url)s is not valid, so that Odoo cannot be sure to speak to"
-                " your server. Renew the certificate, then try again.", **values,
-            ),
-            address.NO_ANSWER: lambda: _(
-                "No server answers at %(url)s. Check the address, and that the server is running"
-                " and can be reached from Odoo.", **values,
-            ),
-            address.DOWNGRADE: lambda: _(
-                "%(url)s leads on to the unencrypted address %(target)s. Have the server answer on"
-                " https itself.", **values,
-            ),
-            address.NO_SERVER: lambda: _(
-                "There is no BTCPay Server at %(url)s. Enter the address at which you log in to"
-                " your server, without the page's path.", **values,
-            ),
-        }[error.reason]()
+        match error.reason:
+            case address.EMPTY:
+                return _("Enter the address of your BTCPay Server.")
+            case address.NO_ADDRESS:
+                return _(
+                    "“%(address)s” is not a web address. Enter it as your browser shows it on your"
+                    " BTCPay Server, for example https://btcpay.example.com.", **values,
+                )
+            case address.SCHEME:
+                return _(
+                    "The address must begin with https:// (or http:// for a server on a private"
+                    " network)."
+                )
+            case address.NO_HOST:
+                return _(
+                    "“%(address)s” has no host name. Enter the address as your browser shows it on"
+                    " your BTCPay Server, for example https://btcpay.example.com.", **values,
+                )
+            case address.USER_INFO:
+                return _(
+                    "Remove the user name and password from the address. You log in on the server's"
+                    " own page in the next step."
+                )
+            case address.QUERY:
+                return _(
+                    "Remove what follows “?” or “#” from the address: only the server's own address"
+                    " is needed, for example https://btcpay.example.com."
+                )
+            case address.ONION:
+                return _(
+                    "Odoo cannot reach Tor (.onion) addresses, as it has no proxy setting yet."
+                    " Enter the clearnet address of your BTCPay Server."
+                )
+            case address.PLAIN_HTTP:
+                return _(
+                    "“%(url)s” uses plain http, over which anyone on the way could read your API"
+                    " key. Use the https:// address of your BTCPay Server; http is only possible on"
+                    " a private network.", **values,
+                )
+            case address.CERTIFICATE:
+                return _(
+                    "The certificate of %(url)s is not valid, so that Odoo cannot be sure to speak"
+                    " to your server. Renew the certificate, then try again.", **values,
+                )
+            case address.NO_ANSWER:
+                return _(
+                    "No server answers at %(url)s. Check the address, and that the server is"
+                    " running and can be reached from Odoo.", **values,
+                )
+            case address.DOWNGRADE:
+                return _(
+                    "%(url)s leads on to the unencrypted address %(target)s. Have the server answer"
+                    " on https itself.", **values,
+                )
+        return _(
+            "There is no BTCPay Server at %(url)s. Enter the address at which you log in to your"
+            " server, without the page's path.", **values,
+        )
