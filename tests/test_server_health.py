@@ -234,4 +234,4 @@ class TestServerHealth(ReconcileCommon):
         self.world.clear_faults()
         with freeze_time(self.now + timedelta(minutes=2)):
             deliveries._cron_process()
-        self.assertEqual(set(untried.mapped('state')), {'done'})
+        self.assertEqual(set(untried.mapped('state')), {'processed'})
