@@ -31,7 +31,7 @@ contract: setup ## Compare the BTCPay stand-in with what a real server was seen 
 	@$(VENV) -m pytest dev/contract
 
 lint: setup ## Linters only
-	@$(VENV) -m dev.test lint pylint
+	@$(VENV) -m dev.test lint pylint mypy
 
 lock: setup ## Renew dev/requirements*.txt from the .in files
 	@$(VENV) -m dev.setup.lock

@@ -197,7 +197,8 @@ def make_error(answer: Answer) -> GreenfieldError:
             (clean(item.get('path'), 200), first_line(item.get('message')))
             for item in content if isinstance(item, dict)
         ]
-        reason = '; '.join(': '.join(filter(None, field)) for field in fields)[:MAX_REASON]
+        words = (': '.join(filter(None, field)) for field in fields)
+        reason = '; '.join(filter(None, words))[:MAX_REASON]
     elif isinstance(content, dict):
         data = content
         code, reason = clean(data.get('code'), 100), first_line(data.get('message'))

@@ -1,5 +1,6 @@
 """Reading parsed JSON: what is not as the API promises is refused by its name."""
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -45,10 +46,8 @@ def parse_listing(data: object, what: str, parse: Callable[[object], T]) -> List
         raise NotUnderstood(what)
     items = []
     for item in data:
-        try:
+        with suppress(NotUnderstood):
             items.append(parse(item))
-        except NotUnderstood:
-            pass
     return Listing(tuple(items), len(items) == len(data))
 
 

@@ -20,16 +20,16 @@ DISAGREEMENTS = {
     ('errorMessage', 'NoneType, described as string'),
     ('invoiceAmount', 'float, described as string'),
     ('onion', 'NoneType, described as string'),
+    ('overpaidPaymentAmount', 'float, described as string'),
     ('paymentAmountNow', 'float, described as string'),
     ('paymentAmountThen', 'float, described as string'),
     ('paymentMethodCriteria', 'list, described as object'),
     ('paymentProof', 'NoneType, described as object'),
 }
 #: The same in what was not recorded: a configuration always fits the "anything else" of its oneOf
-#: as well, and that amount is a number as those beside it are.
+#: as well.
 UNRECORDED_DISAGREEMENTS = {
     ('config', 'oneOf'),
-    ('overpaidPaymentAmount', 'float, described as string'),
     ('preferredSource', 'NoneType, described as string'),  # as its own description says
 }
 
@@ -76,7 +76,7 @@ def test_disagreements_are_those_of_the_table(recordings, swagger):
     found = set()
     for recording in recordings.values():
         for record in recording['records']:
-            if record['kind'] == 'api':
+            if record['kind'] == 'api' and not record['path'].startswith('/i/'):
                 found |= swagger.problems(
                     record['method'], record['path'], record['status'], record['response'])
     assert found == DISAGREEMENTS
