@@ -24,9 +24,9 @@ SHORT_TIMEOUT = 5
 # Seconds to wait for a transaction that somebody else is working on, e.g. confirming its order.
 LOCK_TIMEOUT = 5
 # How often a look is done again when somebody else's came in between.
-MAX_LOOKS = 4
+MAX_SYNC_ATTEMPTS = 4
 # Seconds within which pages that anybody may open do not ask the server again.
-LOOK_INTERVAL = 2
+SYNC_INTERVAL = 2
 # The largest answer that is read from the server, in bytes.
 MAX_RESPONSE_SIZE = 8 * 1024 * 1024
 # The largest event accepted by the webhook, in bytes. Real ones have less than 2 KiB.
@@ -34,17 +34,25 @@ MAX_WEBHOOK_SIZE = 64 * 1024
 
 # Minutes to wait before each new try to work off a delivery; then a person is asked.
 DELIVERY_WAITS = (1, 2, 5, 10, 30, 60, 180, 360, 720, 1440)
+# Minutes that Odoo itself has to confirm what is paid, then
+# to wait before each new try; and before a partly paid quotation is checked again.
+CONFIRM_WAITS = (3, 10, 60, 360, 1440)
+PARTLY_PAID_WAIT = 60
+
 # Seconds that a delivery belongs to the request that brought it, then to the scheduled action.
 DELIVERY_GRACE = 30
 
 # Minutes after which open invoices are looked at again: where the server also tells of them, and
 # the default where it does not. Expired and failed ones are looked at less often.
 POLL_MINUTES = 5
-WATCH_MINUTES = 60
+SLOW_POLL_MINUTES = 60
 # Days in which an unclaimed refund is looked at as often as an open invoice; then less often.
 REFUND_YOUNG_DAYS = 7
-# Hours in which an invoice is looked for whose making was never answered.
+# Hours in which an invoice is looked for whose making was never answered; the field of its metadata
+# by which it is known; the minutes by which the server's clock may differ from ours.
 UNANSWERED_HOURS = 24
+TOKEN_KEY = 'odooTransaction'  # noqa: S105 (the name of a field)
+CLOCK_DIFFERENCE = 10
 # How many invoices are asked for with one call, and how many the server may answer: what was made
 # by hand at the server may have the same order id.
 LIST_SIZE = 50
@@ -56,7 +64,7 @@ LIST_SECONDS = 30
 # How many transactions in a row may fail before it is taken to be the server.
 MAX_FAILURES = 3
 # Minutes to wait before asking a server again that does not answer: from and to.
-DOWN_MINUTES = (1, 60)
+RETRY_MINUTES = (1, 60)
 # Minutes after which the connection and the webhook are looked at again.
 CHECK_MINUTES = 60
 
@@ -78,6 +86,7 @@ WEBHOOK_EVENTS = (
 # The routes of the controllers; models need them to build addresses.
 CALLBACK_ROUTE = '/payment/btcpay/callback'
 CONNECT_ROUTE = '/payment/btcpay/connect'
+PAY_AGAIN_ROUTE = '/payment/btcpay/again'
 RETURN_ROUTE = '/payment/btcpay/return'
 WEBHOOK_ROUTE = '/payment/btcpay/webhook'
 

@@ -1,50 +1,10 @@
-import re
-import time
-from datetime import datetime, timezone
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from urllib.parse import urlsplit
+from datetime import timedelta
 
-import psycopg2
-
+from odoo import fields
 from odoo.exceptions import ValidationError
-from odoo.tools import SQL
-
-from odoo.addons.payment_btcpay import const
-
-# What another database transaction can do to ours; then it begins anew.
-CONCURRENCY_ERRORS = (psycopg2.errors.SerializationFailure, psycopg2.errors.LockNotAvailable)
 
 
-class BTCPayError(ValidationError):
-    """A call to the BTCPay Server that did not bring the answer asked for.
-
-    A `ValidationError`, since that is what callers of `_send_api_request` expect; it also tells
-    what the framework's own loses.
-
-    :param str message: The explanation for a person.
-    :param int|None status: The HTTP status; None if no usable answer came at all.
-    :param str code: The server's error code, e.g. `missing-permission`.
-    :param list details: The server's list of refused fields (HTTP 422).
-    """
-
-    def __init__(self, message, *, status=None, code='', details=()):
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.details = list(details)
-
-    @property
-    def is_temporary(self):
-        """Whether the same call may succeed later: no answer, half an answer, or a server error."""
-        return self.status is None or self.status in (408, 429) or self.status >= 500
-
-    @property
-    def is_of_server(self):
-        """Whether the server is the reason, so that other calls will not succeed either."""
-        return self.code != 'busy' and (self.is_temporary or self.status == 401)
-
-
-class BTCPayConnectionRefused(ValidationError):
+class ConnectionRefused(ValidationError):
     """A connection that was not made.
 
     :param str reason: What happened, as a code: the tests and the page's address know it.
@@ -56,46 +16,41 @@ class BTCPayConnectionRefused(ValidationError):
         self.reason = reason
 
 
-def end_transaction(env):
-    """Store what was done, release all locks, and go on in a new database transaction.
+def notify(message, *, type='success', sticky=False, reload=False, then=None):  # noqa: A002
+    """Return the action that shows a message to the user.
 
-    Called before waiting on the network, so that no row stays locked, and after it, since a
-    transaction that began before would not see what others stored meanwhile (REPEATABLE READ).
-
-    :param odoo.api.Environment env: The environment.
-    :return: None
+    :param str message: The message; each of its lines is shown as one.
+    :param str type: `success`, `warning`, `danger` or `info`.
+    :param bool sticky: Whether it stays until it is closed.
+    :param bool reload: Whether what is on the screen is read again.
+    :param dict then: The action that follows.
+    :return: The action.
+    :rtype: dict
     """
-    env.cr.commit()
-    env.invalidate_all()
+    if reload:
+        then = {'type': 'ir.actions.client', 'tag': 'soft_reload'}
+    return {
+        'type': 'ir.actions.client',
+        'tag': 'display_notification',
+        'params': {
+            'type': type,
+            'sticky': sticky,
+            'className': 'text-prewrap',
+            'message': message,
+            **({'next': then} if then else {}),
+        },
+    }
 
 
-def lock_row(record):
-    """Lock a record against everybody else's changes and see it as it is now.
+def next_wait(tries, waits):
+    """Return when to try again what failed.
 
-    To be called at the beginning of a database transaction, since it may have to begin it anew.
-
-    :param recordset record: The record.
-    :return: None
-    :raise BTCPayError: If somebody else holds it for seconds; the same may succeed later.
+    :param int tries: How often it has failed.
+    :param tuple[int] waits: The minutes to wait before each new try, the last one again and again.
+    :return: The time.
+    :rtype: datetime
     """
-    cr = record.env.cr
-    deadline = time.monotonic() + const.LOCK_TIMEOUT
-    while (seconds := deadline - time.monotonic()) > 0:
-        try:
-            # Odoo's own locks do not wait; this one has it as soon as it is free. The limit holds
-            # for the rest of the database transaction, too.
-            cr.execute(SQL(
-                'SET LOCAL lock_timeout = %s; SELECT id FROM %s WHERE id = %s FOR NO KEY UPDATE',
-                int(seconds * 1000) + 1, SQL.identifier(record._table), record.id,
-            ), log_exceptions=False)
-        except CONCURRENCY_ERRORS:
-            cr.rollback()  # Held by somebody else, or changed since this transaction began.
-        else:
-            record.invalidate_recordset()
-            return
-    raise BTCPayError(
-        record.env._("The payment is being worked on. Try again in a moment."), code='busy'
-    )
+    return fields.Datetime.now() + timedelta(minutes=waits[min(tries, len(waits)) - 1])
 
 
 def post_template(template, record, document, author):
@@ -145,116 +100,18 @@ def choose_assignee(user):
     return user if user.active and not user.share else user.env.ref('base.user_admin')
 
 
-def parse_decimal(value):
-    """Read an amount of the API.
+def upsert(records, key_fields, rows, **new_values):
+    """Bring records up to date with what the server lists: nothing that is known is deleted.
 
-    :param str|int|Decimal value: The amount; the API sends decimal strings.
-    :return: The amount, or None if it is not a number that an amount can be.
-    :rtype: Decimal|None
+    :param recordset records: The records that are known.
+    :param tuple[str] key_fields: The fields by which one of them is told from the others.
+    :param list[dict] rows: The values that are listed, those of the key fields included.
+    :param new_values: Other values of those that are not known yet, e.g. whose they are.
     """
-    if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
-        return None
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        return None
-    if not number.is_finite():
-        return None
-    # No amount of money has more digits; they would not survive being computed with and stored.
-    return number if not number or abs(number.adjusted()) < 24 else None
-
-
-def format_amount(amount, currency):
-    """Write an amount of Odoo as the API wants it: an exact decimal string.
-
-    :param float amount: The amount, in units of the currency.
-    :param res.currency currency: The currency, whose number of decimals is used.
-    :return: The amount, e.g. `'100.00'`.
-    :rtype: str
-    """
-    exponent = Decimal(1).scaleb(-currency.decimal_places)
-    return str(Decimal(str(amount)).quantize(exponent, rounding=ROUND_HALF_UP))
-
-
-def format_crypto(amount):
-    """Write an amount of a crypto currency without decimals that say nothing.
-
-    :param str|Decimal amount: The amount.
-    :return: The amount, e.g. `'0.002'`; as it is, if it is none.
-    :rtype: str
-    """
-    number = parse_decimal(amount)
-    return format(number.normalize(), 'f') if number is not None else str(amount or '')
-
-
-def parse_timestamp(value):
-    """Read a time of the API.
-
-    :param int value: The time, in seconds since the epoch.
-    :return: The naive UTC datetime Odoo stores, or False if it is none.
-    :rtype: datetime|bool
-    """
-    try:
-        return datetime.fromtimestamp(int(value), timezone.utc).replace(tzinfo=None)
-    except (TypeError, ValueError, OverflowError, OSError):
-        return False
-
-
-# Languages of Odoo whose code at the server cannot be told from theirs.
-_SERVER_LANGUAGES = {
-    'nb_NO': 'no',
-    'nn_NO': 'no',
-    'ne_NP': 'np-NP',
-    'zh_CN': 'zh-SG',  # Simplified characters.
-    'zh_HK': 'zh-TW',  # Traditional characters.
-}
-
-
-def match_language(lang, available):
-    """Find the server's code for a language of Odoo.
-
-    :param str lang: The language code of Odoo, e.g. `fr_BE`.
-    :param list[str] available: The server's language codes, e.g. `fr-FR`, `no`.
-    :return: The code of the same country's variant, else of the same language, else None.
-    :rtype: str|None
-    """
-    if not lang:
-        return None
-    wanted = lang.split('@')[0].replace('_', '-')
-    language = wanted.split('-')[0]
-    for code in (wanted, _SERVER_LANGUAGES.get(lang), language, f'{language}-{language.upper()}'):
-        if code in available:
-            return code
-    # Variants of one language, none of which is that of the language's own country.
-    return min((code for code in available if code.split('-')[0] == language), default=None)
-
-
-def make_storable(text):
-    """Return a text from outside without what PostgreSQL does not take: half characters and NUL.
-
-    :param str text: The text.
-    :rtype: str
-    """
-    return text.encode(errors='replace').decode().replace('\0', '')
-
-
-def is_web_link(value):
-    """Return whether a value from outside may be used as the address of a page.
-
-    :param value: The value, of any type.
-    :rtype: bool
-    """
-    try:
-        parts = urlsplit(value) if isinstance(value, str) else None
-    except ValueError:
-        return False
-    return bool(parts and parts.scheme in ('http', 'https') and parts.hostname)
-
-
-def is_api_id(value):
-    """Return whether a value from outside may be used as an id of the API in a path.
-
-    :param value: The value, of any type.
-    :rtype: bool
-    """
-    return isinstance(value, str) and bool(re.fullmatch(r'[A-Za-z0-9_-]{1,64}', value))
+    known = {tuple(record[name] for name in key_fields): record for record in records}
+    for row in rows:
+        key = tuple(row[name] for name in key_fields)
+        if key in known:
+            known[key].write(row)
+        else:
+            known[key] = records.create({**new_values, **row})

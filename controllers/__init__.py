@@ -1,5 +1,6 @@
 from . import main
 from . import onboarding
+from . import pay_again
 from . import payment_request
 from . import portal
 from . import post_processing

@@ -56,8 +56,7 @@ class BTCPayRequestPortal(BTCPayCustomerPortal, PortalAccount):
 
         :param str model: The document's model.
         :param int document_id: The document's id.
-        :param str|None is_requested: Whether he came by a link that requests Bitcoin.
-        :return: None
+        :param str|None is_requested: Whether that was a link which requests Bitcoin.
         """
         restricted = set(request.session.get(SESSION_KEY, ()))
         key = f'{model},{document_id}'
@@ -90,7 +89,6 @@ class BTCPayRequestPaymentPortal(OrderPaymentPortal, InvoicePaymentPortal):
         :param str model: The document's model.
         :param int document_id: The document's id.
         :param int provider_id: The provider that is to be used, also of a saved payment method.
-        :return: None
         :raise ValidationError: If it is not.
         """
         if f'{model},{document_id}' not in request.session.get(SESSION_KEY, ()):

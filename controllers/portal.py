@@ -7,8 +7,7 @@ class BTCPayCustomerPortal(CustomerPortal):
 
     @route()
     def portal_order_page(self, order_id, *args, payment_amount=None, **kwargs):
-        """Override of `sale` to accept links for the rest of an order of which a part is paid."""
-        request.update_context(btcpay_allow_rest=True)
+        """Override of `sale` to ask for nothing of what is paid by now."""
         order_sudo = request.env['sale.order'].sudo().browse(order_id).exists()
         if order_sudo and order_sudo._btcpay_is_all_paid():
             payment_amount = None  # By a mailed link, which Odoo's page would offer to pay again.
@@ -17,13 +16,13 @@ class BTCPayCustomerPortal(CustomerPortal):
         )
 
     def _get_payment_values(self, order_sudo, *args, **kwargs):
-        """Override of `sale` to ask for no more than the rest of an order of which a part is paid.
+        """Override of `sale` to ask for no more than the amount due of a partly paid order.
 
-        The order's page asks for all of it again, where it is not opened by a link for the rest.
+        The order's page asks for all of it again, where it is not opened by a link for that.
         """
         values = super()._get_payment_values(order_sudo, *args, **kwargs)
-        if order_sudo._btcpay_is_part_paid():
-            rest = order_sudo._btcpay_get_rest()
+        if order_sudo._btcpay_is_partly_paid():
+            due = order_sudo._btcpay_get_amount_due()
             for key in ('amount', 'payment_amount'):  # What is asked for, and what the page says.
-                values[key] = values[key] and min(values[key], rest)
+                values[key] = values[key] and min(values[key], due)
         return values

@@ -14,7 +14,7 @@ class BTCPayPostProcessing(PaymentPostProcessing):
         """
         tx_sudo = self._get_monitored_transaction()
         if tx_sudo.provider_code == 'btcpay':
-            tx_sudo._btcpay_synchronize_for_browser()
+            tx_sudo._btcpay_sync_for_browser()
             if tx_sudo._btcpay_is_being_post_processed():
                 return {
                     'provider_code': tx_sudo.provider_code,

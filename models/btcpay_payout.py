@@ -1,7 +1,10 @@
+from decimal import Decimal
+
 from odoo import api, fields, models
 
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.utils import format_crypto, parse_decimal
+from odoo.addons.payment_btcpay.greenfield import format_crypto
+from odoo.addons.payment_btcpay.greenfield.status import OPEN_PAYOUT_STATES
 
 
 class BTCPayPayout(models.Model):
@@ -22,18 +25,20 @@ class BTCPayPayout(models.Model):
             ('AwaitingPayment', "Approved, to be paid"),
             ('InProgress', "Sent, not confirmed yet"),
             ('Completed', "Paid out"),
-            ('Cancelled', "Cancelled, can be claimed again"),
+            ('Cancelled', "Canceled, can be claimed again"),
         ],
         readonly=True,
     )
     method = fields.Char(string="Payout Method", readonly=True)
     # Decimal strings as the server sends them: satoshis do not survive binary floats.
-    claimed_amount = fields.Char(readonly=True)
-    claimed_currency = fields.Char(readonly=True)
-    crypto_amount = fields.Char(readonly=True)
-    crypto_currency = fields.Char(readonly=True)
-    destination = fields.Char(readonly=True)
-    proof = fields.Char(help="The transaction id or the payment's preimage.", readonly=True)
+    claimed_amount = fields.Char(string="Claimed Amount", readonly=True)
+    claimed_currency = fields.Char(string="Claimed Currency", readonly=True)
+    crypto_amount = fields.Char(string="Crypto Amount", readonly=True)
+    crypto_currency = fields.Char(string="Crypto Currency", readonly=True)
+    destination = fields.Char(string="Destination", readonly=True)
+    proof = fields.Char(
+        string="Proof", help="The transaction id or the payment's preimage.", readonly=True
+    )
     # What people read of it.
     claimed_text = fields.Char(string="Claimed", compute='_compute_texts')
     crypto_text = fields.Char(string="Paid Out As", compute='_compute_texts')
@@ -51,13 +56,45 @@ class BTCPayPayout(models.Model):
     def _compute_texts(self):
         for payout in self:
             currency = payout.transaction_id.currency_id
-            amount = parse_decimal(payout.claimed_amount)
             payout.claimed_text = (
-                currency.format(float(amount))
-                if amount is not None and payout.claimed_currency == currency.name
+                currency.format(float(payout.claimed_amount))
+                if payout.claimed_amount and payout.claimed_currency == currency.name
                 else f'{format_crypto(payout.claimed_amount)} {payout.claimed_currency or ""}'
             )
             payout.crypto_text = payout.crypto_amount and (
                 f'{format_crypto(payout.crypto_amount)} {payout.crypto_currency or ""}'
             )
             payout.method_name = const.METHOD_NAMES.get(payout.method, payout.method)
+
+    @api.model
+    def _prepare_values(self, payout):
+        """Return what is stored of a payout of the server.
+
+        :param Payout payout: The payout.
+        :rtype: dict
+        """
+        return {
+            'payout_ref': payout.id,
+            'state': payout.state,
+            'method': payout.method,
+            'claimed_amount': format(payout.claimed.amount, 'f'),
+            'claimed_currency': payout.claimed.currency,
+            'crypto_amount': payout.paid and format(payout.paid.amount, 'f'),
+            'crypto_currency': payout.paid_currency,
+            'destination': payout.destination,
+            'proof': payout.proof,
+            'claimed_at': payout.claimed_at,
+        }
+
+    def _get_paid_out_amount(self):
+        """Return what was paid out, in the currency of the pull payment.
+
+        :rtype: Decimal
+        """
+        return sum((
+            Decimal(payout.claimed_amount) for payout in self if payout.state == 'Completed'
+        ), Decimal(0))
+
+    def _is_any_open(self):
+        """Return whether any of the payouts may still be paid out."""
+        return any(payout.state in OPEN_PAYOUT_STATES for payout in self)

@@ -40,7 +40,7 @@ class BTCPayRequestMixin(models.AbstractModel):
         :rtype: str
         """
         self.ensure_one()
-        if self._btcpay_get_rest() <= 0:
+        if self._btcpay_get_amount_due() <= 0:
             return _("Nothing is due.")
         return '' if self._btcpay_get_provider() else self._btcpay_explain_no_provider()
 
@@ -56,9 +56,9 @@ class BTCPayRequestMixin(models.AbstractModel):
             return obstacle
         if self.currency_id.compare_amounts(amount, 0) <= 0:
             return _("Enter an amount of more than zero.")
-        rest = self._btcpay_get_rest()
-        if self.currency_id.compare_amounts(amount, rest) > 0:
-            return _("At most %s is due.", self.currency_id.format(rest))
+        due = self._btcpay_get_amount_due()
+        if self.currency_id.compare_amounts(amount, due) > 0:
+            return _("At most %s is due.", self.currency_id.format(due))
         return self._btcpay_find_offer_problem(amount)
 
     def _btcpay_explain_no_provider(self):
@@ -153,18 +153,17 @@ class BTCPayRequestMixin(models.AbstractModel):
         }).link
 
     def _btcpay_send_request(self, amount):
-        """Mail the customer, in his language, the link at which he pays with Bitcoin.
+        """Mail the customer, in their language, the link to pay with Bitcoin.
 
         Note: `self.ensure_one()`
 
         :param float amount: The amount to be paid.
-        :return: None
         :raise UserError: If the customer has no email address.
         """
         self.ensure_one()
         if not self.partner_id.email:
             raise UserError(_(
-                "%s has no email address. Add one, or hand on the link.",
+                "%s has no email address. Add one, or pass on the link.",
                 self.partner_id.display_name,
             ))
         template = self.env.ref(self._btcpay_request_template).sudo().with_context(

@@ -1,19 +1,47 @@
-from odoo import api, fields, models
+from odoo import _, api, fields, models
+from odoo.exceptions import UserError
 from odoo.fields import Domain
 
 
 class SaleOrder(models.Model):
-    _inherit = 'sale.order'
+    """What the salesperson sees of the Bitcoin payments of an order, and does with them."""
 
-    btcpay_has_transactions = fields.Boolean(
-        compute='_compute_btcpay_has_transactions', compute_sudo=True
-    )
+    _name = 'sale.order'
+    _inherit = ['sale.order', 'btcpay.request.mixin']
+
+    _btcpay_request_template = 'payment_btcpay.mail_template_request_order'
+
     # Salespeople cannot read the transactions: only what is said here.
+    btcpay_has_transactions = fields.Boolean(
+        string="Has Bitcoin Payments", compute='_compute_btcpay_has_transactions', compute_sudo=True
+    )
     btcpay_is_paid_not_confirmed = fields.Boolean(
         string="Paid in Bitcoin, Not Confirmed",
         help="Enough was paid to confirm the quotation, but it is not confirmed.",
         compute='_compute_btcpay_is_paid_not_confirmed',
         search='_search_btcpay_is_paid_not_confirmed',
+        compute_sudo=True,
+    )
+    btcpay_received_amount = fields.Monetary(
+        string="Bitcoin Received", compute='_compute_btcpay_summary', compute_sudo=True
+    )
+    btcpay_status_text = fields.Char(
+        string="Bitcoin Status", compute='_compute_btcpay_summary', compute_sudo=True
+    )
+    btcpay_can_accept_late = fields.Boolean(
+        string="Late Payment Can Be Accepted", compute='_compute_btcpay_can', compute_sudo=True
+    )
+    btcpay_can_accept_partial = fields.Boolean(
+        string="Partial Payment Can Be Accepted", compute='_compute_btcpay_can', compute_sudo=True
+    )
+    btcpay_can_refund = fields.Boolean(
+        string="Can Be Refunded in Bitcoin", compute='_compute_btcpay_can', compute_sudo=True
+    )
+    btcpay_is_overpaid = fields.Boolean(
+        string="Overpaid in Bitcoin", compute='_compute_btcpay_can', compute_sudo=True
+    )
+    btcpay_can_request = fields.Boolean(
+        string="Bitcoin Payment Can Be Requested", compute='_compute_btcpay_can_request',
         compute_sudo=True,
     )
 
@@ -41,137 +69,178 @@ class SaleOrder(models.Model):
         ))
         return [('id', 'in', orders.filtered('btcpay_is_paid_not_confirmed').ids)]
 
-    def _compute_amounts(self):
-        """Override of `sale` to withdraw invoices over what the order was before.
+    @api.depends('transaction_ids.btcpay_paid_amount', 'transaction_ids.btcpay_status_text')
+    def _compute_btcpay_summary(self):
+        for order in self:
+            order.btcpay_received_amount = sum(
+                tx.currency_id._convert(
+                    tx.btcpay_paid_amount, order.currency_id, order.company_id,
+                    order.date_order or fields.Date.today(),
+                )
+                for tx in order._btcpay_get_invoice_transactions()
+            )
+            order.btcpay_status_text = order._btcpay_get_leading_transaction().btcpay_status_text
 
-        Looked at once all is stored: until then the order may be between two totals.
-        """
-        super()._compute_amounts()
-        precommit = self.env.cr.precommit
-        changed_ids = precommit.data.get('payment_btcpay.changed_orders')
-        if changed_ids is None:
-            changed_ids = precommit.data['payment_btcpay.changed_orders'] = set()
-            precommit.add(self.browse()._btcpay_withdraw_changed)
-        changed_ids.update(order.id for order in self if isinstance(order.id, int))
+    @api.depends(
+        'transaction_ids.btcpay_can_accept_late', 'transaction_ids.btcpay_can_accept_partial',
+        'transaction_ids.btcpay_can_refund',
+    )
+    def _compute_btcpay_can(self):
+        for order in self:
+            transactions = order._btcpay_get_invoice_transactions()
+            order.btcpay_can_accept_late = any(transactions.mapped('btcpay_can_accept_late'))
+            order.btcpay_can_accept_partial = any(transactions.mapped('btcpay_can_accept_partial'))
+            order.btcpay_can_refund = bool(order._btcpay_get_refundable())
+            order.btcpay_is_overpaid = bool(order._btcpay_get_refundable('overpayment'))
 
-    def _btcpay_withdraw_changed(self):
-        """Have the invoices withdrawn over what the orders were before.
-
-        :return: None
-        """
-        changed_ids = self.env.cr.precommit.data.pop('payment_btcpay.changed_orders', ())
-        self.browse(changed_ids).sudo().exists()._btcpay_withdraw_obsolete()
-
-    # === CRUD METHODS === #
-
-    def write(self, vals):
-        """Override of `sale` to withdraw what is still open when the order is cancelled."""
-        result = super().write(vals)
-        if vals.get('state') == 'cancel':
-            self._btcpay_withdraw_obsolete()
-        return result
-
-    def unlink(self):
-        """Override of `sale` to withdraw what is still open when the order is deleted."""
-        transactions = self._btcpay_get_transactions()
-        result = super().unlink()
-        transactions._btcpay_withdraw_obsolete()
-        return result
+    @api.depends('state', 'amount_total', 'transaction_ids.state', 'invoice_ids.amount_residual')
+    def _compute_btcpay_can_request(self):
+        for order in self:
+            order.btcpay_can_request = (
+                order.state != 'cancel' and order._btcpay_get_amount_due() > 0
+                and bool(order._btcpay_get_provider())
+            )
 
     # === ACTION METHODS === #
 
-    def action_btcpay_check(self):
-        """Look at the order's invoices at the server now, because a person wants to know.
-
-        Note: `self.ensure_one()`
+    def action_btcpay_sync(self):
+        """Sync the order's payments with the server now, because a person wants to know.
 
         :return: The notification of what was found.
         :rtype: dict
         """
         self.ensure_one()
         self.check_access('read')
-        return self._btcpay_get_transactions().action_btcpay_check()
+        return self._btcpay_get_transactions().action_btcpay_sync()
 
-    # === BUSINESS METHODS === #
+    def action_btcpay_view_transactions(self):
+        """Open the Bitcoin payments of the order.
+
+        :return: The action.
+        :rtype: dict
+        """
+        self.ensure_one()
+        self.check_access('read')
+        transactions = self._btcpay_get_invoice_transactions()
+        action = self.env['ir.actions.act_window']._for_xml_id(
+            'payment_btcpay.action_btcpay_order_transactions'
+        )
+        action['domain'] = [('id', 'in', transactions.ids)]
+        if len(transactions) == 1:
+            action['res_id'] = transactions.id
+            action['views'] = [view for view in action['views'] if view[1] == 'form']
+        return action
+
+    def action_btcpay_accept_late(self):
+        """Accept the late payment of the order."""
+        self.ensure_one()
+        self.check_access('write')
+        for tx in self._btcpay_get_invoice_transactions().filtered('btcpay_can_accept_late'):
+            tx.action_btcpay_accept_late()
+
+    def action_btcpay_accept_partial(self):
+        """Accept the partial payment of the order, and ask the customer for the amount due."""
+        self.ensure_one()
+        self.check_access('write')
+        for tx in self._btcpay_get_invoice_transactions().filtered('btcpay_can_accept_partial'):
+            tx.action_btcpay_accept_partial()
+
+    def action_btcpay_refund(self, scope=None):
+        """Open the wizard that refunds the payment of the order.
+
+        :param str scope: The scope the wizard begins with.
+        :return: The action: of the wizard, or of the payments to choose from.
+        :rtype: dict
+        :raise UserError: If there is nothing to refund.
+        """
+        self.ensure_one()
+        self.check_access('read')
+        refundable = self._btcpay_get_refundable(scope)
+        if not refundable:
+            raise UserError(_("Nothing of this order's Bitcoin payments can be refunded."))
+        if len(refundable) > 1:
+            return self.action_btcpay_view_transactions()
+        return self.env['btcpay.refund.wizard']._open(
+            refundable.sudo(self.env.su), **({'scope': scope} if scope else {})
+        )
+
+    def action_btcpay_refund_overpayment(self):
+        """Open the wizard that refunds what was paid too much.
+
+        :return: The action.
+        :rtype: dict
+        """
+        return self.action_btcpay_refund(scope='overpayment')
+
+    # === PARTIAL PAYMENTS === #
 
     def _get_prepayment_required_amount(self):
-        """Override of `sale` to let the customer pay the rest, where a part is booked already.
+        """Override of `sale` to let the customer pay the amount due of a partly paid order.
 
         The order's page refuses less than what is to be prepaid, paid or not.
         """
         amount = super()._get_prepayment_required_amount()
-        if self.env.context.get('btcpay_allow_rest') and self._btcpay_is_part_paid():
+        if amount and self._btcpay_is_partly_paid():
             amount = max(self.currency_id.round(amount - self.amount_paid), 0)
         return amount
 
     def _is_confirmation_amount_reached(self):
         """Override of `sale` to compare what is paid with the whole of what is to be prepaid."""
-        order = self.with_context(btcpay_allow_rest=False)
-        return super(SaleOrder, order)._is_confirmation_amount_reached()
-
-    def _get_default_payment_link_values(self):
-        """Override of `sale` to have salespeople make links for the rest, too."""
-        order = self.with_context(btcpay_allow_rest=True)
-        return super(SaleOrder, order)._get_default_payment_link_values()
+        if not self._btcpay_is_partly_paid():
+            return super()._is_confirmation_amount_reached()
+        required = super()._get_prepayment_required_amount()
+        return self.currency_id.compare_amounts(required, self.amount_paid) <= 0
 
     def _send_payment_succeeded_for_order_mail(self):
-        """Override of `sale` to mail the customer once, where a mail of ours says it better."""
-        if not self.env.context.get('btcpay_is_told_to_customer'):
+        """Override of `sale` to mail the customer once, where a mail of ours says it better.
+
+        Odoo's mail knows no transaction: only who post-processes one can say so.
+        """
+        if not self.env.context.get('btcpay_is_told'):
             super()._send_payment_succeeded_for_order_mail()
 
-    def _btcpay_is_part_paid(self):
-        """Return whether a part is paid, and the rest is to be paid in Bitcoin as well.
-
-        :rtype: bool
-        """
+    def _btcpay_is_partly_paid(self):
+        """Return whether a part is paid, and the amount due is to be paid in Bitcoin as well."""
         self.ensure_one()
         return bool(
             self.amount_paid
-            and self._btcpay_is_bitcoin_concerned()
             and self.currency_id.compare_amounts(self.amount_paid, self.amount_total) < 0
+            and self._btcpay_is_bitcoin_concerned()
         )
 
     def _btcpay_is_all_paid(self):
-        """Return whether nothing is left to be paid, and a link for Bitcoin is of no use any more.
-
-        :rtype: bool
-        """
+        """Return whether nothing is left to be paid, so that a link for Bitcoin is of no use."""
         self.ensure_one()
-        return self._btcpay_is_bitcoin_concerned() and self._btcpay_get_rest() <= 0
+        return self._btcpay_is_bitcoin_concerned() and self._btcpay_get_amount_due() <= 0
 
     def _btcpay_is_bitcoin_concerned(self):
-        """Return whether the order was paid in Bitcoin, or is requested to be.
-
-        :rtype: bool
-        """
+        """Return whether the order was paid in Bitcoin, or is requested to be."""
         return bool(
             self.env.context.get('btcpay_only')
             or 'done' in self._btcpay_get_transactions().mapped('state')
         )
 
-    def _btcpay_get_rest(self):
-        """Return what is still to be paid: by transactions, or by its invoices in any other way.
+    def _btcpay_get_amount_due(self):
+        """Return what the customer can still be asked for.
 
         :rtype: float
         """
         self.ensure_one()
-        # The payments of transactions are among those of the invoices.
-        paid = max(self.amount_paid, self._btcpay_get_paid_by_invoices())
-        return max(self.currency_id.round(self.amount_total - paid), 0)
+        due = self.env['payment.transaction'].sudo()._btcpay_get_amount_due(self.sudo())
+        # Odoo's page takes nothing more of what was paid once, refunded or not.
+        return max(min(due, self.currency_id.round(self.amount_total - self.amount_paid)), 0)
 
-    def _btcpay_get_paid_by_invoices(self):
-        """Return what is paid of the order's invoices, less what was credited.
+    def _btcpay_get_down_payment(self):
+        """Return what is still to be paid to have the quotation confirmed.
 
+        :return: The down payment as Odoo defines it, without what is paid of it.
         :rtype: float
         """
         self.ensure_one()
-        moves = self.sudo().invoice_ids.filtered(lambda move: (
-            move.state == 'posted' and move.currency_id == self.currency_id
-            and move.line_ids.sale_line_ids.order_id == self  # Others' shares are not told apart.
-        ))
-        return sum(
-            move.direction_sign * (move.amount_residual - move.amount_total) for move in moves
-        )
+        required = super()._get_prepayment_required_amount()
+        return max(self.currency_id.round(required - self.amount_paid), 0)
+
+    # === TRANSACTIONS === #
 
     def _btcpay_get_transactions(self):
         """Return the Bitcoin transactions of the orders.
@@ -181,9 +250,85 @@ class SaleOrder(models.Model):
         """
         return self.sudo().transaction_ids.filtered(lambda tx: tx.provider_code == 'btcpay')
 
-    def _btcpay_withdraw_obsolete(self):
-        """Have the open invoices of the orders withdrawn that are not to be paid any more.
+    def _btcpay_get_invoice_transactions(self):
+        """Return the transactions that have an invoice at the server, newest first.
 
-        :return: None
+        :return: The transactions, in sudo mode.
+        :rtype: payment.transaction
         """
-        self._btcpay_get_transactions()._btcpay_withdraw_obsolete()
+        return self._btcpay_get_transactions().filtered(
+            lambda tx: not tx.source_transaction_id
+        ).sorted('id', reverse=True)
+
+    def _btcpay_get_leading_transaction(self):
+        """Return the transaction that says how the order stands: one with money, else the newest.
+
+        :rtype: payment.transaction
+        """
+        transactions = self._btcpay_get_invoice_transactions()
+        return (
+            transactions.filtered(lambda tx: tx.state == 'done')
+            or transactions.filtered('btcpay_paid_amount')
+            or transactions
+        )[:1]
+
+    def _btcpay_get_refundable(self, scope=None):
+        """Return the transactions of which something can be refunded.
+
+        :param str scope: `overpayment` for those only that were overpaid.
+        :rtype: payment.transaction
+        """
+        refundable = self._btcpay_get_invoice_transactions().filtered('btcpay_can_refund')
+        if scope == 'overpayment':
+            refundable = refundable.filtered(
+                lambda tx: tx._btcpay_get_refund_sums()['overpayment']
+            )
+        return refundable
+
+    def _btcpay_get_refunds_for_customer(self):
+        """Return the refunds that the customer can claim or was paid.
+
+        :return: The refunds, in sudo mode.
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        return self._btcpay_get_invoice_transactions().btcpay_refund_ids.filtered(
+            lambda refund: refund.state in ('pending', 'done')
+        )
+
+    # === REQUESTS === #
+
+    def _btcpay_find_request_obstacle(self):
+        """Override to ask for nothing of a canceled order or an expired quotation."""
+        self.ensure_one()
+        if self.state == 'cancel':
+            return _("%s is canceled: nothing is to be paid for it.", self.display_name)
+        if self.is_expired:
+            return _(
+                "The quotation %s has expired. Extend it before you request a payment.",
+                self.display_name,
+            )
+        return super()._btcpay_find_request_obstacle()
+
+    def _btcpay_find_request_problem(self, amount):
+        """Override to ask for enough to have the quotation confirmed, and for nothing twice."""
+        if problem := super()._btcpay_find_request_problem(amount):
+            return problem
+        compare = self.currency_id.compare_amounts
+        down_payment = self._btcpay_get_down_payment()
+        if self.state != 'sale' and compare(amount, down_payment) < 0:
+            return _(
+                "The quotation is confirmed by a payment of at least %s.",
+                self.currency_id.format(down_payment),
+            )
+        underway = sum(
+            self._btcpay_get_invoice_transactions().filtered(
+                lambda tx: tx.state == 'pending' and tx.currency_id == self.currency_id
+            ).mapped('btcpay_paid_amount')
+        )
+        if underway and compare(amount + underway, self._btcpay_get_amount_due()) > 0:
+            return _(
+                "%s was already received and is not confirmed yet. Wait until it is, or request"
+                " less.", self.currency_id.format(underway),
+            )
+        return ''

@@ -1,7 +1,9 @@
+from . import test_adoption
 from . import test_callback
 from . import test_changed_order
 from . import test_checkout
 from . import test_checkout_failures
+from . import test_checkout_guard
 from . import test_checkout_http
 from . import test_confirm
 from . import test_connect_refusals
@@ -34,7 +36,7 @@ from . import test_refund_lists
 from . import test_refund_lost
 from . import test_refund_mails
 from . import test_refund_rights
-from . import test_refund_taken_over
+from . import test_refund_adopted
 from . import test_refund_tour
 from . import test_refund_variants
 from . import test_request
@@ -43,7 +45,6 @@ from . import test_request_http
 from . import test_request_tour
 from . import test_return_page
 from . import test_secrets
-from . import test_server_address
 from . import test_server_health
 from . import test_server_requests
 from . import test_several_invoices
@@ -51,7 +52,6 @@ from . import test_shop
 from . import test_status_table
 from . import test_synchronize
 from . import test_translations
-from . import test_utils
 from . import test_webhook
 from . import test_webhook_health
 from . import test_webhook_poison

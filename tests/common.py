@@ -13,6 +13,8 @@ try:
 except ImportError:  # A packaged module comes without what serves developers only.
     StandIn = None
 
+PREPARED_COMPANY = 'company_1_data'  # See `dev/test/prepare.py`; else each class makes it.
+
 
 class BTCPayCommon(AccountPaymentCommon):
     """A provider that is connected with a store of the stand-in BTCPay Server, without webhook.
@@ -24,13 +26,23 @@ class BTCPayCommon(AccountPaymentCommon):
     store_settings = {}
 
     @classmethod
+    def setup_independent_company(cls, **kwargs):
+        """Take the company with its accounts that the database was prepared with, if it was."""
+        company = cls.env['res.company'].sudo().search([('name', '=', PREPARED_COMPANY)], limit=1)
+        if kwargs or not company:
+            return super().setup_independent_company(**kwargs)
+        cls.env.user.company_ids = [Command.link(company.id)]
+        return company.with_env(cls.env)
+
+    @classmethod
     def setUpClass(cls):
         super().setUpClass()
         if StandIn is None:
             cls.skipTest(cls, "The stand-in BTCPay Server (dev/) is not part of this installation.")
         cls.env.user.group_ids += cls.env.ref('sales_team.group_sale_manager')
-        cls.world = StandIn.started()  # One a class: Odoo ends child processes between classes.
+        cls.world = StandIn.shared()
         cls.addClassCleanup(cls.world.close)
+        cls.addClassCleanup(cls.world.reset)  # Nothing is delivered any more.
         cls.store_id = cls.world.new_store(
             cls.__name__, methods=cls.store_methods, **cls.store_settings
         )
@@ -60,6 +72,11 @@ class BTCPayCommon(AccountPaymentCommon):
         super().setUp()
         self._simulate_commits()
         self.addCleanup(self.world.clear_faults)
+        # What Odoo attaches to its mails about orders and invoices takes longer than all else.
+        self.startPatcher(patch.object(
+            self.registry['ir.actions.report'], '_pre_render_qweb_pdf',
+            lambda *_args, **_kwargs: (b'A document', 'html'),
+        ))
 
     def _simulate_commits(self):
         """Let the code under test commit and roll back the test's own cursor, as far as to here."""
@@ -115,7 +132,9 @@ class BTCPayCommon(AccountPaymentCommon):
             amount=amount or (order.amount_total if order else self.amount), **values,
         )
         if make_invoice:
-            tx._get_processing_values()
+            # As if it had been begun before what the test did since, see `TestCheckoutGuard`.
+            with patch.object(type(tx), '_btcpay_cancel_checkout', lambda _tx: False):
+                tx._get_processing_values()
             self.assertTrue(tx.btcpay_invoice_id, "The invoice was not made.")
         return tx
 
@@ -129,7 +148,7 @@ class BTCPayCommon(AccountPaymentCommon):
         self.world.pay(tx.btcpay_invoice_id, **pay_values)
         if mine:
             self.world.mine()
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         return tx
 
 

@@ -3,8 +3,8 @@ from odoo.fields import Command
 from odoo.tools import html2plaintext, mute_logger
 
 TRANSACTION_LOG = 'odoo.addons.payment.models.payment_transaction'
-REQUEST_LOG = 'odoo.addons.payment_btcpay.models.payment_provider_request'
-WITHDRAW_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction_withdraw'
+REQUEST_LOG = 'odoo.addons.payment_btcpay.models.payment_provider.client'
+WITHDRAW_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction.obsolete'
 
 
 class MoneyMixin:
@@ -13,12 +13,12 @@ class MoneyMixin:
     def _look(self, *transactions):
         """Have Odoo look at the server for each transaction."""
         for tx in transactions:
-            tx._btcpay_synchronize()
+            tx._btcpay_sync()
 
     def _carry_out(self):
         """Store what was done, and have Odoo do at the server what it intends to."""
         self.env.cr.commit()
-        self.env['payment.transaction']._cron_btcpay_carry_out()
+        self.env['payment.transaction']._cron_btcpay_run_pending_actions()
 
     def _post_process(self):
         self.env.cr.commit()
@@ -76,7 +76,7 @@ class MoneyMixin:
         """Return this module's mails to the customer on a document, newest first."""
         return document.message_ids.filtered(
             lambda message: self.partner in message.partner_ids
-            and "Pay the rest" in (message.body or '')
+            and "Pay the amount due" in (message.body or '')
         ).sorted('id', reverse=True)
 
     def _status(self, tx):

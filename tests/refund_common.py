@@ -1,9 +1,12 @@
 from datetime import timedelta
 
 from odoo import fields
+from odoo.exceptions import UserError
 from odoo.fields import Command
 from odoo.tests import new_test_user
+from odoo.tools import SQL
 
+from odoo.addons.payment_btcpay.greenfield import GreenfieldError
 from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
 
 
@@ -33,7 +36,7 @@ class RefundMixin(MoneyMixin):
         )
         self.world.pay(tx.btcpay_invoice_id)
         self.world.mine()
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         self._post_process()
         self.assertEqual(invoice.amount_residual, 0)
         return invoice, tx
@@ -48,8 +51,8 @@ class RefundMixin(MoneyMixin):
         self.env.cr.commit()
         return credit_note
 
-    def _withdraw_while_being_paid(self, refund):
-        """Have the merchant withdraw a refund of which a part is on its way.
+    def _cancel_while_being_paid(self, refund):
+        """Have the merchant cancel a refund of which a part is on its way.
 
         :return: The payout's id.
         :rtype: str
@@ -58,7 +61,7 @@ class RefundMixin(MoneyMixin):
         self.world.approve(payout_id)
         self.world.pay_payout(payout_id, 'InProgress')
         self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         return payout_id
 
     def _claim(self, refund, amount=None, pay=True, **values):
@@ -103,15 +106,37 @@ class RefundMixin(MoneyMixin):
         return sum(call['method'] == method and path in call['path'] for call in calls)
 
     def _make_old(self, refund, minutes=10):
-        """Let a refund have been asked for, and looked at, some time ago."""
+        """Let a refund have been requested, and synced, some time ago, so that it is due."""
         before = fields.Datetime.now() - timedelta(minutes=minutes)
-        refund.write({'btcpay_requested_at': before, 'btcpay_checked_at': before})
+        refund.write({
+            'btcpay_requested_at': before, 'btcpay_synced_at': before,
+            'btcpay_next_sync_at': before,
+        })
         self.env.cr.commit()
+
+    def _row_version(self, record):
+        """Return what is another with each change of the record's row: who waits for the row in
+        PostgreSQL begins anew by it, and so sees what else was stored."""
+        self.env.flush_all()
+        self.env.cr.execute(SQL(
+            'SELECT ctid::text FROM %s WHERE id = %s', SQL.identifier(record._table), record.id
+        ))
+        return self.env.cr.fetchone()[0]
+
+    def _assert_refused(self, action, message=''):
+        """Override for refusals of the server: they are told as the wizard does."""
+        def act():
+            try:
+                action()
+            except GreenfieldError as error:
+                raise UserError(self.btcpay._btcpay_explain(error)) from error
+
+        super()._assert_refused(act, message)
 
     def _reconcile(self):
         """Run the scheduled action."""
         self.env.cr.commit()
-        self.env['payment.provider']._cron_btcpay_reconcile()
+        self.env['payment.provider']._cron_btcpay_sync()
 
     def _open_wizard(self, record, user=None, **values):
         """Open the refund wizard.

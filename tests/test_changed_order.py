@@ -86,16 +86,16 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
             with self.subTest(change=change.__name__):
                 change()
                 self.env.cr.commit()
-                self.assertFalse(self.tx.btcpay_intention)
+                self.assertFalse(self.tx.btcpay_pending_action)
                 self._carry_out()
                 self.assertEqual(self._status(self.tx), OPEN)
 
     def test_change_undone_before_it_was_withdrawn(self):
         self._change(120)
-        self.assertEqual(self.tx.btcpay_intention, 'withdraw')
+        self.assertEqual(self.tx.btcpay_pending_action, 'invalidate')
         self._change(100)
         self._carry_out()
-        self.assertFalse(self.tx.btcpay_intention)
+        self.assertFalse(self.tx.btcpay_pending_action)
         self.assertEqual((self._status(self.tx), self.tx.state), (OPEN, 'draft'))
 
     def test_orders_without_bitcoin_cost_one_query(self):
@@ -106,7 +106,7 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
         self.assertIn('payment_btcpay.changed_orders', self.env.cr.precommit.data)
         self.env.invalidate_all()
         with self.assertQueryCount(2):
-            order._btcpay_withdraw_changed()
+            order._btcpay_invalidate_changed()
 
     def test_customer_invoice_changed_and_posted_again(self):
         move = self._create_invoice()
@@ -172,7 +172,7 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
         self.assertFalse(self._mails(order))
 
     def test_part_of_a_changed_order(self):
-        self.btcpay.btcpay_accept_part = True
+        self.btcpay.btcpay_accept_partial = True
         self.world.pay(self.tx.btcpay_invoice_id, fraction='0.4')
         self._look(self.tx)
         self._change(120)
@@ -219,9 +219,9 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
     def _check_paid_twice(self, *transactions):
         for tx in transactions:
             self.assertEqual(tx.state, 'done')
-            self.assertIn("100.00 more than what was to be paid", tx.btcpay_note)
+            self.assertIn("100.00 more than what was to be paid", tx.btcpay_review_note)
             for other in transactions:
-                self.assertIn(other.reference, tx.btcpay_note)
+                self.assertIn(other.reference, tx.btcpay_review_note)
         asked = self._activities(self.order)
         self.assertEqual(asked.count("Refund one of the payments"), 1, asked)
 

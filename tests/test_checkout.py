@@ -112,8 +112,8 @@ class TestCheckout(BTCPayCommon):
             'btcpay_status': 'New',
             'btcpay_additional_status': 'None',
             'btcpay_paid_amount': 0,
-            'btcpay_missing_amount': 100,
-            'btcpay_surplus_amount': 0,
+            'btcpay_due_amount': 100,
+            'btcpay_overpaid_amount': 0,
         }])
         self.assertEqual(tx.btcpay_expires_at.timestamp(), invoice['expirationTime'])
         self.assertEqual(tx.btcpay_monitored_until.timestamp(), invoice['monitoringExpiration'])
@@ -168,7 +168,7 @@ class TestCheckout(BTCPayCommon):
                 self.env.cr.rollback()
         self.assertTrue(tx.exists().btcpay_requested_at)
         self.assertEqual(tx.btcpay_store_id, self.store_id)
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         self.assertTrue(tx.btcpay_invoice_id)
 
     def test_event_that_is_quicker_than_the_answer(self):
@@ -184,7 +184,7 @@ class TestCheckout(BTCPayCommon):
                 def answer_late(self, method, *args, tx=tx, fails=fails, **kwargs):
                     answer = send(self, method, *args, **kwargs)
                     if method == 'POST':
-                        tx._btcpay_synchronize()
+                        tx._btcpay_sync()
                         if fails:
                             raise self.provider_id._btcpay_make_unexpected_error()
                     return answer
@@ -220,7 +220,7 @@ class TestCheckout(BTCPayCommon):
     def _assert_refused(self, reason, **values):
         since = self._last_request()
         tx = self._create_btcpay_transaction(make_invoice=False, **values)
-        with self.assertLogs(f'{MODELS}.payment_transaction_checkout', 'WARNING') as logs:
+        with self.assertLogs(f'{MODELS}.payment_transaction.checkout', 'WARNING') as logs:
             processing_values = tx._get_processing_values()
         self.assertIn(reason, logs.output[0])
         self.assertFalse(self._posts(since), "The server was asked.")

@@ -5,8 +5,8 @@ from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 
-CHECKOUT_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction_checkout'
-REQUEST_LOG = 'odoo.addons.payment_btcpay.models.payment_provider_request'
+CHECKOUT_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction.checkout'
+REQUEST_LOG = 'odoo.addons.payment_btcpay.models.payment_provider.client'
 INVOICES = '/invoices$'
 
 
@@ -52,7 +52,7 @@ class TestCheckoutFailures(BTCPayCommon):
                 tx, log = self._fail_to_make_invoice(f'failed-{number}')
                 self.assertIn(reason, log)
                 # A later look finds no invoice, and is no error.
-                tx._btcpay_synchronize()
+                tx._btcpay_sync()
                 self.assertEqual(tx.state, 'error')
                 self.assertFalse(tx.btcpay_invoice_id)
 
@@ -81,14 +81,14 @@ class TestCheckoutFailures(BTCPayCommon):
                 self.world.fault(path=INVOICES, method='POST', **fault)
                 tx, _log = self._fail_to_make_invoice(f'unknown-{number}')
                 self.assertTrue(tx.btcpay_requested_at)
-                tx._btcpay_synchronize()
+                tx._btcpay_sync()
                 self.assertTrue(tx.btcpay_invoice_id, "The invoice was not found.")
                 self.assertEqual(tx.provider_reference, tx.btcpay_invoice_id)
                 self.assertEqual(tx.state, 'error')  # The customer was told so.
                 # Whoever pays it all the same does not do so in vain.
                 self.world.pay(tx.btcpay_invoice_id)
                 self.world.mine()
-                tx._btcpay_synchronize()
+                tx._btcpay_sync()
                 self.assertEqual(tx.state, 'done')
 
     def test_refused_invoice_is_not_looked_for(self):
@@ -96,7 +96,7 @@ class TestCheckoutFailures(BTCPayCommon):
         tx, _log = self._fail_to_make_invoice('refused')
         self.assertFalse(tx.btcpay_requested_at)
         before = len(self.world.requests())
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         self.assertEqual(len(self.world.requests()), before)
 
     def test_only_its_own_invoice_is_adopted(self):
@@ -108,18 +108,18 @@ class TestCheckoutFailures(BTCPayCommon):
             {'metadata': {'orderId': 'lost-1'}},
         ):
             self.world.new_invoice(self.store_id, **values)
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         self.assertFalse(tx.btcpay_invoice_id)
         invoice = self.world.new_invoice(self.store_id, metadata={'orderId': 'lost'})
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         self.assertEqual(tx.btcpay_invoice_id, invoice['id'])
 
     def test_answer_that_is_another_invoice(self):
         """The customer is not sent to an invoice that is not the one asked for."""
         send = self.env.registry['payment.transaction']._send_api_request
         for number, (change, reason) in enumerate([
-            ({'amount': '90.00'}, "is over 90.00 USD, the transaction over"),
-            ({'currency': 'EUR'}, "is over 100.00 EUR, the transaction over"),
+            ({'amount': '90.00'}, "is over 90.00 USD, the transaction for"),
+            ({'currency': 'EUR'}, "is over 100.00 EUR, the transaction for"),
             ({'storeId': 'another'}, "belongs to another store"),
             ({'metadata': {'orderId': 'another'}}, "is for “another”"),
             ({'metadata': None}, "is for “None”"),

@@ -6,7 +6,7 @@ from odoo.tools import mute_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
 
-CHECKOUT_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction_checkout'
+CHECKOUT_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction.checkout'
 
 
 @tagged('post_install', '-at_install')
@@ -79,7 +79,7 @@ class TestCheckoutHttp(BTCPayHttpCommon):
     def test_server_that_fails(self):
         self.world.fault('status', path='/invoices$')
         with mute_logger(
-            CHECKOUT_LOG, 'odoo.addons.payment_btcpay.models.payment_provider_request'
+            CHECKOUT_LOG, 'odoo.addons.payment_btcpay.models.payment_provider.client'
         ):
             result, _posts = self._pay()
         self.assertEqual(result['state'], 'error')
@@ -143,7 +143,7 @@ class TestCheckoutHttp(BTCPayHttpCommon):
         self.env.invalidate_all()
         tx = self._get_tx(result['reference'])
         self.world.pay(tx.btcpay_invoice_id, method='BTC-LN')
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         self.env['payment.transaction']._cron_post_process()
         self.assertEqual((tx.state, tx.amount), ('done', 1))
         self.assertEqual(order.amount_paid, 1)

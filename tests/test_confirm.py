@@ -7,11 +7,11 @@ from odoo import fields
 from odoo.exceptions import LockError, UserError
 from odoo.tests import new_test_user, tagged
 
-from odoo.addons.payment_btcpay.models.payment_transaction_confirm import CONFIRM_WAITS
+from odoo.addons.payment_btcpay.const import CONFIRM_WAITS
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
 
-CONFIRM_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction_confirm'
+CONFIRM_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction.confirmation'
 ODOO_LOG = 'odoo.addons.payment.models.payment_transaction'
 
 

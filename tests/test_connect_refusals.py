@@ -13,8 +13,8 @@ from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.tests.connect_common import BTCPayConnectCommon
 
 CONTROLLER = 'odoo.addons.payment_btcpay.controllers.onboarding'
-REQUEST = 'odoo.addons.payment_btcpay.models.payment_provider_request'
-WEBHOOK = 'odoo.addons.payment_btcpay.models.payment_provider_webhook'
+REQUEST = 'odoo.addons.payment_btcpay.models.payment_provider.client'
+WEBHOOK = 'odoo.addons.payment_btcpay.models.payment_provider.webhook'
 
 
 class RefusalCommon(BTCPayConnectCommon):

@@ -25,15 +25,15 @@ class TestDecided(RefundMixin, BTCPayCommon):
 
     def _assert_asked(self, is_asked):
         self.env.invalidate_all()
-        self.assertTrue(self.tx.btcpay_note)
+        self.assertTrue(self.tx.btcpay_review_note)
         self.assertEqual(bool(self.order.activity_ids), is_asked)
-        self.assertEqual(self.tx.btcpay_is_decided, not is_asked)
+        self.assertEqual(self.tx.btcpay_is_resolved, not is_asked)
 
     def test_part_is_accepted(self):
         self._pay('0.4')
         self._assert_asked(True)
         self.assertEqual(self.order.btcpay_status_text, "Expired, partly paid")
-        self.tx.action_btcpay_accept_part()
+        self.tx.action_btcpay_accept_partial()
         self._assert_asked(False)
         self.assertEqual(self.order.btcpay_status_text, "Part accepted")
         self._look(self.tx)
@@ -45,7 +45,7 @@ class TestDecided(RefundMixin, BTCPayCommon):
         self._assert_asked(True)
         self.assertEqual(self.order.btcpay_status_text, "Expired, partly paid, refund underway")
         self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.tx._btcpay_request_refund(40)
         self._assert_asked(False)
 
@@ -56,7 +56,7 @@ class TestDecided(RefundMixin, BTCPayCommon):
         self._assert_asked(False)
         self.assertEqual(self.order.btcpay_status_text, "Paid late, accepted")
 
-    def test_surplus_is_refunded(self):
+    def test_overpayment_is_refunded(self):
         self._pay('1.5')
         self._assert_asked(True)
         self.tx._btcpay_request_refund(20)
@@ -64,19 +64,19 @@ class TestDecided(RefundMixin, BTCPayCommon):
         self.tx._btcpay_request_refund(30)
         self._assert_asked(False)
 
-    def test_surplus_of_a_late_payment_is_refunded(self):
+    def test_overpayment_of_a_late_payment_is_refunded(self):
         self._pay('1.5', late=True)
         self.tx._btcpay_request_refund(50)
         self._assert_asked(True)
         self.tx._btcpay_request_refund(100)
         self._assert_asked(False)
 
-    def test_surplus_is_refunded_at_the_server(self):
+    def test_overpayment_is_refunded_at_the_server(self):
         self._pay('1.5')
         pull_payment = self._server_refund(
             self.tx, refundVariant='Custom', customAmount='50', customCurrency='USD'
         )
-        self.tx._btcpay_notice_refund(pull_payment['id'])
+        self.tx._btcpay_find_or_adopt_refund(pull_payment['id'])
         self._assert_asked(False)
 
     def test_unanswered_refund_decides_nothing(self):

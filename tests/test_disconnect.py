@@ -5,7 +5,7 @@ from odoo.tools import mute_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 
-REQUEST = 'odoo.addons.payment_btcpay.models.payment_provider_request'
+REQUEST = 'odoo.addons.payment_btcpay.models.payment_provider.client'
 
 
 @tagged('post_install', '-at_install')

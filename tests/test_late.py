@@ -33,7 +33,7 @@ class TestLate(MoneyMixin, BTCPayCommon):
     def _check_accepted(self):
         self.assertEqual(self._status(self.tx), ('Settled', 'Marked'))
         self.assertEqual(self.tx.state, 'done')
-        self.assertFalse(self.tx.btcpay_intention)
+        self.assertFalse(self.tx.btcpay_pending_action)
         self._post_process()
         self.assertEqual((self.order.state, self.order.amount_paid), ('sale', 100))
         self.assertEqual(self.tx.payment_id.amount, 100)
@@ -41,7 +41,7 @@ class TestLate(MoneyMixin, BTCPayCommon):
     def _check_left_to_a_person(self, asked=ASKED, status=('Expired', 'PaidLate')):
         self.assertEqual(self._status(self.tx), status)
         self.assertEqual(self.tx.state, 'cancel')
-        self.assertFalse(self.tx.btcpay_intention)
+        self.assertFalse(self.tx.btcpay_pending_action)
         self.assertIn(asked, self._activities(self.order))
 
     # === REVIEW === #
@@ -51,7 +51,7 @@ class TestLate(MoneyMixin, BTCPayCommon):
         self._expire_and_pay()
         self._check_left_to_a_person()
         self.assertTrue(self.tx.btcpay_can_accept_late)
-        self.assertFalse(self.tx.btcpay_can_accept_part)
+        self.assertFalse(self.tx.btcpay_can_accept_partial)
         self._look(self.tx)
         self.assertEqual(len(self.order.activity_ids), 1)
 
@@ -88,7 +88,7 @@ class TestLate(MoneyMixin, BTCPayCommon):
         self.btcpay.btcpay_late_policy = 'accept'
         self._expire_and_pay(mine=False)
         self.assertEqual(self._status(self.tx), ('Expired', 'PaidLate'))
-        self.assertFalse(self.tx.btcpay_intention)
+        self.assertFalse(self.tx.btcpay_pending_action)
         self.assertFalse(self.order.activity_ids)
         self.assertIn("as soon as it is confirmed", str(self.order.message_ids.mapped('body')))
         self.world.mine()
@@ -102,14 +102,14 @@ class TestLate(MoneyMixin, BTCPayCommon):
         self.world.control(path, {'settings': {'monitoringExpiration': 0}})
         self.addCleanup(self.world.control, path, {'settings': {'monitoringExpiration': 86400}})
         for accepts, fraction in (({'btcpay_late_policy': 'accept'}, '1'),
-                                  ({'btcpay_accept_part': True}, '0.5')):
+                                  ({'btcpay_accept_partial': True}, '0.5')):
             with self.subTest(accepts):
                 self.btcpay.write(accepts)
                 self.setUpOrder()
                 self._expire_and_pay(mine=False, fraction=fraction)
                 self.assertIn("does not look any more", self._activities(self.order))
                 self.world.mine()
-                self.tx.action_btcpay_check()
+                self.tx.action_btcpay_sync()
                 self._carry_out()
                 self._post_process()
                 self.assertEqual(self.order.amount_paid, 100 * float(fraction))
@@ -126,7 +126,7 @@ class TestLate(MoneyMixin, BTCPayCommon):
                     self._check_left_to_a_person("$ 100.00 more than that")
                     self.tx.action_btcpay_accept_late()
                 self._check_accepted()
-                self.assertEqual(self.tx.btcpay_surplus_amount, 100)
+                self.assertEqual(self.tx.btcpay_overpaid_amount, 100)
                 self.assertIn("Refund the surplus", self._activities(self.order))
 
     def test_late_and_short(self):
@@ -142,8 +142,8 @@ class TestLate(MoneyMixin, BTCPayCommon):
                 )
                 self.assertFalse(self.tx.btcpay_can_accept_late)
                 self._assert_refused(self.tx.action_btcpay_accept_late, "less than the whole")
-                self.assertTrue(self.tx.btcpay_can_accept_part)
-                self.tx.action_btcpay_accept_part()
+                self.assertTrue(self.tx.btcpay_can_accept_partial)
+                self.tx.action_btcpay_accept_partial()
                 self.assertEqual(self.order.amount_paid, 50)
 
     def test_rest_paid_late(self):
@@ -154,14 +154,14 @@ class TestLate(MoneyMixin, BTCPayCommon):
         self._check_accepted()
 
     def test_rest_paid_late_after_the_part_was_accepted(self):
-        self.btcpay.write({'btcpay_late_policy': 'accept', 'btcpay_accept_part': True})
+        self.btcpay.write({'btcpay_late_policy': 'accept', 'btcpay_accept_partial': True})
         self.world.pay(self.tx.btcpay_invoice_id, fraction='0.4')
         self.world.mine()
         self._expire_and_pay()
         self._post_process()
         self.assertEqual((self.order.state, self.order.amount_paid), ('sale', 100))
         self.assertEqual(
-            sorted(self.tx._btcpay_get_parts().mapped('payment_id.amount')), [40, 60]
+            sorted(self.tx._btcpay_get_partial_receipts().mapped('payment_id.amount')), [40, 60]
         )
         self.assertFalse(self.order.activity_ids)
 
@@ -206,7 +206,7 @@ class TestLate(MoneyMixin, BTCPayCommon):
         self.world.pay(self.tx.btcpay_invoice_id)
         self.world.mine()
         self._look(self.tx)
-        self.assertEqual(self.tx.btcpay_intention, 'accept_late_unchanged')
+        self.assertEqual(self.tx.btcpay_pending_action, 'accept_late_unchanged')
         self.order._action_cancel()
         self._carry_out()
         self._check_left_to_a_person()
@@ -235,7 +235,7 @@ class TestLate(MoneyMixin, BTCPayCommon):
                 with self._quiet():
                     self._expire_and_pay()
                 self.assertEqual(self.tx.state, 'cancel')
-                self.assertEqual(self.tx.btcpay_intention, 'accept_late_unchanged')
+                self.assertEqual(self.tx.btcpay_pending_action, 'accept_late_unchanged')
                 self._carry_out()
                 self._check_accepted()
                 self.assertFalse(self.order.activity_ids)
@@ -256,5 +256,5 @@ class TestLate(MoneyMixin, BTCPayCommon):
         self.world.fault('status', path='/status', method='POST', status=403)
         with self._quiet():
             self._assert_refused(self.tx.action_btcpay_accept_late, "refused access")
-        self.assertFalse(self.tx.btcpay_intention)
+        self.assertFalse(self.tx.btcpay_pending_action)
         self.assertIn("refused what Odoo wanted to do", self._activities(self.order))

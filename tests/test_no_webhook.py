@@ -34,12 +34,12 @@ class TestNoWebhook(BTCPayHttpCommon):
         self.btcpay._btcpay_connect(self.world.url, key, **choices)
 
     def _pass_minutes(self, minutes):
-        """Let time pass since the last looks, and run the scheduled action."""
+        """Let time pass since the last syncs, and run the scheduled action."""
         for tx in self.env['payment.transaction'].search([('provider_code', '=', 'btcpay')]):
-            if tx.btcpay_checked_at:
-                tx.btcpay_checked_at -= timedelta(minutes=minutes)
+            if tx.btcpay_next_sync_at:
+                tx.btcpay_next_sync_at -= timedelta(minutes=minutes)
         self.env.cr.commit()
-        self.env['payment.provider']._cron_btcpay_reconcile()
+        self.env['payment.provider']._cron_btcpay_sync()
         self.env.invalidate_all()
 
     # === CONNECTING === #
@@ -57,7 +57,7 @@ class TestNoWebhook(BTCPayHttpCommon):
     def test_connecting_that_fails_leaves_the_webhook(self):
         before = self.world.webhooks(self.store_id)
         self.world.fault('status', path='/payment-methods')
-        with mute_logger(f'{MODELS}.payment_provider_request'), self.assertRaisesRegex(
+        with mute_logger(f'{MODELS}.payment_provider.client'), self.assertRaisesRegex(
             ValidationError, "HTTP 503"
         ):
             self._connect(use_webhook=False)
@@ -123,7 +123,7 @@ class TestNoWebhook(BTCPayHttpCommon):
     # === CHANGING IT LATER === #
 
     def test_changing_it_later(self):
-        self.btcpay.action_btcpay_do_without_webhook()
+        self.btcpay.action_btcpay_disable_webhook()
         self.assertFalse(self.btcpay.btcpay_use_webhook)
         self.assertEqual(self.world.webhooks(self.store_id), [])
         self.btcpay.btcpay_webhook_url = self.webhook_url  # Else that of web.base.url.
@@ -140,9 +140,9 @@ class TestNoWebhook(BTCPayHttpCommon):
     def test_server_that_cannot_be_told(self):
         self.world.fault('status', path='/webhooks', count=None)
         with mute_logger(
-            f'{MODELS}.payment_provider_request', f'{MODELS}.payment_provider_webhook'
+            f'{MODELS}.payment_provider.client', f'{MODELS}.payment_provider.webhook'
         ):
-            action = self.btcpay.action_btcpay_do_without_webhook()
+            action = self.btcpay.action_btcpay_disable_webhook()
         self.assertFalse(self.btcpay.btcpay_use_webhook)
         self.assertIn("Remove Odoo's webhook", action['params']['message'])
 
@@ -174,7 +174,7 @@ class TestNoWebhook(BTCPayHttpCommon):
         self._connect(use_webhook=False)
         self.world.revoke_key(self.btcpay.btcpay_api_key)
         with mute_logger(
-            f'{MODELS}.payment_provider_request', f'{MODELS}.payment_provider_health'
+            f'{MODELS}.payment_provider.client', f'{MODELS}.payment_provider.health'
         ):
             self._pass_minutes(0)
         self.assertEqual(self.btcpay.btcpay_connection_state, 'refused')
@@ -184,6 +184,6 @@ class TestNoWebhook(BTCPayHttpCommon):
         tx = self._create_btcpay_transaction()
         self.world.pay(tx.btcpay_invoice_id)
         self.world.mine()
-        tx.btcpay_checked_at = fields.Datetime.now() - timedelta(seconds=const.LOOK_INTERVAL + 1)
-        tx._btcpay_synchronize_for_browser()
+        tx.btcpay_synced_at = fields.Datetime.now() - timedelta(seconds=const.SYNC_INTERVAL + 1)
+        tx._btcpay_sync_for_browser()
         self.assertEqual(tx.state, 'done')

@@ -33,14 +33,14 @@ class TestOrderButtons(MoneyMixin, BTCPayCommon):
         self.assertTrue(order.btcpay_has_transactions)
         self.world.pay(self.tx.btcpay_invoice_id)
         self.world.mine()
-        action = order.action_btcpay_check()
+        action = order.action_btcpay_sync()
         self.assertEqual(action['params']['type'], 'success')
         self.assertEqual(self.tx.state, 'done')
 
     def test_salesperson_is_told_what_is_wrong(self):
         self.world.fault('status', path='/invoices/', count=None)
         with self._quiet():
-            action = self.order.with_user(self.salesperson).action_btcpay_check()
+            action = self.order.with_user(self.salesperson).action_btcpay_sync()
         self.assertEqual(action['params']['type'], 'warning')
         self.assertIn(self.tx.reference, action['params']['message'])
         self.assertIn("Try again in a few minutes", action['params']['message'])
@@ -50,7 +50,7 @@ class TestOrderButtons(MoneyMixin, BTCPayCommon):
         self._create_other_transaction(self.order)
         self.world.pay(self.tx.btcpay_invoice_id)
         self.world.pay(newer.btcpay_invoice_id)
-        self.order.with_user(self.salesperson).action_btcpay_check()
+        self.order.with_user(self.salesperson).action_btcpay_sync()
         self.assertEqual((self.tx.state, newer.state), ('pending', 'pending'))
 
     def test_others_check_nothing(self):
@@ -62,9 +62,9 @@ class TestOrderButtons(MoneyMixin, BTCPayCommon):
         portal = new_test_user(self.env, 'por', groups='base.group_portal')
         for user in (self.salesperson, employee, portal):
             with self.subTest(user=user.login), self.assertRaises(AccessError):
-                foreign.with_user(user).action_btcpay_check()
+                foreign.with_user(user).action_btcpay_sync()
             with self.subTest(user=user.login), self.assertRaises(AccessError):
-                tx.with_user(user).action_btcpay_check()
+                tx.with_user(user).action_btcpay_sync()
         self.assertEqual(tx.state, 'draft')
 
     def test_orders_without_bitcoin_have_no_button(self):
@@ -74,7 +74,7 @@ class TestOrderButtons(MoneyMixin, BTCPayCommon):
         arch = self.env['sale.order'].with_user(self.salesperson).get_view(
             self.env.ref('sale.view_order_form').id, 'form'
         )['arch']
-        self.assertIn('name="action_btcpay_check"', arch)
+        self.assertIn('name="action_btcpay_sync"', arch)
         self.assertIn('invisible="not btcpay_has_transactions"', arch)
 
     def test_buttons_of_the_transaction(self):
@@ -87,15 +87,15 @@ class TestOrderButtons(MoneyMixin, BTCPayCommon):
                 self.world.mine()
                 self._look(self.tx)
             elif state == 'accepted':
-                self.tx.with_user(self.administrator).action_btcpay_accept_part()
+                self.tx.with_user(self.administrator).action_btcpay_accept_partial()
             for user in (self.accountant, self.administrator):
                 with self.subTest(state=state, user=user.login):
                     tx = self.tx.with_user(user)
                     tx.invalidate_recordset()
                     form = Form(tx)
-                    self.assertEqual(form.btcpay_can_accept_part, can_accept)
+                    self.assertEqual(form.btcpay_can_accept_partial, can_accept)
                     self.assertFalse(form.btcpay_can_accept_late)
-                    self.assertEqual(tx.action_btcpay_check()['params']['type'], 'success')
+                    self.assertEqual(tx.action_btcpay_sync()['params']['type'], 'success')
 
     def test_late_button(self):
         self.world.expire(self.tx.btcpay_invoice_id)

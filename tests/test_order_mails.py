@@ -70,7 +70,7 @@ class TestOrderMails(MoneyMixin, BTCPayCommon):
         self.world.expire(self.tx.btcpay_invoice_id)
         self._look(self.tx)
         self._assert_mailed("is missing")
-        self.tx.action_btcpay_accept_part()
+        self.tx.action_btcpay_accept_partial()
         self._assert_mailed("what is still open")
         self.assertEqual(self.order.amount_paid, 40)
 
@@ -80,7 +80,7 @@ class TestOrderMails(MoneyMixin, BTCPayCommon):
         self.world.expire(self.tx.btcpay_invoice_id)
         self._look(self.tx)
         self._assert_mailed("is missing")
-        self.tx.action_btcpay_accept_part()
+        self.tx.action_btcpay_accept_partial()
         self._assert_mailed("what is still open", "Order (Ref")
         self.assertEqual(self.order.state, 'sale')
 

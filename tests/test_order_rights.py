@@ -38,7 +38,7 @@ class TestOrderRights(MoneyMixin, BTCPayCommon):
         self._post_process()
         self.refund = self.tx._btcpay_request_refund(50)
         self.world.claim(self.refund.btcpay_pull_payment_id, '10.00')
-        self.refund._btcpay_synchronize()
+        self.refund._btcpay_sync()
         self.delivery = self.env['btcpay.delivery'].sudo().create({
             'provider_id': self.btcpay.id, 'delivery_ref': 'rights', 'transaction_id': self.tx.id,
         })
@@ -87,7 +87,7 @@ class TestOrderRights(MoneyMixin, BTCPayCommon):
         refund = tx._btcpay_request_refund(30)
         self.assertEqual(refund.source_transaction_id.source_transaction_id, tx)
         self.world.claim(refund.btcpay_pull_payment_id, '10.00')
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         for records in (refund, refund.btcpay_payout_ids):
             self.assertTrue(records)
             self._assert_reads(records, self.seller, self.leader, self.accountant)
@@ -175,10 +175,10 @@ class TestOrderRights(MoneyMixin, BTCPayCommon):
         arch = form._view['tree']
         buttons = {node.get('name') for node in arch.iter('button')}
         self.assertLessEqual({
-            'action_btcpay_request', 'action_btcpay_check', 'action_btcpay_accept_late',
-            'action_btcpay_accept_part', 'action_btcpay_view_transactions',
+            'action_btcpay_request', 'action_btcpay_sync', 'action_btcpay_accept_late',
+            'action_btcpay_accept_partial', 'action_btcpay_view_transactions',
         }, buttons)
-        self.assertFalse({'action_btcpay_refund', 'action_btcpay_refund_surplus'} & buttons)
+        self.assertFalse({'action_btcpay_refund', 'action_btcpay_refund_overpayment'} & buttons)
         form.client_order_ref = "Changed"
         form.save()
         for user in (self.selling_accountant, self.manager):
@@ -187,7 +187,7 @@ class TestOrderRights(MoneyMixin, BTCPayCommon):
             self.order.user_id = user
             tree = Form(self.order.with_user(user))._view['tree']
             self.assertLessEqual(
-                {'action_btcpay_refund', 'action_btcpay_refund_surplus'},
+                {'action_btcpay_refund', 'action_btcpay_refund_overpayment'},
                 {node.get('name') for node in tree.iter('button')},
             )
 
@@ -239,5 +239,5 @@ class TestOrderRights(MoneyMixin, BTCPayCommon):
                              .btcpay_payout_ids), 1)
 
     def test_check_on_the_payment(self):
-        action = self.tx.with_user(self.seller).action_btcpay_check()
+        action = self.tx.with_user(self.seller).action_btcpay_sync()
         self.assertEqual(action['params']['type'], 'success')

@@ -51,7 +51,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
                 })
                 self.assertEqual(tx.btcpay_status_text, text)
                 self.assertEqual(self._order(order).btcpay_status_text, text)
-        tx.write({'state': 'cancel', 'btcpay_withdrawn_at': '2026-01-01'})
+        tx.write({'state': 'cancel', 'btcpay_invalidated_at': '2026-01-01'})
         self.assertEqual(tx.btcpay_status_text, "Withdrawn")
         tx.btcpay_paid_amount = 1
         self.assertEqual(tx.btcpay_status_text, "Withdrawn, but paid")
@@ -73,13 +73,13 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         payout_id = self.world.claim(refund.btcpay_pull_payment_id, '12.00')
         self.world.approve(payout_id)
         self.world.pay_payout(payout_id)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertIn("12.00", refund.btcpay_status_text)
         self.assertIn("50.00", refund.btcpay_status_text)
         self.assertEqual(tx.btcpay_refunded_amount, 12)
         self.assertEqual(tx.btcpay_refund_ids, refund)
         for state, text in [
-            ('draft', "Refund being made"), ('done', "Refund paid out"),
+            ('draft', "Refund being created"), ('done', "Refund paid out"),
             ('cancel', "Refund withdrawn"), ('error', "Refund failed"),
         ]:
             refund.state = state
@@ -112,7 +112,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         self.assertEqual(order.btcpay_received_amount, 100)
         second = self._create_btcpay_transaction(paid.sale_order_ids)
         self.world.pay(second.btcpay_invoice_id, fraction='0.5')
-        second._btcpay_synchronize()
+        second._btcpay_sync()
         order = self._order(order)
         self.assertEqual(order.btcpay_received_amount, 150)
         self.assertEqual(order.btcpay_status_text, "Paid")
@@ -197,15 +197,15 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         self.world.pay(tx.btcpay_invoice_id, fraction='0.4')
         self.world.mine()
         self._look(tx)
-        self.assertFalse(self._order(order).btcpay_can_accept_part)
+        self.assertFalse(self._order(order).btcpay_can_accept_partial)
         self.world.expire(tx.btcpay_invoice_id)
         self._look(tx)
         self.assertFalse(self._order(order).btcpay_can_accept_late)
-        self.assertTrue(self._order(order).btcpay_can_accept_part)
-        self._order(order).action_btcpay_accept_part()
+        self.assertTrue(self._order(order).btcpay_can_accept_partial)
+        self._order(order).action_btcpay_accept_partial()
         self._post_process()
         self.assertEqual(self._order(order).amount_paid, 40)
-        self.assertFalse(self._order(order).btcpay_can_accept_part)
+        self.assertFalse(self._order(order).btcpay_can_accept_partial)
         # What it is booked by is no payment of its own.
         self.assertEqual(len(order.transaction_ids), 2)
         self.assertEqual(self._order(order).action_btcpay_view_transactions()['res_id'], tx.id)
@@ -215,7 +215,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         order = self._create_order()
         self._create_btcpay_transaction(order)
         self.env.cr.commit()
-        for action in ('action_btcpay_accept_late', 'action_btcpay_accept_part'):
+        for action in ('action_btcpay_accept_late', 'action_btcpay_accept_partial'):
             with self.subTest(action=action), self.assertRaises(AccessError):
                 getattr(order.with_user(self.seller), action)()
 
@@ -224,21 +224,21 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         order = self._create_order(user_id=self.seller.id)
         self._pay_order(order)
         self._post_process()
-        self.assertFalse(self._order(order).btcpay_has_surplus)
+        self.assertFalse(self._order(order).btcpay_is_overpaid)
         with self.assertRaises(UserError):
-            self._order(order).action_btcpay_refund_surplus()
+            self._order(order).action_btcpay_refund_overpayment()
         over = self._create_order(user_id=self.seller.id)
         tx = self._pay_order(over, fraction='1.3', mine=False)
-        self.assertFalse(self._order(over).btcpay_has_surplus, "It may still vanish.")
+        self.assertFalse(self._order(over).btcpay_is_overpaid, "It may still vanish.")
         self.world.mine()
         self._look(tx)
         self._post_process()
-        self.assertTrue(self._order(over).btcpay_has_surplus)
-        action = self._order(over).action_btcpay_refund_surplus()
+        self.assertTrue(self._order(over).btcpay_is_overpaid)
+        action = self._order(over).action_btcpay_refund_overpayment()
         wizard = self.env[action['res_model']].with_user(self.seller).browse(action['res_id'])
         self.assertEqual((wizard.scope, wizard.amount), ('surplus', 30))
         wizard.action_refund()
-        self.assertFalse(self._order(over).btcpay_has_surplus)
+        self.assertFalse(self._order(over).btcpay_is_overpaid)
         self.assertTrue(self._order(over).btcpay_can_refund)
 
     def test_refund_of_one_of_several_payments(self):
@@ -268,23 +268,23 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
 
     def test_what_is_due(self):
         order = self._create_order()
-        self.assertEqual(order._btcpay_get_rest(), 100)
+        self.assertEqual(order._btcpay_get_amount_due(), 100)
         self._create_other_transaction(order, amount=30)._set_done()
         self.env.invalidate_all()
-        self.assertEqual(order._btcpay_get_rest(), 70)
+        self.assertEqual(order._btcpay_get_amount_due(), 70)
 
     def test_what_is_due_after_an_invoice_was_paid_by_bank(self):
         order = self._create_order()
         order.action_confirm()
         self.product.invoice_policy = 'order'
         move = order._create_invoices()
-        self.assertEqual(order._btcpay_get_rest(), 100)
+        self.assertEqual(order._btcpay_get_amount_due(), 100)
         move.action_post()
-        self.assertEqual(order._btcpay_get_rest(), 100)
+        self.assertEqual(order._btcpay_get_amount_due(), 100)
         self.assertTrue(self._order(order).sudo().btcpay_can_request)
         self._pay_move(move)
         self.env.invalidate_all()
-        self.assertEqual(order._btcpay_get_rest(), 0)
+        self.assertEqual(order._btcpay_get_amount_due(), 0)
         self.assertFalse(order.btcpay_can_request)
         with self.assertRaises(UserError):
             order.action_btcpay_request()
@@ -302,7 +302,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         self.assertEqual(order.state, 'sale')
         order._create_invoices().action_post()
         self.env.invalidate_all()
-        self.assertEqual(order._btcpay_get_rest(), 60)
+        self.assertEqual(order._btcpay_get_amount_due(), 60)
 
     def test_credited_invoice_is_due_no_more(self):
         order = self._create_order()
@@ -329,7 +329,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         move.action_post()
         self._pay_move(move)
         self.env.invalidate_all()
-        self.assertEqual(orders[0]._btcpay_get_rest(), 100)
+        self.assertEqual(orders[0]._btcpay_get_amount_due(), 100)
 
     def test_without_a_provider(self):
         order = self._create_order()

@@ -136,7 +136,7 @@ class TestOrderStory(MoneyMixin, BTCPayCommon):
         self.world.mine()
         self._look_again()
         self._assert_told("OdooBot: Only $40.00 of $100.00 was received for S1, whose invoice")
-        self.order.with_user(self.seller).action_btcpay_accept_part()
+        self.order.with_user(self.seller).action_btcpay_accept_partial()
         self._look_again()
         self._assert_told(
             "Sally: $40.00 of the payment S1 over $100.00 was accepted.",

@@ -18,7 +18,7 @@ class TestPartLinks(MoneyMixin, BTCPayHttpCommon):
         self.tx = self._create_btcpay_transaction(self.order)
 
     def _accept_part(self, fraction='0.4'):
-        self.btcpay.btcpay_accept_part = True
+        self.btcpay.btcpay_accept_partial = True
         self.world.pay(self.tx.btcpay_invoice_id, fraction=fraction)
         self._look(self.tx)
         self.world.expire(self.tx.btcpay_invoice_id)
@@ -78,7 +78,7 @@ class TestPartLinks(MoneyMixin, BTCPayHttpCommon):
 
     def test_mail_is_in_the_customers_language(self):
         self.env['res.lang']._activate_lang('fr_FR')
-        self.env.ref('payment_btcpay.mail_template_part_paid').with_context(lang='fr_FR').write({
+        self.env.ref('payment_btcpay.mail_template_partial_paid').with_context(lang='fr_FR').write({
             'subject': "{{ object.reference }} : il manque quelque chose",
             'body_html': "<p>Il manque quelque chose.</p>",
         })
@@ -133,10 +133,10 @@ class TestPartLinks(MoneyMixin, BTCPayHttpCommon):
             self.world.mine()
             self._look(tx)
             self._post_process()
-            url = tx._btcpay_get_rest_url()
+            url = tx._btcpay_get_amount_due_url()
             if url:
                 context = self._get_payment_context(self._open(url))
-                self.assertEqual(context['amount'], self.order._btcpay_get_rest())
+                self.assertEqual(context['amount'], self.order._btcpay_get_amount_due())
         self.assertFalse(url)
         self.assertEqual(self.order.state, 'sale')
 
@@ -217,9 +217,9 @@ class TestPartLinks(MoneyMixin, BTCPayHttpCommon):
         self.assertFalse(move.activity_ids)
 
     def test_nothing_is_left(self):
-        self.assertIn('payment_amount=100', self.tx._btcpay_get_rest_url())
+        self.assertIn('payment_amount=100', self.tx._btcpay_get_amount_due_url())
         self._create_other_transaction(self.order)._set_done()
-        self.assertEqual(self.tx._btcpay_get_rest_url(), '')
+        self.assertEqual(self.tx._btcpay_get_amount_due_url(), '')
         self.order._action_cancel()
-        self.assertEqual(self.tx._btcpay_get_rest_url(), '')
-        self.assertEqual(self._create_btcpay_transaction()._btcpay_get_rest_url(), '')
+        self.assertEqual(self.tx._btcpay_get_amount_due_url(), '')
+        self.assertEqual(self._create_btcpay_transaction()._btcpay_get_amount_due_url(), '')

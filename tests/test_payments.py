@@ -14,7 +14,7 @@ class TestPayments(BTCPayCommon):
         """Satoshis do not survive binary floats: they stay decimal strings."""
         tx = self._create_btcpay_transaction(self._create_order(4321.09))
         txid = self.world.pay(tx.btcpay_invoice_id, amount='0.08642180')
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         payment = tx.btcpay_payment_ids
         self.assertRecordValues(payment, [{
             'method': 'BTC-CHAIN',
@@ -31,14 +31,14 @@ class TestPayments(BTCPayCommon):
         self.assertEqual(payment.destination, at_server['destination'])
         self.assertEqual(payment.received_at.timestamp(), at_server['receivedDate'])
         self.world.mine()
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         self.assertEqual(tx.btcpay_payment_ids, payment)
         self.assertEqual(payment.status, 'Settled')
 
     def test_smallest_amount(self):
         tx = self._create_btcpay_transaction(self._create_order())
         self.world.pay(tx.btcpay_invoice_id, method='BTC-CHAIN', amount='0.00000600')
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         self.assertEqual(Decimal(tx.btcpay_payment_ids.crypto_amount), Decimal('0.000006'))
         self.assertNotIn('E', tx.btcpay_payment_ids.crypto_amount.upper())
         self.assertEqual(tx.btcpay_payment_ids.amount, 0.3)
@@ -46,11 +46,11 @@ class TestPayments(BTCPayCommon):
     def test_several_payments(self):
         tx = self._create_btcpay_transaction(self._create_order())
         self.world.pay(tx.btcpay_invoice_id, fraction='0.5')
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         self.assertEqual((tx.state, tx.btcpay_paid_amount), ('pending', 50))
         self.world.pay(tx.btcpay_invoice_id)  # What is due now, with the fee of a second payment.
         self.world.mine()
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         self.assertEqual((tx.state, tx.btcpay_paid_amount), ('done', 100))
         self.assertEqual(tx.btcpay_payment_ids.mapped('status'), ['Settled', 'Settled'])
         second = tx.btcpay_payment_ids.filtered(lambda p: Decimal(p.crypto_fee))
@@ -61,7 +61,7 @@ class TestPayments(BTCPayCommon):
         order = self._create_order()
         tx = self._create_btcpay_transaction(order)
         payment_hash = self.world.pay(tx.btcpay_invoice_id, method='BTC-LN')
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         self.assertEqual(tx.state, 'done')
         self.assertEqual(tx.btcpay_payment_ids.method, 'BTC-LN')
         self.assertIn(payment_hash, tx.btcpay_payment_ids.payment_ref)
@@ -74,14 +74,14 @@ class TestPayments(BTCPayCommon):
         order = self._create_order()
         tx = self._create_btcpay_transaction(order)
         txid = self.world.pay(tx.btcpay_invoice_id, replaceable=True)
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         self.assertEqual(tx.state, 'pending')
         self.world.replace(txid)
         self.world.mine()
         self.assertEqual(self.world.invoice(tx.btcpay_invoice_id)['status'], 'New')
         activities, messages = order.activity_ids, order.message_ids
         for _look in range(3):
-            tx._btcpay_synchronize()
+            tx._btcpay_sync()
         self.assertEqual((tx.state, tx.btcpay_paid_amount), ('pending', 0))
         activity = order.activity_ids - activities
         self.assertEqual(len(activity), 1)
@@ -93,7 +93,7 @@ class TestPayments(BTCPayCommon):
         self.assertEqual(tx._btcpay_get_wait_message(), "No payment has been seen yet.")
         self.world.pay(tx.btcpay_invoice_id)
         self.world.mine()
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         self.assertEqual((tx.state, tx.btcpay_paid_amount), ('done', 100))
         settled = tx.btcpay_payment_ids.filtered(lambda p: p.status == 'Settled')
         self.assertEqual(len(settled), 1)
@@ -154,5 +154,5 @@ class TestHighSpeed(BTCPayCommon):
         tx._post_process()
         self.assertNotEqual(order.state, 'sale')
         self.world.mine()
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         self.assertEqual(tx.state, 'done')

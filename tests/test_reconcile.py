@@ -10,8 +10,8 @@ from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 
 MODELS = 'odoo.addons.payment_btcpay.models'
 QUIET = (
-    f'{MODELS}.payment_provider_request', f'{MODELS}.payment_transaction_reconcile',
-    f'{MODELS}.payment_provider_health',
+    f'{MODELS}.payment_provider.client', f'{MODELS}.payment_transaction.sync',
+    f'{MODELS}.payment_provider.health',
 )
 
 
@@ -31,7 +31,7 @@ class ReconcileCommon(BTCPayCommon):
         :rtype: list[tuple[str, str]]
         """
         last = max((r['n'] for r in self.world.requests()), default=0)
-        self.env['payment.provider']._cron_btcpay_reconcile()
+        self.env['payment.provider']._cron_btcpay_sync()
         self.env.invalidate_all()
         self.received = self.world.requests(since=last)
         return [(r['method'], self._shorten(r['path'])) for r in self.received]
@@ -40,8 +40,12 @@ class ReconcileCommon(BTCPayCommon):
         return path.removeprefix(f'/api/v1/stores/{self.store_id}')
 
     def _make_due(self, transactions, minutes=1000):
-        """Let the last look have been a while ago."""
-        transactions.btcpay_checked_at = fields.Datetime.now() - timedelta(minutes=minutes)
+        """Let the last sync have been a while ago."""
+        before = timedelta(minutes=minutes)
+        for tx in transactions:
+            tx.btcpay_synced_at = fields.Datetime.now() - before
+            next_sync_at = tx._btcpay_get_next_sync_at()
+            tx.btcpay_next_sync_at = next_sync_at and next_sync_at - before
         self.env.cr.commit()
 
     def _create_open(self, count=1, **values):
@@ -55,10 +59,7 @@ class ReconcileCommon(BTCPayCommon):
         return made
 
     def _is_watched(self, tx):
-        domain = self.env['payment.transaction']._btcpay_get_domain_to_watch()
-        is_found = bool(tx.search(domain & fields.Domain('id', '=', tx.id)))
-        self.assertEqual(bool(tx.filtered_domain(domain)), is_found)
-        return is_found
+        return bool(tx._btcpay_get_next_sync_at())
 
 
 @tagged('post_install', '-at_install')
@@ -70,7 +71,7 @@ class TestReconcile(ReconcileCommon):
         transactions = self._create_open(120)
         self.assertEqual(self._reconcile(), [('GET', '/invoices')] * 3)
         limit = fields.Datetime.now() - timedelta(minutes=1)
-        self.assertTrue(all(tx.btcpay_checked_at > limit for tx in transactions))
+        self.assertTrue(all(tx.btcpay_synced_at > limit for tx in transactions))
         self.assertEqual(self._reconcile(), [], "Nothing is due again at once.")
 
     def test_only_changed_invoices_are_asked_for_singly(self):
@@ -142,29 +143,29 @@ class TestReconcile(ReconcileCommon):
         """Somebody else's look came between the list call and its application."""
         tx = self._create_open()
         provider = self.btcpay
-        listing = type(provider)._btcpay_list_invoices
+        listing = type(provider)._btcpay_read_invoices
 
-        def slow_list(records, references):
-            answer = listing(records, references)
+        def slow_list(records, transactions):
+            answer = listing(records, transactions)
             self.world.pay(tx.btcpay_invoice_id)
             self.world.mine()
-            tx._btcpay_synchronize()
+            tx._btcpay_sync()
             self.assertEqual(tx.state, 'done')
             return answer
 
-        with patch.object(type(provider), '_btcpay_list_invoices', slow_list):
+        with patch.object(type(provider), '_btcpay_read_invoices', slow_list):
             self._reconcile()
         self.assertEqual((tx.state, tx.btcpay_status), ('done', 'Settled'))
-        self.assertFalse(tx.btcpay_note, "Seen the wrong way round it would be a contradiction.")
+        self.assertFalse(tx.btcpay_review_note, "Seen the wrong way round: a contradiction.")
 
     def test_oldest_look_first(self):
         transactions = self._create_open(3)
         now = fields.Datetime.now()
         for tx, minutes in zip(transactions, (20, 30, 10), strict=True):
-            tx.btcpay_checked_at = now - timedelta(minutes=minutes)
+            tx.btcpay_next_sync_at = now - timedelta(minutes=minutes)
         never = self._create_btcpay_transaction(reference='never looked at')
-        never.btcpay_checked_at = False
-        due = self.env['payment.transaction']._btcpay_find_due(self.btcpay)
+        never.btcpay_next_sync_at = now - timedelta(minutes=40)
+        due = self.btcpay._btcpay_find_due()
         expected = never + transactions[1] + transactions[0] + transactions[2]
         self.assertEqual(due.ids, expected.ids)
 
@@ -185,10 +186,10 @@ class TestReconcile(ReconcileCommon):
         ):
             self._reconcile()
             limit = fields.Datetime.now() - timedelta(minutes=1)
-            looked_at = transactions.filtered(lambda tx: tx.btcpay_checked_at > limit)
+            looked_at = transactions.filtered(lambda tx: tx.btcpay_synced_at > limit)
             self.assertEqual(looked_at, transactions[:2])
             self._reconcile()
-        self.assertTrue(all(tx.btcpay_checked_at > limit for tx in transactions))
+        self.assertTrue(all(tx.btcpay_synced_at > limit for tx in transactions))
         self.assertEqual(progress, [(0, 4), (2, None), (0, 2), (2, None)])
 
     def test_slow_batch_leaves_the_rest(self):
@@ -197,7 +198,7 @@ class TestReconcile(ReconcileCommon):
             self._reconcile()
         limit = fields.Datetime.now() - timedelta(minutes=1)
         self.assertEqual(
-            transactions.filtered(lambda tx: tx.btcpay_checked_at > limit), transactions[0]
+            transactions.filtered(lambda tx: tx.btcpay_synced_at > limit), transactions[0]
         )
 
     # === FAILURES OF ONE === #
@@ -213,14 +214,14 @@ class TestReconcile(ReconcileCommon):
         self._reconcile()
         self.assertEqual((transactions - failing).mapped('state'), ['done'] * 3)
         self.assertEqual(failing.state, 'draft')
-        self.assertFalse(self.btcpay.btcpay_down_since, "The server is there.")
+        self.assertFalse(self.btcpay.btcpay_unreachable_since, "The server is there.")
         limit = fields.Datetime.now() - timedelta(minutes=1)
-        self.assertTrue(failing.btcpay_checked_at > limit, "Others come first the next time.")
+        self.assertTrue(failing.btcpay_synced_at > limit, "Others come first the next time.")
 
     def test_error_in_the_code_does_not_stop_the_others(self):
         transactions = self._create_open(3)
         tx_class = type(transactions)
-        apply = tx_class._btcpay_apply_look
+        apply = tx_class._btcpay_apply_sync
 
         def broken(tx, data):
             if tx == transactions[0]:
@@ -228,12 +229,12 @@ class TestReconcile(ReconcileCommon):
             return apply(tx, data)
 
         with (
-            patch.object(tx_class, '_btcpay_apply_look', broken),
-            self.assertLogs(f'{MODELS}.payment_transaction_reconcile', 'ERROR'),
+            patch.object(tx_class, '_btcpay_apply_sync', broken),
+            self.assertLogs(f'{MODELS}.payment_transaction.sync', 'ERROR'),
         ):
             self._reconcile()
         limit = fields.Datetime.now() - timedelta(minutes=1)
-        self.assertTrue(all(tx.btcpay_checked_at > limit for tx in transactions))
+        self.assertTrue(all(tx.btcpay_synced_at > limit for tx in transactions))
 
     @mute_logger(*QUIET)
     def test_invoice_that_is_gone(self):
@@ -241,10 +242,10 @@ class TestReconcile(ReconcileCommon):
         tx.btcpay_invoice_id = 'gone'
         self._make_due(tx)
         self._reconcile()
-        self.assertIn(tx.reference, tx.btcpay_note)
+        self.assertIn(tx.reference, tx.btcpay_review_note)
         self._make_due(tx)
         self._reconcile()
-        self.assertEqual(len(tx.btcpay_note.splitlines()), 1, "A person is told once.")
+        self.assertEqual(len(tx.btcpay_review_note.splitlines()), 1, "A person is told once.")
 
     # === WHAT IS WATCHED === #
 
@@ -260,11 +261,11 @@ class TestReconcile(ReconcileCommon):
         self.world.expire(tx.btcpay_invoice_id)
         self._reconcile()
         self.assertEqual(tx.state, 'cancel')
-        self._make_due(tx, const.WATCH_MINUTES - 1)
+        self._make_due(tx, const.SLOW_POLL_MINUTES - 1)
         self.assertEqual(self._reconcile(), [])
         self.world.pay(tx.btcpay_invoice_id)
         self.world.mine()
-        self._make_due(tx, const.WATCH_MINUTES)
+        self._make_due(tx, const.SLOW_POLL_MINUTES)
         self._reconcile()
         self.assertEqual(tx.btcpay_additional_status, 'PaidLate')
         self.assertTrue(self._is_watched(tx))
@@ -273,33 +274,33 @@ class TestReconcile(ReconcileCommon):
         tx = self._create_open()
         self.world.expire(tx.btcpay_invoice_id)
         self._reconcile()
-        tx.btcpay_monitored_until = tx.btcpay_checked_at + timedelta(seconds=1)
+        tx.btcpay_monitored_until = tx.btcpay_synced_at + timedelta(seconds=1)
         self.assertTrue(self._is_watched(tx), "What came last has not been seen.")
-        tx.btcpay_monitored_until = tx.btcpay_checked_at - timedelta(seconds=1)
+        tx.btcpay_monitored_until = tx.btcpay_synced_at - timedelta(seconds=1)
         self.assertFalse(self._is_watched(tx))
 
     def test_open_ones_are_watched_for_ever(self):
         tx = self._create_open()
-        tx.btcpay_monitored_until = tx.btcpay_checked_at - timedelta(days=100)
+        tx.btcpay_monitored_until = tx.btcpay_synced_at - timedelta(days=100)
         self.assertTrue(self._is_watched(tx))
 
     def test_paid_ones_are_watched_while_monitored(self):
         """A second payment, or the merchant's taking it back, may come without a webhook."""
         again, taken_back = self._pay_order(), self._create_open()
         self.world.mark(taken_back.btcpay_invoice_id, 'Settled')
-        taken_back._btcpay_synchronize()
+        taken_back._btcpay_sync()
         self.world.pay(again.btcpay_invoice_id)
         self.world.mine()
         self.world.mark(taken_back.btcpay_invoice_id, 'Invalid')
         for tx in (again, taken_back):
-            self.assertEqual((tx.state, tx.btcpay_note), ('done', False))
-            self._make_due(tx, const.WATCH_MINUTES)
+            self.assertEqual((tx.state, tx.btcpay_review_note), ('done', False))
+            self._make_due(tx, const.SLOW_POLL_MINUTES)
         self._reconcile()
         for tx in (again, taken_back):
             self.assertEqual(tx.state, 'done')
-            self.assertTrue(tx.btcpay_note)
-        self.assertGreater(again.btcpay_surplus_amount, 0)
-        again.btcpay_monitored_until = again.btcpay_checked_at - timedelta(seconds=1)
+            self.assertTrue(tx.btcpay_review_note)
+        self.assertGreater(again.btcpay_overpaid_amount, 0)
+        again.btcpay_monitored_until = again.btcpay_synced_at - timedelta(seconds=1)
         self.assertFalse(self._is_watched(again))
 
     def test_done_and_not_settled_any_more_is_watched(self):
@@ -308,7 +309,7 @@ class TestReconcile(ReconcileCommon):
         self._reconcile()
         self.assertEqual(tx.state, 'done')
         self.world.mark(tx.btcpay_invoice_id, 'Invalid')
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         self.assertEqual(tx.state, 'done')
         self.assertTrue(self._is_watched(tx), "It may be settled again.")
 
@@ -316,7 +317,7 @@ class TestReconcile(ReconcileCommon):
 
     def _create_unanswered(self):
         tx = self._create_btcpay_transaction(make_invoice=False)
-        with mute_logger(f'{MODELS}.payment_transaction_checkout', *QUIET):
+        with mute_logger(f'{MODELS}.payment_transaction.checkout', *QUIET):
             self.world.fault('drop', path='/invoices$', method='POST', after=True)
             tx._get_processing_values()
         self.assertEqual(tx.state, 'error')
@@ -327,6 +328,7 @@ class TestReconcile(ReconcileCommon):
         tx = self._create_unanswered()
         self.assertEqual(self._reconcile(), [], "The answer may still be under way.")
         tx.btcpay_requested_at -= timedelta(minutes=5)
+        tx._btcpay_schedule_sync()
         self.assertEqual(self._reconcile(), [('GET', '/invoices')])
         self.assertTrue(tx.btcpay_invoice_id)
         self.world.pay(tx.btcpay_invoice_id)
@@ -338,6 +340,7 @@ class TestReconcile(ReconcileCommon):
     def test_invoice_that_was_never_made(self):
         tx = self._create_btcpay_transaction(make_invoice=False)
         tx.btcpay_requested_at = fields.Datetime.now() - timedelta(minutes=5)
+        tx._btcpay_schedule_sync()
         self.assertEqual(self._reconcile(), [('GET', '/invoices')])
         self.assertEqual(self._reconcile(), [], "It is looked for again later.")
         self.assertTrue(self._is_watched(tx))

@@ -16,12 +16,12 @@ class TestRefund(RefundMixin, BTCPayCommon):
         self.assertEqual(refund.amount, -50)
         self.assertEqual(tx._btcpay_get_refund_sums()['available'], 50)
         self._claim(refund, '12.00')
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertEqual(refund.state, 'pending')
         self.assertIn('12.00', refund.btcpay_status_text)
         self.assertRegex(refund.btcpay_status_text, r'12\.00.* of .*50\.00.* paid out')
         self._claim(refund, '38.00')
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertEqual(refund.state, 'done')
         self.assertEqual(refund.btcpay_paid_out_amount, 50)
         self._post_process()
@@ -62,7 +62,7 @@ class TestRefund(RefundMixin, BTCPayCommon):
     def test_odoo_action_refund(self):
         tx = self._paid()
         tx.action_refund(amount_to_refund=70)
-        self.assertEqual(tx._btcpay_get_refunds().mapped('amount'), [-70])
+        self.assertEqual(tx.btcpay_refund_ids.mapped('amount'), [-70])
         self._assert_refused(lambda: tx.action_refund(amount_to_refund=70), "at most")
         self._assert_refused(tx.action_refund, "at most")
         self.assertEqual(len(self._pull_payments()), 1)
@@ -104,13 +104,13 @@ class TestRefund(RefundMixin, BTCPayCommon):
         self.btcpay.state = 'disabled'
         with self.assertRaises(UserError):
             tx.action_refund(amount_to_refund=10)
-        self.assertFalse(tx._btcpay_get_refunds())
+        self.assertFalse(tx.btcpay_refund_ids)
 
     def test_cancelled_refund_can_be_made_again(self):
         tx = self._paid()
         refund = tx._btcpay_request_refund(100)
         self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertEqual(refund.state, 'cancel')
         self.assertEqual(tx._btcpay_request_refund(100).state, 'pending')
 
@@ -119,7 +119,7 @@ class TestRefund(RefundMixin, BTCPayCommon):
     def test_marked_settled_with_nothing_paid(self):
         tx = self._create_btcpay_transaction(self._create_order())
         self.world.mark(tx.btcpay_invoice_id, 'Settled')
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         self._post_process()
         self.assertEqual(tx.state, 'done')
         self.assertFalse(tx.btcpay_can_refund)
@@ -132,7 +132,7 @@ class TestRefund(RefundMixin, BTCPayCommon):
         self.world.pay(tx.btcpay_invoice_id, fraction='0.4')
         self.world.mine()
         self.world.mark(tx.btcpay_invoice_id, 'Settled')
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         self._post_process()
         self._assert_refused(lambda: tx._btcpay_request_refund(41), "at most")
         refund = tx._btcpay_request_refund(40)
@@ -147,16 +147,16 @@ class TestRefund(RefundMixin, BTCPayCommon):
         tx = self._create_btcpay_transaction(self._create_order())
         self.world.pay(tx.btcpay_invoice_id, fraction='0.4')
         self.world.mine()
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         self.assertEqual((tx.btcpay_status, tx._btcpay_is_confirmed()), ('New', True))
         self.assertFalse(tx.btcpay_can_refund)
         self._assert_refused(lambda: tx._btcpay_request_refund(10), "not confirmed")
 
-    def test_unconfirmed_surplus(self):
+    def test_unconfirmed_overpayment(self):
         tx = self._paid()
         self.world.pay(tx.btcpay_invoice_id, amount='0.001', replaceable=True)
-        tx._btcpay_synchronize()
-        self.assertEqual(tx.btcpay_surplus_amount, 45)
+        tx._btcpay_sync()
+        self.assertEqual(tx.btcpay_overpaid_amount, 45)
         self._assert_refused(lambda: tx._btcpay_request_refund(45), "not confirmed")
         self.assertFalse(self._pull_payments())
 
@@ -169,4 +169,4 @@ class TestRefund(RefundMixin, BTCPayCommon):
         self.world.fault('status', status=503, count=None)
         with self._quiet():
             self._assert_refused(lambda: tx._btcpay_request_refund(10), "503")
-        self.assertFalse(tx._btcpay_get_refunds())
+        self.assertFalse(tx.btcpay_refund_ids)

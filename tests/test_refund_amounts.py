@@ -17,15 +17,13 @@ class TestRefundAmounts(RefundMixin, BTCPayCommon):
 
     def _patch_answer(self, end, value):
         """Have calls whose path ends like this answered with something else."""
-        send = type(self.env['payment.transaction'])._send_api_request
+        send = type(self.btcpay)._send_api_request
 
-        def answer(tx, method, endpoint, **kwargs):
-            answered = send(tx, method, endpoint, **kwargs)
+        def answer(provider, method, endpoint, **kwargs):
+            answered = send(provider, method, endpoint, **kwargs)
             return value if endpoint.endswith(end) else answered
 
-        self.startPatcher(patch.object(
-            type(self.env['payment.transaction']), '_send_api_request', answer
-        ))
+        self.startPatcher(patch.object(type(self.btcpay), '_send_api_request', answer))
 
     # === FIGURES === #
 
@@ -49,7 +47,7 @@ class TestRefundAmounts(RefundMixin, BTCPayCommon):
         for method in ('BTC-LN', 'BTC-CHAIN'):
             self.world.set_rates(self.store_id, BTC_USD='63123.45')
             tx = self._paid(method=method)
-            received = Decimal(tx._btcpay_fetch_refund_preview()['paymentAmountThen'])
+            received = tx._btcpay_fetch_refund_preview().payment_amount_then
             refund = tx._btcpay_request_refund(99.99, variant='rate_then')
             made = Decimal(refund.btcpay_pull_amount)
             self.assertEqual(made, round(made, 8))
@@ -68,7 +66,7 @@ class TestRefundAmounts(RefundMixin, BTCPayCommon):
         tx = self._create_btcpay_transaction(order, reference='A-long-reference-' * 4)
         self.world.pay(tx.btcpay_invoice_id)
         self.world.mine()
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         self._post_process()
         refund = tx._btcpay_request_refund(50)
         self.assertLessEqual(len(refund.btcpay_refund_name), 50)
@@ -87,7 +85,7 @@ class TestRefundAmounts(RefundMixin, BTCPayCommon):
     def test_everything_again_after_an_amount(self):
         wizard = self._open_wizard(self._paid(), scope='amount', amount=30)
         self.assertEqual(wizard.amount, 30)
-        wizard.scope = 'rest'
+        wizard.scope = 'all'
         self.assertEqual(wizard.amount, 100)
 
     def test_preview_that_says_nothing(self):
@@ -103,8 +101,11 @@ class TestRefundAmounts(RefundMixin, BTCPayCommon):
         tx = self._paid()
         for answer, methods in (
             (None, ['BTC-CHAIN']),
-            ([None, 'x', {}, {'paymentMethodId': 'BTC-LNURL'}], ['BTC-CHAIN', 'BTC-LN']),
+            (
+                [None, 'x', {}, {'paymentMethodId': 'BTC-LNURL', 'payments': []}],
+                ['BTC-CHAIN', 'BTC-LN'],
+            ),
         ):
             self._patch_answer('/payment-methods', answer)
-            self.patch(type(tx), '_btcpay_synchronize', lambda tx: None)
+            self.patch(type(tx), '_btcpay_sync', lambda tx: None)
             self.assertEqual(self._open_wizard(tx).method_ids.mapped('code'), methods)

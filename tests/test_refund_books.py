@@ -2,9 +2,9 @@ from unittest.mock import patch
 
 from odoo.tests import tagged
 
+from odoo.addons.payment_btcpay.db import RowBusy
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.refund_common import RefundMixin
-from odoo.addons.payment_btcpay.utils import BTCPayError
 
 
 @tagged('post_install', '-at_install')
@@ -27,7 +27,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         """Refund an amount by the wizard, and pay it out."""
         refund = self._refund_by(self._open_wizard(tx, scope='amount', amount=amount, **values))
         self._claim(refund)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertEqual(refund.state, 'done')
         self._post_process()
         return refund
@@ -102,7 +102,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         # It is underway.
         self.assertFalse(credit_note.btcpay_can_refund)
         self._claim(refund)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self._post_process()
         self.assertEqual(credit_note.amount_residual, 0)
         self.assertIn(credit_note.payment_state, ('paid', 'in_payment'))
@@ -122,7 +122,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         refund = self._refund_by(self._open_wizard(credit_note))
         self.assertEqual(refund.amount, -100)
         self._claim(refund)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self._post_process()
         self.assertEqual(credit_note.amount_residual, 0)
 
@@ -132,7 +132,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         tx._btcpay_request_refund(30, credit_note=credit_note)
         self.assertEqual(self._open_wizard(credit_note).amount, 10)
         self._assert_refused(
-            lambda: tx._btcpay_request_refund(11, credit_note=credit_note), "only"
+            lambda: tx._btcpay_request_refund(11, credit_note=credit_note), "Only"
         )
         self.assertEqual(len(self._pull_payments()), 1)
 
@@ -141,10 +141,11 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         payment, has a serialization failure, and does not overlook the refund."""
         invoice, tx = self._invoiced()
         credit_note = self._credit(invoice, 40)
-        self.assertFalse(credit_note.btcpay_requested_at)
+        before = self._row_version(credit_note)
         with patch.object(type(tx), '_btcpay_send_refund', lambda refund: None):
             tx._btcpay_request_refund(30, credit_note=credit_note)
-        self.assertTrue(credit_note.btcpay_requested_at)
+        self.assertNotEqual(self._row_version(credit_note), before)
+        self.assertEqual(credit_note.btcpay_returned_amount, 30)
 
     def test_credit_note_of_something_else(self):
         credit_note = self._credit(self._invoiced()[0], 40)
@@ -160,12 +161,12 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         other = self._create_invoice(10)
         self._receivable_of(credit_note | other).reconcile()
         refund = tx._btcpay_request_refund(20, credit_note=credit_note)
-        self.assertEqual(credit_note._btcpay_get_refund_rest(), 10)
+        self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 10)
         self._claim(refund)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self._post_process()
         self.assertEqual(credit_note.amount_residual, 10)
-        self.assertEqual(credit_note._btcpay_get_refund_rest(), 10)
+        self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 10)
         self._refund_all(tx, 10, credit_note_id=credit_note.id)
         self.assertEqual(credit_note.amount_residual, 0)
 
@@ -188,7 +189,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         self.world.mine()
         if expire and not late:
             self.world.expire(tx.btcpay_invoice_id)
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         self._post_process()
         return tx
 
@@ -200,7 +201,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         # The receipt is booked first.
         self._assert_books(tx, 40, 0)
         self._claim(refund)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self._post_process()
         self._assert_books(tx, 40, 40)
         self.assertTrue(all(self._receivable(self._family(tx).payment_id).mapped('reconciled')))
@@ -218,7 +219,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
 
     def test_accepted_part(self):
         tx = self._pay_part('0.4')
-        tx.action_btcpay_accept_part()
+        tx.action_btcpay_accept_partial()
         self._post_process()
         refund = self._refund_all(tx, 40)
         self.assertEqual(refund.source_transaction_id.source_transaction_id, tx)
@@ -230,17 +231,17 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         self.world.pay(tx.btcpay_invoice_id)
         self.world.mine()
         with self._quiet():
-            tx._btcpay_synchronize()
+            tx._btcpay_sync()
         self.assertEqual(tx.state, 'error')
         self._refund_all(tx, 100)
         self._assert_books(tx, 100, 100)
 
-    def test_surplus(self):
+    def test_overpayment(self):
         tx = self._pay_part('1.5', expire=False)
         refund = self._refund_all(tx, 50)
         self._assert_books(tx, 150, 50)
         # What the order was paid with is not touched.
-        self.assertEqual(tx.sale_order_ids._btcpay_get_rest(), 0)
+        self.assertEqual(tx.sale_order_ids._btcpay_get_amount_due(), 0)
         self.assertEqual(tx.sale_order_ids.transaction_ids._btcpay_get_net_amount(), 100)
         self.assertEqual(
             self._receivable(refund.payment_id, refund.source_transaction_id.payment_id).mapped(
@@ -251,7 +252,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
             tx.sale_order_ids.message_ids.mapped('body')
         ))
 
-    def test_surplus_comes_first(self):
+    def test_overpayment_comes_first(self):
         tx = self._pay_part('1.5', expire=False)
         self._refund_all(tx, 80)
         self._assert_books(tx, 150, 80)
@@ -278,34 +279,34 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
     def test_refund_of_what_cannot_be_booked(self):
         tx = self._pay_order(self._create_order())
         self.patch(type(tx), '_btcpay_try_to_confirm', lambda tx: None)
-        with self.assertRaisesRegex(BTCPayError, "not booked yet"):
+        with self.assertRaisesRegex(RowBusy, "not booked yet"):
             tx._btcpay_request_refund(100)
         self.assertFalse(self._pull_payments())
 
-    def test_withdrawn_with_a_part_paid_out(self):
+    def test_canceled_with_a_part_paid_out(self):
         tx = self._paid()
         refund = tx._btcpay_request_refund(50)
         self._claim(refund, '20.00')
         self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self._post_process()
         self.assertEqual((refund.state, refund.amount), ('done', -20))
         self._assert_books(tx, 100, 20)
         self.assertEqual(tx._btcpay_get_refund_sums()['available'], 80)
         # The next look, e.g. for the event of another claim that was cancelled with it.
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertEqual((refund.state, refund.btcpay_paid_out_amount), ('done', 20))
         self.assertEqual(tx.btcpay_refunded_amount, 20)
         [mail, _link] = self._refund_mails(tx.sale_order_ids)
         self.assertIn("was paid", mail.subject)
         self.assertIn('20.00', mail.body)
 
-    def test_withdrawn_with_a_fee(self):
+    def test_canceled_with_a_fee(self):
         tx = self._paid()
         refund = tx._btcpay_request_refund(50, fee_percent='10')
         self._claim(refund, '20.00')
         self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         # The fee is for what was not paid out, too.
         self.assertEqual((refund.amount, refund.btcpay_refund_fee_amount), (-20, 0))
         self.assertEqual(tx._btcpay_get_refund_sums()['available'], 80)

@@ -2,13 +2,15 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.greenfield import Payout, PullPayment
+from odoo.addons.payment_btcpay.greenfield.reader import parse_listing
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.refund_common import RefundMixin
 
-WEBHOOK_LOG = 'odoo.addons.payment_btcpay.models.payment_provider_webhook'
-RECONCILE_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction_reconcile'
-REFUNDS_LOG = 'odoo.addons.payment_btcpay.models.payment_provider_reconcile_refunds'
-PROVIDER_RECONCILE_LOG = 'odoo.addons.payment_btcpay.models.payment_provider_reconcile'
+WEBHOOK_LOG = 'odoo.addons.payment_btcpay.models.payment_provider.webhook'
+RECONCILE_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction.sync'
+REFUNDS_LOG = 'odoo.addons.payment_btcpay.models.payment_provider.sync'
+PROVIDER_RECONCILE_LOG = 'odoo.addons.payment_btcpay.models.payment_provider.sync'
 
 
 @tagged('post_install', '-at_install')
@@ -20,6 +22,13 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         order = refund._btcpay_get_document()
         return '\n'.join(
             str(body) for body in order.message_ids.sorted('id', reverse=True).mapped('body')
+        )
+
+    def _apply(self, refund, pull_payment, payouts):
+        """Have the refund updated by answers of the server."""
+        refund._btcpay_apply_refund(
+            PullPayment.parse({'id': refund.btcpay_pull_payment_id, **pull_payment}),
+            parse_listing(payouts, 'payouts', Payout.parse).items,
         )
 
     def _states(self, refund):
@@ -36,13 +45,13 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
             (lambda: self.world.pay_payout(payout_id, 'InProgress'), 'InProgress'),
         ):
             step()
-            refund._btcpay_synchronize()
+            refund._btcpay_sync()
             self.assertEqual(self._states(refund), [state])
             self.assertEqual(refund.state, 'pending')
             self.assertEqual(refund.btcpay_paid_out_amount, 0)
         self.assertIn("when it is approved on the BTCPay Server", self._notes(refund))
         self.world.pay_payout(payout_id)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertEqual(refund.state, 'done')
         payout = refund.btcpay_payout_ids
         self.assertEqual(payout.claimed_amount, '50.00')
@@ -55,20 +64,20 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         refund = self._paid()._btcpay_request_refund(50)
         self._claim(refund, '12.00', pay=False)
         for _time in range(3):
-            refund._btcpay_synchronize()
+            refund._btcpay_sync()
         self.assertEqual(self._notes(refund).count("The customer claimed"), 1)
 
     def test_cancelled_and_claimed_again(self):
         refund = self._paid()._btcpay_request_refund(50)
         payout_id = self._claim(refund, pay=False)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.world.cancel_payout(payout_id)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertEqual((refund.state, self._states(refund)), ('pending', ['Cancelled']))
         self.assertIn("not claimed yet", refund.btcpay_status_text)
-        self.assertIn("was cancelled at the BTCPay Server", self._notes(refund))
+        self.assertIn("was canceled at the BTCPay Server", self._notes(refund))
         self._claim(refund)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertEqual(refund.state, 'done')
         self.assertEqual(self._states(refund), ['Cancelled', 'Completed'])
         self.assertEqual(refund.btcpay_paid_out_amount, 50)
@@ -77,7 +86,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         refund = self._paid()._btcpay_request_refund(50)
         self._claim(refund, '12.00')
         self._claim(refund, '8.00', pay=False)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertEqual(refund.state, 'pending')
         self.assertEqual(refund.btcpay_status_text, '$\xa012.00 of $\xa050.00 paid out')
         self.assertIn('12.00', self._notes(refund).split('paid out')[0])
@@ -86,10 +95,10 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
     def test_crypto_amount_in_parts(self):
         refund = self._paid()._btcpay_request_refund(50, variant='rate_then')
         self._claim(refund, '0.00025')
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertEqual(refund.btcpay_paid_out_amount, 12.5)
         self._claim(refund)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertEqual((refund.state, refund.btcpay_paid_out_amount), ('done', 50))
 
     def test_parts_of_a_satoshi(self):
@@ -99,38 +108,34 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         tx = self._paid(method='BTC-LN')
         refund = tx._btcpay_request_refund(100, variant='current_rate')
         self.assertEqual(refund.btcpay_pull_amount, '0.00158419731')
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertEqual(refund.state, 'pending')
         self._claim(refund, '0.001')
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertEqual(refund.state, 'pending')
         self._claim(refund, '0.00058419')
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertEqual((refund.state, refund.btcpay_paid_out_amount), ('done', 100))
 
     def test_a_satoshi_is_waited_for(self):
         refund = self._paid()._btcpay_request_refund(50, variant='rate_then')
         for amount, claimed in (('0.000000009', None), ('0.0010000173', '0.001')):
-            refund._btcpay_apply_refund(
-                {'id': refund.btcpay_pull_payment_id, 'amount': amount, 'currency': 'BTC'},
+            self._apply(
+                refund, {'amount': amount, 'currency': 'BTC'},
                 [{'id': 'a', 'originalAmount': claimed, 'state': 'Completed'}],
             )
             self.assertEqual(refund.state, 'pending')
 
     def test_decimals_that_say_nothing(self):
         refund = self._paid()._btcpay_request_refund(50, variant='rate_then')
-        pull_payment = {
-            'id': refund.btcpay_pull_payment_id, 'amount': '0.00100000', 'currency': 'BTC',
-        }
+        pull_payment = {'amount': '0.00100000', 'currency': 'BTC'}
         payout = {'state': 'Completed', 'originalCurrency': 'BTC'}
-        refund._btcpay_apply_refund(pull_payment, [
+        self._apply(refund, pull_payment, [
             {'id': 'a', 'originalAmount': '0.0007', **payout},
             {'id': 'b', 'originalAmount': '0.00029', **payout},
         ])
         self.assertEqual((refund.state, refund.btcpay_paid_out_amount), ('pending', 49.5))
-        refund._btcpay_apply_refund(
-            pull_payment, [{'id': 'c', 'originalAmount': '0.000010', **payout}]
-        )
+        self._apply(refund, pull_payment, [{'id': 'c', 'originalAmount': '0.000010', **payout}])
         self.assertEqual(refund.state, 'done')
 
     def test_approved_by_itself(self):
@@ -141,25 +146,24 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self.addCleanup(self.btcpay.sudo().write, {'btcpay_api_key': self.api_key})
         refund = self._paid()._btcpay_request_refund(100, variant='rate_then')
         payout_id = self._claim(refund, pay=False)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertEqual(self._states(refund), ['AwaitingPayment'])
         self.world.pay_payout(payout_id)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertEqual(refund.state, 'done')
 
     def test_done_is_final(self):
         refund = self._paid()._btcpay_request_refund(50)
         self._claim(refund)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertEqual((refund.state, refund.amount), ('done', -50))
         self.assertEqual(len(self._refund_mails(refund._btcpay_get_document())), 2)
 
     def test_nonsense_is_not_taken_for_payouts(self):
         refund = self._paid()._btcpay_request_refund(50)
-        pull_payment = {'id': refund.btcpay_pull_payment_id, 'amount': '50.00', 'currency': 'USD'}
-        refund._btcpay_apply_refund(pull_payment, [
+        self._apply(refund, {'amount': '50.00', 'currency': 'USD'}, [
             None, 'x', {}, {'id': 'a', 'state': 'Completed', 'originalAmount': 'NaN'},
             {'id': 'b', 'state': 'Paid', 'originalAmount': '50'},
             {'id': '../c', 'state': 'Completed', 'originalAmount': '50'},
@@ -167,41 +171,41 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self.assertFalse(refund.btcpay_payout_ids)
         self.assertEqual(refund.state, 'pending')
 
-    # === WITHDRAWN === #
+    # === CANCELED === #
 
     def test_archived_at_the_server(self):
         refund = self._paid()._btcpay_request_refund(50)
         self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
-        refund._btcpay_synchronize()
-        self.assertEqual((refund.state, refund.btcpay_status_text), ('cancel', "Refund withdrawn"))
-        self.assertIn("withdrawn before it was claimed", refund.state_message)
+        refund._btcpay_sync()
+        self.assertEqual((refund.state, refund.btcpay_status_text), ('cancel', "Refund canceled"))
+        self.assertIn("canceled before it was claimed", refund.state_message)
 
     def test_archived_while_a_claim_is_being_paid(self):
         refund = self._paid()._btcpay_request_refund(50)
-        payout_id = self._withdraw_while_being_paid(refund)
+        payout_id = self._cancel_while_being_paid(refund)
         self.assertEqual(refund.state, 'pending')
         self.assertTrue(refund.btcpay_pull_is_archived)
         self.world.pay_payout(payout_id)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertEqual((refund.state, refund.amount), ('done', -20))
-        self.assertIn("was withdrawn with", self._notes(refund))
+        self.assertIn("was canceled with", self._notes(refund))
 
-    def test_withdraw(self):
+    def test_cancel(self):
         self.btcpay.sudo().btcpay_api_key = self.world.new_key(
             self.store_id, [*const.PERMISSIONS, 'btcpay.store.canarchivepullpayments']
         )
         self.addCleanup(self.btcpay.sudo().write, {'btcpay_api_key': self.api_key})
         refund = self._paid()._btcpay_request_refund(50)
-        refund.action_btcpay_withdraw_refund()
+        refund.action_btcpay_cancel_refund()
         self.assertEqual(refund.state, 'cancel')
         self.assertTrue(self._pull_payments()[0]['archived'])
-        self._assert_refused(refund.action_btcpay_withdraw_refund, "cannot be withdrawn")
+        self._assert_refused(refund.action_btcpay_cancel_refund, "cannot be canceled")
 
-    def test_withdraw_without_permission(self):
+    def test_cancel_without_permission(self):
         refund = self._paid()._btcpay_request_refund(50)
         with self._quiet():
-            self._assert_refused(refund.action_btcpay_withdraw_refund, refund.btcpay_refund_name)
-            self._assert_refused(refund.action_btcpay_withdraw_refund, "archive it")
+            self._assert_refused(refund.action_btcpay_cancel_refund, refund.btcpay_refund_name)
+            self._assert_refused(refund.action_btcpay_cancel_refund, "archive it")
         self.assertEqual(refund.state, 'pending')
 
     # === MADE AT THE SERVER ITSELF === #
@@ -212,7 +216,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self.btcpay.sudo().btcpay_webhook_checked_at = False
         with self._quiet(), mute_logger(WEBHOOK_LOG):
             self._reconcile()
-        refund = tx._btcpay_get_refunds()
+        refund = tx.btcpay_refund_ids
         self.assertEqual(refund.btcpay_pull_payment_id, pull_payment['id'])
         self.assertEqual((refund.state, refund.amount), ('pending', -100))
         self.assertIn("was made at the BTCPay Server itself", self._notes(refund))
@@ -228,7 +232,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self.world.set_rates(self.store_id, BTC_USD='100000')
         self.addCleanup(self.world.set_rates, self.store_id)
         pull_payment = self._server_refund(tx, refundVariant='CurrentRate')
-        refund = tx._btcpay_notice_refund(pull_payment['id'])
+        refund = tx._btcpay_find_or_adopt_refund(pull_payment['id'])
         # At the rate of the payment: what went out of what came in.
         self.assertEqual((refund.amount, refund.btcpay_pull_currency), (-50, 'BTC'))
 
@@ -237,8 +241,8 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         tx._btcpay_request_refund(50)
         pull_payment = self._server_refund(tx)
         for _time in range(2):
-            self.assertFalse(tx._btcpay_notice_refund(pull_payment['id']))
-        self.assertEqual(len(tx._btcpay_get_refunds()), 1)
+            self.assertFalse(tx._btcpay_find_or_adopt_refund(pull_payment['id']))
+        self.assertEqual(len(tx.btcpay_refund_ids), 1)
         self.assertIn("only $ 50.00 can be refunded", self._activities(tx.sale_order_ids))
         self.assertEqual(len(tx.sale_order_ids.activity_ids), 1)
 
@@ -247,11 +251,11 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self.world.pay(tx.btcpay_invoice_id)
         self.world.mine()
         pull_payment = self._server_refund(tx)
-        refund = tx._btcpay_notice_refund(pull_payment['id'])
+        refund = tx._btcpay_find_or_adopt_refund(pull_payment['id'])
         self.assertEqual((tx.state, refund.amount), ('done', -100))
         self.assertTrue(tx.payment_id)
 
-    def test_one_that_cannot_be_taken_over_does_not_hide_the_others(self):
+    def test_one_that_cannot_be_adopted_does_not_hide_the_others(self):
         tx = self._paid()
         self._server_refund(tx)
         unbooked = self._pay_order(self._create_order())
@@ -260,8 +264,8 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self.btcpay.sudo().btcpay_webhook_checked_at = False
         with self._quiet(), mute_logger(WEBHOOK_LOG, REFUNDS_LOG):
             self._reconcile()
-        self.assertFalse(unbooked._btcpay_get_refunds())
-        self.assertEqual(tx._btcpay_get_refunds().state, 'pending')
+        self.assertFalse(unbooked.btcpay_refund_ids)
+        self.assertEqual(tx.btcpay_refund_ids.state, 'pending')
 
     # === THE SCHEDULED ACTION === #
 
@@ -298,7 +302,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self._call_count('', '')
         self._reconcile()
         self.assertFalse(self.world.requests(since=self.last_call))
-        self.assertTrue(refund.btcpay_checked_at)
+        self.assertTrue(refund.btcpay_synced_at)
 
     # === THE STORE IS NO LONGER CONNECTED === #
 
@@ -312,7 +316,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
             state='disabled', is_published=False, **self.btcpay._btcpay_get_empty_connection()
         )
 
-    def _assert_followed_without_key(self, refund):
+    def _assert_synced_without_key(self, refund):
         self._claim(refund)
         self._make_old(refund, minutes=70)
         self._reconcile()
@@ -322,7 +326,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
     def test_disconnected(self):
         refund = self._paid()._btcpay_request_refund(50)
         self._disconnect()
-        self._assert_followed_without_key(refund)
+        self._assert_synced_without_key(refund)
 
     def test_other_store_of_another_server(self):
         refund = self._paid()._btcpay_request_refund(50)
@@ -330,10 +334,10 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
             btcpay_server_url='http://127.0.0.1:9', btcpay_store_id='other', btcpay_api_key='x' * 40
         )
         with self._quiet(), mute_logger(
-            RECONCILE_LOG, 'odoo.addons.payment_btcpay.models.payment_provider_health'
+            RECONCILE_LOG, 'odoo.addons.payment_btcpay.models.payment_provider.health'
         ):
-            self._assert_followed_without_key(refund)
-        self._assert_refused(refund.action_btcpay_withdraw_refund, "cannot be withdrawn")
+            self._assert_synced_without_key(refund)
+        self._assert_refused(refund.action_btcpay_cancel_refund, "cannot be canceled")
 
     def test_error_elsewhere_does_not_stop_the_others(self):
         here = self._paid()._btcpay_request_refund(50)
@@ -343,15 +347,15 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         def broken(provider):
             raise KeyError("somebody's module")
 
-        self.patch(type(self.btcpay), '_btcpay_follow_refunds_elsewhere', broken)
+        self.patch(type(self.btcpay), '_btcpay_sync_refunds_elsewhere', broken)
         with self.assertLogs(PROVIDER_RECONCILE_LOG, 'ERROR'):
             self._reconcile()
         self.assertEqual(here.state, 'done')
 
-    def test_withdraw_of_other_store(self):
+    def test_cancel_of_other_store(self):
         refund = self._paid()._btcpay_request_refund(50)
         self._disconnect()
-        self._assert_refused(refund.action_btcpay_withdraw_refund, "no longer connected")
+        self._assert_refused(refund.action_btcpay_cancel_refund, "no longer connected")
 
     def test_new_key(self):
         refund = self._paid()._btcpay_request_refund(50)
@@ -359,7 +363,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
             btcpay_api_key=self.world.new_key(self.store_id, const.PERMISSIONS)
         )
         self._claim(refund)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertEqual(refund.state, 'done')
 
     def test_key_is_not_sent(self):
@@ -374,14 +378,14 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
             return headers
 
         self.patch(type(self.btcpay), '_build_request_headers', build)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertEqual(len(sent), 2)
         self.assertFalse([headers for headers in sent if 'Authorization' in headers])
 
     def test_server_is_gone(self):
         refund = self._paid()._btcpay_request_refund(50)
         self._claim(refund, '20.00')
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.world.fault('status', path='/pull-payments', count=None)
         self._disconnect()
         self._make_old(refund, minutes=70)

@@ -1,6 +1,7 @@
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import new_test_user, tagged
 
+from odoo.addons.payment_btcpay.greenfield import PullPayment
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.refund_common import RefundMixin
 
@@ -11,19 +12,19 @@ class TestRefundGuards(RefundMixin, BTCPayCommon):
 
     # === THE LINK === #
 
-    def test_link_of_what_is_withdrawn(self):
+    def test_link_of_what_is_canceled(self):
         """A claim of before is still being paid, and no other can be made."""
         refund = self._paid()._btcpay_request_refund(50)
-        self._withdraw_while_being_paid(refund)
+        self._cancel_while_being_paid(refund)
         self.assertEqual(refund.state, 'pending')
         self._assert_refused(refund.action_btcpay_send_refund_link, "nothing to claim")
 
     def test_link_that_is_none(self):
         refund = self._paid()._btcpay_request_refund(50)
         refund.btcpay_pull_payment_id = False
-        refund._btcpay_store_pull_payment({
+        refund._btcpay_store_pull_payment(PullPayment.parse({
             'id': 'abc', 'amount': '50.00', 'currency': 'USD', 'viewLink': 'javascript:alert(1)',
-        })
+        }))
         self.assertFalse(refund.btcpay_refund_link)
         self._assert_refused(refund.action_btcpay_send_refund_link, "nothing to claim")
 
@@ -50,7 +51,7 @@ class TestRefundGuards(RefundMixin, BTCPayCommon):
             for action, kind in (
                 (lambda: tx.action_refund(amount_to_refund=10), ValidationError),
                 (wizard.action_refund, UserError),
-                (refund.action_btcpay_withdraw_refund, UserError),
+                (refund.action_btcpay_cancel_refund, UserError),
             ):
                 self._assert_readable(action, kind)
 
@@ -93,7 +94,7 @@ class TestRefundGuards(RefundMixin, BTCPayCommon):
         self.assertEqual(tx.payment_id.amount_available_for_refund, 100)
         refund = tx._btcpay_request_refund(20)
         self._claim(refund)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self._post_process()
         self.assertTrue(refund.payment_id)
         self.assertEqual(refund.payment_id.amount_available_for_refund, 0)
@@ -114,7 +115,7 @@ class TestRefundGuards(RefundMixin, BTCPayCommon):
             self.assertFalse(credit_note.btcpay_can_refund)
             for action in (credit_note.action_btcpay_refund, wizard.action_refund):
                 self._assert_refused(action, "posted credit note")
-        self.assertFalse(tx._btcpay_get_refunds())
+        self.assertFalse(tx.btcpay_refund_ids)
         self.assertFalse(self._pull_payments())
 
     def test_invoice_is_no_credit_note(self):
@@ -139,7 +140,7 @@ class TestRefundGuards(RefundMixin, BTCPayCommon):
             lambda: tx._btcpay_request_refund(40, credit_note=credit_note), "credited invoice"
         )
 
-    def test_credit_note_over_more_than_is_left(self):
+    def test_credit_note_of_more_than_is_left(self):
         credit_note, tx = self._credited()
         tx._btcpay_request_refund(70)
         self.assertEqual(self._open_wizard(credit_note).amount, 30)

@@ -23,19 +23,19 @@ class TestRefundHttp(RefundMixin, BTCPayHttpCommon):
         self.assertIn("Refunds in Bitcoin", page)
         self.assertIn(f'href="{refund.btcpay_refund_link}"', page)
         self._claim(refund, '12.00')
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertRegex(self._page(order), r'12\.00 of .{1,2}50\.00 paid out')
         self._claim(refund)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         page = self._page(order)
         self.assertIn("Refund paid out", page)
         self.assertNotIn(refund.btcpay_refund_link, page)
 
-    def test_order_page_of_withdrawn(self):
+    def test_order_page_of_canceled(self):
         order = self._create_order()
         refund = self._paid(order)._btcpay_request_refund(50)
         self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         page = self._page(order)
         self.assertNotIn(refund.btcpay_refund_link, page)
         self.assertNotIn("Refunds in Bitcoin", page)
@@ -57,7 +57,7 @@ class TestRefundHttp(RefundMixin, BTCPayHttpCommon):
             self._claim(refund)
         self.assertEqual(refund.state, 'done')
         self.assertEqual(len(self._refund_mails(order)), 2)
-        self.assertEqual(len(tx._btcpay_get_refunds()), 1)
+        self.assertEqual(len(tx.btcpay_refund_ids), 1)
 
     def test_event_instead_of_the_answer(self):
         order = self._create_order()
@@ -71,7 +71,7 @@ class TestRefundHttp(RefundMixin, BTCPayHttpCommon):
         self.assertEqual(self._post_event(event).status_code, 200)
         self.env.invalidate_all()
         self.assertEqual(refund.state, 'pending')
-        self.assertEqual(tx._btcpay_get_refunds(), refund)
+        self.assertEqual(tx.btcpay_refund_ids, refund)
         self.assertEqual(refund.btcpay_pull_payment_id, pull_payment['id'])
         self.assertEqual(len(self._refund_mails(order)), 1)
 
@@ -79,12 +79,12 @@ class TestRefundHttp(RefundMixin, BTCPayHttpCommon):
         tx = self._paid()
         with self._world_speaks():
             pull_payment = self._server_refund(tx)
-        refund = tx._btcpay_get_refunds()
+        refund = tx.btcpay_refund_ids
         self.assertEqual(refund.btcpay_pull_payment_id, pull_payment['id'])
         self.assertEqual(refund.state, 'pending')
         with self._world_speaks():
             self.world.archive_pull_payment(pull_payment['id'])
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertEqual(refund.state, 'cancel')
 
     def test_event_of_unknown_payout(self):

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from decimal import Decimal
 from unittest.mock import patch
 
 from odoo import fields
@@ -6,12 +7,12 @@ from odoo.tests import tagged
 from odoo.tools import SQL, mute_logger
 
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.greenfield import NotUnderstood, PullPayment
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.refund_common import RefundMixin
-from odoo.addons.payment_btcpay.utils import BTCPayError
 
-RECONCILE_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction_reconcile'
-HEALTH_LOG = 'odoo.addons.payment_btcpay.models.payment_provider_health'
+RECONCILE_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction.sync'
+HEALTH_LOG = 'odoo.addons.payment_btcpay.models.payment_provider.health'
 
 
 @tagged('post_install', '-at_install')
@@ -27,47 +28,56 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
             self._make_old(refund, minutes=70)
         return refunds
 
-    def _patch_answers(self, model, change):
+    def _patch_answers(self, change):
         """Have what the server answers changed: `change(endpoint, answer)` returns it."""
-        send = type(model)._send_api_request
+        send = type(self.btcpay)._send_api_request
 
-        def answer(record, method, endpoint, **kwargs):
-            return change(endpoint, send(record, method, endpoint, **kwargs))
+        def answer(provider, method, endpoint, **kwargs):
+            return change(endpoint, send(provider, method, endpoint, **kwargs))
 
-        self.startPatcher(patch.object(type(model), '_send_api_request', answer))
+        self.startPatcher(patch.object(type(self.btcpay), '_send_api_request', answer))
 
     # === WHICH ONES === #
 
-    def test_old_ones_are_looked_at_less_often(self):
+    def _assert_synced_next_in(self, refund, minutes):
+        refund._btcpay_sync()
+        self.assertAlmostEqual(
+            (refund.btcpay_next_sync_at - fields.Datetime.now()) / timedelta(minutes=1), minutes,
+            delta=1,
+        )
+
+    def test_old_ones_are_synced_less_often(self):
         refund = self._paid()._btcpay_request_refund(50)
-        self._make_old(refund)
-        find = self.btcpay._btcpay_find_due_refunds
-        self.assertEqual(find(is_here=True), refund)
+        self._assert_synced_next_in(refund, self.btcpay._btcpay_get_poll_minutes())
         self.env.cr.execute(SQL(
             'UPDATE payment_transaction SET create_date = %s WHERE id = %s',
             fields.Datetime.now() - timedelta(days=const.REFUND_YOUNG_DAYS + 1), refund.id,
         ))
         refund.invalidate_recordset()
-        self.assertFalse(find(is_here=True))
-        self._make_old(refund, minutes=70)
-        self.assertEqual(find(is_here=True), refund)
-        self.assertFalse(find(is_here=False))
+        self._assert_synced_next_in(refund, const.SLOW_POLL_MINUTES)
+
+    def test_final_ones_are_not_synced(self):
+        refund = self._paid()._btcpay_request_refund(50)
+        self._claim(refund)
+        refund._btcpay_sync()
+        self.assertEqual(refund.state, 'done')
+        self.assertFalse(refund.btcpay_next_sync_at)
 
     def test_unanswered_ones_are_looked_for_with_each_run(self):
         self._lose_answer()
         with self._quiet():
             refund = self._paid()._btcpay_request_refund(50)
-        refund.btcpay_checked_at = fields.Datetime.now()
+        refund.btcpay_synced_at = fields.Datetime.now()
         self._reconcile()
         self.assertEqual(refund.state, 'pending')
 
     # === LISTS === #
 
     def test_claims_that_were_cancelled(self):
-        """With what is withdrawn the server cancels the claims that are open."""
+        """With what is canceled the server cancels the claims that are open."""
         [refund] = self._refunds(1)
         self._claim(refund, pay=False)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
         self._make_old(refund)
         self._reconcile()
@@ -81,9 +91,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
         others = [None, {}, {
             'id': 'a', 'pullPaymentId': None, 'state': 'Completed', 'originalAmount': '9',
         }]
-        self._patch_answers(
-            self.btcpay, lambda endpoint, answer: others + answer + others,
-        )
+        self._patch_answers(lambda endpoint, answer: others + answer + others)
         self._reconcile()
         self.assertEqual(refund.state, 'done')
         self.assertEqual(len(refund.btcpay_payout_ids), 1)
@@ -101,7 +109,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
             self.assertEqual(refund.state, 'done')
         [refund] = self._refunds(1)
         self._claim(refund)
-        self._patch_answers(self.btcpay, lambda endpoint, answer: (
+        self._patch_answers(lambda endpoint, answer: (
             None if endpoint.startswith('/stores/') else answer
         ))
         self._reconcile()
@@ -136,7 +144,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
         self.world.fault('status', path='/v1/pull-payments/', count=None)
         self._count_tries()
         with self._quiet(), mute_logger(RECONCILE_LOG):
-            self.btcpay._btcpay_follow_refunds_elsewhere()
+            self.btcpay._btcpay_sync_refunds_elsewhere()
         self.assertEqual(self._count_tries(), const.MAX_FAILURES)
 
     # === ANSWERS === #
@@ -150,26 +158,28 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
             (refund.btcpay_pull_payment_id, {'currency': 1}),
             ('/payouts', None),
         ):
-            with patch.object(type(refund), '_send_api_request', type(refund)._send_api_request):
-                self._patch_answers(refund, lambda endpoint, answer, end=end, values=values: (
+            with patch.object(
+                type(self.btcpay), '_send_api_request', type(self.btcpay)._send_api_request
+            ):
+                self._patch_answers(lambda endpoint, answer, end=end, values=values: (
                     answer if not endpoint.endswith(end) else values and {**answer, **values}
                 ))
-                with self.assertRaises(BTCPayError):
-                    refund._btcpay_synchronize()
+                with self.assertRaises(NotUnderstood):
+                    refund._btcpay_sync()
             self.assertEqual(refund.state, 'pending')
 
     def test_noted_when_it_is_news(self):
         refund = self._paid()._btcpay_request_refund(50)
         self._claim(refund, '12.00')
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         messages = refund._btcpay_get_document().message_ids
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertEqual(refund._btcpay_get_document().message_ids, messages)
 
     def test_refused_is_not_made_by_a_look(self):
         refund = self._refused()
         self._make_old(refund)
-        refund.action_btcpay_check()
+        refund.action_btcpay_sync()
         self.assertEqual(refund.state, 'error')
         self.assertFalse(self._pull_payments())
 
@@ -178,13 +188,13 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
         self.world.fault('status', path='/refund$', method='POST', status=400)
         with self._quiet():
             self._assert_refused(lambda: tx._btcpay_request_refund(60), "refused the request")
-        return tx._btcpay_get_refunds()
+        return tx.btcpay_refund_ids
 
     def test_refused_that_was_made_all_the_same(self):
         """It can be claimed, and counts again."""
         refund = self._refused()
         tx = refund.source_transaction_id
-        refund._btcpay_keep_pull_payment({'id': 'abc', 'amount': '60.00', 'currency': 'USD'})
+        refund._btcpay_keep_pull_payment(PullPayment('abc', Decimal('60.00'), 'USD'))
         self.assertEqual(refund.state, 'pending')
         self.assertEqual(tx._btcpay_get_refund_sums()['available'], 40)
 
@@ -205,5 +215,5 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
         tx = self._paid()
         tx.btcpay_payment_ids.rate = False
         pull_payment = self._server_refund(tx, refundVariant='RateThen')
-        self.assertFalse(tx._btcpay_notice_refund(pull_payment['id']))
+        self.assertFalse(tx._btcpay_find_or_adopt_refund(pull_payment['id']))
         self.assertIn("made at the BTCPay Server itself", self._activities(tx.sale_order_ids))

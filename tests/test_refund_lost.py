@@ -6,11 +6,11 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.greenfield import GreenfieldError
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.refund_common import RefundMixin
-from odoo.addons.payment_btcpay.utils import BTCPayError
 
-RECONCILE_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction_reconcile'
+RECONCILE_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction.sync'
 
 
 @tagged('post_install', '-at_install')
@@ -41,7 +41,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
 
     def test_found_by_button(self):
         refund = self._lost(self._paid())
-        refund.action_btcpay_check()
+        refund.action_btcpay_sync()
         self._assert_made_once(refund)
         self.assertEqual(len(self._refund_mails(refund._btcpay_get_document())), 1)
 
@@ -80,7 +80,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         [pull_payment] = self._pull_payments()
         self.world.archive_pull_payment(pull_payment['id'])
         self._make_old(refund)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertEqual(refund.state, 'cancel')
         self.assertEqual(len(self._pull_payments()), 1)
 
@@ -95,7 +95,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         for kind in ('half', 'wrong_json'):
             tx = self._paid()
             refund = self._lost(tx, kind=kind, took_effect=True)
-            refund.action_btcpay_check()
+            refund.action_btcpay_sync()
             self.assertEqual(refund.state, 'pending')
         self.assertEqual(len(self._pull_payments()), 2)
 
@@ -110,7 +110,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
     def test_made_again_when_it_was_not_made(self):
         refund = self._lost(self._paid(), took_effect=False)
         # The first call may still be under way.
-        refund.action_btcpay_check()
+        refund.action_btcpay_sync()
         self.assertEqual(refund.state, 'draft')
         self.assertFalse(self._pull_payments())
         self._make_old(refund)
@@ -131,7 +131,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         self.world.fault('status', path='/pull-payments', count=None)
         with self._quiet():
             self._assert_refused(lambda: tx._btcpay_request_refund(10), "not answered yet")
-        self.assertEqual(tx._btcpay_get_refunds(), refund)
+        self.assertEqual(tx.btcpay_refund_ids, refund)
 
     def test_two_who_complete_it_at_once(self):
         refund = self._lost(self._paid(), took_effect=False)
@@ -141,7 +141,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         def fetch_and_be_overtaken(tx):
             pull_payments = fetch(tx)
             with patch.object(type(refund), '_btcpay_fetch_pull_payments', fetch):
-                refund._btcpay_synchronize()
+                refund._btcpay_sync()
             return pull_payments
 
         with patch.object(
@@ -177,7 +177,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
                 tx, refundVariant='Custom', customAmount='60', customCurrency='USD',
                 name=refund.btcpay_refund_name,
             )
-            tx._btcpay_notice_refund(pull_payment['id'])
+            tx._btcpay_find_or_adopt_refund(pull_payment['id'])
             return pull_payments
 
         with patch.object(
@@ -200,19 +200,19 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
     def test_disconnected_before_it_was_found(self):
         refund = self._lost(self._paid())
         self.btcpay.sudo().write({'btcpay_store_id': 'another', 'btcpay_api_key': 'x' * 40})
-        with self.assertRaises(BTCPayError):
-            refund._btcpay_synchronize()
+        with self.assertRaises(GreenfieldError):
+            refund._btcpay_sync()
         # It may have been made: to take it for failed would let it be made twice.
         self.assertEqual(refund.state, 'draft')
         self._make_old(refund, minutes=70)
         with mute_logger(RECONCILE_LOG):
-            self.btcpay._btcpay_follow_refunds_elsewhere()
+            self.btcpay._btcpay_sync_refunds_elsewhere()
         self.assertEqual(refund.state, 'draft')
         self.assertIn("no longer connected", self._activities(refund._btcpay_get_document()))
         self.btcpay.sudo().write({
             'btcpay_store_id': self.store_id, 'btcpay_api_key': self.api_key,
         })
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self._assert_made_once(refund)
 
     # === REFUSED === #
@@ -222,7 +222,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         self.world.fault('status', path='/refund$', method='POST', status=400)
         with self._quiet():
             self._assert_refused(lambda: tx._btcpay_request_refund(60), "refused the request")
-        refund = tx._btcpay_get_refunds()
+        refund = tx.btcpay_refund_ids
         self.assertEqual(refund.state, 'error')
         self.assertEqual(refund.btcpay_status_text, "Refund failed")
         self.assertIn("refused", refund.state_message)
@@ -252,16 +252,16 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
     def test_same_wizard_twice_at_once(self):
         tx = self._paid()
         wizard = self._open_wizard(tx, scope='amount', amount=30)
-        prepare = type(tx)._btcpay_prepare_refund_amount
+        prepare = type(tx)._btcpay_draft_refund
         refunds = []
 
         def prepare_and_be_overtaken(root, *args):
             result = prepare(root, *args)
-            with patch.object(type(tx), '_btcpay_prepare_refund_amount', prepare):
+            with patch.object(type(tx), '_btcpay_draft_refund', prepare):
                 refunds.append(self._refund_by(wizard))
             return result
 
-        with patch.object(type(tx), '_btcpay_prepare_refund_amount', prepare_and_be_overtaken):
+        with patch.object(type(tx), '_btcpay_draft_refund', prepare_and_be_overtaken):
             refunds.append(self._refund_by(wizard))
         self.assertEqual(refunds[0], refunds[1])
         self._assert_made_once(refunds[0])
@@ -276,15 +276,15 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
     def test_second_between_look_and_lock(self):
         """Two people press at once: both have looked, then both ask for the lock."""
         tx = self._paid()
-        prepare = type(tx)._btcpay_prepare_refund_amount
+        prepare = type(tx)._btcpay_draft_refund
 
         def prepare_and_be_overtaken(root, *args):
             result = prepare(root, *args)
-            with patch.object(type(tx), '_btcpay_prepare_refund_amount', prepare):
+            with patch.object(type(tx), '_btcpay_draft_refund', prepare):
                 tx._btcpay_request_refund(60)
             return result
 
-        with patch.object(type(tx), '_btcpay_prepare_refund_amount', prepare_and_be_overtaken):
+        with patch.object(type(tx), '_btcpay_draft_refund', prepare_and_be_overtaken):
             self._assert_refused(lambda: tx._btcpay_request_refund(60), "at most")
         self.assertEqual(len(self._pull_payments()), 1)
 
@@ -292,10 +292,12 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         """The payment is written when a refund is stored: whoever began before and gets the lock
         after has a serialization failure, and does not overlook the refund."""
         tx = self._paid()
-        before = tx.btcpay_look_count
+        before = self._row_version(tx)
+        self.patch(type(tx), '_btcpay_sync', lambda tx, **kwargs: None)
         with patch.object(type(tx), '_btcpay_send_refund', lambda refund: None):
             tx._btcpay_request_refund(60)
-        self.assertGreater(tx.btcpay_look_count, before + 1)
+        self.assertNotEqual(self._row_version(tx), before)
+        self.assertEqual(tx.btcpay_returned_amount, 60)
 
     def test_second_while_the_first_is_asked_for(self):
         tx = self._paid()
@@ -321,13 +323,13 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
 
         def keep_and_be_overtaken(refund, pull_payment):
             with patch.object(type(tx), '_btcpay_keep_pull_payment', keep):
-                self.assertEqual(tx._btcpay_notice_refund(pull_payment['id']), refund)
+                self.assertEqual(tx._btcpay_find_or_adopt_refund(pull_payment.id), refund)
             return keep(refund, pull_payment)
 
         with patch.object(type(tx), '_btcpay_keep_pull_payment', keep_and_be_overtaken):
             refund = tx._btcpay_request_refund(60)
         self._assert_made_once(refund)
-        self.assertEqual(tx._btcpay_get_refunds(), refund)
+        self.assertEqual(tx.btcpay_refund_ids, refund)
         self.assertEqual(len(self._refund_mails(tx.sale_order_ids)), 1)
 
     def test_stored_before_the_server_is_asked(self):

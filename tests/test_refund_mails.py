@@ -1,6 +1,7 @@
 from odoo.tests import tagged
 from odoo.tools import html2plaintext
 
+from odoo.addons.payment_btcpay.greenfield import PullPayment
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.refund_common import RefundMixin
 
@@ -28,7 +29,7 @@ class TestRefundMails(RefundMixin, BTCPayCommon):
         self.assertTrue(refund.btcpay_refund_link)
         # Once it is paid he is told all the same.
         self._claim(refund)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertIn("was paid", self._refund_mails(order).subject)
 
     def test_link_is_sent_again(self):
@@ -42,7 +43,7 @@ class TestRefundMails(RefundMixin, BTCPayCommon):
         self._assert_refused(refund.action_btcpay_send_refund_link, "no email address")
         self.partner.email = 'a@example.com'
         self._claim(refund)
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self._assert_refused(refund.action_btcpay_send_refund_link, "nothing to claim")
 
     def test_nobody_is_told_of_a_mail_that_was_not_sent(self):
@@ -58,11 +59,11 @@ class TestRefundMails(RefundMixin, BTCPayCommon):
         order = self._create_order()
         refund = self._paid(order)._btcpay_request_refund(50)
         self._claim(refund, '12.00')
-        refund._btcpay_synchronize()
+        refund._btcpay_sync()
         self.assertEqual(len(self._refund_mails(order)), 1)
         self._claim(refund)
         for _time in range(2):
-            refund._btcpay_synchronize()
+            refund._btcpay_sync()
         mails = self._refund_mails(order)
         self.assertEqual(len(mails), 2)
         self.assertIn("was paid", mails[0].subject)
@@ -91,9 +92,9 @@ class TestRefundMails(RefundMixin, BTCPayCommon):
         refund = self._paid(order, method='BTC-LN')._btcpay_request_refund(50, mail_customer=False)
         for days, stored in (('14', 14), (14, 14), (None, 0), ('x', 0), (True, 0)):
             refund.btcpay_pull_payment_id = False
-            refund._btcpay_store_pull_payment({
+            refund._btcpay_store_pull_payment(PullPayment.parse({
                 'id': 'abc', 'amount': '50.00', 'currency': 'USD', 'BOLT11Expiration': days,
-            })
+            }))
             self.assertEqual(refund.btcpay_bolt11_days, stored)
 
     def test_claim_page_in_the_language_of_the_customer(self):

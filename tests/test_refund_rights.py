@@ -32,7 +32,7 @@ class TestRefundRights(RefundMixin, BTCPayCommon):
         refund = self._refund_by(wizard)
         self._claim(refund, '10.00')
         refund = refund.with_user(self.refunder)
-        refund.action_btcpay_check()
+        refund.action_btcpay_sync()
         refund.action_btcpay_send_refund_link()
         self.assertEqual(refund.read(['btcpay_status_text', 'amount'])[0]['amount'], -100)
         self.assertEqual(refund.btcpay_payout_ids.mapped('state'), ['Completed'])
@@ -64,7 +64,7 @@ class TestRefundRights(RefundMixin, BTCPayCommon):
         refund = order.transaction_ids._btcpay_request_refund(50).with_user(self.seller)
         self.assertTrue(refund.read(['btcpay_status_text', 'amount']))
         for action in (
-            refund.action_btcpay_send_refund_link, refund.action_btcpay_withdraw_refund
+            refund.action_btcpay_send_refund_link, refund.action_btcpay_cancel_refund
         ):
             with self.assertRaises(AccessError):
                 action()
@@ -124,7 +124,7 @@ class TestRefundRights(RefundMixin, BTCPayCommon):
             arch = self.env['payment.transaction'].with_user(user).get_view(
                 self.env.ref('payment_btcpay.btcpay_refund_form').id
             )['arch']
-            self.assertEqual('action_btcpay_withdraw_refund' in arch, is_shown)
+            self.assertEqual('action_btcpay_cancel_refund' in arch, is_shown)
             arch = self.env['sale.order'].with_user(user).get_view(
                 self.env.ref('sale.view_order_form').id
             )['arch']

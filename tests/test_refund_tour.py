@@ -42,7 +42,7 @@ class TestRefundTour(RefundMixin, BTCPayHttpCommon):
         url = f'/odoo/sales/{order.id}'
         self.start_tour(url, 'btcpay_refund_tour', login='refund_tour')
         self.env.invalidate_all()
-        refund = tx._btcpay_get_refunds()
+        refund = tx.btcpay_refund_ids
         self.assertEqual((refund.state, refund.amount), ('pending', -50))
 
         # The customer has the link, claims in two parts, and the merchant approves and pays.

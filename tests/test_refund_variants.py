@@ -1,9 +1,11 @@
 import json
+from decimal import Decimal
 
 from odoo.exceptions import RedirectWarning, UserError
 from odoo.tests import tagged
 
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.greenfield import Forbidden, Money, RefundDraft
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.refund_common import RefundMixin
 
@@ -76,19 +78,19 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
         tx = self._create_btcpay_transaction(self._create_order())
         self.world.pay(tx.btcpay_invoice_id, fraction='1.5')
         self.world.mine()
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         self._post_process()
         wizard = self._open_wizard(tx)
         self.assertEqual((wizard.received_amount, wizard.amount), (150, 150))
-        wizard.scope = 'surplus'
+        wizard.scope = 'overpayment'
         self.assertEqual(wizard.amount, 50)
         self._refund_by(wizard)
         wizard = self._open_wizard(tx)
         self.assertEqual((wizard.underway_amount, wizard.amount), (50, 100))
-        self.assertFalse(wizard.surplus_amount)
-        self.assertFalse(tx.sale_order_ids.btcpay_has_surplus)
+        self.assertFalse(wizard.overpaid_amount)
+        self.assertFalse(tx.sale_order_ids.btcpay_is_overpaid)
         self.assertTrue(tx.sale_order_ids.btcpay_can_refund)
-        self.assertIn('100.00', wizard.rest_text)
+        self.assertIn('100.00', wizard.all_text)
 
     # === FEES === #
 
@@ -118,18 +120,18 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
     def test_server_makes_more_of_it(self):
         """E.g. of the whole, if the customer paid once more meanwhile."""
         tx = self._paid()
-        what = {'refundVariant': 'Custom', 'customAmount': '60', 'customCurrency': 'USD'}
-        self.patch(type(tx), '_btcpay_prepare_refund_amount', lambda *_args: what)
+        draft = RefundDraft('Custom', Money(Decimal('60'), 'USD'))
+        self.patch(type(tx), '_btcpay_draft_refund', lambda *_args: draft)
         refund = tx._btcpay_request_refund(50)
         self.assertEqual((refund.state, refund.amount), ('pending', -50))
-        self.assertIn("Withdraw it at the server", self._activities(tx.sale_order_ids))
+        self.assertIn("Cancel it at the server", self._activities(tx.sale_order_ids))
 
     def test_fee_that_is_none(self):
         tx = self._paid()
         for fee in ('-1', '100', '150', 'x'):
             with self.assertRaisesRegex(UserError, "less than 100"):
                 tx._btcpay_request_refund(50, fee_percent=fee)
-        self.assertFalse(tx._btcpay_get_refunds())
+        self.assertFalse(tx.btcpay_refund_ids)
 
     # === PAYOUT METHODS === #
 
@@ -163,11 +165,10 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
         self.assertEqual(refund.btcpay_bolt11_days, 30)
 
     def test_lnurl_goes_out_by_lightning(self):
-        tx = self._paid()
-        self.assertEqual(
-            tx._btcpay_to_payout_methods(['BTC-LNURL', 'BTC-LN', None, 'BTC-CHAIN', 'a/b']),
-            ['BTC-LN', 'BTC-CHAIN'],
-        )
+        tx = self._paid(method='BTC-LN')
+        tx.btcpay_payment_ids.method = 'BTC-LNURL'
+        self.assertEqual(tx._btcpay_get_payout_methods(), ['BTC-LN'])
+        self.assertEqual(tx._btcpay_fetch_payout_methods(), ['BTC-LN', 'BTC-CHAIN'])
 
     def test_notes_are_of_the_person(self):
         order = self._create_order()
@@ -269,10 +270,10 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
         except RedirectWarning as caught:
             self.env.cr.rollback()
             message, action, button = caught.args[:3]
-        self.assertIn("must not make refunds", message)
+        self.assertIn("lacks the refund permission", message)
         self.assertEqual(action['res_model'], 'btcpay.connect.wizard')
-        self.assertEqual(button, "Authorise again")
-        self.assertEqual(tx._btcpay_get_refunds().state, 'error')
+        self.assertEqual(button, "Authorize Again")
+        self.assertEqual(tx.btcpay_refund_ids.state, 'error')
 
     def test_permission_missing_when_opened(self):
         tx = self._paid()
@@ -281,7 +282,7 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
             wizard = self._open_wizard(tx)
         self.assertTrue(wizard.is_permission_missing)
         self.env.user.group_ids += self.env.ref('base.group_system')
-        self.assertEqual(wizard.action_authorise()['res_model'], 'btcpay.connect.wizard')
+        self.assertEqual(wizard.action_authorize()['res_model'], 'btcpay.connect.wizard')
 
     def test_permission_missing_for_others(self):
         tx = self._paid()
@@ -295,13 +296,9 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
         """The server answers the same for both."""
         tx = self._paid()
         wizard = self._open_wizard(tx)
-        error = None
         tx.btcpay_invoice_id = 'gone'
-        try:
-            with self._quiet():
-                tx._btcpay_fetch_refund_preview()
-        except UserError as caught:
-            error = caught
-        self.assertEqual(error.code, 'missing-permission')
-        self.assertFalse(tx._btcpay_lacks_refund_permission(error))
+        with self._quiet(), self.assertRaises(Forbidden) as caught:
+            tx._btcpay_fetch_refund_preview()
+        self.assertTrue(caught.exception.missing_permission)
+        self.assertFalse(tx._btcpay_lacks_refund_permission(caught.exception))
         self.assertFalse(wizard.is_permission_missing)

@@ -74,7 +74,7 @@ class TestRequestGuards(RequestMixin, BTCPayCommon):
         self.assertRecordValues(self._open_request(order), [{'amount': 60, 'warning': ''}])
 
     def test_nothing_is_due_of_a_credit_note(self):
-        self.assertEqual(self._create_invoice(move_type='out_refund')._btcpay_get_rest(), 0)
+        self.assertEqual(self._create_invoice(move_type='out_refund')._btcpay_get_amount_due(), 0)
 
     def test_way_back_asks_for_the_rest(self):
         order = self._create_order()

@@ -10,8 +10,8 @@ from odoo.tools import mute_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
 
-SYNCHRONIZE_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction_synchronize'
-REQUEST_LOG = 'odoo.addons.payment_btcpay.models.payment_provider_request'
+SYNCHRONIZE_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction.sync'
+REQUEST_LOG = 'odoo.addons.payment_btcpay.models.payment_provider.client'
 
 
 @tagged('post_install', '-at_install')
@@ -55,7 +55,7 @@ class TestReturnPage(BTCPayHttpCommon):
 
     def _let_time_pass(self, tx):
         """As if the last look were some time ago."""
-        tx.btcpay_checked_at = fields.Datetime.now() - timedelta(seconds=const.LOOK_INTERVAL + 1)
+        tx.btcpay_synced_at = fields.Datetime.now() - timedelta(seconds=const.SYNC_INTERVAL + 1)
         self.env.flush_all()
 
     def _get_progress(self, page):
@@ -134,7 +134,7 @@ class TestReturnPage(BTCPayHttpCommon):
         """No browser waits for as long as the scheduled action does."""
         tx = self._create_btcpay_transaction(self._create_order())
         self._let_time_pass(tx)
-        with patch.object(type(tx), '_btcpay_synchronize') as synchronize:
+        with patch.object(type(tx), '_btcpay_sync') as synchronize:
             self._return(tx.reference)
         synchronize.assert_called_once_with(timeout=const.SHORT_TIMEOUT)
 
@@ -178,12 +178,12 @@ class TestReturnPage(BTCPayHttpCommon):
     def test_waiting_page_says_what_is_missing(self):
         tx = self._start_payment()
         self.world.pay(tx.btcpay_invoice_id, fraction='0.4')
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         page = html.fromstring(self.url_open('/payment/status').text)
         page = ' '.join(page.text_content().split())
         self.assertIn("A part of your payment is missing", page)
-        self.assertIn("60.00 is missing. Please pay the rest", page)
-        self.assertIn("Pay the rest", page)
+        self.assertIn("Please pay the amount due, $", page)
+        self.assertIn("Pay the amount due", page)
         self.assertNotIn("has been processed", page)
 
     def test_poll_of_others_and_of_nobody(self):

@@ -6,6 +6,7 @@ from odoo.tests import freeze_time, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.greenfield import WebhookEvent
 from odoo.addons.payment_btcpay.tests.test_reconcile import MODELS, QUIET, ReconcileCommon
 
 
@@ -17,7 +18,7 @@ class TestServerHealth(ReconcileCommon):
         self.partner_of_company = self.btcpay.company_id.partner_id
         self.now = fields.Datetime.now()
         self.quiet = mute_logger(
-            *QUIET, f'{MODELS}.btcpay_delivery', f'{MODELS}.payment_provider_webhook'
+            *QUIET, f'{MODELS}.btcpay_delivery', f'{MODELS}.payment_provider.webhook'
         )
         self.quiet.__enter__()
         self.addCleanup(self.quiet.__exit__)
@@ -69,7 +70,7 @@ class TestServerHealth(ReconcileCommon):
         self.assertEqual(len(activity), 1)
         self.assertEqual(activity.user_id, self.btcpay.btcpay_responsible_id)
         self.assertIn(self.btcpay.name, activity.note)
-        self.assertEqual(self.btcpay.btcpay_connection_state, 'down')
+        self.assertEqual(self.btcpay.btcpay_connection_state, 'unreachable')
         self.assertIn("HTTP 503", self.btcpay.btcpay_connection_problem)
         self.world.clear_faults()
         self.world.pay(self.transactions.btcpay_invoice_id)
@@ -79,7 +80,7 @@ class TestServerHealth(ReconcileCommon):
         self.assertFalse(self._get_activities())
         self.assertEqual(self.btcpay.btcpay_connection_state, 'connected')
         self.assertFalse(self.btcpay.btcpay_connection_problem)
-        self.assertFalse(self.btcpay.btcpay_down_since)
+        self.assertFalse(self.btcpay.btcpay_unreachable_since)
         self.assertFalse(self.btcpay.btcpay_retry_at)
 
     def test_is_logged_once(self):
@@ -87,8 +88,8 @@ class TestServerHealth(ReconcileCommon):
         self._bring_down()
         self.quiet.__exit__(None, None, None)
         with (
-            mute_logger(f'{MODELS}.payment_provider_request'),
-            self.assertLogs(f'{MODELS}.payment_provider_health', 'WARNING') as logs,
+            mute_logger(f'{MODELS}.payment_provider.client'),
+            self.assertLogs(f'{MODELS}.payment_provider.health', 'WARNING') as logs,
         ):
             self._run_minutes(0, 1, 2, 4, 10, 59)
         self.quiet.__enter__()
@@ -98,7 +99,7 @@ class TestServerHealth(ReconcileCommon):
         self.transactions = self._create_open()
         self._bring_down()
         self._run_minutes(0, 1)
-        self.assertEqual(self.btcpay.btcpay_connection_state, 'down')
+        self.assertEqual(self.btcpay.btcpay_connection_state, 'unreachable')
         self.world.clear_faults()
         self.transactions.state = 'done'
         self.transactions.btcpay_status = 'Settled'
@@ -109,11 +110,11 @@ class TestServerHealth(ReconcileCommon):
         self.transactions = self._create_open()
         for kind in ('drop', 'half', 'wrong_json'):
             with self.subTest(kind):
-                self.btcpay.write(self.btcpay._btcpay_get_sound_values())
+                self.btcpay.write(self.btcpay._btcpay_get_healthy_values())
                 self.env.cr.commit()
                 self._bring_down(kind=kind)
                 self._run_minutes(0, 1)
-                self.assertEqual(self.btcpay.btcpay_connection_state, 'down')
+                self.assertEqual(self.btcpay.btcpay_connection_state, 'unreachable')
                 self.assertEqual(self.transactions.state, 'draft')
                 self.world.clear_faults()
 
@@ -160,7 +161,7 @@ class TestServerHealth(ReconcileCommon):
         self.assertFalse(self.btcpay._btcpay_may_ask())
         self.world.pay(tx.btcpay_invoice_id)
         self.world.mine()
-        tx.action_btcpay_check()
+        tx.action_btcpay_sync()
         self.assertEqual(tx.state, 'done')
         self.assertTrue(self.btcpay._btcpay_may_ask(), "The server is seen to be there.")
 
@@ -183,7 +184,7 @@ class TestServerHealth(ReconcileCommon):
         self._bring_down(path=self.store_id)
         self._run_minutes(0, 1)
         self.assertEqual(tx.state, 'done')
-        self.assertEqual(self.btcpay.btcpay_connection_state, 'down')
+        self.assertEqual(self.btcpay.btcpay_connection_state, 'unreachable')
         self.assertEqual(other.btcpay_connection_state, 'connected')
 
     def test_server_that_fails_singly(self):
@@ -194,13 +195,13 @@ class TestServerHealth(ReconcileCommon):
         self._bring_down(path='payment-methods')
         calls = self._reconcile()
         self.assertEqual(len(calls), 1 + const.MAX_FAILURES)
-        self.assertTrue(self.btcpay.btcpay_down_since)
+        self.assertTrue(self.btcpay.btcpay_unreachable_since)
 
     def test_error_in_the_code_does_not_switch_the_action_off(self):
         self.transactions = self._create_open()
-        self.patch(type(self.btcpay), '_btcpay_list_invoices', lambda *_args: 1 / 0)
+        self.patch(type(self.btcpay), '_btcpay_read_invoices', lambda *_args: 1 / 0)
         self.quiet.__exit__(None, None, None)
-        with self.assertLogs(f'{MODELS}.payment_provider_reconcile', 'ERROR'):
+        with self.assertLogs(f'{MODELS}.payment_provider.sync', 'ERROR'):
             self._reconcile()
         self.quiet.__enter__()
 
@@ -210,10 +211,10 @@ class TestServerHealth(ReconcileCommon):
         deliveries = self.env['btcpay.delivery'].sudo()
         for number in range(count):
             tx = self._create_btcpay_transaction(reference=f'{self._testMethodName}-{number}')
-            deliveries += deliveries._keep(self.btcpay, {
-                'deliveryId': f'{self._testMethodName[-40:]}{number}', 'type': 'InvoiceSettled',
-                'invoiceId': tx.btcpay_invoice_id,
-            }, b'')
+            deliveries += deliveries._keep(self.btcpay, WebhookEvent(
+                f'{self._testMethodName[-40:]}{number}', 'InvoiceSettled',
+                invoice_id=tx.btcpay_invoice_id,
+            ), b'')
         deliveries.next_try_at = self.now - timedelta(hours=1)
         self.env.cr.commit()
         return deliveries
@@ -222,15 +223,15 @@ class TestServerHealth(ReconcileCommon):
         deliveries = self._create_deliveries(5)
         self._bring_down()
         last = max(r['n'] for r in self.world.requests())
-        deliveries._cron_work_off()
+        deliveries._cron_process()
         self.assertEqual(len(self.world.requests(since=last)), const.MAX_FAILURES)
         self.assertFalse(self.btcpay._btcpay_may_ask())
-        deliveries._cron_work_off()
+        deliveries._cron_process()
         self.assertEqual(len(self.world.requests(since=last)), const.MAX_FAILURES)
         untried = deliveries.filtered(lambda d: not d.try_count)
         self.assertEqual(len(untried), 5 - const.MAX_FAILURES, "No try is used up meanwhile.")
 
         self.world.clear_faults()
         with freeze_time(self.now + timedelta(minutes=2)):
-            deliveries._cron_work_off()
-        self.assertEqual(set(untried.mapped('state')), {'done'})
+            deliveries._cron_process()
+        self.assertEqual(set(untried.mapped('state')), {'processed'})

@@ -28,9 +28,9 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
         self._carry_out()
         self.assertEqual(self._status(tx), WITHDRAWN)
         self.assertEqual(tx.state, 'cancel')
-        self.assertTrue(tx.btcpay_withdrawn_at)
-        self.assertFalse(tx.btcpay_intention)
-        self.assertIn("was withdrawn", tx.state_message)
+        self.assertTrue(tx.btcpay_invalidated_at)
+        self.assertFalse(tx.btcpay_pending_action)
+        self.assertIn("was invalidated", tx.state_message)
         self.assertFalse(self._activities(tx._btcpay_get_document()), "There is nothing to ask.")
 
     def _check_left(self, tx=None, status=OPEN):
@@ -38,8 +38,8 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
         self._carry_out()
         self.assertEqual(self._status(tx), status)
         self.assertNotEqual(tx.state, 'cancel')
-        self.assertFalse(tx.btcpay_withdrawn_at)
-        self.assertFalse(tx.btcpay_intention)
+        self.assertFalse(tx.btcpay_invalidated_at)
+        self.assertFalse(tx.btcpay_pending_action)
 
     # === A NEW ATTEMPT === #
 
@@ -53,7 +53,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
         self._check_withdrawn()
 
     def test_it_is_done_at_once(self):
-        cron = self.env.ref('payment_btcpay.ir_cron_btcpay_intentions')
+        cron = self.env.ref('payment_btcpay.ir_cron_btcpay_pending_actions')
         triggers = self.env['ir.cron.trigger'].search([('cron_id', '=', cron.id)])
         self._create_other_transaction(self.order)
         self.assertTrue(
@@ -67,7 +67,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
     def test_new_attempt_that_could_not_be_made(self):
         self.world.fault('status', path='/invoices', method='POST')
         with self._quiet(), self.assertLogs(
-            'odoo.addons.payment_btcpay.models.payment_transaction_checkout', 'ERROR'
+            'odoo.addons.payment_btcpay.models.payment_transaction.checkout', 'ERROR'
         ):
             newer = self._create_btcpay_transaction(self.order, make_invoice=False)
             newer._get_processing_values()
@@ -170,7 +170,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
 
     def test_payment_without_document_is_left(self):
         tx = self._create_btcpay_transaction(reference='donation')
-        tx._btcpay_withdraw_obsolete()
+        tx._btcpay_invalidate_obsolete()
         self._check_left(tx)
 
     # === MONEY IS ON IT === #
@@ -225,7 +225,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
         self.assertEqual(self.tx.state, 'cancel')
         self.world.mine()
         self._watch()
-        self.assertTrue(self.tx.btcpay_can_accept_part)
+        self.assertTrue(self.tx.btcpay_can_accept_partial)
         self.assertEqual(len(self.order.activity_ids), 1)
 
     def test_withdrawn_ones_are_dropped_from_watching(self):
@@ -241,13 +241,13 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
 
     def _watch(self):
         """Have the scheduled action look that looks after what is not final."""
-        self.tx.btcpay_checked_at -= timedelta(minutes=const.WATCH_MINUTES + 1)
+        self.tx.btcpay_synced_at -= timedelta(minutes=const.SLOW_POLL_MINUTES + 1)
         self.env.cr.commit()
         with mute_logger(
-            'odoo.addons.payment_btcpay.models.payment_provider_webhook',
-            'odoo.addons.payment_btcpay.models.payment_provider_request',
+            'odoo.addons.payment_btcpay.models.payment_provider.webhook',
+            'odoo.addons.payment_btcpay.models.payment_provider.client',
         ):  # These tests' webhook does not exist.
-            self.env['payment.provider']._cron_btcpay_reconcile()
+            self.env['payment.provider']._cron_btcpay_sync()
 
     # === THE NETWORK FAILS, OR ODOO DOES === #
 
@@ -259,7 +259,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
                 self.world.fault(kind, path='/status', method='POST', after=after)
                 with self._quiet():
                     self._carry_out()
-                self.assertEqual((tx.state, tx.btcpay_intention), ('draft', 'withdraw'))
+                self.assertEqual((tx.state, tx.btcpay_pending_action), ('draft', 'invalidate'))
                 self._check_withdrawn(tx)
 
     def test_event_is_quicker_than_the_answer(self):
@@ -277,7 +277,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
         with patch.object(
             type(self.tx), '_btcpay_fetch_invoice', side_effect=RuntimeError("crash")
         ), self.assertLogs('odoo.addons.payment_btcpay', 'ERROR'):
-            self.env['payment.transaction']._cron_btcpay_carry_out()
+            self.env['payment.transaction']._cron_btcpay_run_pending_actions()
         self._check_withdrawn()
 
     def test_crash_after_the_server_was_told(self):
@@ -286,7 +286,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
         with patch.object(
             type(self.tx), '_set_canceled', side_effect=RuntimeError("crash")
         ), self.assertLogs('odoo.addons.payment_btcpay', 'ERROR'):
-            self.env['payment.transaction']._cron_btcpay_carry_out()
+            self.env['payment.transaction']._cron_btcpay_run_pending_actions()
         self.assertEqual((self._status(self.tx), self.tx.state), (WITHDRAWN, 'draft'))
         self._check_withdrawn()
 

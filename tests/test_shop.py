@@ -75,7 +75,7 @@ class TestShop(BTCPayHttpCommon):
 
     def _poll(self, tx):
         """What the waiting page does, some time after the last look."""
-        tx.btcpay_checked_at = False
+        tx.btcpay_synced_at = False
         self.env.flush_all()
         result = self.make_jsonrpc_request('/payment/status/poll')
         self.env.invalidate_all()
@@ -143,14 +143,14 @@ class TestShop(BTCPayHttpCommon):
         for step in ('/shop/cart', '/shop/checkout', '/shop/payment', '/shop/payment'):
             self.url_open(step)
             self.env.invalidate_all()
-            self.assertFalse(tx.btcpay_intention, f"Withdrawn by {step}.")
+            self.assertFalse(tx.btcpay_pending_action, f"Withdrawn by {step}.")
         self.make_jsonrpc_request('/shop/cart/update', {
             'line_id': order.order_line.id, 'product_id': self.product.id, 'quantity': 2,
         })
         self.env.invalidate_all()
         self.assertEqual(order.amount_total, 218.5)
-        self.assertEqual(tx.btcpay_intention, 'withdraw')
-        self.env['payment.transaction']._cron_btcpay_carry_out()
+        self.assertEqual(tx.btcpay_pending_action, 'invalidate')
+        self.env['payment.transaction']._cron_btcpay_run_pending_actions()
         self.assertEqual(tx.state, 'cancel')
         self.assertIn("Hat of the tests", self.url_open('/shop/cart').text)
 

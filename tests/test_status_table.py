@@ -1,7 +1,7 @@
 from odoo.tests import tagged
 from odoo.tools import html2plaintext, mute_logger
 
-from odoo.addons.payment_btcpay import status_table
+from odoo.addons.payment_btcpay.models.payment_transaction import status as status_table
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 
 MONITORING_TIME = 2 * 24 * 3600
@@ -30,7 +30,7 @@ class TestStatusTable(BTCPayCommon):
         )
         messages, activities = self.order.message_ids, self.order.activity_ids
         with mute_logger('odoo.addons.payment.models.payment_transaction'):
-            self.tx._btcpay_synchronize()
+            self.tx._btcpay_sync()
         self.assertEqual(
             (self.tx.btcpay_status, self.tx.btcpay_additional_status), (status, additional_status)
         )
@@ -51,7 +51,7 @@ class TestStatusTable(BTCPayCommon):
 
     def test_every_row_is_understood(self):
         for row in status_table.TABLE.values():
-            self.assertTrue(hasattr(self.tx, f'_btcpay_on_{row.then}'), row)
+            self.assertTrue(hasattr(self.tx, row.then), row)
             self.assertIn(row.state, (None, 'pending', 'done', 'cancel', 'error'))
 
     def test_find_row(self):
@@ -60,7 +60,7 @@ class TestStatusTable(BTCPayCommon):
         for status, additional, is_short, key in [
             ('New', 'None', True, ('New', 'None')),
             ('Settled', 'None', False, ('Settled', 'None')),
-            ('Settled', 'None', True, ('Settled', 'Short')),
+            ('Settled', 'None', True, ('Settled', 'Underpaid')),
             ('Settled', 'Marked', True, ('Settled', 'Marked')),
             ('Settled', 'PaidOver', False, ('Settled', 'PaidOver')),
             ('Processing', 'PaidOver', True, ('Processing', '*')),
@@ -70,7 +70,7 @@ class TestStatusTable(BTCPayCommon):
             with self.subTest(status=status, additional=additional, is_short=is_short):
                 self.assertIs(find(status, additional, is_short), table[key])
         for status, additional in [
-            ('New', 'PaidOver'), ('Settled', 'PaidLate'), ('Settled', 'Short'), ('Expired', '*'),
+            ('New', 'PaidOver'), ('Settled', 'PaidLate'), ('Settled', 'Underpaid'), ('Expired', '*'),
             ('Refunded', 'None'), ('settled', 'None'), ('', ''),
         ]:
             if (status, additional) not in table:
@@ -92,7 +92,7 @@ class TestStatusTable(BTCPayCommon):
         self.assertIn("$ 40.00 of $ 100.00 was received", notes)
         self.assertIn("$ 60.00 is missing", notes)
         self.assertFalse(activities)
-        self.assertEqual(self.tx.btcpay_missing_amount, 60)
+        self.assertEqual(self.tx.btcpay_due_amount, 60)
         self.assertTrue(self.tx._btcpay_is_payable())
         self.assertIn("60.00 is missing", self.tx._btcpay_get_wait_message())
 
@@ -123,7 +123,7 @@ class TestStatusTable(BTCPayCommon):
         self.world.mine()
         _notes, activities = self._look('Settled', 'PaidOver')
         self.assertEqual((self.tx.state, self.tx.amount), ('done', 100))
-        self.assertEqual(self.tx.btcpay_surplus_amount, 50)
+        self.assertEqual(self.tx.btcpay_overpaid_amount, 50)
         self.assertIn("$ 50.00 more than the $ 100.00 asked for", activities)
         self.assertIn("Refund the surplus", activities)
 
@@ -146,15 +146,15 @@ class TestStatusTable(BTCPayCommon):
         self.world.pay(self.invoice_id)
         self.world.mine()
         _notes, activities = self._look('Settled', 'None')
-        self.assertEqual(self.tx.btcpay_surplus_amount, 13)
+        self.assertEqual(self.tx.btcpay_overpaid_amount, 13)
         self.assertNotIn("Refund the surplus", activities)
 
-    def test_row_settled_short(self):
+    def test_row_settled_underpaid(self):
         self.world.pay(self.invoice_id, fraction='0.96')
         self.world.mine()
         notes, activities = self._look('Settled', 'None')
         self.assertEqual((self.tx.state, self.tx.amount), ('done', 100))
-        self.assertEqual(self.tx.btcpay_missing_amount, 4)
+        self.assertEqual(self.tx.btcpay_due_amount, 4)
         self.assertIn("tolerance takes that as paid; $ 4.00 is missing", notes)
         self.assertFalse(activities)
 
@@ -248,7 +248,7 @@ class TestStatusTable(BTCPayCommon):
         """Whatever the server says later, e.g. after its database was restored."""
         self.tx._set_done()
         for status, additional_status in status_table.TABLE:
-            if additional_status in (status_table.ANY, status_table.SHORT):
+            if additional_status in (status_table.ANY, status_table.UNDERPAID):
                 additional_status = 'None'
             with self.subTest(status=status, additional_status=additional_status):
                 self._apply(status, additional_status)

@@ -5,8 +5,9 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.db import RowBusy
+from odoo.addons.payment_btcpay.greenfield import GreenfieldError, Invoice
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
-from odoo.addons.payment_btcpay.utils import BTCPayError
 
 TRANSACTION_LOG = 'odoo.addons.payment.models.payment_transaction'
 
@@ -30,7 +31,7 @@ class TestSynchronize(BTCPayCommon):
         self._pay_and_settle()
         cron = self.env.ref('payment.cron_post_process_payment_tx')
         triggers = self.env['ir.cron.trigger'].search([('cron_id', '=', cron.id)])
-        self.tx._btcpay_synchronize()
+        self.tx._btcpay_sync()
         # Within seconds, with nobody's browser open.
         self.assertTrue(
             self.env['ir.cron.trigger'].search([('cron_id', '=', cron.id)]) - triggers
@@ -57,7 +58,7 @@ class TestSynchronize(BTCPayCommon):
         )
         self.world.pay(tx.btcpay_invoice_id)
         self.world.mine()
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         self.env['payment.transaction']._cron_post_process()
         self.assertEqual(move.amount_residual, 0)
         self.assertIn(move.payment_state, ('paid', 'in_payment'))
@@ -88,14 +89,14 @@ class TestSynchronize(BTCPayCommon):
                 tx = self._create_btcpay_transaction(order)
                 bring_about(tx.btcpay_invoice_id)
                 with mute_logger(TRANSACTION_LOG):
-                    tx._btcpay_synchronize()
+                    tx._btcpay_sync()
                     self.env['payment.transaction']._cron_post_process()
-                    tx._btcpay_synchronize()
+                    tx._btcpay_sync()
                     before = self._describe(tx, order)
                     queries = []
                     for _look in range(5):
                         count = self.env.cr.sql_log_count
-                        tx._btcpay_synchronize()
+                        tx._btcpay_sync()
                         queries.append(self.env.cr.sql_log_count - count)
                 self.assertEqual(self._describe(tx, order), before)
                 self.assertEqual(len(set(queries[1:])), 1, queries)
@@ -105,7 +106,7 @@ class TestSynchronize(BTCPayCommon):
         """Return all that a look might change of an order and its transactions."""
         self.env.flush_all()
         self.env.invalidate_all()
-        ignored = {'btcpay_look_count', 'btcpay_checked_at', 'write_date', '__last_update'}
+        ignored = {'btcpay_sync_count', 'btcpay_synced_at', 'write_date', '__last_update'}
         transactions = order.transaction_ids | tx.child_transaction_ids
         return [
             [{k: v for k, v in values.items() if k not in ignored} for values in records.read()]
@@ -121,12 +122,12 @@ class TestSynchronize(BTCPayCommon):
 
     def test_a_step_is_noted_once(self):
         self.world.pay(self.invoice_id, fraction='0.5')
-        self.tx._btcpay_synchronize()
+        self.tx._btcpay_sync()
         count = len(self.order.message_ids)
-        self.tx._btcpay_synchronize()
+        self.tx._btcpay_sync()
         self.assertEqual(len(self.order.message_ids), count)
         self.world.pay(self.invoice_id, amount='0.0002')  # Another part: another note.
-        self.tx._btcpay_synchronize()
+        self.tx._btcpay_sync()
         self.assertGreater(len(self.order.message_ids), count)
 
     # === WHAT IS NOT THE TRANSACTION'S === #
@@ -139,7 +140,7 @@ class TestSynchronize(BTCPayCommon):
         activities = order.activity_ids
         for _look in range(3):
             with mute_logger(TRANSACTION_LOG):
-                tx._btcpay_synchronize()
+                tx._btcpay_sync()
             self.assertEqual(tx.state, 'error')
             self.assertIn("contact us", tx.state_message)
         new = order.activity_ids - activities
@@ -162,7 +163,7 @@ class TestSynchronize(BTCPayCommon):
             with self.subTest(amount=amount):
                 tx = self._create_btcpay_transaction(self._create_order())
                 self._give_invoice(tx, amount=amount)
-                self._assert_never_done(tx, "the transaction over")
+                self._assert_never_done(tx, "the transaction for")
 
     def test_another_currency(self):
         self._give_invoice(self.tx, currency='EUR')
@@ -184,14 +185,13 @@ class TestSynchronize(BTCPayCommon):
         })
         fetch = type(self.tx)._btcpay_fetch_invoice
         with patch.object(
-            type(self.tx), '_btcpay_fetch_invoice', lambda tx, timeout: {
-                **self.world.invoice(tx.btcpay_invoice_id),
-            },
-        ), patch.object(type(self.tx), '_btcpay_fetch_payment_methods', lambda *_args: None):
+            type(self.tx), '_btcpay_fetch_invoice',
+            lambda tx, timeout: Invoice.parse(self.world.invoice(tx.btcpay_invoice_id)),
+        ), patch.object(type(self.tx), '_btcpay_has_news_of_payments', lambda *_args: False):
             self._assert_never_done(self.tx, "belongs to another store")
         with (
-            mute_logger('odoo.addons.payment_btcpay.models.payment_provider_request'),
-            self.assertRaises(BTCPayError),
+            mute_logger('odoo.addons.payment_btcpay.models.payment_provider.client'),
+            self.assertRaises(GreenfieldError),
         ):
             fetch(self.tx, const.TIMEOUT)
 
@@ -204,7 +204,7 @@ class TestSynchronize(BTCPayCommon):
     def test_discrepancy_after_done(self):
         """What is done stays done, and a person looks after it."""
         self._pay_and_settle()
-        self.tx._btcpay_synchronize()
+        self.tx._btcpay_sync()
         self.tx._post_process()
         self.world.api('PUT', f'/stores/{self.store_id}/invoices/{self.invoice_id}', {
             'metadata': {'orderId': 'another'},
@@ -212,7 +212,7 @@ class TestSynchronize(BTCPayCommon):
         activities = self.order.activity_ids
         for _look in range(3):
             with mute_logger(TRANSACTION_LOG):
-                self.tx._btcpay_synchronize()
+                self.tx._btcpay_sync()
         self.assertEqual(self.tx.state, 'done')
         self.assertEqual(len(self.order.activity_ids - activities), 1)
 
@@ -220,21 +220,21 @@ class TestSynchronize(BTCPayCommon):
         path = f'/stores/{self.store_id}/invoices/{self.invoice_id}'
         self.world.api('PUT', path, {'metadata': {'orderId': 'another'}})
         with mute_logger(TRANSACTION_LOG):
-            self.tx._btcpay_synchronize()
+            self.tx._btcpay_sync()
         self.assertEqual(self.tx.state, 'error')
         self.world.api('PUT', path, {'metadata': {'orderId': self.tx.reference}})
         self._pay_and_settle()
-        self.tx._btcpay_synchronize()
+        self.tx._btcpay_sync()
         self.assertEqual(self.tx.state, 'done')
 
     def test_answer_about_another_invoice(self):
         other = self._create_btcpay_transaction(self._create_order())
         answer = self.world.invoice(other.btcpay_invoice_id)
         with patch.object(
-            type(self.tx), '_send_api_request', lambda *_args, **_kwargs: answer
-        ), self.assertRaises(BTCPayError):
-            self.tx._btcpay_synchronize()
-        self.assertEqual(self.tx.btcpay_look_count, 0)
+            type(self.btcpay), '_send_api_request', lambda *_args, **_kwargs: answer
+        ), self.assertRaises(GreenfieldError):
+            self.tx._btcpay_sync()
+        self.assertEqual(self.tx.btcpay_sync_count, 0)
 
     # === THE SERVER DOES NOT SAY === #
 
@@ -249,24 +249,24 @@ class TestSynchronize(BTCPayCommon):
                 with self.subTest(path=path, **fault):
                     self.world.fault(path=path, method='GET', **fault)
                     with (
-                        mute_logger('odoo.addons.payment_btcpay.models.payment_provider_request'),
-                        self.assertRaises(BTCPayError),
+                        mute_logger('odoo.addons.payment_btcpay.models.payment_provider.client'),
+                        self.assertRaises(GreenfieldError),
                     ):
-                        self.tx._btcpay_synchronize()
+                        self.tx._btcpay_sync()
                     self.assertEqual(self._describe(self.tx, self.order), before)
-        self.tx._btcpay_synchronize()
+        self.tx._btcpay_sync()
         self.assertEqual(self.tx.state, 'done')
 
     def test_other_store_connected_by_now(self):
         self.btcpay.sudo().btcpay_store_id = 'another'
-        with self.assertRaisesRegex(BTCPayError, "no longer connected"):
-            self.tx._btcpay_synchronize()
+        with self.assertRaisesRegex(GreenfieldError, "no longer connected"):
+            self.tx._btcpay_sync()
         self.assertEqual(self.tx.state, 'draft')
 
     def test_transaction_never_asked_for(self):
         tx = self._create_btcpay_transaction(make_invoice=False, reference='never')
         before = len(self.world.requests())
-        tx._btcpay_synchronize()
+        tx._btcpay_sync()
         self.assertEqual(len(self.world.requests()), before)
 
     # === SEVERAL AT ONCE === #
@@ -278,15 +278,15 @@ class TestSynchronize(BTCPayCommon):
 
         def fetch_slowly(tx, timeout):
             invoice = fetch(tx, timeout)
-            seen.append(invoice['status'])
+            seen.append(invoice.status)
             if len(seen) == 1:  # Meanwhile it is paid, and somebody else sees it.
                 self._pay_and_settle()
                 with patch.object(type(tx), '_btcpay_fetch_invoice', fetch):
-                    self.env['payment.transaction'].sudo().browse(tx.id)._btcpay_synchronize()
+                    self.env['payment.transaction'].sudo().browse(tx.id)._btcpay_sync()
             return invoice
 
         with patch.object(type(self.tx), '_btcpay_fetch_invoice', fetch_slowly):
-            self.tx._btcpay_synchronize()
+            self.tx._btcpay_sync()
         self.assertEqual(seen, ['New', 'Settled'])
         self.assertEqual((self.tx.state, self.tx.btcpay_status), ('done', 'Settled'))
 
@@ -296,23 +296,23 @@ class TestSynchronize(BTCPayCommon):
 
         def fetch_slowly(tx, timeout):
             calls.append(1)
-            tx.env['payment.transaction'].browse(tx.id).btcpay_look_count += 1
+            tx.env['payment.transaction'].browse(tx.id).btcpay_sync_count += 1
             return fetch(tx, timeout)
 
         with (
             patch.object(type(self.tx), '_btcpay_fetch_invoice', fetch_slowly),
-            self.assertRaisesRegex(BTCPayError, "being worked on"),
+            self.assertRaisesRegex(RowBusy, "being processed"),
         ):
-            self.tx._btcpay_synchronize()
-        self.assertEqual(len(calls), const.MAX_LOOKS)
+            self.tx._btcpay_sync()
+        self.assertEqual(len(calls), const.MAX_SYNC_ATTEMPTS)
         self.assertEqual(self.tx.btcpay_status, 'New')
 
     def test_check_button(self):
         self._pay_and_settle()
-        self.assertEqual(self.tx.action_btcpay_check()['params']['type'], 'success')
+        self.assertEqual(self.tx.action_btcpay_sync()['params']['type'], 'success')
         self.assertEqual(self.tx.state, 'done')
         self.world.fault('status', status=503)
-        with mute_logger('odoo.addons.payment_btcpay.models.payment_provider_request'):
-            params = self.tx.action_btcpay_check()['params']
+        with mute_logger('odoo.addons.payment_btcpay.models.payment_provider.client'):
+            params = self.tx.action_btcpay_sync()['params']
         self.assertEqual(params['type'], 'warning')
         self.assertIn("has a problem at the moment", params['message'])

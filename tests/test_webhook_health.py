@@ -38,9 +38,9 @@ class TestWebhookHealth(BTCPayHttpCommon):
         self.btcpay.btcpay_webhook_checked_at = False
         self.env.cr.commit()
         with mute_logger(
-            f'{MODELS}.payment_provider_webhook', f'{MODELS}.payment_provider_request'
+            f'{MODELS}.payment_provider.webhook', f'{MODELS}.payment_provider.client'
         ):
-            self.env['payment.provider']._cron_btcpay_reconcile()
+            self.env['payment.provider']._cron_btcpay_sync()
         self.env.invalidate_all()
         return self.btcpay.btcpay_webhook_problem
 
@@ -76,7 +76,7 @@ class TestWebhookHealth(BTCPayHttpCommon):
                 fields.Datetime.now() - timedelta(minutes=minutes)
             )
             self.env.cr.commit()
-            self.env['payment.provider']._cron_btcpay_reconcile()
+            self.env['payment.provider']._cron_btcpay_sync()
             asked = [r for r in self.world.requests(since=last) if '/webhooks/' in r['path']]
             self.assertEqual(len(asked), calls)
 
@@ -128,7 +128,7 @@ class TestWebhookHealth(BTCPayHttpCommon):
         self.assertEqual(self._get_activities(), activity)
         self.assertEqual(len(activity), 1)
         self.assertIn("switched off", activity.note)
-        self.assertIn("Repair the Webhook", activity.note)
+        self.assertIn("Repair Webhook", activity.note)
         self._change(url='http://127.0.0.1:9/elsewhere')
         self._check()
         activity = self._get_activities()
@@ -164,11 +164,11 @@ class TestWebhookHealth(BTCPayHttpCommon):
         ):
             with self.subTest(fault):
                 self.world.fault(path='/webhooks/', **fault)
-                with mute_logger(f'{MODELS}.payment_provider_health'):
+                with mute_logger(f'{MODELS}.payment_provider.health'):
                     self.assertFalse(self._check())
-                self.assertTrue(self.btcpay.btcpay_down_since)
+                self.assertTrue(self.btcpay.btcpay_unreachable_since)
                 self.world.clear_faults()
-                self.btcpay.write(self.btcpay._btcpay_get_sound_values())
+                self.btcpay.write(self.btcpay._btcpay_get_healthy_values())
 
     def test_repair_that_fails_changes_nothing(self):
         self.world.api('DELETE', self.endpoint)
@@ -176,7 +176,7 @@ class TestWebhookHealth(BTCPayHttpCommon):
         before = self.btcpay._btcpay_get_connection()
         self.world.fault('status', path='/webhooks$', method='POST', after=True)
         with (
-            mute_logger(f'{MODELS}.payment_provider_request'),
+            mute_logger(f'{MODELS}.payment_provider.client'),
             self.assertRaisesRegex(ValidationError, "webhook"),
         ):
             self.btcpay.action_btcpay_repair_webhook()

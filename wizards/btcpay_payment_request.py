@@ -5,6 +5,8 @@ from reportlab.graphics.barcode import createBarcodeDrawing
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
+from odoo.addons.payment_btcpay.utils import notify
+
 
 class BTCPayPaymentRequest(models.TransientModel):
     _name = 'btcpay.payment.request'
@@ -15,17 +17,19 @@ class BTCPayPaymentRequest(models.TransientModel):
     reference = fields.Char(compute='_compute_document')
     currency_id = fields.Many2one(comodel_name='res.currency', compute='_compute_document')
     partner_id = fields.Many2one(comodel_name='res.partner', compute='_compute_document')
-    due_amount = fields.Monetary(string="Due", compute='_compute_document')
+    due_amount = fields.Monetary(string="Amount Due", compute='_compute_document')
     down_payment_amount = fields.Monetary(string="Down Payment", compute='_compute_document')
-    has_down_payment = fields.Boolean(compute='_compute_document')
-    due_text = fields.Char(compute='_compute_document')
-    down_payment_text = fields.Char(compute='_compute_document')
+    has_down_payment = fields.Boolean(string="Has Down Payment", compute='_compute_document')
+    due_text = fields.Char(string="Amount Due (text)", compute='_compute_document')
+    down_payment_text = fields.Char(
+        string="Down Payment (text)", compute='_compute_document'
+    )
     amount_type = fields.Selection(
-        string="Ask For",
+        string="Amount Requested",
         selection=[
-            ('full', "All that is due"),
-            ('down_payment', "The down payment"),
-            ('amount', "An amount"),
+            ('full', "Amount due"),
+            ('down_payment', "Down payment"),
+            ('amount', "Other amount"),
         ],
         default='full', required=True,
     )
@@ -43,7 +47,7 @@ class BTCPayPaymentRequest(models.TransientModel):
             wizard.reference = document.display_name
             wizard.currency_id = document.currency_id
             wizard.partner_id = document.partner_id
-            wizard.due_amount = document._btcpay_get_rest()
+            wizard.due_amount = document._btcpay_get_amount_due()
             wizard.down_payment_amount = document._btcpay_get_down_payment()
             wizard.has_down_payment = 0 < wizard.down_payment_amount < wizard.due_amount
             wizard.due_text = wizard.currency_id.format(wizard.due_amount)
@@ -117,15 +121,10 @@ class BTCPayPaymentRequest(models.TransientModel):
         document = self._get_document()
         document.check_access(document._mail_post_access)
         document._btcpay_send_request(self.amount)
-        return {
-            'type': 'ir.actions.client',
-            'tag': 'display_notification',
-            'params': {
-                'type': 'success',
-                'message': _("The request was mailed to %s.", self.partner_id.email),
-                'next': {'type': 'ir.actions.act_window_close'},
-            },
-        }
+        return notify(
+            _("The request was mailed to %s.", self.partner_id.email),
+            then={'type': 'ir.actions.act_window_close'},
+        )
 
     # === HELPERS === #
 

@@ -5,7 +5,8 @@ from odoo.exceptions import RedirectWarning, UserError
 from odoo.fields import Command
 
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.utils import BTCPayError, end_transaction, format_crypto
+from odoo.addons.payment_btcpay.db import RowBusy, commit_and_refresh
+from odoo.addons.payment_btcpay.greenfield import GreenfieldError, RefundPreview
 
 
 class BTCPayRefundWizard(models.TransientModel):
@@ -13,14 +14,19 @@ class BTCPayRefundWizard(models.TransientModel):
     _description = "Refund in Bitcoin"
 
     transaction_id = fields.Many2one(
-        comodel_name='payment.transaction', required=True, readonly=True
+        string="Bitcoin Payment", comodel_name='payment.transaction', required=True, readonly=True
     )
-    credit_note_id = fields.Many2one(comodel_name='account.move', readonly=True)
+    credit_note_id = fields.Many2one(
+        string="Credit Note", comodel_name='account.move', readonly=True
+    )
     # However often the button is pressed, it makes one refund.
-    key = fields.Char(default=lambda _self: secrets.token_hex(4), required=True, readonly=True)
-    reference = fields.Char(compute='_compute_sums', compute_sudo=True)
+    key = fields.Char(
+        string="Refund Key", default=lambda _self: secrets.token_hex(8), required=True,
+        readonly=True,
+    )
+    reference = fields.Char(string="Reference", compute='_compute_sums', compute_sudo=True)
     currency_id = fields.Many2one(
-        comodel_name='res.currency', compute='_compute_sums', compute_sudo=True
+        string="Currency", comodel_name='res.currency', compute='_compute_sums', compute_sudo=True
     )
     received_amount = fields.Monetary(
         string="Received", compute='_compute_sums', compute_sudo=True
@@ -34,20 +40,21 @@ class BTCPayRefundWizard(models.TransientModel):
     available_amount = fields.Monetary(
         string="Can Be Refunded", compute='_compute_sums', compute_sudo=True
     )
-    surplus_amount = fields.Monetary(
-        string="Surplus", compute='_compute_sums', compute_sudo=True
+    overpaid_amount = fields.Monetary(
+        string="Overpayment", compute='_compute_sums', compute_sudo=True
     )
     scope = fields.Selection(
         string="Refund",
         selection=[
-            ('rest', "Everything that can be refunded"),
-            ('surplus', "Only the surplus"),
+            ('all', "Everything that can be refunded"),
+            ('overpayment', "Only the overpayment"),
             ('amount', "An amount"),
         ],
-        default='rest', required=True,
+        default='all', required=True,
     )
     amount = fields.Monetary(
-        compute='_compute_amount', store=True, readonly=False, currency_field='currency_id'
+        string="Amount", compute='_compute_amount', store=True, readonly=False,
+        currency_field='currency_id',
     )
     variant = fields.Selection(
         string="The Customer Gets",
@@ -64,21 +71,33 @@ class BTCPayRefundWizard(models.TransientModel):
     )
     net_amount = fields.Monetary(string="Paid to the Customer", compute='_compute_net_amount')
     # What the server said when the wizard was opened.
-    preview = fields.Json(readonly=True)
-    preview_error = fields.Char(readonly=True)
-    is_permission_missing = fields.Boolean(readonly=True)
+    preview = fields.Json(string="Preview", readonly=True)
+    preview_error = fields.Char(string="Why There Is No Preview", readonly=True)
+    is_permission_missing = fields.Boolean(string="Lacks the Refund Permission", readonly=True)
     # What stands beside the choices: the figure, or why it cannot be chosen.
-    rest_text = fields.Char(compute='_compute_scope_texts')
-    surplus_text = fields.Char(compute='_compute_scope_texts')
-    fiat_text = fields.Char(compute='_compute_variant_texts', compute_sudo=True)
-    rate_then_text = fields.Char(compute='_compute_variant_texts', compute_sudo=True)
-    current_rate_text = fields.Char(compute='_compute_variant_texts', compute_sudo=True)
-    is_fiat_possible = fields.Boolean(compute='_compute_variant_texts', compute_sudo=True)
+    all_text = fields.Char(
+        string="Refundable", compute='_compute_sums', compute_sudo=True
+    )
+    overpaid_text = fields.Char(
+        string="Overpayment, for People", compute='_compute_sums', compute_sudo=True
+    )
+    fiat_text = fields.Char(
+        string="At the Rate of the Payout", compute='_compute_variant_texts', compute_sudo=True
+    )
+    rate_then_text = fields.Char(
+        string="At the Rate of the Payment", compute='_compute_variant_texts', compute_sudo=True
+    )
+    current_rate_text = fields.Char(
+        string="At the Rate of Today", compute='_compute_variant_texts', compute_sudo=True
+    )
+    is_fiat_possible = fields.Boolean(
+        string="Payout Rate Is Possible", compute='_compute_variant_texts', compute_sudo=True
+    )
     is_rate_then_possible = fields.Boolean(
-        compute='_compute_variant_texts', compute_sudo=True
+        string="Payment Rate Is Possible", compute='_compute_variant_texts', compute_sudo=True
     )
     is_current_rate_possible = fields.Boolean(
-        compute='_compute_variant_texts', compute_sudo=True
+        string="Rate of Today Is Possible", compute='_compute_variant_texts', compute_sudo=True
     )
     method_ids = fields.One2many(
         string="Payout Methods", comodel_name='btcpay.refund.wizard.method',
@@ -90,7 +109,9 @@ class BTCPayRefundWizard(models.TransientModel):
         selection=[('mail', "Mail it to the customer now"), ('show', "Only show it to me")],
         default='mail', required=True,
     )
-    customer_email = fields.Char(compute='_compute_sums', compute_sudo=True)
+    customer_email = fields.Char(
+        string="Customer's Email", compute='_compute_sums', compute_sudo=True
+    )
 
     # === COMPUTE METHODS === #
 
@@ -98,7 +119,7 @@ class BTCPayRefundWizard(models.TransientModel):
     def _compute_sums(self):
         for wizard in self:
             tx = wizard.transaction_id
-            # Whoever may make wizards could make them of what is not his.
+            # Whoever may make wizards could make them of what others may refund only.
             tx.sudo(False)._btcpay_check_refund_rights()
             sums = tx._btcpay_get_refund_sums()
             wizard.reference = tx.reference
@@ -107,18 +128,17 @@ class BTCPayRefundWizard(models.TransientModel):
             wizard.refunded_amount = sums['refunded']
             wizard.underway_amount = sums['underway']
             wizard.available_amount = sums['available']
-            wizard.surplus_amount = sums['surplus']
+            wizard.overpaid_amount = sums['overpayment']
+            wizard.all_text = tx.currency_id.format(sums['available'])
+            wizard.overpaid_text = tx.currency_id.format(sums['overpayment'])
             wizard.customer_email = tx.partner_id.email
 
-    @api.depends('scope', 'available_amount', 'surplus_amount')
+    @api.depends('scope', 'available_amount', 'overpaid_amount')
     def _compute_amount(self):
         for wizard in self:
-            if wizard.scope == 'rest':
-                wizard.amount = wizard.available_amount
-            elif wizard.scope == 'surplus':
-                wizard.amount = wizard.surplus_amount
-            else:
-                wizard.amount = wizard.amount
+            wizard.amount = {
+                'all': wizard.available_amount, 'overpayment': wizard.overpaid_amount,
+            }.get(wizard.scope, wizard.amount)
 
     @api.depends('amount', 'fee_percent')
     def _compute_net_amount(self):
@@ -127,23 +147,17 @@ class BTCPayRefundWizard(models.TransientModel):
                 wizard.amount, wizard.fee_percent
             )[0]
 
-    @api.depends('available_amount', 'surplus_amount')
-    def _compute_scope_texts(self):
-        for wizard in self:
-            wizard.rest_text = wizard.currency_id.format(wizard.available_amount)
-            wizard.surplus_text = wizard.currency_id.format(wizard.surplus_amount)
-
     @api.depends('amount', 'net_amount', 'preview', 'preview_error')
     def _compute_variant_texts(self):
         for wizard in self:
             today = wizard._get_crypto_text('current_rate')
             then = wizard._get_crypto_text('rate_then')
-            # Without a rate the server refunds all that was paid, and no part of it.
+            # Without a rate the server refunds all that was paid, but no partial amount.
             no_rate = '' if today else wizard.preview_error or _(
                 "Not possible at the moment: the server has no rate for it. Check the store's"
                 " rates on the BTCPay Server, or try again later."
             )
-            not_in_part = no_rate and (wizard.preview_error or _(
+            not_partially = no_rate and (wizard.preview_error or _(
                 "Not possible at the moment: the server has no rate, and without one it refunds"
                 " nothing but the whole payment."
             ))
@@ -155,9 +169,9 @@ class BTCPayRefundWizard(models.TransientModel):
             net = wizard.currency_id.format(wizard.net_amount)
             wizard.fiat_text = (
                 _("%(amount)s (%(crypto)s today)", amount=net, crypto=today) if today
-                else net if wizard.is_fiat_possible else not_in_part
+                else net if wizard.is_fiat_possible else not_partially
             )
-            wizard.rate_then_text = then if wizard.is_rate_then_possible else not_in_part or _(
+            wizard.rate_then_text = then if wizard.is_rate_then_possible else not_partially or _(
                 "Not possible: the server does not say how much was paid."
             )
             wizard.current_rate_text = today or no_rate
@@ -170,12 +184,11 @@ class BTCPayRefundWizard(models.TransientModel):
         :rtype: str
         """
         self.ensure_one()
-        crypto_amount = self.preview and self.transaction_id._btcpay_get_crypto_amount(
-            self.preview, self.net_amount, variant
-        )
-        if not crypto_amount:
+        if not self.preview:
             return ''
-        return f"{format_crypto(crypto_amount)} {self.preview['paymentCurrency']}"
+        return str(self.transaction_id._btcpay_get_crypto_amount(
+            RefundPreview.parse(self.preview), self.net_amount, variant
+        ) or '')
 
     # === OPENING === #
 
@@ -192,14 +205,15 @@ class BTCPayRefundWizard(models.TransientModel):
         tx_sudo = transaction.sudo()
         methods = []
         try:
-            tx_sudo._btcpay_synchronize()
-            end_transaction(self.env)
+            tx_sudo._btcpay_sync()
+            commit_and_refresh(self.env)
             methods = tx_sudo._btcpay_fetch_payout_methods()
-            values['preview'] = tx_sudo._btcpay_fetch_refund_preview()
-        except BTCPayError as error:
-            values['preview_error'] = error.args[0]
+            if preview := tx_sudo._btcpay_fetch_refund_preview():
+                values['preview'] = preview.dump()
+        except (GreenfieldError, RowBusy) as error:
+            values['preview_error'] = tx_sudo.provider_id._btcpay_explain(error)
             values['is_permission_missing'] = tx_sudo._btcpay_lacks_refund_permission(error)
-        end_transaction(self.env)
+        commit_and_refresh(self.env)
         wizard = self.create({
             'transaction_id': transaction.id,
             'method_ids': [
@@ -210,13 +224,24 @@ class BTCPayRefundWizard(models.TransientModel):
             'delivery': 'mail' if tx_sudo.partner_id.email else 'show',
             **values,
         })
+        return wizard._get_window(wizard)
+
+    @api.model
+    def _get_window(self, record, **values):
+        """Return the action that shows a step of the refund.
+
+        :param recordset record: What is shown.
+        :param dict values: Other values of the action.
+        :rtype: dict
+        """
         return {
             'name': _("Refund in Bitcoin"),
             'type': 'ir.actions.act_window',
-            'res_model': self._name,
-            'res_id': wizard.id,
+            'res_model': record._name,
+            'res_id': record.id,
             'view_mode': 'form',
             'target': 'new',
+            **values,
         }
 
     # === ACTION METHODS === #
@@ -237,10 +262,10 @@ class BTCPayRefundWizard(models.TransientModel):
             raise UserError(_("Choose at least one way in which the customer can be paid."))
         if not self[f'is_{self.variant}_possible']:
             raise UserError(self[f'{self.variant}_text'])
+        tx_sudo = self.transaction_id.sudo().with_context(
+            payment_backend_action=True  # Notes of the person.
+        )
         try:
-            tx_sudo = self.transaction_id.sudo().with_context(
-                payment_backend_action=True  # Notes of the person.
-            )
             refund = tx_sudo._btcpay_request_refund(
                 self.amount,
                 variant=self.variant,
@@ -251,21 +276,14 @@ class BTCPayRefundWizard(models.TransientModel):
                 credit_note=self.credit_note_id,
                 key=self.key,
             )
-        except BTCPayError as error:
-            if self.transaction_id.sudo()._btcpay_lacks_refund_permission(error):
+        except (GreenfieldError, RowBusy) as error:
+            if tx_sudo._btcpay_lacks_refund_permission(error):
                 raise self._make_permission_warning() from error
-            raise UserError(error.args[0]) from error
-        return {
-            'name': _("Refund in Bitcoin"),
-            'type': 'ir.actions.act_window',
-            'res_model': 'payment.transaction',
-            'view_mode': 'form',
-            'views': [(self.env.ref('payment_btcpay.btcpay_refund_form').id, 'form')],
-            'res_id': refund.id,
-            'target': 'new',
-        }
+            raise UserError(tx_sudo.provider_id._btcpay_explain(error)) from error
+        form = self.env.ref('payment_btcpay.btcpay_refund_form')
+        return self._get_window(refund, views=[(form.id, 'form')])
 
-    def action_authorise(self):
+    def action_authorize(self):
         """Let the administrator give Odoo a key with the permission it lacks.
 
         :return: The action of the wizard that connects.
@@ -274,23 +292,23 @@ class BTCPayRefundWizard(models.TransientModel):
         return self.transaction_id.sudo().provider_id.with_env(self.env).action_btcpay_connect()
 
     def _make_permission_warning(self):
-        """Return the refusal for a key that must not refund.
+        """Return the refusal for a key that lacks the refund permission.
 
-        :return: For administrators, with a button to authorise again.
+        :return: For administrators, with a button to authorize again.
         :rtype: UserError|RedirectWarning
         """
         if not self.env.user.has_group('base.group_system'):
             return UserError(_(
-                "Odoo's API key must not make refunds. Ask an administrator to authorise Odoo again"
-                " at the BTCPay Server: “Connect to BTCPay Server” at the payment provider."
+                "Odoo's API key lacks the refund permission. Ask an administrator to authorize Odoo"
+                " again at the BTCPay Server: “Connect to BTCPay Server” at the payment provider."
             ))
         return RedirectWarning(
             _(
-                "Odoo's API key must not make refunds. Authorise Odoo again at the BTCPay Server,"
-                " with all permissions it asks for."
+                "Odoo's API key lacks the refund permission. Authorize Odoo again at the BTCPay"
+                " Server, with all permissions it asks for."
             ),
-            self.action_authorise(),
-            _("Authorise again"),
+            self.action_authorize(),
+            _("Authorize Again"),
         )
 
 
@@ -299,9 +317,9 @@ class BTCPayRefundWizardMethod(models.TransientModel):
     _description = "Payout Method of a Refund in Bitcoin"
 
     wizard_id = fields.Many2one(
-        comodel_name='btcpay.refund.wizard', required=True, ondelete='cascade'
+        string="Refund", comodel_name='btcpay.refund.wizard', required=True, ondelete='cascade'
     )
-    code = fields.Char(required=True, readonly=True)
+    code = fields.Char(string="Payout Method", required=True, readonly=True)
     name = fields.Char(string="The Customer Can Be Paid by", compute='_compute_name')
     is_selected = fields.Boolean(string="Offered", default=True)
 

@@ -8,9 +8,15 @@ from werkzeug.wrappers import Request, Response
 
 @dataclass
 class Hook:
+    """A delivery.
+
+    :ivar int step: how many steps of the recording had begun when it came
+    """
+
     path: str
     headers: dict
     raw: bytes
+    step: int
 
 
 class _Quiet(WSGIRequestHandler):
@@ -19,18 +25,22 @@ class _Quiet(WSGIRequestHandler):
 
 
 class Receiver:
-    """:ivar dict answers: {path: [status or 'hang', …]} in the order of the deliveries"""
+    """:ivar dict answers: {path: [status or 'hang', …]} in the order of the deliveries
+    :ivar int step: how many steps of the recording have begun
+    """
 
     def __init__(self):
         self.hooks = []
         self.gets = []
         self.answers = {}
+        self.step = 0
         self.ended = threading.Event()
         self.lock = threading.Lock()
         self.httpd = make_server(
             '127.0.0.1', 0, self.application, threaded=True, request_handler=_Quiet)
         self.httpd.daemon_threads = True
-        self.url = f'http://127.0.0.1:{self.httpd.server_port}'
+        self.host = f'127.0.0.1:{self.httpd.server_port}'
+        self.url = f'http://{self.host}'
         threading.Thread(target=self.httpd.serve_forever, args=(0.05,), daemon=True).start()
 
     @Request.application
@@ -39,7 +49,8 @@ class Receiver:
             self.gets.append(request.path)
             return Response('')
         with self.lock:
-            self.hooks.append(Hook(request.path, dict(request.headers), request.get_data()))
+            self.hooks.append(
+                Hook(request.path, dict(request.headers), request.get_data(), self.step))
             answers = self.answers.get(request.path)
             status = answers.pop(0) if answers else 200
         if status == 'hang':

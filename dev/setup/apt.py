@@ -24,6 +24,8 @@ def machine_sources():
 
     :return: list of (uri, suite), security last as apt lists it
     """
+    if not shutil.which('apt-get'):
+        raise SetupError('This system has no apt-get to bring it.', "Use this system's package.")
     listed = subprocess.run(
         ['apt-get', 'indextargets', '--format', '$(REPO_URI)|$(RELEASE)|$(COMPONENT)',
          'Created-By: Packages'], capture_output=True, text=True, check=False).stdout

@@ -50,7 +50,7 @@ def _tree(name):
     return CACHE / 'programs' / f'{name}-{REVISION}'
 
 
-def _fetch(name, packages, depends=True):
+def fetch(name, packages, depends=True):
     """Unpack packages below the cache unless they are there."""
     tree = _tree(name)
     if tree.exists():
@@ -77,30 +77,43 @@ def _system_program(names):
 
 
 def _font_config():
-    fonts = _fetch('fonts', FONTS, depends=False)
+    fonts = fetch('fonts', FONTS, depends=False)
     file = fonts / 'fonts.conf'
     file.write_text(FONT_CONFIG.format(fonts=fonts / 'usr/share/fonts', cache=fonts / 'cache'))
     return file
 
 
+def _triplet(tree):
+    return next(tree.glob('usr/lib/*-linux-gnu*')).name
+
+
+def libraries(tree):
+    """The path of the libraries unpacked at `tree`."""
+    triplet = _triplet(tree)
+    parts = (f'usr/lib/{triplet}', f'usr/lib/{triplet}/pulseaudio', f'lib/{triplet}')
+    return ':'.join(f'{tree}/{part}' for part in parts)
+
+
 def _environment(tree, more):
     """What a program unpacked at `tree` needs to find its parts."""
-    triplet = next(tree.glob('usr/lib/*-linux-gnu*')).name
-    parts = (f'usr/lib/{triplet}', f'usr/lib/{triplet}/pulseaudio', f'lib/{triplet}')
-    libraries = ':'.join(f'{tree}/{part}' for part in parts)
-    return {'LD_LIBRARY_PATH': libraries, **{
-        key: value.format(tree=tree, triplet=triplet) for key, value in more.items()}}
+    return {'LD_LIBRARY_PATH': libraries(tree), **{
+        key: value.format(tree=tree, triplet=_triplet(tree)) for key, value in more.items()}}
+
+
+def script(file, program, environment):
+    """Write a script that starts a program with an environment, in place of whatever is there."""
+    lines = ''.join(f'export {key}={shlex.quote(str(value))}\n'
+                    for key, value in environment.items())
+    fresh = file.with_name(f'.{file.name}.{os.getpid()}')
+    fresh.write_text(f'#!/bin/sh\n{lines}exec {shlex.quote(str(program))} "$@"\n')
+    fresh.chmod(0o755)
+    fresh.replace(file)
 
 
 def _wrap(name, program, environment):
     BIN.mkdir(parents=True, exist_ok=True)
     wrapper = BIN / name
-    lines = ''.join(f'export {key}={shlex.quote(str(value))}\n'
-                    for key, value in environment.items())
-    fresh = BIN / f'.{name}.{os.getpid()}'
-    fresh.write_text(f'#!/bin/sh\n{lines}exec {shlex.quote(str(program))} "$@"\n')
-    fresh.chmod(0o755)
-    fresh.replace(wrapper)
+    script(wrapper, program, environment)
     done = subprocess.run([wrapper, '--version'], stdin=subprocess.DEVNULL, capture_output=True,
                           text=True, check=False, timeout=60)
     if done.returncode:
@@ -128,7 +141,7 @@ def install():
             environment = {'FONTCONFIG_FILE': _font_config()}
             program = _system_program(wanted['names'])
             if not program:
-                tree = _fetch(name, wanted['packages'])
+                tree = fetch(name, wanted['packages'])
                 program = tree / wanted['path']
                 environment |= _environment(tree, wanted['environment'])
             say(f'  {_wrap(name, program, environment)}')

@@ -15,6 +15,8 @@ from .outcome import Outcome, summarise, tell_failures
 PARTS = {
     'lint': ('Linter ruff', static.ruff, False),
     'pylint': ('Linter pylint-odoo', static.pylint, False),
+    'mypy': ('Types of the package greenfield', static.mypy, False),
+    'greenfield': ('Tests of the package greenfield', static.greenfield, False),
     'contract': ("Contract of the BTCPay stand-in", static.contract, False),
     'install': ('Installation of the module', module.install, True),
     'odoo': ("The module's tests in Odoo", module.tests, True),

@@ -8,6 +8,7 @@ from ..paths import LOG, ROOT
 from ..setup.console import SetupError
 from . import traces
 from .outcome import Outcome
+from .prepare import prepare
 from .runner import run_side_by_side
 
 DATABASE = 'make_test'
@@ -87,15 +88,16 @@ def _halves():
             ','.join([f'/{MODULE}', *(f'-/{MODULE}:{name}' for name in named)]))
 
 
-def tests(instance):
-    """Run the module's tests, one half beside the other."""
-    _need_module(instance)
+def run_tests(instance, options):
+    """Run tests, on several databases at once.
+
+    :param dict options: those of Odoo, by database
+    :rtype: Outcome
+    """
     outcome = Outcome()
-    commands = {}
-    for copy, tags in zip(COPIES, _halves(), strict=True):
-        databases.copy_database(instance, DATABASE, copy)
-        commands[f'odoo-tests-{copy[-1]}.log'] = _command(
-            instance, copy, '--update', MODULE, '--test-tags', tags)
+    commands = {
+        f'odoo-tests-{database}.log': _command(instance, database, *others)
+        for database, others in options.items()}
     for code, file, result in _run(
             instance, commands, lambda text: f'{text.count(": Starting ")} tests begun'):
         outcome.passed += result.passed
@@ -104,6 +106,19 @@ def tests(instance):
         if result.total is None:
             outcome.fail('Odoo', f'Odoo told no result of its tests; see {file}')
         _judge(outcome, code, file, result)
+    return outcome
+
+
+def tests(instance):
+    """Run the module's tests, one half beside the other."""
+    _need_module(instance)
+    first, *others = COPIES
+    databases.copy_database(instance, DATABASE, first)
+    prepare(instance, first)
+    for copy in others:
+        databases.copy_database(instance, first, copy)
+    outcome = run_tests(instance, {
+        copy: ['--test-tags', tags] for copy, tags in zip(COPIES, _halves(), strict=True)})
     for copy in COPIES:
         databases.remove_database(instance, copy)
     return outcome

@@ -29,6 +29,11 @@ def pylint():
         cwd=ADDONS, env=environment())
 
 
+def mypy():
+    # What it checks is in pyproject.toml
+    return _linter('mypy', 'mypy.log', [PYTHON, '-m', 'mypy'])
+
+
 def _cases(report):
     for case in etree.parse(report).getroot().iter('testcase'):
         name = f'{case.get("classname", "").rpartition(".")[2]}::{case.get("name")}'
@@ -68,6 +73,10 @@ def _pytest(name, *arguments):
 
 def contract():
     return _pytest('contract', 'pytest', 'dev/contract', '-q')
+
+
+def greenfield():
+    return _pytest('greenfield', 'pytest', 'dev/greenfield', '-q')
 
 
 def torture(_instance):

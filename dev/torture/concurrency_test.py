@@ -140,7 +140,7 @@ def test_from_all_sides_at_once(rig, number):
     scene = Scene(rig)
     scene.pay_unseen()
     same = scene.delivery()
-    check = partial(scene.shop.click, scene.attempt.tx, 'action_btcpay_check')
+    check = partial(scene.shop.click, scene.attempt.tx, 'action_btcpay_sync')
     actions = {
         same: 200, scene.delivery(): 200, scene.delivery(): 200,
         partial(scene.shop.return_page, scene.attempt): 303, scene.poll: 'fine',
@@ -180,7 +180,7 @@ def test_outdated_look_is_not_applied(rig):
         return scene.delivery()()
 
     answers = at_once([
-        partial(scene.shop.click, scene.attempt.tx, 'action_btcpay_check'), pay])
+        partial(scene.shop.click, scene.attempt.tx, 'action_btcpay_sync'), pay])
     assert answers == [None, 200]
     assert scene.tx() == {'state': 'pending', 'status': 'Processing'}
     rig.world.mine()

@@ -18,7 +18,7 @@ FAULTS = (
 )
 WEBHOOK_FAULTS = ('never', 'never', 'twice', 'late', 'reorder')
 TIMES = (60, 600, 960, 4000, 30_000, 90_000, 400_000)
-BUTTONS = ('action_btcpay_check', 'action_btcpay_accept_part', 'action_btcpay_accept_late')
+BUTTONS = ('action_btcpay_sync', 'action_btcpay_accept_partial', 'action_btcpay_accept_late')
 PATHS = ('', '/invoices$', '/invoices/[^/]+$', '/status$')
 
 #: which of several, the newest first

@@ -127,7 +127,7 @@ class Rig(Stack):
             cr.execute('DELETE FROM ir_cron_trigger')
             cr.execute(
                 'UPDATE payment_transaction SET provider_id = %s, is_post_processed = TRUE, '
-                'btcpay_intention = NULL WHERE provider_id = %s',
+                'btcpay_pending_action = NULL WHERE provider_id = %s',
                 [self.graveyard_id, self.provider_id])
             cr.execute(
                 "SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute "
@@ -140,7 +140,7 @@ class Rig(Stack):
             cr.execute(
                 'UPDATE payment_provider SET btcpay_server_url = %s, btcpay_api_key = %s, '
                 'btcpay_store_id = %s, btcpay_webhook_id = %s, btcpay_webhook_secret = %s, '
-                'btcpay_webhook_url = %s, btcpay_accept_part = %s, btcpay_late_policy = %s '
+                'btcpay_webhook_url = %s, btcpay_accept_partial = %s, btcpay_late_policy = %s '
                 'WHERE id = %s',
                 [self.world.url, key, self.store_id, self.webhook_id, self.secret, webhook['url'],
                  accept_part, late_policy, self.provider_id])

@@ -11,7 +11,7 @@ def picture(rig):
     """What a round can change."""
     return rig.sql(
         "SELECT (SELECT string_agg(concat_ws(' ', t.id, t.state, t.is_post_processed,"
-        '          t.btcpay_intention, t.btcpay_status, t.btcpay_additional_status,'
+        '          t.btcpay_pending_action, t.btcpay_status, t.btcpay_additional_status,'
         "          t.btcpay_paid_amount, t.btcpay_invoice_id), ',' ORDER BY t.id)"
         '        FROM payment_transaction t WHERE provider_id = %s) AS transactions,'
         " (SELECT string_agg(concat_ws(' ', id, state), ',' ORDER BY id)"
@@ -24,12 +24,13 @@ def picture(rig):
 def is_open(rig, broken):
     """Whether something is still to be done in a while."""
     return bool(rig.sql(
-        "SELECT 1 FROM btcpay_delivery WHERE state = 'waiting' UNION ALL"
-        ' SELECT 1 FROM payment_transaction WHERE provider_id = %s AND (btcpay_intention IS NOT '
-        "NULL OR (state = 'done' AND is_post_processed IS NOT TRUE"
+        "SELECT 1 FROM btcpay_delivery WHERE state = 'pending' UNION ALL"
+        ' SELECT 1 FROM payment_transaction WHERE provider_id = %s'
+        " AND (btcpay_pending_action IS NOT NULL"
+        " OR (state = 'done' AND is_post_processed IS NOT TRUE"
         # What can never be confirmed is told of after a second failure
-        '          AND NOT (%s AND btcpay_note IS NOT NULL))) UNION ALL'
-        ' SELECT 1 FROM payment_provider WHERE id = %s AND btcpay_down_since IS NOT NULL',
+        '          AND NOT (%s AND btcpay_review_note IS NOT NULL))) UNION ALL'
+        ' SELECT 1 FROM payment_provider WHERE id = %s AND btcpay_unreachable_since IS NOT NULL',
         rig.provider_id, broken, rig.provider_id))
 
 

@@ -41,8 +41,8 @@ class Truth:
             'SELECT t.id, t.reference, t.state, t.amount::float, t.source_transaction_id AS source,'
             ' t.btcpay_invoice_id AS invoice, t.btcpay_status AS status,'
             ' t.btcpay_additional_status AS additional, t.btcpay_paid_amount::float AS paid,'
-            ' t.btcpay_intention AS intention, t.is_post_processed AS processed,'
-            ' t.btcpay_note AS note, t.provider_id AS provider, r.sale_order_id AS order_id,'
+            ' t.btcpay_pending_action AS intention, t.is_post_processed AS processed,'
+            ' t.btcpay_review_note AS note, t.provider_id AS provider, r.sale_order_id AS order_id,'
             ' (SELECT count(*) FROM account_payment p WHERE p.payment_transaction_id = t.id'
             "   AND p.state NOT IN ('canceled', 'rejected')) AS payments"
             ' FROM payment_transaction t LEFT JOIN sale_order_transaction_rel r'
@@ -211,7 +211,7 @@ class Truth:
             'SELECT d.delivery_ref, d.state, d.reason, d.transaction_id, d.invoice_ref '
             'FROM btcpay_delivery d WHERE provider_id = %s', self.rig.provider_id)}
         for row in kept.values():
-            if row['state'] == 'waiting':
+            if row['state'] == 'pending':
                 self.bad('A delivery waits:', row)
             if row['state'] == 'failed':
                 order = next((tx['order_id'] for tx in self.ours

@@ -79,7 +79,7 @@ class Stage:
         return self.odoo.first(
             'payment.transaction', [('btcpay_invoice_id', '=', invoice_id)],
             ['reference', 'state', 'state_message', 'amount', 'sale_order_ids', 'is_post_processed',
-             'btcpay_status', 'btcpay_note', 'partner_id'])
+             'btcpay_status', 'btcpay_review_note', 'partner_id'])
 
     def order(self, order_id):
         return self.odoo.read(

@@ -19,14 +19,16 @@ class StandInProcess:
     :param int port: 0 for a free one
     :param state: file the state is kept in, None to forget it
     :param str path: where the server is to be below its host, '/pay'
+    :param bool detached: no child of ours: Odoo ends its children between test classes
     :ivar str url: address of the server
     :ivar str control_url: address of the control interface, without ``/_control``
     """
 
-    def __init__(self, port=0, state=None, path=''):
+    def __init__(self, port=0, state=None, path='', detached=False):
         self.port = port
         self.state = state
         self.path = path.rstrip('/')
+        self.detached = detached
         self.process = None
         self.url = self.control_url = self.email = self.password = None
 
@@ -41,6 +43,9 @@ class StandInProcess:
             command += ['--state', str(self.state)]
         if self.path:
             command += ['--url', f'http://{HOST}:{port}{self.path}']
+        if self.detached:
+            # The shell ends at once; without `3` it would give the program no input to watch
+            command = ['sh', '-c', 'exec 3<&0; "$@" <&3 3<&- &', 'sh', *command]
         self.process = subprocess.Popen(
             command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             env={**os.environ, 'PYTHONUNBUFFERED': '1'})
@@ -51,6 +56,8 @@ class StandInProcess:
             raise RuntimeError(
                 f'The stand-in BTCPay Server did not start (port {port}): {" ".join(command)} '
                 f'in {ROOT} says why on its standard error.')
+        if self.detached:
+            self.process.wait()
         self.control_url = ready[1]
         self.url = self.control_url + self.path
         self.email, self.password = merchant.groups()
@@ -60,13 +67,14 @@ class StandInProcess:
         process, self.process = self.process, None
         if process is None:
             return
-        process.terminate()
+        process.stdin.close()  # ends it, too
+        if process.poll() is None:
+            process.terminate()
         try:
             process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        process.stdin.close()
         process.stdout.close()
 
     def __enter__(self):

@@ -14,6 +14,8 @@ class StandIn(World):
     """
 
     can_fault = True
+    #: what shared() has started
+    shared_process = None
 
     def __init__(self, url, email='merchant@example.com', password='bitcoin-demo',
                  control_url=None, process=None):
@@ -28,6 +30,21 @@ class StandIn(World):
         """
         process = StandInProcess(**options).start()
         return cls(process.url, process.email, process.password, process.control_url, process)
+
+    @classmethod
+    def shared(cls):
+        """A stand-in begun anew, in the one process that ours keeps; ``close`` leaves it running.
+
+        One at a time: with the next one what happened in this one is forgotten.
+
+        :return: a StandIn
+        """
+        process = StandIn.shared_process
+        if not process:
+            process = StandIn.shared_process = StandInProcess(detached=True).start()
+        world = cls(process.url, process.email, process.password, process.control_url)
+        world.reset()
+        return world
 
     def close(self):
         super().close()

@@ -1,0 +1,41 @@
+from odoo.http import request, route
+
+from odoo.addons.payment.controllers.portal import PaymentPortal
+from odoo.addons.payment.controllers.post_processing import PaymentPostProcessing
+from odoo.addons.payment_btcpay import const
+
+SESSION_KEY = '__payment_btcpay_again__'
+
+
+class BTCPayPayAgain(PaymentPostProcessing):
+
+    @route(
+        const.PAY_AGAIN_ROUTE, type='http', auth='public', methods=['POST'], website=True,
+        sitemap=False,
+    )
+    def btcpay_pay_again(self, **_data):
+        """Let the customer pay a second time, who was told that a payment is on its way.
+
+        It holds for the payment that the session has, and no other.
+
+        :return: The redirection to where the payment can be made.
+        :rtype: Response
+        """
+        tx_sudo = self._get_monitored_transaction()
+        if not tx_sudo.btcpay_seen_transaction_id:
+            return request.redirect('/payment/status')
+        request.session[SESSION_KEY] = tx_sudo.btcpay_seen_transaction_id.id
+        return request.redirect(tx_sudo._btcpay_get_retry_url())
+
+
+class BTCPayPaymentPortal(PaymentPortal):
+
+    def _create_transaction(self, *args, **kwargs):
+        """Override of `payment` to remember that the customer pays again on purpose."""
+        tx_sudo = super()._create_transaction(*args, **kwargs)
+        if tx_sudo.provider_code == 'btcpay' and (
+            request.session.get(SESSION_KEY) in tx_sudo._btcpay_get_payment_siblings().ids
+        ):
+            request.session.pop(SESSION_KEY)
+            tx_sudo.btcpay_is_repeated = True
+        return tx_sudo

@@ -1,0 +1,1 @@
+"""Tests of the package greenfield, without Odoo, against the stand-in."""

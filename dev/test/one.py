@@ -1,0 +1,116 @@
+"""make one: some test classes or methods, on a database that is kept.
+
+    python -m dev.test.one TestX TestY.test_z    these; without names all of them
+    python -m dev.test.one --fresh TestX         begin with a new database
+
+The module is only updated where anything but tests has changed since the last time.
+"""
+import argparse
+import hashlib
+import json
+import re
+import sys
+
+from ..odoo import databases
+from ..odoo.instance import MODULE, environment
+from ..odoo.postgres import locked
+from ..odoo.processes import raise_on_sigterm
+from ..paths import ROOT, TEST
+from ..setup.console import SetupError, run, say
+from . import module
+from .outcome import tell_failures
+from .prepare import prepare
+
+DATABASE = 'one'
+#: what the database does not depend on
+OUTSIDE = {'dev', 'tests'}
+
+
+def _fingerprint():
+    """Changes whenever a file does that can change the database."""
+    digest = hashlib.sha256()
+    for file in sorted(ROOT.rglob('*')):
+        parts = file.relative_to(ROOT).parts
+        if parts[0] in OUTSIDE or any(part.startswith(('.', '__pycache__')) for part in parts):
+            continue
+        if file.is_file():
+            digest.update(repr(parts).encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _tags(names):
+    """Odoo's tags of the tests with these names.
+
+    :param list names: `TestX` or `TestX.test_y`
+    :raise SetupError: if there is no such test
+    """
+    tests = '\n'.join(file.read_text() for file in (ROOT / 'tests').rglob('test_*.py'))
+    for name in names:
+        class_name, _dot, method = name.partition('.')
+        if not (re.search(rf'^class {re.escape(class_name)}\(', tests, re.M)
+                and (not method or re.search(rf'^    def {re.escape(method)}\(', tests, re.M))):
+            raise SetupError(f'No test is called {name}.',
+                             'Name a class, or a method of it: make one T=TestX.test_y')
+    return ','.join(f'/{MODULE}:{name}' for name in names) or f'/{MODULE}'
+
+
+def _prepare(instance, state, fresh):
+    """Have the database as the tests need it.
+
+    :param Path state: tells of the database, gone until the tests have passed on it
+    :return: what Odoo still has to do, as its options
+    """
+    before = json.loads(state.read_text()) if state.exists() else {}
+    state.unlink(missing_ok=True)
+    template = databases.ensure_template(instance)
+    if (fresh or before.get('template') != template
+            or DATABASE not in instance.cluster.databases()):
+        databases.copy_database(instance, template, DATABASE)
+        run(instance.command(
+            DATABASE, '--init', MODULE, '--no-http', '--max-cron-threads=0', '--stop-after-init'),
+            'Look at the log.', cwd=instance.folder, env=environment(),
+            measure=lambda: 'installing')
+        prepare(instance, DATABASE)
+        return []
+    return [] if before.get('module') == _fingerprint() else ['--update', MODULE]
+
+
+def run_named(names, fresh=False):
+    """:return: whether all passed"""
+    tags = _tags(names)
+    instance = databases.test_instance()
+    instance.cluster.start()
+    state = TEST / 'one.json'
+    with locked(TEST / 'one.lock'):
+        fingerprint = _fingerprint()
+        options = _prepare(instance, state, fresh)
+        outcome = module.run_tests(instance, {DATABASE: [*options, '--test-tags', tags]})
+        if outcome.passed:
+            state.write_text(json.dumps(
+                {'template': databases.template_name(), 'module': fingerprint}))
+    tell_failures(outcome)
+    for name, reason in outcome.skipped:
+        say(f'skipped: {name}: {reason}')
+    say(f'{outcome.passed} passed, {len(outcome.failed)} failed, {len(outcome.skipped)} skipped; '
+        f'log: {outcome.log}')
+    return not outcome.failed and outcome.passed
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        prog='python -m dev.test.one', description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('names', nargs='*', metavar='TestX.test_y')
+    parser.add_argument('--fresh', action='store_true')
+    options = parser.parse_args()
+    return 0 if run_named(options.names, options.fresh) else 1
+
+
+if __name__ == '__main__':
+    raise_on_sigterm()
+    try:
+        sys.exit(main())
+    except SetupError as error:
+        sys.exit(f'{error.why}\n{error.todo}')
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,32 @@
+"""BTCPay Server's Greenfield API in plain Python: a client, its objects, and its errors.
+
+    client = Client(HttpTransport('https://btcpay.example.com', api_key))
+    draft = InvoiceDraft(amount=Decimal('100.00'), currency='EUR', order_id='S00042')
+    print(client.create_invoice(store_id, draft).checkout_link)
+
+It needs `requests` alone, and nothing of the module that it is a part of.
+"""
+from .client import Client, Transport
+from .errors import (
+    Forbidden,
+    GreenfieldError,
+    Moved,
+    NotFound,
+    NotUnderstood,
+    Refused,
+    ServerFault,
+    Unauthorized,
+    Unreachable,
+)
+from .http import Answer, HttpTransport, Session, make_headers, make_url, parse_answer
+from .invoice import Invoice, InvoiceDraft, InvoicePaymentMethod, Payment
+from .language import match_language
+from .methods import is_lightning, to_payout_methods
+from .money import Money, format_amount, format_crypto, parse_decimal, round_amount
+from .reader import Listing
+from .refund import Payout, PullPayment, RefundDraft, RefundPreview
+from .signature import is_signed, sign
+from .store import ApiKey, Permission, Rate, Store, StorePaymentMethod
+from .text import is_api_id, is_web_link, make_storable
+from .times import parse_timestamp
+from .webhook import Delivery, Webhook, WebhookDraft, WebhookEvent

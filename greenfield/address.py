@@ -1,0 +1,188 @@
+"""The address of a BTCPay Server as a person types it: normalized and checked."""
+import ipaddress
+import socket
+import time
+from urllib.parse import urljoin, urlsplit, urlunsplit
+
+from .errors import TLS, GreenfieldError, NotUnderstood, Unreachable
+from .http import Answer, Session, make_headers, make_url, parse_answer
+
+HEALTH = '/health'
+_HEALTH_PATH = make_url('', HEALTH)
+_MAX_REDIRECTS = 5
+_REDIRECTS = (301, 302, 303, 307, 308)
+_DEFAULT_PORTS = {'http': 80, 'https': 443}
+
+# Why an address is refused; behind each are the values of the error.
+EMPTY = 'empty'
+NO_ADDRESS = 'no_address'    # address: it cannot be read as one
+SCHEME = 'scheme'            # neither https nor http
+NO_HOST = 'no_host'          # address
+USER_INFO = 'user_info'      # a user name or password in it
+QUERY = 'query'              # what follows “?” or “#”
+ONION = 'onion'              # of Tor
+PLAIN_HTTP = 'plain_http'    # url: http over the open Internet
+CERTIFICATE = 'certificate'  # url: not valid
+NO_ANSWER = 'no_answer'      # url
+DOWNGRADE = 'downgrade'      # url, target: https leads on to http
+NO_SERVER = 'no_server'      # url: something else answers there
+REASONS = (
+    EMPTY, NO_ADDRESS, SCHEME, NO_HOST, USER_INFO, QUERY, ONION, PLAIN_HTTP, CERTIFICATE, NO_ANSWER,
+    DOWNGRADE, NO_SERVER,
+)
+
+
+class AddressRefused(ValueError):
+    """An address at which no BTCPay Server can be used.
+
+    :param str reason: one of `REASONS`
+    :param str values: what a sentence about it needs, e.g. `url`
+    """
+
+    def __init__(self, reason: str, **values: str) -> None:
+        super().__init__(reason, values)
+        self.reason = reason
+        self.values = values
+
+
+def normalize(address: str | None) -> str:
+    """Bring an address into one form.
+
+    :param str address: the address, with or without scheme; a path is kept
+    :return: scheme, host in lower case, port if unusual, path without final slash
+    :raise AddressRefused: if it cannot be the address of a BTCPay Server
+    """
+    address = (address or '').strip()
+    if not address:
+        raise AddressRefused(EMPTY)
+    if '://' not in address:
+        address = f'https://{address}'
+    try:
+        parts = urlsplit(address)
+        host, port = (parts.hostname or '').rstrip('.'), parts.port
+        host = host if ':' in host else host.encode('idna').decode().rstrip('.')
+    except (ValueError, UnicodeError):
+        raise AddressRefused(NO_ADDRESS, address=address) from None
+    if parts.scheme not in _DEFAULT_PORTS:
+        raise AddressRefused(SCHEME)
+    if not host or any(char.isspace() for char in address) or '\\' in address:
+        raise AddressRefused(NO_HOST, address=address)
+    if '@' in parts.netloc:
+        raise AddressRefused(USER_INFO)
+    if '?' in address or '#' in address:
+        raise AddressRefused(QUERY)
+    if host.endswith('.onion'):
+        raise AddressRefused(ONION)
+    netloc = f'[{host}]' if ':' in host else host
+    if port is not None and port != _DEFAULT_PORTS[parts.scheme]:
+        netloc = f'{netloc}:{port}'
+    return urlunsplit((parts.scheme, netloc.lower(), parts.path.rstrip('/'), '', ''))
+
+
+def _parse_ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(host.split('%')[0])
+    except ValueError:
+        return None
+    return getattr(address, 'ipv4_mapped', None) or address
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host name or IP address is this very machine."""
+    if host == 'localhost' or host.endswith('.localhost'):
+        return True
+    address = _parse_ip(host)
+    return address is not None and address.is_loopback
+
+
+def is_private(host: str) -> bool:
+    """Return whether a host is on this machine or on a private network; a name is looked up."""
+    if is_loopback(host):
+        return True
+    if address := _parse_ip(host):
+        return address.is_private
+    try:
+        found = [_parse_ip(str(info[4][0])) for info in socket.getaddrinfo(host, None)]
+    except (OSError, UnicodeError):
+        return False
+    return bool(found) and all(ip is not None and ip.is_private for ip in found)
+
+
+def check_scheme(url: str) -> None:
+    """Refuse plain http to a host on the open Internet.
+
+    :param str url: the normalized address
+    :raise AddressRefused: if anyone on the way could read the API key
+    """
+    parts = urlsplit(url)
+    if parts.scheme == 'http' and not is_private(parts.hostname or ''):
+        raise AddressRefused(PLAIN_HTTP, url=url)
+
+
+def resolve(address: str | None, timeout: float) -> str:
+    """Find the address at which a BTCPay Server really answers. No key is sent.
+
+    :param str address: the address as typed
+    :param float timeout: the seconds to wait in all
+    :return: the normalized address, after redirections
+    :raise AddressRefused: if the address is refused, or no BTCPay Server answers there
+    """
+    url = normalize(address)
+    deadline = time.monotonic() + timeout
+    with Session() as session:
+        for _redirect in range(_MAX_REDIRECTS + 1):
+            check_scheme(url)
+            answer = _ask_health(session, url, max(deadline - time.monotonic(), 0.1))
+            location = answer.headers.get('Location')
+            if answer.status not in _REDIRECTS or location is None:
+                break
+            url = _follow(url, location)
+        else:
+            raise AddressRefused(NO_SERVER, url=url)
+    if not _is_health(answer):
+        raise AddressRefused(NO_SERVER, url=url)
+    return url
+
+
+def _ask_health(session: Session, url: str, timeout: float) -> Answer:
+    """Ask whether a BTCPay Server is at an address; the answer may be a redirection.
+
+    :raise AddressRefused: if there is no answer
+    """
+    try:
+        return session.send(
+            'GET', make_url(url, HEALTH), timeout=timeout, headers=make_headers()
+        )
+    except Unreachable as error:
+        reason = CERTIFICATE if error.kind == TLS else NO_ANSWER
+        raise AddressRefused(reason, url=url) from error
+    except NotUnderstood as error:  # It is too large.
+        raise AddressRefused(NO_ANSWER, url=url) from error
+
+
+def _is_health(answer: Answer) -> bool:
+    try:
+        content = parse_answer(answer)
+    except GreenfieldError:
+        return False
+    return isinstance(content, dict) and 'synchronized' in content
+
+
+def _follow(url: str, location: str) -> str:
+    """Find the address that a redirection of the health page leads to.
+
+    :param str url: the normalized address that was asked
+    :param str location: the redirection's target
+    :return: the next normalized address
+    :raise AddressRefused: if it does not lead to a server's health page
+    """
+    try:
+        target = urlsplit(urljoin(make_url(url, HEALTH), location))
+    except ValueError:
+        raise AddressRefused(NO_SERVER, url=url) from None
+    if not target.path.endswith(_HEALTH_PATH):
+        raise AddressRefused(NO_SERVER, url=url)
+    if url.startswith('https:') and target.scheme != 'https':
+        raise AddressRefused(DOWNGRADE, url=url, target=target.geturl())
+    path = target.path.removesuffix(_HEALTH_PATH)
+    return normalize(urlunsplit((target.scheme, target.netloc, path, '', '')))

@@ -1,0 +1,244 @@
+"""HTTP that is over in time, goes nowhere else, and reads no more than it should."""
+import json as jsonlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from http.client import HTTPException
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+
+from .errors import (
+    CONNECTION,
+    TIMEOUT,
+    TLS,
+    Forbidden,
+    GreenfieldError,
+    Moved,
+    NotFound,
+    NotUnderstood,
+    Refused,
+    ServerFault,
+    Unauthorized,
+    Unreachable,
+)
+from .text import MAX_REASON, clean, first_line
+
+#: The largest answer that is read, in bytes.
+MAX_SIZE = 8 * 1024 * 1024
+_CHUNK = 64 * 1024
+
+Params = Mapping[str, object] | Sequence[tuple[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer, read to its end and not decoded."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class _Requests(requests.Session):
+
+    def resolve_redirects(self, *args: object, **kwargs: object) -> Iterator[requests.Response]:
+        """Override to not even look where a redirection leads: it can be anything."""
+        return iter(())
+
+
+class Session:
+    """A connection that is kept for several calls. Use it in a `with` statement, or close it."""
+
+    def __init__(self) -> None:
+        self._requests = _Requests()
+        self._requests.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        # What there is for the host in a .netrc file would take the place of the key.
+        self._requests.auth = _keep_headers
+
+    def __enter__(self) -> 'Session':
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection."""
+        self._requests.close()
+
+    def send(
+        self, method: str, url: str, *, timeout: float, headers: Mapping[str, str] | None = None,
+        params: Params | None = None, json: object = None,
+    ) -> Answer:
+        """Send a request. Redirections are not followed.
+
+        :param str method: the HTTP method
+        :param str url: the address
+        :param float timeout: the seconds to wait for a connection, then for the answer to begin;
+            once that time is over, no more of its body is waited for
+        :param Mapping headers: the headers, see `make_headers`
+        :param params: the query: a mapping, or pairs where names are repeated
+        :param json: what is sent as JSON
+        :raise Unreachable: if there is no complete answer in time
+        :raise NotUnderstood: if it is too large
+        """
+        deadline = time.monotonic() + timeout
+        try:
+            response = self._requests.request(
+                method, url, timeout=timeout, allow_redirects=False, stream=True, json=json,
+                params=params,  # type: ignore[arg-type]
+                # The size that is read is the size there is: nothing can be inflated.
+                headers={**(headers or {}), 'Accept-Encoding': 'identity'},
+            )
+        except requests.exceptions.RequestException as error:
+            raise Unreachable(type(error).__name__, _get_kind(error)) from error
+        try:
+            body = _read_body(response, deadline)
+        except BaseException:
+            response.close()
+            raise
+        response.raw.release_conn()
+        return Answer(response.status_code, response.headers, body)
+
+
+def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _get_kind(error: requests.exceptions.RequestException) -> str:
+    if isinstance(error, requests.exceptions.SSLError):
+        return TLS
+    return TIMEOUT if isinstance(error, requests.exceptions.Timeout) else CONNECTION
+
+
+def _read_body(response: requests.Response, deadline: float) -> bytes:
+    """Read a body as it comes in.
+
+    What `requests` and urllib3 offer waits until a whole chunk is there, however slowly it comes;
+    `read1` of the standard library's response returns with what has come.
+
+    :raise Unreachable: if it is not there in time, or ends too early
+    :raise NotUnderstood: if it is too large
+    """
+    source: Any = response.raw._fp
+    body = bytearray()
+    try:
+        while chunk := source.read1(_CHUNK):
+            body += chunk
+            if len(body) > MAX_SIZE:
+                raise NotUnderstood('answer', 'The answer is too large')
+            if time.monotonic() > deadline:
+                raise TimeoutError
+        if source.length:
+            raise Unreachable('The answer ends too early')
+        source.close()  # Else the connection cannot be used again.
+    except TimeoutError as error:
+        raise Unreachable('The answer does not come to its end', TIMEOUT) from error
+    except (OSError, HTTPException) as error:
+        raise Unreachable(type(error).__name__) from error
+    return bytes(body)
+
+
+def make_url(server_url: str, path: str) -> str:
+    """Return the address of an endpoint.
+
+    :param str server_url: the server's address, which may have a path
+    :param str path: the path as in the API's documentation, without `/api/v1`
+    """
+    prefix = '' if path.startswith('/misc/') else '/api/v1'
+    return f'{server_url.rstrip("/")}{prefix}/{path.strip("/")}'
+
+
+def make_headers(api_key: str = '', user_agent: str = '') -> dict[str, str]:
+    """Return the headers of a call; without a key it is one of anybody's."""
+    headers = {'Accept': 'application/json'}
+    if user_agent:
+        headers['User-Agent'] = user_agent
+    if api_key:
+        headers['Authorization'] = f'token {api_key}'
+    return headers
+
+
+def parse_answer(answer: Answer) -> object:
+    """Turn an answer into what it says.
+
+    :return: the parsed JSON, numbers with a point as `Decimal`; None if the body is empty
+    :raise GreenfieldError: if it is a refusal, or cannot be read
+    """
+    if not 200 <= answer.status < 300:
+        raise make_error(answer)
+    return _parse_json(answer) if answer.body else None
+
+
+def _parse_json(answer: Answer) -> object:
+    encoding = answer.headers.get('Content-Encoding') or 'identity'
+    if encoding.strip().lower() != 'identity':
+        raise NotUnderstood('answer', 'The answer is compressed, though that was not asked for')
+    try:
+        return jsonlib.loads(answer.body, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        raise NotUnderstood('answer', 'The answer is no JSON') from None
+
+
+def make_error(answer: Answer) -> GreenfieldError:
+    """Turn a refusal into the error that it is, with the server's words as far as there are."""
+    try:
+        content = _parse_json(answer)
+    except NotUnderstood:
+        content = None
+    status, code, reason = answer.status, '', ''
+    fields: list[tuple[str, str]] = []
+    data: dict[str, object] = {}
+    if isinstance(content, list):  # 422: a list of refused fields.
+        code = 'validation'
+        fields = [
+            (clean(item.get('path'), 200), first_line(item.get('message')))
+            for item in content if isinstance(item, dict)
+        ]
+        words = (': '.join(filter(None, field)) for field in fields)
+        reason = '; '.join(filter(None, words))[:MAX_REASON]
+    elif isinstance(content, dict):
+        data = content
+        code, reason = clean(data.get('code'), 100), first_line(data.get('message'))
+    if status in (408, 429) or status >= 500:
+        return ServerFault(reason, status=status, code=code)
+    if status == 401:
+        return Unauthorized(reason, status=status, code=code)
+    if status == 403:
+        missing = clean(data.get('missingPermission'), 200)
+        return Forbidden(reason, status=status, code=code, missing_permission=missing)
+    if status == 404:
+        return NotFound(reason, status=status, code=code)
+    if status < 400:
+        return Moved(reason, status=status, code=code)
+    return Refused(reason, status=status, code=code, fields=fields)
+
+
+class HttpTransport:
+    """What sends the calls of a `Client`, where nothing else does.
+
+    :param str server_url: the server's address
+    :param str api_key: the key; empty for what anybody may ask
+    :param float timeout: the seconds to wait, see `Session.send`
+    """
+
+    def __init__(self, server_url: str, api_key: str = '', timeout: float = 15) -> None:
+        self._server_url = server_url
+        self._headers = make_headers(api_key)
+        self._timeout = timeout
+        self._session = Session()
+
+    def __call__(
+        self, method: str, path: str, *, params: Params | None = None, json: object = None
+    ) -> object:
+        """Send a call, see `Transport`."""
+        return parse_answer(self._session.send(
+            method, make_url(self._server_url, path), timeout=self._timeout,
+            headers=self._headers, params=params, json=json,
+        ))
+
+    def close(self) -> None:
+        """End the connection."""
+        self._session.close()

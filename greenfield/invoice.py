@@ -1,0 +1,235 @@
+"""Invoices, their payment methods and payments."""
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from . import status as words
+from .money import Money, format_decimal
+from .reader import Listing, Reader, parse_listing
+from .text import MAX_LENGTH, is_api_id
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceDraft:
+    """What a new invoice is made of; what is left out is as the store has it.
+
+    :param Decimal amount: more than 0: one of 0 would be settled at once with nothing paid
+    :param str currency: the currency's code; the server would take its own without it
+    :param str order_id: what the merchant knows it by, and what it can be found by
+    :param Mapping metadata: more of ours, which comes back with every answer and event
+    :param str redirect_url: where the customer goes on to from the checkout page
+    :param str language: the code of the page's language, see `match_language`
+    """
+
+    amount: Decimal
+    currency: str
+    order_id: str = ''
+    metadata: Mapping[str, object] = field(default_factory=dict, hash=False)
+    redirect_url: str = ''
+    is_redirected_automatically: bool = False
+    language: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.amount.is_finite() or self.amount <= 0 or not self.currency:
+            raise ValueError(f'No invoice can be of {self.amount} {self.currency}')
+
+    def dump(self) -> dict[str, object]:
+        """Return it as the API wants it."""
+        metadata = dict(self.metadata)
+        if self.order_id:
+            metadata['orderId'] = self.order_id
+        checkout: dict[str, object] = {}
+        if self.redirect_url:
+            checkout['redirectURL'] = self.redirect_url
+            checkout['redirectAutomatically'] = self.is_redirected_automatically
+        if self.language:
+            checkout['defaultLanguage'] = self.language
+        return {
+            'amount': format_decimal(self.amount),
+            'currency': self.currency,
+            'metadata': metadata,
+            'checkout': checkout,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """An invoice.
+
+    :param str status: `New`, `Processing`, `Settled`, `Expired` or `Invalid`
+    :param str additional_status: `None`, `PaidPartial`, `PaidOver`, `PaidLate` or `Marked`
+    :param Decimal paid_amount: what was received less fees for further payments, in `currency`
+    :param str order_id: the draft's; empty if there is none, or one that is not ours for sure
+    :param tuple[str, ...] payment_methods: the ids of the methods that it can be paid by
+    :param str|None checkout_link: the page where the customer pays
+    """
+
+    id: str
+    store_id: str
+    status: str
+    additional_status: str
+    amount: Decimal
+    currency: str
+    paid_amount: Decimal
+    order_id: str = ''
+    metadata: Mapping[str, object] = field(default_factory=dict, hash=False)
+    payment_methods: tuple[str, ...] = ()
+    checkout_link: str | None = None
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+    monitored_until: datetime | None = None
+    is_archived: bool = False
+
+    @classmethod
+    def parse(cls, data: object) -> 'Invoice':
+        """Read an invoice.
+
+        :raise NotUnderstood: without a usable id, status or amount
+        """
+        read = Reader(data, 'invoice')
+        metadata = read.mapping('metadata')
+        methods = read.mapping('checkout').get('paymentMethods')
+        return cls(
+            id=read.api_id(),
+            store_id=read.optional_api_id('storeId') or '',
+            status=read.word('status'),
+            additional_status=read.word('additionalStatus'),
+            amount=read.decimal('amount'),
+            currency=read.optional_word('currency'),
+            paid_amount=read.decimal('paidAmount'),
+            order_id=Reader(metadata, 'invoice.metadata').optional_word('orderId', MAX_LENGTH),
+            metadata=metadata,
+            payment_methods=tuple(
+                method for method in (methods if isinstance(methods, list) else [])
+                if is_api_id(method)
+            ),
+            checkout_link=read.link('checkoutLink'),
+            created_at=read.time('createdTime'),
+            expires_at=read.time('expirationTime'),
+            monitored_until=read.time('monitoringExpiration'),
+            is_archived=read.flag('archived'),
+        )
+
+    @property
+    def state(self) -> tuple[str, str]:
+        """Return the status with what is added to it."""
+        return self.status, self.additional_status
+
+    @property
+    def has_payment(self) -> bool:
+        """Return whether anything was received."""
+        return bool(self.paid_amount)
+
+    @property
+    def is_untouched(self) -> bool:
+        """Return whether it waits for its first payment."""
+        return self.state == (words.NEW, words.NONE) and not self.has_payment
+
+    @property
+    def is_paid(self) -> bool:
+        """Return whether it is paid as far as the store wants, confirmed or not."""
+        return self.status in (words.PROCESSING, words.SETTLED)
+
+    @property
+    def is_settled(self) -> bool:
+        """Return whether it counts as paid; its payments may still be unconfirmed."""
+        return self.status == words.SETTLED
+
+    @property
+    def is_invalid(self) -> bool:
+        """Return whether it was marked invalid, or not confirmed in time."""
+        return self.status == words.INVALID
+
+    @property
+    def is_marked(self) -> bool:
+        """Return whether a person, or we, decided on its status."""
+        return self.additional_status == words.MARKED
+
+    @property
+    def is_underpaid_within_tolerance(self) -> bool:
+        """Return whether the store's tolerance settled it with less than its amount."""
+        return self.state == (words.SETTLED, words.NONE) and self.paid_amount < self.amount
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A payment that was received for an invoice.
+
+    :param str id: the transaction id and output, or the Lightning payment's hash
+    :param Decimal value: what was received, in the payment method's currency
+    :param Decimal fee: what the server takes off of it for the network's fee
+    :param str status: `Processing`, `Settled` or `Invalid` (replaced); empty if it is another
+    """
+
+    id: str
+    value: Decimal
+    fee: Decimal
+    status: str
+    destination: str = ''
+    received_at: datetime | None = None
+
+    @classmethod
+    def parse(cls, data: object) -> 'Payment':
+        """Read a payment.
+
+        :raise NotUnderstood: without an id or value
+        """
+        read = Reader(data, 'payment')
+        status = read.optional_word('status')
+        return cls(
+            id=read.word('id'),
+            value=read.decimal('value'),
+            fee=read.optional_decimal('fee') or Decimal(0),
+            status=status if status in words.PAYMENT_STATUSES else '',
+            destination=read.text('destination'),
+            received_at=read.time('receivedDate'),
+        )
+
+    @property
+    def is_settled(self) -> bool:
+        """Return whether it is confirmed."""
+        return self.status == words.SETTLED
+
+
+@dataclass(frozen=True, slots=True)
+class InvoicePaymentMethod:
+    """A method by which an invoice can be, or was, paid.
+
+    :param Decimal|None rate: the price of one unit of its currency in the invoice's
+    :param Decimal|None due: what is still to be paid, in its currency; negative if overpaid
+    :param Listing[Payment] payments: what was received by it
+    """
+
+    id: str
+    currency: str
+    rate: Decimal | None = None
+    due: Decimal | None = None
+    destination: str = ''
+    payments: Listing[Payment] = field(default_factory=Listing)
+
+    @classmethod
+    def parse(cls, data: object) -> 'InvoicePaymentMethod':
+        """Read a payment method with its payments.
+
+        :raise NotUnderstood: without an id or a list of payments
+        """
+        read = Reader(data, 'paymentMethod')
+        return cls(
+            id=read.api_id('paymentMethodId'),
+            currency=read.optional_word('currency'),
+            rate=read.optional_decimal('rate'),
+            due=read.optional_decimal('due'),
+            destination=read.text('destination'),
+            payments=parse_listing(
+                read.value('payments'), 'paymentMethod.payments', Payment.parse
+            ),
+        )
+
+    def get_worth(self, payment: Payment) -> Decimal:
+        """Return what a payment is worth at the invoice's rate, in its currency; 0 without rate."""
+        return payment.value * (self.rate or 0)
+
+    def get_money(self, payment: Payment) -> Money:
+        """Return what was received by a payment."""
+        return Money(payment.value, self.currency)

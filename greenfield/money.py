@@ -1,0 +1,73 @@
+"""Amounts: exact, and only what money can be."""
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+
+#: No amount of money has more digits before, or behind, the point: what is beyond would not survive
+#: being computed with and stored.
+MAX_EXPONENT = 24
+MAX_CHARACTERS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount of a currency."""
+
+    amount: Decimal
+    currency: str
+
+    def __str__(self) -> str:
+        return f'{format_crypto(self.amount)} {self.currency}'.strip()
+
+
+def parse_decimal(value: object) -> Decimal | None:
+    """Read an amount of the API.
+
+    :param str|int|Decimal value: the amount; the API sends decimal strings
+    :return: the amount; None if it is not a number that an amount can be
+    """
+    if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
+        return None
+    if isinstance(value, str) and len(value) > MAX_CHARACTERS:
+        return None
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        return None
+    if not number.is_finite():
+        return None
+    exponent = number.as_tuple().exponent
+    assert isinstance(exponent, int)  # It is finite.
+    if not number:  # `0E-1000000` is written with a million zeros.
+        return number if abs(exponent) < MAX_EXPONENT else Decimal(0)
+    if abs(number.adjusted()) >= MAX_EXPONENT or exponent < -MAX_CHARACTERS:
+        return None
+    return number
+
+
+def round_amount(amount: Decimal | str | float, decimals: int) -> Decimal:
+    """Round an amount half away from zero, as the server does.
+
+    :param Decimal|str|float amount: the amount; a float is what it is written as
+    :param int decimals: the number of decimals of the currency
+    """
+    return Decimal(str(amount)).quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
+
+
+def format_amount(amount: Decimal | str | float, decimals: int) -> str:
+    """Write an amount as the API wants it: an exact decimal string, e.g. `100.00`."""
+    return format(round_amount(amount, decimals), 'f')
+
+
+def format_decimal(number: Decimal) -> str:
+    """Write a number as the API wants it, with the decimals that it has."""
+    return format(number, 'f')
+
+
+def format_crypto(amount: object) -> str:
+    """Write an amount of a crypto currency without decimals that say nothing, e.g. `0.002`.
+
+    :param str|Decimal amount: the amount
+    :return: the amount; as it is, if it is none
+    """
+    number = parse_decimal(amount)
+    return format(number.normalize(), 'f') if number is not None else str(amount or '')

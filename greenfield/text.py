@@ -1,0 +1,45 @@
+"""Texts from outside: cleaned, or found to be of no use."""
+import re
+from urllib.parse import urlsplit
+
+#: Characters of a text that a person may have typed; what is longer is cut.
+MAX_LENGTH = 4096
+#: Characters of the server's words that are repeated to people.
+MAX_REASON = 500
+
+
+def is_api_id(value: object) -> bool:
+    """Return whether a value may be used as an id of the API in a path."""
+    return isinstance(value, str) and bool(re.fullmatch(r'[A-Za-z0-9_-]{1,64}', value))
+
+
+def is_web_link(value: object) -> bool:
+    """Return whether a value may be used as the address of a page."""
+    if not isinstance(value, str) or len(value) > MAX_LENGTH or not is_storable(value):
+        return False
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in ('http', 'https') and bool(parts.hostname)
+    except ValueError:
+        return False
+
+
+def is_storable(text: str) -> bool:
+    """Return whether a text is without NUL and half characters, which databases do not take."""
+    return make_storable(text) == text
+
+
+def make_storable(text: str) -> str:
+    """Return a text without what databases do not take: half characters and NUL."""
+    return text.encode(errors='replace').decode().replace('\0', '')
+
+
+def clean(value: object, limit: int = MAX_LENGTH) -> str:
+    """Return a value as a text that can be stored, cut to a length; empty if it is none."""
+    return make_storable(value[:limit]) if isinstance(value, str) else ''
+
+
+def first_line(value: object, limit: int = MAX_REASON) -> str:
+    """Return the first line of a text: the server's messages can be logs of many."""
+    lines = value[:MAX_LENGTH].strip().splitlines() if isinstance(value, str) else []
+    return clean(lines[0].strip(), limit) if lines else ''

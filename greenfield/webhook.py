@@ -1,0 +1,160 @@
+"""Webhooks, their events, and the deliveries of these."""
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from .errors import NotUnderstood
+from .reader import Reader
+from .text import MAX_LENGTH
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookDraft:
+    """What a webhook is made of; by default it reports every event.
+
+    :param str url: the address that events are sent to
+    :param str secret: what they are signed with
+    :param tuple[str, ...]|None events: the events that are reported; None for every one
+    """
+
+    url: str
+    secret: str = field(repr=False)
+    events: tuple[str, ...] | None = None
+    is_enabled: bool = True
+
+    def dump(self) -> dict[str, object]:
+        """Return it as the API wants it."""
+        return {
+            'url': self.url,
+            'secret': self.secret,
+            'enabled': self.is_enabled,
+            'automaticRedelivery': True,
+            'authorizedEvents': {
+                'everything': self.events is None, 'specificEvents': list(self.events or ()),
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A webhook. The server shows its secret once, to who made it without giving one.
+
+    :param tuple[str, ...]|None events: the events that are reported; None for every one
+    """
+
+    id: str
+    url: str
+    is_enabled: bool
+    events: tuple[str, ...] | None = None
+
+    @classmethod
+    def parse(cls, data: object) -> 'Webhook':
+        """Read a webhook.
+
+        :raise NotUnderstood: without a usable id, an address, or what it reports
+        """
+        read = Reader(data, 'webhook')
+        url, authorized = read.value('url'), read.nested('authorizedEvents')
+        names = authorized.value('specificEvents')
+        if not isinstance(url, str) or not isinstance(read.value('enabled'), bool):
+            raise read.refuse('url' if not isinstance(url, str) else 'enabled')
+        if authorized.flag('everything'):
+            events = None
+        elif isinstance(names, list):
+            events = tuple(name for name in names if isinstance(name, str))
+        else:
+            raise authorized.refuse('specificEvents')
+        return cls(read.api_id(), url, read.flag('enabled'), events)
+
+    def get_missing_events(self, wanted: Iterable[str]) -> list[str]:
+        """Return those of the wanted events that are not reported."""
+        return [] if self.events is None else [name for name in wanted if name not in self.events]
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookEvent:
+    """An event, as the server sent it. What it says is read again before it is acted upon.
+
+    :param str delivery_id: another one each time it is sent
+    :param str original_delivery_id: the first one's
+    :param str type: e.g. `InvoiceSettled`
+    :param str order_id: the invoice's
+    """
+
+    delivery_id: str
+    type: str = ''
+    store_id: str | None = None
+    webhook_id: str | None = None
+    original_delivery_id: str | None = None
+    is_redelivery: bool = False
+    sent_at: datetime | None = None
+    invoice_id: str | None = None
+    order_id: str = ''
+    pull_payment_id: str | None = None
+    payout_id: str | None = None
+    payout_state: str = ''
+
+    @classmethod
+    def parse(cls, body: bytes) -> 'WebhookEvent':
+        """Read an event from the raw body, once its signature was found to be right.
+
+        :raise NotUnderstood: if it is no JSON object with a delivery's id
+        """
+        try:
+            data = json.loads(body)
+        except (ValueError, RecursionError):
+            raise NotUnderstood('event') from None
+        read = Reader(data, 'event')
+        metadata = Reader(read.mapping('metadata'), 'event.metadata')
+        return cls(
+            delivery_id=read.api_id('deliveryId'),
+            type=read.optional_word('type'),
+            store_id=read.optional_api_id('storeId'),
+            webhook_id=read.optional_api_id('webhookId'),
+            original_delivery_id=read.optional_api_id('originalDeliveryId'),
+            is_redelivery=read.flag('isRedelivery'),
+            sent_at=read.time('timestamp'),
+            invoice_id=read.optional_api_id('invoiceId'),
+            order_id=metadata.optional_word('orderId', MAX_LENGTH),
+            pull_payment_id=read.optional_api_id('pullPaymentId'),
+            payout_id=read.optional_api_id('payoutId'),
+            payout_state=read.optional_word('payoutState'),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One attempt of the server to send an event.
+
+    :param str status: `HttpSuccess`, `HttpError` or `Failed` (no answer at all)
+    :param datetime|None due_at: when it was to be sent; what came before may have held it back
+    """
+
+    id: str
+    status: str
+    http_code: int | None = None
+    error_message: str = ''
+    due_at: datetime | None = None
+    sent_at: datetime | None = None
+
+    @classmethod
+    def parse(cls, data: object) -> 'Delivery':
+        """Read a delivery.
+
+        :raise NotUnderstood: without a usable id
+        """
+        read = Reader(data, 'delivery')
+        return cls(
+            id=read.api_id(),
+            status=read.optional_word('status'),
+            http_code=read.integer('httpCode', 0, 999) or None,
+            error_message=read.text('errorMessage', 500),
+            due_at=read.time('timestamp'),
+            sent_at=read.time('deliveryTime'),
+        )
+
+    @property
+    def is_successful(self) -> bool:
+        """Return whether it was answered as it should be."""
+        return self.status == 'HttpSuccess'

@@ -1,0 +1,7 @@
+from . import provider
+from . import availability
+from . import client
+from . import connection
+from . import health
+from . import sync
+from . import webhook

@@ -1,0 +1,173 @@
+"""How the Greenfield API is called: by the framework's `_send_api_request` and no other way."""
+import time
+
+from odoo import _, models
+from odoo.exceptions import ValidationError
+
+from odoo.addons.payment.logging import get_payment_logger
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.greenfield import (
+    Client,
+    Forbidden,
+    GreenfieldError,
+    Moved,
+    NotFound,
+    NotUnderstood,
+    Refused,
+    ServerFault,
+    Session,
+    Unauthorized,
+    Unreachable,
+)
+
+_logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
+
+
+class BTCPayError(ValidationError):
+    """What `_send_api_request` raises, as its callers expect of any provider.
+
+    :param str message: The explanation for a person.
+    :param GreenfieldError error: What failed.
+    """
+
+    def __init__(self, message, error):
+        super().__init__(message)
+        self.error = error
+
+
+class NotConnected(GreenfieldError):
+    """The provider is connected with no server."""
+
+    def __init__(self):
+        super().__init__("no server is connected")
+
+
+class StoreNotConnected(Forbidden):
+    """The provider is connected with another store than that of the payment, or with none."""
+
+    def __init__(self):
+        super().__init__("the store is no longer connected")
+
+
+class PaymentProvider(models.Model):
+    _inherit = 'payment.provider'
+
+    def _btcpay_client(self, timeout=const.TIMEOUT, server_url=None, api_key=None, reference=None):
+        """Return the client for a few calls, over one connection.
+
+        :param int timeout: The number of seconds to wait for each of the server's answers.
+        :param str server_url: The server's address, by default that of the connection.
+        :param str api_key: The API key, by default that of the connection; empty for none.
+        :param str reference: The reference of the transaction that the calls are about.
+        :return: The client, whose methods raise `GreenfieldError`.
+        :rtype: Client
+        """
+        session = Session()
+
+        def transport(method, path, *, params=None, json=None):
+            try:
+                return self._send_api_request(
+                    method, path, params=params, json=json, reference=reference,
+                    btcpay_timeout=timeout, btcpay_session=session, btcpay_server_url=server_url,
+                    btcpay_api_key=api_key,
+                )
+            except BTCPayError as error:
+                raise error.error from error
+
+        return Client(transport)
+
+    def _btcpay_send_request(
+        self, method, endpoint, *, params=None, json=None, reference=None, **kwargs
+    ):
+        """Send a request, and log it: who, what, how long, with which outcome, and no secret.
+
+        The framework's own follows redirects with the key, loses the HTTP status, has no deadline
+        for the whole call and logs the bodies.
+
+        :param dict kwargs: See `_send_api_request`.
+        :return: The parsed answer.
+        :raise BTCPayError: If the call did not bring a usable answer.
+        """
+        self.ensure_one()
+        session = kwargs.get('btcpay_session') or Session()
+        start = time.monotonic()
+        outcome = None
+        try:
+            answer = session.send(
+                method, self._build_request_url(endpoint, **kwargs), params=params, json=json,
+                headers=self._build_request_headers(method, endpoint, json, **kwargs),
+                timeout=kwargs.get('btcpay_timeout') or const.TIMEOUT,
+            )
+            outcome = f'HTTP {answer.status}'
+            return self._parse_response_content(answer, **kwargs)
+        except GreenfieldError as error:
+            outcome = str(error)
+            raise BTCPayError(self._btcpay_explain(error), error) from error
+        finally:
+            is_good = (outcome or '').startswith('HTTP 2')
+            # Paths carry ids only; bodies and keys are never logged.
+            (_logger.info if is_good else _logger.warning)(
+                "BTCPay %(method)s %(endpoint)s for %(about)s: %(outcome)s in %(seconds).1f s.",
+                {
+                    'method': method,
+                    'endpoint': endpoint,
+                    'about': f'transaction {reference}' if reference
+                             else f"provider {self.id or '(removed)'}",
+                    'outcome': outcome,
+                    'seconds': time.monotonic() - start,
+                },
+            )
+
+    def _btcpay_explain(self, error):
+        """Return what an error of the server means for a person, and what to do.
+
+        :param GreenfieldError error: The error.
+        :rtype: str
+        """
+        match error:
+            case NotConnected():
+                return _(
+                    "No BTCPay Server is connected. An administrator can connect one in the"
+                    " settings of the payment provider."
+                )
+            case StoreNotConnected():
+                return _(
+                    "The store in which this payment was made is no longer connected. Connect it"
+                    " again, or check the payment on the BTCPay Server itself."
+                )
+            case Unreachable():
+                return _(
+                    "The BTCPay Server did not answer. Check that it is running and can be reached"
+                    " from Odoo, then try again."
+                )
+            case Unauthorized():
+                return _(
+                    "The BTCPay Server no longer accepts the API key. An administrator can connect"
+                    " the store again in the settings of the payment provider."
+                )
+            case Forbidden():  # No permission is named where it does not exist.
+                return _(
+                    "The BTCPay Server refused access: the invoice or store does not exist, or the"
+                    " API key lacks a permission."
+                )
+            case Moved():
+                return _(
+                    "The BTCPay Server has moved to another address. An administrator can connect"
+                    " it again in the settings of the payment provider."
+                )
+            case ServerFault():
+                return _(
+                    "The BTCPay Server has a problem at the moment (HTTP %s). Try again in a few"
+                    " minutes.", error.status,
+                )
+            case NotUnderstood():
+                return _(
+                    "The BTCPay Server's answer cannot be understood. Try again; if that does not"
+                    " help, check what stands between Odoo and the server (proxy, firewall)."
+                )
+            case NotFound() | Refused():
+                return _(
+                    "The BTCPay Server refused the request: %s",
+                    error.reason or f'HTTP {error.status}',
+                )
+        return str(error)

@@ -1,0 +1,188 @@
+"""Whether the server can be asked: alerts, and when to try again."""
+from datetime import timedelta
+
+from odoo import _, fields, models
+
+from odoo.addons.payment.logging import get_payment_logger
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.db import RowBusy, claim, commit_and_refresh, lock
+from odoo.addons.payment_btcpay.greenfield import Forbidden, GreenfieldError, Unauthorized
+from odoo.addons.payment_btcpay.utils import choose_assignee
+
+_logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
+
+
+class PaymentProvider(models.Model):
+    _inherit = 'payment.provider'
+
+    def _btcpay_may_ask(self):
+        """Return whether the scheduled actions may ask the server: people always may."""
+        self.ensure_one()
+        retry_at = self.sudo().btcpay_retry_at
+        return not retry_at or retry_at <= fields.Datetime.now()
+
+    def _btcpay_report_failure(self, error):
+        """Wait longer each time the server cannot be asked, and raise an alert once.
+
+        What may be a restart of the server raises it when the second try fails too.
+
+        Note: `self.ensure_one()`
+
+        :param GreenfieldError error: The server's failure.
+        """
+        self.ensure_one()
+        provider = self.sudo()._btcpay_in_company_language()
+        state, problem = provider._btcpay_diagnose(error)
+        commit_and_refresh(provider.env)
+        try:
+            lock(provider)
+        except RowBusy:
+            return  # Somebody else is on it; if not, the next failure is reported.
+        now = fields.Datetime.now()
+        if not provider._btcpay_may_ask() or not provider._btcpay_is_connected():
+            commit_and_refresh(provider.env)
+            return
+        is_first = not provider.btcpay_unreachable_since
+        since = provider.btcpay_unreachable_since or now
+        # As long as it is unreachable already: each wait is twice the one before.
+        shortest, longest = (timedelta(minutes=minutes) for minutes in const.RETRY_MINUTES)
+        provider.write({
+            'btcpay_unreachable_since': since,
+            'btcpay_retry_at': now + min(max(now - since, shortest), longest),
+        })
+        if state != provider.btcpay_connection_state and not (state == 'unreachable' and is_first):
+            provider.write({
+                'btcpay_connection_state': state, 'btcpay_connection_problem': problem
+            })
+            provider._btcpay_raise_alert('btcpay_connection_activity_id', _(
+                "“%(provider)s” cannot be used: %(problem)s Payments made meanwhile are not lost:"
+                " Odoo keeps trying, catches up, and closes this activity by itself.",
+                provider=provider.name, problem=problem,
+            ))
+        if is_first:
+            _logger.warning(
+                "Provider %(provider)s cannot ask its BTCPay Server and waits: %(problem)s",
+                {'provider': provider.id, 'problem': problem},
+            )
+        commit_and_refresh(provider.env)
+
+    def _btcpay_report_success(self):
+        """Note that the server can be asked, and clear the alert if there was one.
+
+        Note: `self.ensure_one()`
+        """
+        self.ensure_one()
+        provider = self.sudo()._btcpay_in_company_language()
+        is_connected = provider.btcpay_connection_state == 'connected'
+        if is_connected and not provider.btcpay_unreachable_since:
+            return
+        commit_and_refresh(provider.env)
+        try:
+            lock(provider)
+        except RowBusy:
+            return  # The next success is reported.
+        if provider._btcpay_is_connected():
+            provider.write(provider._btcpay_get_healthy_values())
+            provider._btcpay_clear_alert(
+                'btcpay_connection_activity_id', _("The BTCPay Server can be asked again.")
+            )
+            _logger.info("Provider %s can ask its BTCPay Server again.", provider.id)
+        commit_and_refresh(provider.env)
+
+    def _btcpay_get_healthy_values(self):
+        """Return the values of a connection that works.
+
+        :rtype: dict
+        """
+        return {
+            'btcpay_connection_state': 'connected',
+            'btcpay_connection_problem': False,
+            'btcpay_unreachable_since': False,
+            'btcpay_retry_at': False,
+        }
+
+    def _btcpay_retry_soon(self):
+        """Have the scheduled actions ask at once, since somebody else got an answer."""
+        self.ensure_one()
+        if self._btcpay_may_ask():
+            return
+        commit_and_refresh(self.env)
+        claim(self.sudo()).btcpay_retry_at = fields.Datetime.now()
+        commit_and_refresh(self.env)
+
+    def _btcpay_diagnose(self, error):
+        """Find out what a failure means.
+
+        The server answers a store that does not exist as it does a missing permission.
+
+        :param GreenfieldError error: The failure.
+        :return: The state of the connection, and what it means and what to do.
+        :rtype: tuple[str, str]
+        """
+        self.ensure_one()
+        if isinstance(error, Forbidden):
+            try:
+                key = self._btcpay_client().get_current_key()
+            except GreenfieldError as key_error:
+                error = key_error
+            else:
+                return self._btcpay_diagnose_permissions(key)
+        state = 'refused' if isinstance(error, Unauthorized) else 'unreachable'
+        return state, self._btcpay_explain(error)
+
+    def _btcpay_diagnose_permissions(self, key):
+        if missing := key.get_missing(const.PERMISSIONS, self.btcpay_store_id):
+            return 'refused', _(
+                "The API key now lacks permissions: %s. Connect the store again in the settings of"
+                " the payment provider.", ", ".join(missing),
+            )
+        return 'gone', _(
+            "The store “%s” no longer exists at the BTCPay Server, or the account that approved the"
+            " connection no longer has access to it. Give it access again there, or connect another"
+            " store in the settings of the payment provider.",
+            self.btcpay_store_name or self.btcpay_store_id,
+        )
+
+    # === ALERTS === #
+
+    def _btcpay_in_company_language(self):
+        """Return the provider, speaking to its company's people.
+
+        :rtype: payment.provider
+        """
+        return self.with_context(lang=self.company_id.partner_id.lang)
+
+    def _btcpay_raise_alert(self, field, message):
+        """Leave something about the provider to a person: providers themselves have no activities.
+
+        :param str field: The field that remembers the activity, in the place of the one before.
+        :param str message: What happened and what to do.
+        """
+        self.ensure_one()
+        self[field].filtered('active').unlink()
+        self[field] = self.company_id.partner_id.activity_schedule(
+            'mail.mail_activity_data_todo',
+            summary=_("Payment provider %s", self.name),
+            note=message,
+            user_id=choose_assignee(self.btcpay_responsible_id).id,
+        )
+
+    def _btcpay_clear_alert(self, field, message):
+        """Close the activity, if it is still open.
+
+        :param str field: The field that remembers it.
+        :param str message: What happened.
+        """
+        self.ensure_one()
+        activity = self[field]
+        if activity.exists() and activity.active:
+            activity.action_feedback(feedback=message)
+        self[field] = False
+
+    def _btcpay_clear_alerts(self, message):
+        """Close all activities about the connection.
+
+        :param str message: What happened.
+        """
+        for field in ('btcpay_connection_activity_id', 'btcpay_webhook_activity_id'):
+            self._btcpay_clear_alert(field, message)

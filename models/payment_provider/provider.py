@@ -1,0 +1,280 @@
+from odoo import _, api, fields, models
+from odoo.exceptions import ValidationError
+from odoo.orm.models import NO_ACCESS
+
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.greenfield import make_headers, make_url, parse_answer
+from odoo.addons.payment_btcpay.models.payment_provider.client import NotConnected
+
+
+class PaymentProvider(models.Model):
+    _inherit = 'payment.provider'
+
+    code = fields.Selection(
+        selection_add=[('btcpay', "BTCPay Server")], ondelete={'btcpay': 'set default'}
+    )
+    btcpay_server_url = fields.Char(
+        string="BTCPay Server",
+        help="The address of the server, set by “Connect to BTCPay Server”.",
+        readonly=True,
+        copy=False,
+        groups='base.group_system',
+    )
+    # The secrets are for the code alone: not even an administrator's browser gets them back.
+    btcpay_api_key = fields.Char(string="BTCPay API Key", copy=False, groups=NO_ACCESS)
+    btcpay_webhook_secret = fields.Char(
+        string="BTCPay Webhook Secret", copy=False, groups=NO_ACCESS
+    )
+    btcpay_old_webhook_secret = fields.Char(
+        string="Previous Webhook Secret", copy=False, groups=NO_ACCESS
+    )
+    btcpay_old_webhook_secret_until = fields.Datetime(
+        string="Previous Webhook Secret Valid Until", copy=False, groups=NO_ACCESS
+    )
+    btcpay_store_id = fields.Char(
+        string="Store ID", readonly=True, copy=False, groups='base.group_system'
+    )
+    btcpay_store_name = fields.Char(
+        string="Store", readonly=True, copy=False, groups='base.group_system'
+    )
+    btcpay_store_payment_methods = fields.Char(
+        string="Payment Methods of the Store",
+        help="The payment methods that were enabled in the store when it was connected.",
+        readonly=True,
+        copy=False,
+        groups='base.group_system',
+    )
+    btcpay_languages = fields.Char(
+        string="Checkout Languages",
+        help="The codes of the languages the server's checkout page speaks, separated by spaces.",
+        readonly=True,
+        copy=False,
+        groups='base.group_system',
+    )
+    btcpay_webhook_id = fields.Char(
+        string="Webhook ID", readonly=True, copy=False, groups='base.group_system'
+    )
+    btcpay_webhook_url = fields.Char(
+        string="Webhook Address",
+        help="The address at which the server tells Odoo of payments. It stays as it was when the"
+             " store was connected, whichever domain an administrator comes by later.",
+        readonly=True,
+        copy=False,
+        groups='base.group_system',
+    )
+    btcpay_connection_state = fields.Selection(
+        string="Connection",
+        selection=[
+            ('disconnected', "Not connected"),
+            ('connected', "Connected"),
+            ('refused', "API key refused"),
+            ('gone', "Store not found"),
+            ('unreachable', "No usable answer"),
+        ],
+        default='disconnected',
+        required=True,
+        readonly=True,
+        copy=False,
+    )
+    btcpay_responsible_id = fields.Many2one(
+        string="Responsible",
+        help="Who is asked what Odoo cannot settle by itself, where an order has no salesperson.",
+        comodel_name='res.users',
+        domain=[('share', '=', False)],
+        copy=False,
+    )
+    btcpay_accept_partial = fields.Boolean(
+        string="Accept Partial Payments",
+        help="Book the partial payment of an invoice that expires; the customer is asked for the"
+             " amount due.",
+    )
+    btcpay_late_policy = fields.Selection(
+        string="Late Payments",
+        help="What happens to a payment that is made after its invoice has expired.",
+        selection=[
+            ('review', "Manual review"),
+            ('accept', "Accept once confirmed"),
+        ],
+        default='review',
+        required=True,
+    )
+    btcpay_webhook_log_days = fields.Integer(
+        string="Webhook Log Retention (days)",
+        help="The number of days after which webhook deliveries are removed from the log.",
+        default=90,
+    )
+    btcpay_debug = fields.Boolean(
+        string="Debug Mode", help="Keep the full content of webhook deliveries.", copy=False
+    )
+    _btcpay_webhook_log_days_positive = models.Constraint(
+        'CHECK(btcpay_webhook_log_days > 0)', "Webhook deliveries are kept for at least one day."
+    )
+    btcpay_connection_problem = fields.Char(
+        string="Connection Problem",
+        help="Why the server cannot be asked, and what to do.",
+        readonly=True, copy=False, groups='base.group_system',
+    )
+    btcpay_unreachable_since = fields.Datetime(
+        string="Unreachable Since", readonly=True, copy=False, groups='base.group_system'
+    )
+    btcpay_retry_at = fields.Datetime(
+        string="Next Try", help="The scheduled actions leave the server alone until then.",
+        readonly=True, copy=False, groups='base.group_system',
+    )
+    btcpay_connection_activity_id = fields.Many2one(
+        string="Connection Alert", comodel_name='mail.activity', readonly=True, copy=False,
+        groups='base.group_system',
+    )
+    btcpay_poll_minutes = fields.Integer(
+        string="Polling Interval",
+        help="The number of minutes after which the server is asked about an open invoice, where"
+             " there is no webhook.",
+        default=const.POLL_MINUTES,
+    )
+    _btcpay_poll_minutes_positive = models.Constraint(
+        'CHECK(btcpay_poll_minutes > 0)', "The polling interval is at least one minute."
+    )
+    btcpay_use_webhook = fields.Boolean(
+        string="Webhook",
+        help="Whether the server tells Odoo of payments. Where it cannot reach Odoo, Odoo asks.",
+        default=True, readonly=True, copy=False,
+    )
+    btcpay_webhook_problem = fields.Selection(
+        string="Webhook Problem",
+        selection=[
+            ('missing', "it was deleted at the server"),
+            ('disabled', "it is switched off at the server"),
+            ('moved', "it points to another address"),
+            ('events', "it does not report all events"),
+        ],
+        readonly=True, copy=False,
+    )
+    btcpay_webhook_checked_at = fields.Datetime(
+        string="Webhook Checked", readonly=True, copy=False, groups='base.group_system'
+    )
+    btcpay_webhook_activity_id = fields.Many2one(
+        string="Webhook Alert", comodel_name='mail.activity', readonly=True, copy=False,
+        groups='base.group_system',
+    )
+
+    # === ODOO'S HOOKS === #
+
+    @api.constrains('state', 'code', 'btcpay_api_key', 'btcpay_store_id', 'btcpay_server_url')
+    def _check_btcpay_is_connected_before_enabling(self):
+        """Check that a store is connected when the provider is enabled.
+
+        :raise ValidationError: If the provider is enabled without a store.
+        """
+        for provider in self.sudo().filtered(lambda p: p.code == 'btcpay'):
+            if provider.state != 'disabled' and not provider._btcpay_is_connected():
+                raise ValidationError(_(
+                    "Connect your store before enabling the provider: save, then click “Connect to"
+                    " BTCPay Server”."
+                ))
+
+    def _compute_feature_support_fields(self):
+        """Override of `payment` to enable additional features."""
+        super()._compute_feature_support_fields()
+        self.filtered(lambda p: p.code == 'btcpay').support_refund = 'partial'
+
+    def _get_supported_currencies(self):
+        """Override of `payment` to return the supported currencies."""
+        currencies = super()._get_supported_currencies()
+        if self.code == 'btcpay':
+            currencies = currencies.filtered(lambda c: c.name in const.SUPPORTED_CURRENCIES)
+        return currencies
+
+    def _get_default_payment_method_codes(self):
+        """Override of `payment` to return the default payment method codes."""
+        self.ensure_one()
+        if self.code != 'btcpay':
+            return super()._get_default_payment_method_codes()
+        return const.DEFAULT_PAYMENT_METHOD_CODES
+
+    @api.model
+    def _get_compatible_providers(self, *args, is_validation=False, report=None, **kwargs):
+        """Override of `payment` to filter out BTCPay providers for validation operations."""
+        providers = super()._get_compatible_providers(
+            *args, is_validation=is_validation, report=report, **kwargs
+        )
+        return self._btcpay_filter_compatible(providers, is_validation, report)
+
+    def action_start_onboarding(self, menu_id=None):
+        """Override of `payment` to open the connection wizard."""
+        self.ensure_one()
+        if self.code != 'btcpay':
+            return super().action_start_onboarding(menu_id=menu_id)
+        return self.action_btcpay_connect()
+
+    def action_reset_credentials(self):
+        """Override of `payment` to leave nothing behind at the server: no webhook and no key."""
+        self.ensure_one()
+        if self.code != 'btcpay':
+            return super().action_reset_credentials()
+        # Nobody may write the secrets, not even to forget them.
+        return self._btcpay_disconnect(super(PaymentProvider, self.sudo()).action_reset_credentials)
+
+    def _get_reset_values(self):
+        """Override of `payment` to supply the provider-specific credential values to reset."""
+        if self.code != 'btcpay':
+            return super()._get_reset_values()
+        return self._btcpay_get_empty_connection()
+
+    def _get_removal_values(self):
+        """Override of `payment` to forget the credentials when the module is uninstalled."""
+        return {**super()._get_removal_values(), **self._btcpay_get_empty_connection()}
+
+    @api.model
+    def _remove_provider(self, provider_code, **kwargs):
+        """Override of `payment` to leave nothing behind at the server on uninstallation."""
+        if provider_code != 'btcpay':
+            return super()._remove_provider(provider_code, **kwargs)
+        providers = self.search(self._get_provider_domain(provider_code, **kwargs))
+        connections = [provider._btcpay_get_connection() for provider in providers]
+        # First what may refuse the uninstallation, then what cannot be taken back.
+        result = super()._remove_provider(provider_code, **kwargs)
+        removed = self.new({'code': provider_code})  # The providers themselves have no code now.
+        for connection in connections:
+            removed._btcpay_clean_up(connection)
+        return result
+
+    def _send_api_request(
+        self, method, endpoint, *, params=None, data=None, json=None, reference=None, **kwargs
+    ):
+        """Override of `payment` to send a request to the Greenfield API.
+
+        :param dict kwargs: `btcpay_server_url` and `btcpay_api_key` to use instead of the stored
+                            ones (an empty key sends none); `btcpay_timeout`, in seconds;
+                            `btcpay_session`, the `greenfield.Session` to send it with.
+        """
+        if self.code != 'btcpay':
+            return super()._send_api_request(
+                method, endpoint, params=params, data=data, json=json, reference=reference, **kwargs
+            )
+        return self._btcpay_send_request(
+            method, endpoint, params=params, json=json, reference=reference, **kwargs
+        )
+
+    def _build_request_url(self, endpoint, **kwargs):
+        """Override of `payment` to build the request URL."""
+        if self.code != 'btcpay':
+            return super()._build_request_url(endpoint, **kwargs)
+        server_url = kwargs.get('btcpay_server_url') or self.sudo().btcpay_server_url
+        if not server_url:
+            raise NotConnected
+        return make_url(server_url, endpoint)
+
+    def _build_request_headers(self, method, endpoint, payload, **kwargs):
+        """Override of `payment` to build the request headers."""
+        if self.code != 'btcpay':
+            return super()._build_request_headers(method, endpoint, payload, **kwargs)
+        api_key = kwargs.get('btcpay_api_key')
+        if api_key is None:
+            api_key = self.sudo().btcpay_api_key
+        return make_headers(api_key or '', user_agent='Odoo/19.0 payment_btcpay')
+
+    def _parse_response_content(self, response, **kwargs):
+        """Override of `payment` to parse the response content, or raise what it says."""
+        if self.code != 'btcpay':
+            return super()._parse_response_content(response, **kwargs)
+        return parse_answer(response)

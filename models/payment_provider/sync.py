@@ -1,0 +1,261 @@
+"""The scheduled action: whatever was not told, or told in vain, is asked for."""
+import time
+from contextlib import contextmanager
+
+from odoo import api, fields, models
+from odoo.tools import split_every
+
+from odoo.addons.payment.logging import get_payment_logger
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.db import RowBusy, commit_and_refresh
+from odoo.addons.payment_btcpay.greenfield import (
+    Forbidden,
+    GreenfieldError,
+    Listing,
+    NotFound,
+    NotUnderstood,
+    Unauthorized,
+)
+
+_logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
+
+
+class PaymentProvider(models.Model):
+    _inherit = 'payment.provider'
+
+    @api.model
+    def _cron_btcpay_sync(self):
+        """Sync what is due, payments and refunds, and see hourly whether the server can tell us."""
+        batches = []
+        for provider in self.sudo().search([('code', '=', 'btcpay')]):
+            provider = provider._btcpay_in_company_language()
+            due = provider._btcpay_find_due()
+            elsewhere = due.filtered(
+                lambda tx: tx.operation == 'refund' and not tx._btcpay_is_store_connected()
+            )
+            with provider._btcpay_keep_going():
+                provider._btcpay_sync_elsewhere(elsewhere)
+            if not provider._btcpay_is_connected() or not provider._btcpay_may_ask():
+                continue
+            due -= elsewhere
+            batches += enumerate((provider, ids) for ids in split_every(const.LIST_SIZE, due.ids))
+            provider._btcpay_try(provider._btcpay_check_connection, has_due=bool(due))
+        # In turns, so that no provider waits for another's thousands.
+        batches = [batch for _turn, batch in sorted(batches, key=lambda item: item[0])]
+        # What stays open is not remaining: it is due again later.
+        self.env['ir.cron']._commit_progress(remaining=sum(len(ids) for _p, ids in batches))
+        for provider, ids in batches:
+            provider._btcpay_try(provider._btcpay_sync_batch, ids)
+            if not self.env['ir.cron']._commit_progress(len(ids)):
+                break
+
+    def _btcpay_find_due(self):
+        """Return the transactions that are to be synced now, the longest due first.
+
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        return self.env['payment.transaction'].sudo().search([
+            ('provider_id', '=', self.id),
+            ('btcpay_next_sync_at', '<=', fields.Datetime.now()),
+        ], order='btcpay_next_sync_at, id')
+
+    def _btcpay_try(self, method, *args, **kwargs):
+        """Do something that must not stop what else there is to do.
+
+        :param callable method: What to do.
+        """
+        self.ensure_one()
+        if not self._btcpay_may_ask():
+            return  # The server failed meanwhile.
+        with self._btcpay_keep_going():
+            try:
+                method(*args, **kwargs)
+            except GreenfieldError as error:
+                self.env.cr.rollback()
+                self._btcpay_report_failure(error)
+
+    @contextmanager
+    def _btcpay_keep_going(self):
+        """Go on after an error with what else there is to do."""
+        self.ensure_one()
+        try:
+            yield
+        except Exception:
+            self.env.cr.rollback()
+            _logger.exception("The sync of provider %s failed", self.id)
+
+    def _btcpay_get_poll_minutes(self):
+        """Return after how many minutes an open invoice is asked for again.
+
+        :rtype: int
+        """
+        self.ensure_one()
+        provider = self.sudo()
+        return const.POLL_MINUTES if provider.btcpay_use_webhook else provider.btcpay_poll_minutes
+
+    def _btcpay_check_connection(self, has_due):
+        """Check hourly, and while nothing else asks it, that the server is there and can tell us.
+
+        :param bool has_due: Whether the server is asked of transactions in any case.
+        :raise GreenfieldError: If the server failed.
+        """
+        self.ensure_one()
+        is_due = self._btcpay_is_check_due()
+        if is_due or (not has_due and self.btcpay_unreachable_since):
+            commit_and_refresh(self.env)
+            self._btcpay_check_webhook()
+            if not has_due:
+                self._btcpay_report_success()
+        if is_due:
+            self._btcpay_adopt_refunds(self._btcpay_list_refunds())
+
+    # === A BATCH === #
+
+    def _btcpay_sync_batch(self, tx_ids):
+        """Sync transactions of the provider, asking the server for all of them at once.
+
+        :param list[int] tx_ids: The ids of the transactions.
+        :raise GreenfieldError: If the server failed.
+        """
+        self.ensure_one()
+        deadline = time.monotonic() + const.LIST_SECONDS
+        commit_and_refresh(self.env)
+        transactions = self.env['payment.transaction'].sudo().browse(tx_ids).exists()
+        sync_counts = {tx.id: tx.btcpay_sync_count for tx in transactions}
+        refunds = transactions.filtered(lambda tx: tx.operation == 'refund')
+        found, absent_ids = self._btcpay_read_invoices(transactions - refunds)
+        listed = self._btcpay_list_refunds() if refunds else {}
+        found.update({tx.id: listed.get(tx.btcpay_pull_payment_id) for tx in refunds})
+        failures = 0
+        for tx_id, sync_count in sync_counts.items():
+            tx = transactions.browse(tx_id)  # Not all of them are to be read again each time.
+            failure = tx._btcpay_sync_in_batch(
+                found=found.get(tx_id), sync_count=sync_count, is_absent=tx_id in absent_ids
+            )
+            # In a row: one that succeeds says that it is not the server.
+            failures = failures + 1 if failure and failure.is_of_server else 0
+            if failures == const.MAX_FAILURES or isinstance(failure, Unauthorized):
+                raise failure
+            if time.monotonic() > deadline:
+                break
+        self._btcpay_report_success()
+        self._btcpay_adopt_refunds(listed)
+
+    def _btcpay_read_invoices(self, transactions):
+        """Ask the server for the invoices of transactions, by their references.
+
+        Others may have the same references as well.
+
+        :param payment.transaction transactions: The transactions.
+        :return: The payment data by the transaction's id, and the ids of those without any invoice.
+        :rtype: tuple[dict, set]
+        :raise GreenfieldError: If the server did not say.
+        """
+        self.ensure_one()
+        listed = transactions.filtered(lambda tx: (
+            tx.btcpay_store_id in (False, self.btcpay_store_id)
+            and len(tx.reference) <= const.LIST_REFERENCE_LENGTH
+        ))
+        invoices = self._btcpay_client().find_invoices(
+            self.btcpay_store_id, listed.mapped('reference'), take=const.LIST_TAKE,
+            include_archived=True,
+        ) if listed else Listing()
+        found, absent_ids = {}, set()
+        for tx in listed:
+            invoice = next((
+                invoice for invoice in invoices
+                if (invoice.id == tx.btcpay_invoice_id or tx._btcpay_is_adoptable(invoice))
+            ), None)
+            if invoice:
+                found[tx.id] = {'invoice': invoice, 'payment_methods': None}
+            elif invoices.is_complete and not tx.btcpay_invoice_id:
+                absent_ids.add(tx.id)
+        return found, absent_ids
+
+    # === REFUNDS === #
+
+    def _btcpay_list_refunds(self):
+        """Ask the server for all pull payments of the store, with their payouts.
+
+        :return: The payment data by the pull payment's id; empty if the server does not list them.
+        :rtype: dict
+        :raise GreenfieldError: If the server failed.
+        """
+        self.ensure_one()
+        client = self._btcpay_client()
+        try:
+            pull_payments = client.list_pull_payments(self.btcpay_store_id, include_archived=True)
+            payouts = client.list_payouts(self.btcpay_store_id, include_cancelled=True)
+        except (Forbidden, NotFound, NotUnderstood):
+            # Keys of other origin may not list them; a list may be too long to be read.
+            return {}
+        data = {p.id: {'pull_payment': p, 'payouts': []} for p in pull_payments}
+        for payout in payouts:
+            if payout.pull_payment_id in data:
+                data[payout.pull_payment_id]['payouts'].append(payout)
+        return data
+
+    def _btcpay_adopt_refunds(self, refunds):
+        """Adopt the refunds that were made at the server itself, where no webhook told.
+
+        They are known by the name that the server gives them.
+
+        :param dict refunds: The payment data of the refunds, see `_btcpay_list_refunds`.
+        """
+        self.ensure_one()
+        invoice_ids = {
+            pull_payment_id: invoice_id
+            for pull_payment_id, data in refunds.items()
+            if (invoice_id := data['pull_payment'].refunded_invoice_id)
+            # Of one that was given up before anything was paid out there is nothing to sync.
+            and (not data['pull_payment'].is_archived or any(
+                payout.is_completed for payout in data['payouts']
+            ))
+        }
+        Transaction = self.env['payment.transaction'].sudo()
+        domain = [('provider_id', '=', self.id)]
+        known = set(Transaction.search([
+            *domain, ('btcpay_pull_payment_id', 'in', list(invoice_ids)),
+        ]).mapped('btcpay_pull_payment_id'))
+        transactions = {tx.btcpay_invoice_id: tx for tx in Transaction.search([
+            *domain,
+            ('btcpay_invoice_id', 'in', list(set(invoice_ids.values()))),
+            ('source_transaction_id', '=', False),
+        ])}
+        for pull_payment_id, invoice_id in invoice_ids.items():
+            if pull_payment_id in known or invoice_id not in transactions:
+                continue
+            tx = transactions[invoice_id]
+            try:
+                refund = tx._btcpay_find_or_adopt_refund(pull_payment_id)
+            except (GreenfieldError, RowBusy) as error:
+                self.env.cr.rollback()
+                if getattr(error, 'is_of_server', False):
+                    raise
+                _logger.warning("No refund of transaction %s adopted: %s", tx.reference, error)
+                continue
+            except Exception:
+                self.env.cr.rollback()
+                # One that cannot be adopted now must not hide the others.
+                _logger.exception("No refund of transaction %s adopted", tx.reference)
+                continue
+            if refund:
+                refund._btcpay_sync_in_batch(
+                    found=refunds[pull_payment_id], sync_count=refund.btcpay_sync_count
+                )
+
+    def _btcpay_sync_elsewhere(self, refunds):
+        """Sync refunds of stores that are no longer connected: no key is needed for it.
+
+        What was never answered cannot be found without one, which is flagged for review.
+
+        :param payment.transaction refunds: The refunds.
+        """
+        self.ensure_one()
+        failures = 0
+        for refund in refunds:
+            failure = refund._btcpay_sync_in_batch()
+            failures = failures + 1 if failure and failure.is_of_server else 0
+            if failures == const.MAX_FAILURES:
+                break

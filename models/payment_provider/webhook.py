@@ -1,0 +1,287 @@
+"""The webhook by which the server tells Odoo of payments: register, remove, check, repair."""
+import secrets
+from datetime import timedelta
+
+from odoo import _, fields, models
+from odoo.exceptions import UserError
+
+from odoo.addons.payment.logging import get_payment_logger
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.db import commit_and_refresh, lock
+from odoo.addons.payment_btcpay.greenfield import GreenfieldError, NotFound, WebhookDraft
+from odoo.addons.payment_btcpay.utils import ConnectionRefused, notify
+
+_logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
+
+
+class PaymentProvider(models.Model):
+    _inherit = 'payment.provider'
+
+    # === ACTION METHODS === #
+
+    def action_btcpay_repair_webhook(self):
+        """Have the server tell us of payments (again), with the key there is.
+
+        Note: `self.ensure_one()`
+
+        :raise UserError: If that could not be done.
+        """
+        self.ensure_one()
+        self.check_access('write')
+        provider = self.sudo()
+        if not provider._btcpay_is_connected():
+            raise UserError(_("Connect a store first."))
+        connection = provider._btcpay_get_connection()
+        undo = []
+        commit_and_refresh(self.env)  # No row may be held while waiting for the server.
+        try:
+            values = provider._btcpay_register_webhook(
+                provider._btcpay_client(), connection.store_id, connection, undo
+            )
+            commit_and_refresh(self.env)
+            provider.write({**values, 'btcpay_use_webhook': True})
+            provider._btcpay_note_webhook(False)
+            commit_and_refresh(self.env)
+        except Exception:
+            self.env.cr.rollback()
+            for step in reversed(undo):
+                step()
+            raise
+
+    def action_btcpay_disable_webhook(self):
+        """Ask the server from now on: it is not to tell us any more.
+
+        Note: `self.ensure_one()`
+
+        :return: The notification of what is left to do, if anything.
+        :rtype: dict|None
+        """
+        self.ensure_one()
+        self.check_access('write')
+        provider = self.sudo()
+        url, connection = provider._btcpay_get_webhook_url(), provider._btcpay_get_connection()
+        provider.write({'btcpay_use_webhook': False, **provider._btcpay_get_empty_webhook()})
+        provider._btcpay_note_webhook(False)
+        commit_and_refresh(self.env)
+        if provider._btcpay_remove_webhooks(
+            provider._btcpay_client(), connection.store_id, url, connection.webhook_id
+        ):
+            return None
+        return notify(
+            _(
+                "Odoo asks by itself from now on, but the BTCPay Server could not be told. Remove"
+                " Odoo's webhook in the store's settings there."
+            ),
+            type='warning', sticky=True, reload=True,
+        )
+
+    # === REGISTER AND REMOVE === #
+
+    def _btcpay_get_webhook_url(self):
+        """Return the address at which the server reaches this provider.
+
+        It is decided once, when a store is connected: `web.base.url` changes with the domain an
+        administrator logs in at.
+
+        :rtype: str
+        """
+        self.ensure_one()
+        if url := self.sudo().btcpay_webhook_url:
+            return url
+        base_url = self.env['ir.config_parameter'].sudo().get_param('web.base.url')
+        return f'{base_url.rstrip("/")}{const.WEBHOOK_ROUTE}/{self.id}'
+
+    def _btcpay_register_webhook(self, client, store_id, previous, undo):
+        """Have the server tell us of payments; ours, or one with our address, is used again.
+
+        The secret stays if we know it, else it gets a new one.
+
+        :param Client client: The client to call with.
+        :param str store_id: The id of the store.
+        :param Connection previous: The previous connection.
+        :param list undo: The steps that take back what is made here, to be extended.
+        :return: The values to write on the provider.
+        :rtype: dict
+        :raise ConnectionRefused: If the server does not take the webhook.
+        """
+        url = self._btcpay_get_webhook_url()
+        secret = secrets.token_urlsafe(32)
+        try:
+            known = [
+                webhook.id for webhook in client.list_webhooks(store_id)
+                if webhook.url == url or webhook.id == previous.webhook_id
+            ]
+            if known:
+                webhook_id = previous.webhook_id if previous.webhook_id in known else known[0]
+                if webhook_id == previous.webhook_id and previous.webhook_secret:
+                    secret = previous.webhook_secret
+                # Also the one we know: it may have been changed there.
+                client.update_webhook(store_id, webhook_id, WebhookDraft(url, secret))
+            else:
+                # It may be made although we do not get its answer.
+                undo.append(lambda: self._btcpay_remove_webhooks(client, store_id, url))
+                webhook_id = client.create_webhook(store_id, WebhookDraft(url, secret)).id
+        except GreenfieldError as error:
+            raise ConnectionRefused('webhook', _(
+                "The BTCPay Server did not take the webhook by which it tells Odoo of payments."
+                " Check in the store's settings on the server that webhooks can be made, then try"
+                " again. %s", self._btcpay_explain(error),
+            )) from error
+        return {
+            'btcpay_webhook_id': webhook_id,
+            'btcpay_webhook_secret': secret,
+            'btcpay_webhook_url': url,
+            'btcpay_webhook_problem': False,
+            'btcpay_webhook_checked_at': fields.Datetime.now(),
+            **self._btcpay_get_secret_overlap(secret),
+        }
+
+    def _btcpay_remove_webhooks(self, client, store_id, url, webhook_id=None):
+        """Remove the webhooks with our address from the server.
+
+        :param Client client: The client to call with.
+        :param str store_id: The id of the store.
+        :param str url: The address.
+        :param str webhook_id: The id of another one that is ours.
+        :return: Whether none is left.
+        :rtype: bool
+        """
+        try:
+            webhooks = client.list_webhooks(store_id)
+            is_clean = webhooks.is_complete
+            for webhook in webhooks:
+                if webhook.url == url or webhook.id == webhook_id:
+                    is_clean &= self._btcpay_try_removal(
+                        client.delete_webhook, store_id, webhook.id
+                    )
+        except GreenfieldError:
+            is_clean = False
+        if not is_clean:
+            _logger.warning("A webhook may be left at the BTCPay Server: %s", url)
+        return is_clean
+
+    def _btcpay_get_empty_webhook(self):
+        """Return the values of a provider that has no webhook.
+
+        :rtype: dict
+        """
+        return dict.fromkeys((
+            'btcpay_webhook_id', 'btcpay_webhook_secret', 'btcpay_old_webhook_secret',
+            'btcpay_old_webhook_secret_until', 'btcpay_webhook_url', 'btcpay_webhook_problem',
+            'btcpay_webhook_checked_at',
+        ), False)
+
+    # === SECRETS === #
+
+    def _btcpay_get_secret_overlap(self, secret):
+        """Return the values by which the secret used so far stays good for a while.
+
+        What the server has queued is signed with the secret of the time of its queuing.
+
+        :param str secret: The new secret.
+        :return: The values to write on the provider.
+        :rtype: dict
+        """
+        old_secret = self.sudo().btcpay_webhook_secret
+        if not old_secret or old_secret == secret:
+            return {}
+        return {
+            'btcpay_old_webhook_secret': old_secret,
+            'btcpay_old_webhook_secret_until': fields.Datetime.now() + timedelta(
+                hours=const.OLD_SECRET_VALIDITY
+            ),
+        }
+
+    def _btcpay_get_webhook_secrets(self):
+        """Return the secrets with which an event may be signed; none if there is no webhook.
+
+        :rtype: list[str]
+        """
+        self.ensure_one()
+        provider = self.sudo()
+        until = provider.btcpay_old_webhook_secret_until
+        old_secret = until and until > fields.Datetime.now() and provider.btcpay_old_webhook_secret
+        return [secret for secret in (provider.btcpay_webhook_secret, old_secret) if secret]
+
+    # === HEALTH === #
+
+    def _btcpay_is_check_due(self):
+        """Return whether the hourly check of the webhook is due."""
+        self.ensure_one()
+        checked_at = self.btcpay_webhook_checked_at
+        limit = fields.Datetime.now() - timedelta(minutes=const.CHECK_MINUTES)
+        return not checked_at or checked_at <= limit
+
+    def _btcpay_check_webhook(self):
+        """Check that the webhook is as it was registered, and raise an alert once if it is not.
+
+        Without a webhook it is checked that the server answers our key.
+
+        :raise GreenfieldError: If the server did not say.
+        """
+        self.ensure_one()
+        provider = self._btcpay_in_company_language()
+        before = (provider.btcpay_webhook_id, provider.btcpay_webhook_checked_at)
+        problem = provider._btcpay_find_webhook_problem()
+        commit_and_refresh(provider.env)
+        lock(provider)
+        # Else it was repaired while the server was asked.
+        if before == (provider.btcpay_webhook_id, provider.btcpay_webhook_checked_at):
+            provider._btcpay_note_webhook(problem)
+        commit_and_refresh(provider.env)
+
+    def _btcpay_find_webhook_problem(self):
+        """Compare the webhook at the server with what was registered.
+
+        :return: The problem, as a value of `btcpay_webhook_problem`; False if there is none.
+        :rtype: str|bool
+        :raise GreenfieldError: If the server did not say.
+        """
+        self.ensure_one()
+        client = self._btcpay_client()
+        if not self.btcpay_use_webhook:
+            client.list_invoices(self.btcpay_store_id, take=1)
+            return False
+        if not self.btcpay_webhook_id:
+            return 'missing'
+        try:
+            webhook = client.get_webhook(self.btcpay_store_id, self.btcpay_webhook_id)
+        except NotFound as error:
+            if error.code == 'webhook-not-found':
+                return 'missing'
+            raise
+        if not webhook.is_enabled:
+            return 'disabled'
+        if webhook.url != self._btcpay_get_webhook_url():
+            return 'moved'
+        return 'events' if webhook.get_missing_events(const.WEBHOOK_EVENTS) else False
+
+    def _btcpay_note_webhook(self, problem):
+        """Note what was found of the webhook, and raise an alert once.
+
+        :param str|bool problem: The problem, False if there is none.
+        """
+        self.ensure_one()
+        provider = self._btcpay_in_company_language()
+        is_new = problem != provider.btcpay_webhook_problem
+        provider.write({
+            'btcpay_webhook_problem': problem, 'btcpay_webhook_checked_at': fields.Datetime.now()
+        })
+        if not problem:
+            provider._btcpay_clear_alert(
+                'btcpay_webhook_activity_id', _("The webhook works again.")
+            )
+        elif is_new:
+            labels = dict(provider._fields['btcpay_webhook_problem']._description_selection(
+                provider.env
+            ))
+            provider._btcpay_raise_alert('btcpay_webhook_activity_id', _(
+                "The webhook by which the BTCPay Server tells “%(provider)s” of payments does not"
+                " work: %(problem)s. Odoo notices payments all the same, but later, since it asks"
+                " every %(minutes)s minutes. Click “Repair Webhook” on the payment provider.",
+                provider=provider.name, problem=labels[problem], minutes=const.POLL_MINUTES,
+            ))
+            _logger.warning(
+                "The webhook of provider %(provider)s does not work: %(problem)s",
+                {'provider': provider.id, 'problem': problem},
+            )

@@ -1,0 +1,264 @@
+"""What is due, what was received, and what of it is booked: the one place that says so."""
+from odoo import api, models
+
+PAID_STATES = ('authorized', 'done')
+
+
+class PaymentTransaction(models.Model):
+    _inherit = 'payment.transaction'
+
+    # === WHAT IS DUE === #
+
+    @api.model
+    def _btcpay_get_amount_due(self, documents, without=None):
+        """Return what is still to be paid of documents.
+
+        Orders are paid by transactions, or by what was booked on their invoices, which may be the
+        same money. What was refunded is to be paid again.
+
+        :param sale.order|account.move documents: The orders or customer invoices, of one currency.
+        :param payment.transaction without: A transaction whose money is left out, whether it came
+                                            or not.
+        :return: The amount, in the documents' currency; negative if too much was paid.
+        :rtype: float
+        """
+        without = without or self.browse()
+        family = without | without.child_transaction_ids
+        if documents._name == 'account.move':
+            # What is booked is in the residual amounts.
+            unbooked = (documents.transaction_ids - family).filtered(lambda tx: not tx.payment_id)
+            due = sum(documents.mapped('amount_residual')) - unbooked._btcpay_get_net_amount()
+            due += sum(without.filtered('payment_id').mapped('amount'))
+        else:
+            moves = documents.invoice_ids.filtered(lambda move: (
+                move.state == 'posted' and move.currency_id == documents.currency_id
+            ))
+            transactions = documents.transaction_ids | moves.transaction_ids
+            # Others' shares of an invoice are not told apart.
+            own_moves = moves.filtered(
+                lambda move: move.line_ids.sale_line_ids.order_id <= documents
+            )
+            booked = sum(
+                move.direction_sign * (move.amount_residual - move.amount_total)
+                for move in own_moves
+            ) - sum(without.filtered(
+                lambda tx: tx.payment_id and tx.invoice_ids & own_moves
+            ).mapped('amount'))
+            due = sum(documents.mapped('amount_total')) - max(
+                (transactions - family)._btcpay_get_net_amount(), booked
+            )
+        return documents.currency_id.round(due)
+
+    def _btcpay_get_amount_due_without_this(self):
+        """Return what is to be paid of the documents without what this transaction brings.
+
+        :return: The amount, negative if too much was paid; None where there is nothing to pay for,
+                 or in other currencies.
+        :rtype: float|None
+        """
+        self.ensure_one()
+        documents = self.sale_order_ids or self.invoice_ids
+        if not documents or documents.currency_id != self.currency_id:
+            return None
+        return self._btcpay_get_amount_due(documents, without=self)
+
+    def _btcpay_get_amount_due_url(self):
+        """Return the link by which the customer pays what is still due of the document.
+
+        :return: The address, Odoo's own payment link; empty if nothing is due.
+        :rtype: str
+        """
+        self.ensure_one()
+        document = self._btcpay_get_document().sudo()
+        if document._name == 'res.partner' or document.state == 'cancel':
+            return ''
+        amount = self._btcpay_get_amount_due(document)
+        return document._btcpay_make_payment_link(amount) if amount > 0 else ''
+
+    def _btcpay_get_net_amount(self):
+        """Return what came in by the transactions, without what was refunded of it.
+
+        :rtype: float
+        """
+        paid = self.filtered(
+            lambda tx: tx.state in PAID_STATES and tx.operation not in ('refund', 'validation')
+        )
+        # An overpayment is booked, without a document, when it is refunded.
+        overpayments = (paid | paid.source_transaction_id).child_transaction_ids.filtered(
+            lambda tx: tx.provider_code == 'btcpay' and tx.operation == 'offline'
+            and tx.state == 'done'
+        )
+        refunds = (paid | overpayments).child_transaction_ids.filtered(
+            lambda tx: tx.operation == 'refund' and tx.state in ('pending', 'done')
+        )
+        return sum((paid | overpayments | refunds).mapped('amount'))
+
+    # === WHAT THE TRANSACTION IS FOR === #
+
+    @api.depends('source_transaction_id')
+    def _compute_btcpay_root_id(self):
+        for tx in self:
+            source = tx.source_transaction_id
+            tx.btcpay_root_id = tx.provider_code == 'btcpay' and (source.btcpay_root_id or source)
+
+    def _btcpay_get_root(self):
+        """Return the transaction that has the invoice, for it, a refund or a part of it.
+
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        return self.btcpay_root_id or self
+
+    def _btcpay_get_document(self):
+        """Return the document on which people look after the transaction.
+
+        :return: The sales order, else the invoice, else the customer.
+        :rtype: sale.order|account.move|res.partner
+        """
+        self.ensure_one()
+        tx = self._btcpay_get_root()
+        return tx.sale_order_ids[:1] or tx.invoice_ids[:1] or tx.partner_id
+
+    def _btcpay_is_without_document(self):
+        """Return whether the transaction is a refund of a receipt that has no document."""
+        self.ensure_one()
+        tx = self | self.source_transaction_id
+        return self._btcpay_get_root() not in tx and not (tx.sale_order_ids or tx.invoice_ids)
+
+    def _btcpay_get_payment_siblings(self):
+        """Return the other transactions for the same orders and invoices, whatever the provider.
+
+        :return: The transactions, without this one's children and refunds.
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        siblings = self.sale_order_ids.transaction_ids | self.invoice_ids.transaction_ids
+        return (siblings - self - self.child_transaction_ids).filtered(
+            lambda tx: tx.operation not in ('refund', 'validation')
+        )
+
+    def _btcpay_get_documents_total(self):
+        """Return what the document of the transaction comes to.
+
+        :return: The total, in the transaction's currency; None without exactly one document.
+        :rtype: float|None
+        """
+        self.ensure_one()
+        # The invoice that Odoo makes of a paid order is not one that was to be paid.
+        documents = self.sale_order_ids or self.invoice_ids
+        if len(documents) != 1 or documents.currency_id != self.currency_id:
+            return None
+        return documents.amount_total
+
+    # === WHAT WAS RECEIVED === #
+
+    @api.depends('amount', 'btcpay_paid_amount', 'btcpay_invoice_id')
+    def _compute_btcpay_differences(self):
+        for tx in self:
+            difference = tx.btcpay_invoice_id and tx.btcpay_paid_amount - tx.amount
+            tx.btcpay_due_amount = max(-difference, 0)
+            tx.btcpay_overpaid_amount = max(difference, 0)
+
+    def _btcpay_is_paid_in_full(self):
+        """Return whether all that was asked for was received, confirmed or not."""
+        self.ensure_one()
+        return self.currency_id.compare_amounts(self.btcpay_paid_amount, self.amount) >= 0
+
+    def _btcpay_is_confirmed(self):
+        """Return whether all that was received is confirmed: what is not may still vanish."""
+        self.ensure_one()
+        payments = self.btcpay_payment_ids.filtered(lambda payment: payment.status != 'Invalid')
+        return bool(payments) and all(payment.status == 'Settled' for payment in payments)
+
+    def _btcpay_has_money(self):
+        """Return whether something was paid already."""
+        self.ensure_one()
+        return bool(self.btcpay_paid_amount) or self.btcpay_status not in (False, 'New')
+
+    def _btcpay_get_partial_receipts(self):
+        """Return the child transactions by which partial payments of the invoice are booked.
+
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        return self.child_transaction_ids.filtered(
+            lambda tx: tx.operation != 'refund' and tx.state == 'done'
+        )
+
+    def _btcpay_get_receipts(self):
+        """Return the transactions by which what was received for the invoice is booked.
+
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        return (self | self.child_transaction_ids).filtered(
+            lambda tx: tx.operation != 'refund' and tx.state == 'done'
+        )
+
+    def _btcpay_get_unbooked_amount(self):
+        """Return what was received of the amount asked for and is not booked yet.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        if self.state == 'done':
+            return 0
+        booked = sum(self._btcpay_get_partial_receipts().mapped('amount'))
+        return self.currency_id.round(min(self.btcpay_paid_amount, self.amount) - booked)
+
+    # === WHAT WAS GIVEN BACK === #
+
+    # Stored, so that each new refund changes the payment's row: who began before and waits for it
+    # has to begin anew, and sees the refund (see `db.py`).
+    @api.depends(
+        'btcpay_refund_ids.state', 'btcpay_refund_ids.amount',
+        'btcpay_refund_ids.btcpay_refund_fee_amount',
+    )
+    def _compute_btcpay_returned_amount(self):
+        for tx in self:
+            tx.btcpay_returned_amount = tx.btcpay_refund_ids._btcpay_get_returned_amount()
+
+    def _btcpay_get_returned_amount(self):
+        """Return what the refunds give back or are to give back, the fees included that are
+        deducted from them: the customer was told that it is settled with that.
+
+        :rtype: float
+        """
+        return sum(
+            refund.btcpay_refund_fee_amount - refund.amount
+            for refund in self if refund.state not in ('cancel', 'error')
+        )
+
+    def _btcpay_get_refund_sums(self):
+        """Return what was received, given back and can still be given back.
+
+        Refunds that are underway count: Odoo's own wizard forgets them.
+
+        :return: `received`, `refunded`, `underway`, `available` and `overpayment`, in the currency.
+        :rtype: dict[str, float]
+        """
+        self.ensure_one()
+        returned = self.btcpay_returned_amount
+        refunded = self.btcpay_refund_ids.filtered(
+            lambda refund: refund.state == 'done'
+        )._btcpay_get_returned_amount()
+        available = max(self.currency_id.round(self.btcpay_paid_amount - returned), 0)
+        # What is given back is taken from the overpayment first.
+        overpayment = min(self.btcpay_overpaid_amount - returned, available)
+        return {
+            'received': self.btcpay_paid_amount,
+            'refunded': refunded,
+            'underway': self.currency_id.round(returned - refunded),
+            'available': available,
+            'overpayment': max(self.currency_id.round(overpayment), 0),
+        }
+
+    def _btcpay_is_settled_by_refunds(self):
+        """Return whether all, or all of the overpayment, is given back and nothing is left open."""
+        self.ensure_one()
+        sums = self._btcpay_get_refund_sums()
+        return not sums['available'] or bool(
+            self.btcpay_overpaid_amount
+            and not sums['overpayment']
+            and not self._btcpay_get_unbooked_amount()
+        )

@@ -1,0 +1,282 @@
+import secrets
+from datetime import timedelta
+from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
+
+from odoo import _, fields, models
+
+from odoo.addons.payment.logging import get_payment_logger
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.db import commit_and_refresh, lock
+from odoo.addons.payment_btcpay.greenfield import (
+    GreenfieldError,
+    InvoiceDraft,
+    NotUnderstood,
+    match_language,
+    round_amount,
+)
+
+_logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
+
+
+class PaymentTransaction(models.Model):
+    _inherit = 'payment.transaction'
+
+    def _btcpay_begin(self):
+        """Remember what is paid for."""
+        for tx in self:
+            if tx.operation not in ('refund', 'validation') and not tx.source_transaction_id:
+                tx.btcpay_documents_total = tx._btcpay_get_documents_total() or 0
+
+    def _btcpay_create_invoice(self):
+        """Make the invoice of the transaction at the server.
+
+        The transaction is stored first: the request may be run again after a serialization failure,
+        which must neither forget this invoice nor make a second one, and no row may be locked while
+        waiting for the server. If the call fails the transaction ends in error, with a sentence for
+        the customer; the reason is in the log.
+
+        Note: `self.ensure_one()`
+        """
+        self.ensure_one()
+        if self.btcpay_invoice_id or self.state != 'draft':
+            return
+        if refusal := self._btcpay_get_checkout_refusal():
+            _logger.warning("No invoice for transaction %s: %s", self.reference, refusal)
+            self._set_error(_(
+                "This payment cannot be made with Bitcoin. Nothing was charged. Please choose"
+                " another payment method."
+            ))
+            return
+        if self._btcpay_cancel_checkout():
+            return
+
+        store_id = self.provider_id.sudo().btcpay_store_id
+        self.write({
+            'btcpay_requested_at': fields.Datetime.now(),
+            'btcpay_invoice_token': secrets.token_urlsafe(16),
+            'btcpay_store_id': store_id,
+        })
+        draft = self._btcpay_prepare_invoice()
+        self._btcpay_schedule_sync()
+        commit_and_refresh(self.env)
+        invoice, error = None, None
+        try:
+            invoice = self._btcpay_client().create_invoice(store_id, draft)
+            if discrepancy := self._btcpay_find_discrepancy(invoice):
+                raise NotUnderstood('invoice', discrepancy)
+            if not invoice.checkout_link:  # The customer has to be sent there.
+                raise NotUnderstood('invoice.checkoutLink')
+        except GreenfieldError as exc:
+            error = exc
+        commit_and_refresh(self.env)
+        lock(self)
+        # The server's first event may have been quicker than its answer, and brought the invoice.
+        if not self.btcpay_invoice_id:
+            if error:
+                self._btcpay_fail_checkout(error)
+            else:
+                self._btcpay_store_invoice(invoice)
+        self._btcpay_get_payment_siblings()._btcpay_invalidate_obsolete()
+        commit_and_refresh(self.env)
+
+    def _btcpay_get_checkout_refusal(self):
+        """Return why the transaction must not be paid with this provider.
+
+        The browser chooses provider, method and, on some pages, the amount: Odoo does not check
+        whether they go together.
+
+        :return: The reason, for the log; empty if there is none.
+        :rtype: str
+        """
+        self.ensure_one()
+        provider = self.provider_id
+        if self.operation != 'online_redirect':
+            return f"operation {self.operation} is not supported"
+        if provider.state == 'disabled' or not provider._btcpay_is_connected():
+            return "the provider is disabled or not connected"
+        if self.payment_method_id not in provider.payment_method_ids:
+            return f"payment method {self.payment_method_code} is not one of the provider"
+        if self.currency_id.compare_amounts(self.amount, 0) <= 0:
+            return f"the amount {self.amount} is not positive"
+        if self.currency_id not in provider._get_supported_currencies():
+            return f"currency {self.currency_id.name} is not supported"
+        if (
+            provider.available_currency_ids
+            and self.currency_id not in provider.available_currency_ids
+        ):
+            return f"currency {self.currency_id.name} is not available"
+        return ''
+
+    def _btcpay_prepare_invoice(self):
+        """Prepare the request that makes the invoice, from the transaction alone.
+
+        Nothing about the customer leaves Odoo but the language. The metadata of ours is shown to
+        the merchant only.
+
+        :rtype: InvoiceDraft
+        """
+        self.ensure_one()
+        provider = self.provider_id.sudo()
+        base_url = provider.get_base_url().rstrip('/')  # Of the website the customer is on.
+        return InvoiceDraft(
+            amount=round_amount(self.amount, self.currency_id.decimal_places),
+            currency=self.currency_id.name,
+            order_id=self.reference,
+            metadata={const.TOKEN_KEY: self.sudo().btcpay_invoice_token},
+            redirect_url=f'{base_url}{const.RETURN_ROUTE}?ref={quote(self.reference, safe="")}',
+            is_redirected_automatically=True,
+            language=match_language(
+                self.env.context.get('lang') or self.partner_lang,
+                (provider.btcpay_languages or '').split(),
+            ),
+        )
+
+    def _btcpay_fail_checkout(self, error):
+        """End the transaction whose invoice could not be made.
+
+        :param GreenfieldError error: The reason, for the log.
+        """
+        self.ensure_one()
+        _logger.error("No invoice for transaction %s: %s", self.reference, error)
+        if not error.is_temporary:
+            self.btcpay_requested_at = False  # Refused: there is none to look for.
+        self._set_error(_(
+            "The Bitcoin payment could not be started. Nothing was charged. Please try again in"
+            " a few minutes, or choose another payment method."
+        ))
+        self._btcpay_schedule_sync()
+
+    def _btcpay_get_checkout_values(self):
+        """Return what the redirect form is rendered with.
+
+        :return: The address of the invoice's page; its query apart, since a GET form drops it.
+        :rtype: dict
+        """
+        self.ensure_one()
+        if not self.btcpay_checkout_link:  # The status page says what is in the way.
+            return {'api_url': '/payment/status'} if self.state == 'cancel' else {}
+        parts = urlsplit(self.btcpay_checkout_link)
+        return {
+            'api_url': urlunsplit((parts.scheme, parts.netloc, parts.path, '', '')),
+            'url_params': dict(parse_qsl(parts.query)),
+        }
+
+    # === THE TRANSACTION'S INVOICE AND NO OTHER === #
+
+    def _btcpay_find_discrepancy(self, invoice):
+        """Compare an invoice with the transaction it is said to be for.
+
+        :param Invoice invoice: The invoice.
+        :return: What does not agree, for a person; empty if all does.
+        :rtype: str
+        """
+        self.ensure_one()
+        store_id = self.sudo().btcpay_store_id or self.provider_id.sudo().btcpay_store_id
+        if invoice.store_id != store_id:
+            return _(
+                "The invoice %(invoice)s belongs to another store at the BTCPay Server. Check the"
+                " payment there.", invoice=invoice.id,
+            )
+        if invoice.order_id != self.reference:
+            return _(
+                "The invoice %(invoice)s at the BTCPay Server is for “%(other)s”, not for"
+                " %(reference)s. Check the payment there.",
+                invoice=invoice.id, other=invoice.order_id or None, reference=self.reference,
+            )
+        if (
+            invoice.currency != self.currency_id.name
+            or self.currency_id.compare_amounts(float(invoice.amount), self.amount) != 0
+        ):
+            return _(
+                "The invoice %(invoice)s at the BTCPay Server is for %(other_amount)s"
+                " %(other_currency)s, the transaction for %(amount)s. Check the payment there.",
+                invoice=invoice.id, other_amount=invoice.amount, other_currency=invoice.currency,
+                amount=self.currency_id.format(self.amount),
+            )
+        return ''
+
+    def _btcpay_reject_invoice(self, invoice):
+        """Flag for review an invoice that is not the transaction's.
+
+        :param Invoice invoice: The invoice.
+        :return: Whether it is not.
+        :rtype: bool
+        """
+        self.ensure_one()
+        discrepancy = self._btcpay_find_discrepancy(invoice)
+        if discrepancy:
+            # Refused, with a line in the log, if it is done already.
+            self._set_error(_(
+                "This payment could not be matched with your order. Please contact us before you"
+                " pay again."
+            ))
+            self._btcpay_flag_for_review(discrepancy)
+        return bool(discrepancy)
+
+    def _btcpay_is_adoptable(self, invoice):
+        """Return whether an invoice is the one the server made without our getting its answer.
+
+        Only the transaction's own request had the token. The clocks of both need not agree.
+
+        :param Invoice invoice: The invoice.
+        :rtype: bool
+        """
+        self.ensure_one()
+        token = self.sudo().btcpay_invoice_token
+        return bool(
+            not self.btcpay_invoice_id
+            and token and invoice.metadata.get(const.TOKEN_KEY) == token
+            and invoice.created_at
+            and invoice.created_at >= self.btcpay_requested_at - timedelta(
+                minutes=const.CLOCK_DIFFERENCE
+            )
+            and not self._btcpay_find_discrepancy(invoice)
+        )
+
+    def _btcpay_adopt_invoice(self, invoice):
+        """Adopt an invoice the server made without our getting its answer.
+
+        :param Invoice invoice: The invoice.
+        """
+        self.ensure_one()
+        if self._btcpay_is_adoptable(invoice):
+            _logger.info("Found invoice %s of transaction %s.", invoice.id, self.reference)
+            self._btcpay_store_invoice(invoice)
+
+    def _btcpay_store_invoice(self, invoice):
+        """Remember the invoice of the transaction.
+
+        :param Invoice invoice: The invoice, which agrees with the transaction.
+        """
+        self.ensure_one()
+        self.write({
+            'provider_reference': invoice.id,
+            'btcpay_invoice_id': invoice.id,
+            'btcpay_synced_at': fields.Datetime.now(),
+            **self._btcpay_get_invoice_values(invoice),
+        })
+        self._btcpay_schedule_sync()
+
+    def _btcpay_get_invoice_values(self, invoice):
+        """Return what is stored of an invoice with its transaction.
+
+        :param Invoice invoice: The invoice.
+        :return: The values to write.
+        :rtype: dict
+        """
+        return {
+            'btcpay_checkout_link': invoice.checkout_link,
+            'btcpay_status': invoice.status,
+            'btcpay_additional_status': invoice.additional_status,
+            'btcpay_paid_amount': float(invoice.paid_amount),
+            'btcpay_expires_at': invoice.expires_at,
+            'btcpay_monitored_until': invoice.monitored_until,
+        }
+
+    def _btcpay_get_answer_deadline(self):
+        """Return until when the request that makes the invoice may still be under way.
+
+        :rtype: datetime
+        """
+        self.ensure_one()
+        return self.btcpay_requested_at + timedelta(seconds=4 * const.TIMEOUT)

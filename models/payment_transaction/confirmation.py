@@ -1,0 +1,159 @@
+"""Done means confirmed.
+
+Odoo tries to confirm the order and to book the payment for four days, then forgets it, and tells
+nobody.
+"""
+from datetime import timedelta
+
+from odoo import _, api, fields, models
+from odoo.exceptions import LockError
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+
+from odoo.addons.payment.logging import get_payment_logger
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.db import hold
+from odoo.addons.payment_btcpay.utils import next_wait
+
+_logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
+
+
+class PaymentTransaction(models.Model):
+    _inherit = 'payment.transaction'
+
+    # === POST-PROCESSING === #
+
+    def _btcpay_claim_post_processing(self):
+        """Hold our transactions until this database transaction ends, waiting for who has them.
+
+        Odoo's scheduled action does not notice what the customer's page has done since it began.
+
+        :return: Those that are to be post-processed, and all of other providers.
+        :rtype: payment.transaction
+        :raise psycopg2.OperationalError: If somebody else has just changed them.
+        """
+        ours = self.filtered(lambda tx: tx.provider_code == 'btcpay')
+        if not ours:
+            return self
+        hold(ours)
+        # Computed of the transactions' states without depending on them.
+        ours.sale_order_ids.invalidate_recordset(['amount_paid'])
+        return self - ours.filtered('is_post_processed')
+
+    def _btcpay_finish_post_processing(self):
+        """Look for payments that do not fit what they are for, and whether all is confirmed."""
+        for tx in self:
+            if tx.provider_code == 'btcpay':
+                tx.btcpay_is_handled = tx._btcpay_is_all_handled()
+            elif not any(
+                other.provider_code == 'btcpay' for other in tx._btcpay_get_payment_siblings()
+            ):
+                continue
+            if tx.state in ('done', 'authorized') and tx.operation not in ('refund', 'validation'):
+                tx = tx._btcpay_as_odoo()
+                tx._btcpay_get_payment_siblings()._btcpay_invalidate_obsolete()
+                tx._btcpay_report_anomalies()
+
+    def _btcpay_is_all_handled(self):
+        """Return whether the payment is booked and no quotation is left of what it is for."""
+        self.ensure_one()
+        return (
+            self.state == 'done' and self.is_post_processed and not self._btcpay_get_quotations()
+        )
+
+    def _btcpay_is_confirmation_due(self):
+        """Return whether the transaction is done, but the order not confirmed or nothing booked."""
+        self.ensure_one()
+        quotations = self._btcpay_get_quotations()
+        quotations.invalidate_recordset(['amount_paid'])
+        return self.state == 'done' and (
+            not self.is_post_processed
+            or any(order._is_confirmation_amount_reached() for order in quotations)
+        )
+
+    def _btcpay_get_quotations(self):
+        """Return the orders of the transaction that are not confirmed.
+
+        :rtype: sale.order
+        """
+        return self.sale_order_ids.filtered(lambda order: order.state in ('draft', 'sent'))
+
+    # === SCHEDULED ACTION === #
+
+    @api.model
+    def _cron_btcpay_confirm(self):
+        """Try again what Odoo has not achieved, without end, with growing waits."""
+        now = fields.Datetime.now()
+        todo = self.search([
+            ('provider_code', '=', 'btcpay'),
+            ('state', '=', 'done'),
+            ('btcpay_is_handled', '=', False),
+            '|', ('btcpay_confirm_at', '<=', now),
+            '&', ('btcpay_confirm_at', '=', False),
+            ('last_state_change', '<=', now - timedelta(minutes=const.CONFIRM_WAITS[0])),
+        ], order='btcpay_confirm_at NULLS FIRST, id')
+        self.env['ir.cron']._commit_progress(remaining=len(todo))
+        for tx in todo:
+            tx._btcpay_as_odoo()._btcpay_try_to_confirm()
+            if not self.env['ir.cron']._commit_progress(1):
+                break
+
+    def _btcpay_try_to_confirm(self):
+        """Confirm the order and book the payment, or note why that fails.
+
+        What was not stored when this returns is not to be stored.
+
+        Note: `self.ensure_one()`
+        """
+        self.ensure_one()
+        try:
+            self.lock_for_update(allow_referencing=True)
+            self.invalidate_recordset()
+            if not self._btcpay_is_confirmation_due():
+                # If it is paid in part only, the order may yet come to be confirmed; but not by
+                # itself if it became dearer after it was paid and before it was confirmed.
+                self._btcpay_report_changed_documents()
+                self.btcpay_is_handled = self._btcpay_is_all_handled()
+                self.btcpay_confirm_at = fields.Datetime.now() + timedelta(
+                    minutes=const.PARTLY_PAID_WAIT
+                )
+                return
+            # Odoo confirms no order of several that were paid together; to do it again would only
+            # mail the customer again.
+            if not self.is_post_processed or len(self.sale_order_ids) == 1:
+                self.is_post_processed = False
+                self._post_process()
+                self.env.flush_all()
+            reason = '' if not self._btcpay_is_confirmation_due() else _(
+                "Odoo reports no error, but the order still is a quotation."
+            )
+        except (LockError, *PG_CONCURRENCY_EXCEPTIONS_TO_RETRY):
+            self.env.cr.rollback()  # Somebody else is at it.
+            return
+        except Exception as error:
+            self.env.cr.rollback()
+            _logger.exception("Transaction %s is done, but not confirmed", self.reference)
+            reason = ' '.join(f'{type(error).__name__}: {error}'.split())[:500]
+        if reason:
+            self._btcpay_note_failed_confirmation(reason)
+        elif self.btcpay_confirm_tries > 1:
+            self.btcpay_confirm_error = False
+            self._btcpay_post_note(_("What %s has paid for is confirmed now.", self.reference))
+
+    def _btcpay_note_failed_confirmation(self, reason):
+        """Remember that confirming failed; after the second time it is flagged for review.
+
+        :param str reason: The reason.
+        """
+        self.ensure_one()
+        tries = self.btcpay_confirm_tries + 1
+        self.write({
+            'btcpay_confirm_tries': tries,
+            'btcpay_confirm_at': next_wait(tries + 1, const.CONFIRM_WAITS),
+            'btcpay_confirm_error': reason,
+        })
+        if tries > 1:
+            self._btcpay_flag_for_review(_(
+                "%(reference)s is paid, but Odoo cannot confirm what was paid for: %(reason)s Odoo"
+                " tries again by itself. Remove the reason, or confirm it yourself.",
+                reference=self.reference, reason=reason.rstrip('.') + '.',
+            ))

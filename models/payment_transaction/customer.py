@@ -1,0 +1,185 @@
+"""What the customer is told: by mail, and on the status page."""
+import psycopg2
+
+from odoo import _, fields, models
+
+from odoo.addons.payment.logging import get_payment_logger
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.db import claim
+from odoo.addons.payment_btcpay.utils import post_template
+
+_logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
+
+
+class PaymentTransaction(models.Model):
+    _inherit = 'payment.transaction'
+
+    # === MAILS === #
+
+    def _btcpay_mail_customer(self, template_name):
+        """Mail the customer, in their language, on the document of the payment.
+
+        The mail leaves when the database transaction is committed, together with what it is about.
+
+        Note: `self.ensure_one()`
+
+        :param str template_name: The name of the mail template in this module.
+        :return: Whether the customer was mailed.
+        :rtype: bool
+        """
+        self.ensure_one()
+        template = self.env.ref(f'payment_btcpay.{template_name}', raise_if_not_found=False)
+        if not template or not self.partner_id.email:
+            return False
+        document = self._btcpay_get_document().sudo()
+        try:
+            with self.env.cr.savepoint():
+                post_template(template.sudo(), self, document, self._btcpay_get_sender(document))
+        except psycopg2.OperationalError:
+            raise  # All is done again.
+        except Exception as error:
+            # What became of the money does not depend on a mail template.
+            _logger.exception("No mail to the customer of transaction %s", self.reference)
+            self._btcpay_flag_for_review(_(
+                "The customer could not be mailed about the payment %(reference)s: the template"
+                " “%(template)s” fails (%(error)s). Write to the customer, and correct it.",
+                reference=self.reference, template=template.name,
+                error=' '.join(str(error).split())[:300],
+            ))
+            return False
+        return True
+
+    def _btcpay_get_sender(self, document):
+        """Return who writes to the customer: Odoo itself has no address to be answered at.
+
+        :param sale.order|account.move|res.partner document: The document.
+        :return: The document's salesperson, else the company.
+        :rtype: res.partner
+        """
+        if document._name == 'res.partner':
+            return self.company_id.partner_id
+        return document._btcpay_get_sender()
+
+    def _btcpay_filter_told_to_customer(self):
+        """Return those of which a mail of ours tells how the payment stands, in place of Odoo's.
+
+        Odoo's takes a partial payment for the whole, and has no link to pay the amount due.
+
+        :rtype: payment.transaction
+        """
+        return self.filtered(
+            lambda tx: tx.provider_code == 'btcpay' and tx._btcpay_is_told_to_customer()
+        )
+
+    def _btcpay_is_told_to_customer(self):
+        """Return whether a mail of ours tells how the payment stands."""
+        self.ensure_one()
+        match self.state:
+            case 'pending':  # In part, or with nothing any more: the wallet replaced it.
+                return self.btcpay_status == 'New'
+            case 'done':
+                is_partial = self.source_transaction_id.btcpay_status in ('Expired', 'Invalid')
+                return is_partial or self._btcpay_is_difference_due()
+        return False
+
+    # === THE STATUS PAGE === #
+
+    def _btcpay_is_payable(self):
+        """Return whether the customer can still pay the invoice, or the amount due of it."""
+        self.ensure_one()
+        return bool(
+            self.btcpay_status == 'New'
+            and self.btcpay_checkout_link
+            and (not self.btcpay_expires_at or self.btcpay_expires_at > fields.Datetime.now())
+        )
+
+    def _btcpay_is_being_post_processed(self):
+        """Return whether the scheduled action is confirming the order at this moment.
+
+        The customer's page need not collide with it.
+        """
+        self.ensure_one()
+        return not self.is_post_processed and not claim(self)
+
+    def _btcpay_get_failure_message(self):
+        """Return why the payment failed, for the customer.
+
+        :return: The message; empty if the framework's own says it.
+        :rtype: str
+        """
+        self.ensure_one()
+        if self.state_message:
+            return self.state_message
+        if self.btcpay_status == 'Expired' and not self.btcpay_paid_amount:
+            return _(
+                "The time for this Bitcoin payment is over. Nothing was charged, and your order is"
+                " kept: you can pay it again."
+            )
+        if self.btcpay_paid_amount:
+            return _(
+                "%(paid)s of %(amount)s has arrived, but not in full or not in time. We have been"
+                " notified and will contact you.", **self._btcpay_get_sums(),
+            )
+        return ''
+
+    def _btcpay_get_wait_message(self):
+        """Return what the customer is waiting for.
+
+        :return: The message; empty if there is nothing to say.
+        :rtype: str
+        """
+        self.ensure_one()
+        if self.btcpay_status == 'Processing':
+            return _("Your payment was seen and waits for confirmation by the Bitcoin network.")
+        if self.btcpay_status == 'New' and self.btcpay_additional_status == 'PaidPartial':
+            return _(
+                "%(paid)s of %(amount)s has arrived. Please pay the amount due, %(due)s, before the"
+                " invoice expires.", **self._btcpay_get_sums(),
+            )
+        if self.btcpay_status == 'New':
+            return _("No payment has been seen yet.")
+        return ''
+
+    def _btcpay_get_progress(self):
+        """Return what tells the status page whether it shows something that has changed since.
+
+        :return: The progress, the same in all languages; empty once the page is left.
+        :rtype: str
+        """
+        self.ensure_one()
+        if self.state not in ('draft', 'pending'):
+            return ''
+        return f'{self.btcpay_status} {self.btcpay_additional_status} {self.btcpay_paid_amount:.8f}'
+
+    def _btcpay_get_retry_url(self):
+        """Return where the customer can pay again after the payment failed.
+
+        :return: The address, on this site.
+        :rtype: str
+        """
+        self.ensure_one()
+        landing_route = self.landing_route or '/my/home'
+        if landing_route.startswith('/my/orders/'):
+            return landing_route + self._btcpay_get_retry_params()
+        if not landing_route.startswith('/shop/'):
+            return landing_route
+        # The shop's landing route would empty the cart. What Odoo has made a quotation of, since a
+        # payment had been seen, is no cart any more.
+        order = self.sale_order_ids[:1]
+        return '/shop/payment' if not order or order.state == 'draft' else order.get_portal_url()
+
+    def _btcpay_get_retry_params(self):
+        """Return what makes the order's page offer again what was to be paid by a link.
+
+        :return: The parameters, to be appended to the page's address; empty if it does by itself.
+        :rtype: str
+        """
+        self.ensure_one()
+        order = self.sale_order_ids[:1]
+        amount = min(self.amount, order._btcpay_get_amount_due()) if order else 0
+        # The page refuses less than what is to be paid in advance, which may be more by now.
+        if amount <= 0 or (
+            order.state != 'sale' and amount < order._get_prepayment_required_amount()
+        ):
+            return ''
+        return f'{"&" if "?" in self.landing_route else "?"}payment_amount={amount}'

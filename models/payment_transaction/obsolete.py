@@ -1,0 +1,236 @@
+"""Invoices that nobody is meant to pay any more, and what else is to be done at the server.
+
+No hook of orders or invoices watches for changes: the scheduled action compares the few invoices
+that are open with what they are for.
+"""
+from odoo import _, api, fields, models
+
+from odoo.addons.payment.logging import get_payment_logger
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.db import RowBusy, commit_and_refresh, lock
+from odoo.addons.payment_btcpay.greenfield import GreenfieldError
+
+_logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
+
+
+class PaymentTransaction(models.Model):
+    _inherit = 'payment.transaction'
+
+    # === WHICH ONES === #
+
+    def _btcpay_invalidate_obsolete(self):
+        """Have the open invoices invalidated that nobody is meant to pay any more.
+
+        Those that have money on them are left, and flagged for review.
+        """
+        for tx in self._btcpay_as_odoo():
+            if not tx._btcpay_is_open():
+                continue
+            if reason := tx._btcpay_get_obsolete_reason():
+                if tx._btcpay_has_money():
+                    tx._btcpay_flag_unwanted_money(reason)
+                else:
+                    tx._btcpay_plan('invalidate')
+
+    def _btcpay_is_open(self):
+        """Return whether the invoice can be paid, as far as Odoo knows, and is to stay so.
+
+        Also that of a checkout which failed, because the server's answer was lost.
+        """
+        self.ensure_one()
+        return bool(
+            self.provider_code == 'btcpay'
+            and (self.state in ('draft', 'pending') or (
+                self.state == 'error' and self.btcpay_status == 'New'
+            ))
+            and self.btcpay_requested_at
+            and not self.btcpay_pending_action
+            and self.operation != 'refund'
+        )
+
+    def _btcpay_get_obsolete_reason(self):
+        """Return why the invoice is not to be paid any more.
+
+        :return: `canceled`, `paid`, `changed` or `newer`; empty if it is to be paid.
+        :rtype: str
+        """
+        self.ensure_one()
+        if self._btcpay_are_documents_canceled():
+            return 'canceled'
+        if self._btcpay_are_documents_paid():
+            return 'paid'
+        if self._btcpay_are_documents_changed():
+            return 'changed'
+        return 'newer' if self._btcpay_has_newer_attempt() else ''
+
+    def _btcpay_are_documents_canceled(self):
+        """Return whether what was to be paid was canceled or deleted."""
+        self.ensure_one()
+        documents = self.sale_order_ids or self.invoice_ids
+        if not documents:
+            return bool(self.btcpay_documents_total)
+        return all(document.state == 'cancel' for document in documents)
+
+    def _btcpay_are_documents_paid(self):
+        """Return whether the documents are paid without this transaction."""
+        self.ensure_one()
+        due = self._btcpay_get_amount_due_without_this()
+        return due is not None and self.currency_id.compare_amounts(due, 0) <= 0
+
+    def _btcpay_are_documents_changed(self):
+        """Return whether the documents' total is no more what it was when the invoice was made."""
+        self.ensure_one()
+        if not self.btcpay_documents_total or not (self.sale_order_ids or self.invoice_ids):
+            return False
+        total = self._btcpay_get_documents_total()
+        return total is None or self.currency_id.compare_amounts(
+            total, self.btcpay_documents_total
+        ) != 0
+
+    def _btcpay_has_newer_attempt(self):
+        """Return whether the customer has begun to pay anew since.
+
+        A new attempt that nobody could pay is none.
+        """
+        self.ensure_one()
+        return any(
+            tx.id > self.id and tx.state in ('draft', 'pending', 'authorized', 'done')
+            and (tx.provider_code != 'btcpay' or tx.btcpay_requested_at)
+            for tx in self._btcpay_get_payment_siblings() if not tx.source_transaction_id
+        )
+
+    # === PENDING ACTIONS === #
+
+    def _btcpay_plan(self, action):
+        """Have something done at the server as soon as this database transaction is stored.
+
+        :param str action: The value of `btcpay_pending_action`.
+        """
+        self.btcpay_pending_action = action
+        self.env.ref('payment_btcpay.ir_cron_btcpay_pending_actions')._trigger()
+
+    @api.model
+    def _cron_btcpay_run_pending_actions(self):
+        """Find the open invoices that are obsolete, and do at the server what is pending: at once
+        when it comes up, or later if it failed."""
+        self.search([
+            ('provider_code', '=', 'btcpay'),
+            ('state', 'in', ('draft', 'pending', 'error')),
+            ('btcpay_next_sync_at', '!=', False),
+            ('operation', '!=', 'refund'),
+        ])._btcpay_invalidate_obsolete()
+        todo = self.search([
+            ('btcpay_pending_action', '!=', False), ('provider_code', '=', 'btcpay'),
+        ], order='btcpay_synced_at NULLS FIRST, id')
+        unreachable = self.env['payment.provider']
+        self.env['ir.cron']._commit_progress(remaining=len(todo))
+        for tx in todo:
+            try:
+                if tx.provider_id not in unreachable and tx.provider_id._btcpay_may_ask():
+                    tx._btcpay_run_pending_action()
+            except (GreenfieldError, RowBusy) as error:
+                self.env.cr.rollback()
+                _logger.warning("Nothing done for transaction %s: %s", tx.reference, error)
+                if isinstance(error, GreenfieldError):
+                    if not error.is_temporary:
+                        tx._btcpay_drop_pending_action(error)
+                    elif error.is_of_server:
+                        unreachable |= tx.provider_id
+            except Exception:
+                self.env.cr.rollback()
+                _logger.exception("Nothing done for transaction %s", tx.reference)
+            if not self.env['ir.cron']._commit_progress(1):
+                break
+
+    def _btcpay_run_pending_action(self, timeout=const.TIMEOUT):
+        """Do at the server what is pending for the transaction, then sync what came of it.
+
+        The invoice is read once more before: what is no more as it was is left to a person.
+
+        Note: `self.ensure_one()`
+
+        :param int timeout: The number of seconds to wait for each of the server's answers.
+        :raise GreenfieldError: If the server did not answer; the action stays pending.
+        """
+        self.ensure_one()
+        commit_and_refresh(self.env)
+        action = self.btcpay_pending_action
+        if not self._btcpay_is_pending_action_wanted():
+            # The newer attempt failed, or the change was undone; or the order was canceled since.
+            self.btcpay_pending_action = False
+            commit_and_refresh(self.env)
+            if action != 'invalidate':
+                self._btcpay_sync(timeout=timeout)
+            return
+        invoice = self._btcpay_fetch_invoice(timeout)
+        now = fields.Datetime.now()
+        if not invoice and self.btcpay_requested_at and self._btcpay_get_answer_deadline() > now:
+            return  # Its making is still under way.
+        status = invoice and self._btcpay_get_target_status(action, invoice)
+        if status:
+            self._btcpay_client(timeout).mark_invoice(
+                self._btcpay_get_store_id(), invoice.id, status
+            )
+        commit_and_refresh(self.env)
+        lock(self)
+        if self.btcpay_pending_action == action:
+            self.btcpay_pending_action = False
+        # An earlier call may have taken effect without being answered.
+        if action == 'invalidate' and (status or not invoice or invoice.status == 'Invalid'):
+            self.btcpay_invalidated_at = fields.Datetime.now()
+            if self.state in ('draft', 'pending'):
+                self._btcpay_set_invalidated()
+            self._btcpay_schedule_sync()
+        commit_and_refresh(self.env)
+        if not invoice:
+            return
+        self._btcpay_sync(timeout=timeout)
+        # Where it was paid just before it was to be invalidated.
+        self._btcpay_invalidate_obsolete()
+
+    def _btcpay_is_pending_action_wanted(self):
+        """Return whether there still is a reason for what was to be done at the server."""
+        self.ensure_one()
+        match self.btcpay_pending_action:
+            case 'invalidate':
+                return bool(self._btcpay_get_obsolete_reason())
+            case 'accept_late_unchanged':
+                return self._btcpay_is_late_auto_accepted() and self._btcpay_can_accept_late()
+            case action:
+                return bool(action)
+
+    @staticmethod
+    def _btcpay_get_target_status(action, invoice):
+        """Return what the invoice is to be marked as, if it is still as it was thought to be.
+
+        :param str|bool action: The pending action.
+        :param Invoice invoice: The invoice, as it was just read.
+        :return: The status; None to leave the invoice alone.
+        :rtype: str|None
+        """
+        state = (invoice.status, invoice.additional_status)
+        if action == 'invalidate' and state == ('New', 'None') and not invoice.paid_amount:
+            return 'Invalid'
+        if action != 'invalidate' and state == ('Expired', 'PaidLate'):
+            return 'Settled'
+        return None
+
+    def _btcpay_set_invalidated(self):
+        """Cancel the transaction whose invoice was invalidated."""
+        self._set_canceled(_(
+            "The Bitcoin invoice was invalidated, since there is a newer payment or nothing more to"
+            " pay."
+        ))
+
+    def _btcpay_drop_pending_action(self, error):
+        """Flag for review what the server refuses.
+
+        :param GreenfieldError error: The refusal.
+        """
+        self.ensure_one()
+        self.btcpay_pending_action = False
+        self._btcpay_flag_for_review(_(
+            "The BTCPay Server refused what Odoo wanted to do with the invoice of %(reference)s:"
+            " %(error)s Check the invoice on the server.",
+            reference=self.reference, error=self.provider_id._btcpay_explain(error),
+        ))

@@ -1,0 +1,127 @@
+from decimal import Decimal
+
+from odoo import _, models
+
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.db import commit_and_refresh, lock
+from odoo.addons.payment_btcpay.greenfield import is_api_id
+
+
+class PaymentTransaction(models.Model):
+    """Refunds that the merchant made at the server itself: Odoo adopts them and syncs them like its
+    own."""
+
+    _inherit = 'payment.transaction'
+
+    def _btcpay_find_or_adopt_refund(self, pull_payment_id, timeout=const.TIMEOUT):
+        """Find or make the refund of a pull payment that the server tells of.
+
+        It may be one of ours whose answer is still under way.
+
+        Note: `self.ensure_one()`; called on the transaction that has the invoice.
+
+        :param str pull_payment_id: The pull payment's id.
+        :param int timeout: The number of seconds to wait for the server's answer.
+        :return: The refund; empty if there is nothing to be synced.
+        :rtype: payment.transaction
+        :raise GreenfieldError: If the server did not say.
+        :raise RowBusy: If somebody else holds the payment, or it cannot be booked now.
+        """
+        self.ensure_one()
+        root = self._btcpay_as_odoo()
+        refund = root._btcpay_find_refund(pull_payment_id)
+        if refund or not is_api_id(pull_payment_id):
+            return refund
+        client = root.provider_id.sudo()._btcpay_client(
+            timeout=timeout, api_key='', reference=root.reference
+        )
+        commit_and_refresh(root.env)
+        pull_payment = client.get_pull_payment(pull_payment_id)
+        commit_and_refresh(root.env)
+        ours = root.btcpay_refund_ids.filtered(
+            lambda tx: tx.state == 'draft' and tx.btcpay_refund_name == pull_payment.name
+        )[:1]
+        if ours:
+            ours._btcpay_keep_pull_payment(pull_payment)
+            return ours
+        # What was received may not be known yet.
+        root._btcpay_sync(timeout=timeout)
+        root._btcpay_book_receipts()
+        commit_and_refresh(root.env)
+        lock(root)
+        refund = root._btcpay_find_refund(pull_payment_id)
+        if not refund:
+            refund = root._btcpay_adopt_refund(pull_payment)
+            if refund:
+                refund._btcpay_store_pull_payment(pull_payment)
+        commit_and_refresh(root.env)
+        return refund
+
+    def _btcpay_find_refund(self, pull_payment_id):
+        """Find the refund of a pull payment.
+
+        :param str pull_payment_id: The pull payment's id.
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        return self.search([
+            ('provider_id', '=', self.provider_id.id),
+            ('btcpay_pull_payment_id', '=', pull_payment_id),
+        ], limit=1)
+
+    def _btcpay_adopt_refund(self, pull_payment):
+        """Make the refund transaction of a pull payment.
+
+        Note: the transaction is locked.
+
+        :param PullPayment pull_payment: The pull payment.
+        :return: The refund; empty if more is given back than was received, which is flagged for
+                 review.
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        amount = self._btcpay_get_pull_payment_value(pull_payment)
+        available = self._btcpay_get_refund_sums()['available']
+        compare = self.currency_id.compare_amounts
+        if amount is None or compare(amount, 0) <= 0 or compare(amount, available) > 0:
+            self._btcpay_flag_for_review(_(
+                "A refund of %(amount)s %(currency)s for %(reference)s was made at the BTCPay"
+                " Server itself, though only %(available)s can be refunded. Cancel it there, or"
+                " book it by hand: %(link)s",
+                amount=format(pull_payment.amount, 'f'), currency=pull_payment.currency,
+                reference=self.reference, available=self.currency_id.format(available),
+                link=pull_payment.view_link or pull_payment.id,
+            ))
+            return self.browse()
+        refund = self._btcpay_book_receipt_for_refund(amount)._create_child_transaction(
+            amount, is_refund=True,
+            btcpay_store_id=self.btcpay_store_id,
+            btcpay_refund_server_url=self.provider_id.sudo().btcpay_server_url,
+            btcpay_refund_name=pull_payment.name,
+            btcpay_refund_variant=(
+                'fiat' if pull_payment.currency == self.currency_id.name else 'rate_then'
+            ),
+        )
+        self._btcpay_post_note(_(
+            "A refund of %(amount)s for %(reference)s was made at the BTCPay Server itself. Odoo"
+            " syncs it like its own.",
+            amount=self.currency_id.format(amount), reference=self.reference,
+        ))
+        return refund
+
+    def _btcpay_get_pull_payment_value(self, pull_payment):
+        """Return what a pull payment is worth at the rate of the payment.
+
+        :param PullPayment pull_payment: The pull payment.
+        :return: The amount, in the transaction's currency; None if that is unknown.
+        :rtype: float|None
+        """
+        self.ensure_one()
+        if pull_payment.currency == self.currency_id.name:
+            return self.currency_id.round(float(pull_payment.amount))
+        payment = self.btcpay_payment_ids.filtered(
+            lambda payment: payment.crypto_currency == pull_payment.currency and payment.rate
+        )[:1]
+        if not payment:
+            return None
+        return self.currency_id.round(float(pull_payment.amount * Decimal(payment.rate)))

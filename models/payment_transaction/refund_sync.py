@@ -1,0 +1,167 @@
+from decimal import Decimal
+
+from odoo import _, models
+
+from odoo.addons.payment_btcpay.utils import upsert
+
+# The least that most wallets can claim.
+SATOSHI = Decimal('0.00000001')
+
+
+class PaymentTransaction(models.Model):
+    """Bringing a refund to what the server says of its pull payment and the payouts of it."""
+
+    _inherit = 'payment.transaction'
+
+    # === READING === #
+
+    def _btcpay_read_refund(self, timeout):
+        """Ask the server for all that is to be known of the refund. No lock is held.
+
+        :param int timeout: The number of seconds to wait for each of the server's answers.
+        :return: The payment data: `pull_payment` and `payouts`; None if there is nothing to sync.
+        :rtype: dict|None
+        :raise GreenfieldError: If the server did not say.
+        """
+        self.ensure_one()
+        if not self.btcpay_pull_payment_id:
+            self._btcpay_complete_refund()
+        if not self.btcpay_pull_payment_id:
+            return None
+        # No key is needed, nor sent: it may be another server by now.
+        client = self.provider_id.sudo()._btcpay_client(
+            timeout=timeout, api_key='', reference=self.reference,
+            server_url=(
+                None if self._btcpay_is_store_connected()
+                else self.sudo().btcpay_refund_server_url
+            ),
+        )
+        pull_payment = client.get_pull_payment(self.btcpay_pull_payment_id)
+        payouts = client.list_pull_payment_payouts(
+            self.btcpay_pull_payment_id, include_cancelled=True
+        )
+        return {'pull_payment': pull_payment, 'payouts': payouts.items}
+
+    def _btcpay_is_store_connected(self):
+        """Return whether the provider is connected with the store of the transaction."""
+        self.ensure_one()
+        provider = self.provider_id.sudo()
+        return provider._btcpay_is_connected() and (
+            self.sudo().btcpay_store_id in (False, provider.btcpay_store_id)
+        )
+
+    # === APPLYING === #
+
+    def _btcpay_apply_refund(self, pull_payment, payouts):
+        """Update the refund based on its pull payment and payouts.
+
+        :param PullPayment pull_payment: The pull payment.
+        :param tuple[Payout] payouts: Its payouts; those of an archived one may not be listed.
+        """
+        self.ensure_one()
+        before = (self.btcpay_paid_out_amount, self.btcpay_pull_is_archived)
+        states_before = {payout.payout_ref: payout.state for payout in self.btcpay_payout_ids}
+        upsert(
+            self.btcpay_payout_ids, ('payout_ref',),
+            [self.env['btcpay.payout']._prepare_values(payout) for payout in payouts],
+            transaction_id=self.id,
+        )
+        self._btcpay_note_claims(states_before)
+        self.btcpay_pull_is_archived = pull_payment.is_archived
+        if self.state in ('done', 'cancel', 'error'):
+            return  # By now the amount may be what was paid out, not the pull payment's.
+        paid_out = self.btcpay_payout_ids._get_paid_out_amount()
+        is_complete = self._btcpay_is_paid_out(paid_out, pull_payment)
+        self.btcpay_paid_out_amount = abs(self.amount) if is_complete else self.currency_id.round(
+            float(Decimal(str(abs(self.amount))) * paid_out / pull_payment.amount)
+        )
+        if is_complete:
+            self._set_done()
+            self._btcpay_mail_customer('mail_template_refund_paid')
+        elif self.btcpay_pull_is_archived and not self.btcpay_payout_ids._is_any_open():
+            self._btcpay_end_canceled_refund()
+        elif before != (self.btcpay_paid_out_amount, self.btcpay_pull_is_archived):
+            self._btcpay_post_note(f'{self.reference}: {self._btcpay_get_paid_out_text()}')
+
+    def _btcpay_note_claims(self, states_before):
+        """Note claims that are new, and those that were canceled.
+
+        :param dict states_before: The states of the payouts that were known before.
+        """
+        self.ensure_one()
+        for payout in self.btcpay_payout_ids:
+            before = states_before.get(payout.payout_ref)
+            values = {'claimed': payout.claimed_text, 'reference': self.reference}
+            if payout.state == before:
+                continue
+            if payout.state == 'AwaitingApproval':
+                self._btcpay_post_note(_(
+                    "The customer claimed %(claimed)s of the refund %(reference)s. It is paid out"
+                    " when it is approved on the BTCPay Server.", **values,
+                ))
+            elif payout.state == 'Cancelled' and before:
+                self._btcpay_post_note(_(
+                    "The claim of %(claimed)s of the refund %(reference)s was canceled at the"
+                    " BTCPay Server.", **values,
+                ))
+
+    def _btcpay_is_paid_out(self, paid_out, pull_payment):
+        """Return whether the customer has got the money.
+
+        Pull payments of what came in by Lightning have fractions of a satoshi, which hardly any
+        wallet can claim.
+        """
+        self.ensure_one()
+        is_crypto = pull_payment.currency != self.currency_id.name
+        missing = pull_payment.amount - paid_out
+        return missing <= 0 or bool(is_crypto and paid_out and missing < SATOSHI)
+
+    def _btcpay_end_canceled_refund(self):
+        """End a refund that cannot be claimed any more with what was paid out until then."""
+        self.ensure_one()
+        if not self.btcpay_paid_out_amount:
+            self._set_canceled(_("The refund was canceled before it was claimed."))
+            return
+        message = _(
+            "The refund %(reference)s was canceled with %(paid_out)s.",
+            reference=self.reference, paid_out=self._btcpay_get_paid_out_text(),
+        )
+        # What was not paid out can be refunded again.
+        self.write({'amount': -self.btcpay_paid_out_amount, 'btcpay_refund_fee_amount': 0})
+        self._set_done()
+        self._btcpay_post_note(message)
+        self._btcpay_mail_customer('mail_template_refund_paid')
+
+    # === WORDS === #
+
+    def _btcpay_get_refund_status_text(self):
+        """Return where the refund stands, for people.
+
+        :rtype: str
+        """
+        self.ensure_one()
+        match self.state:
+            case 'draft':
+                return _("Refund being created")
+            case 'pending':
+                return self._btcpay_get_paid_out_text()
+            case 'done':
+                return _("Refund paid out")
+            case 'cancel':
+                return _("Refund canceled")
+        return _("Refund failed")
+
+    def _btcpay_get_paid_out_text(self):
+        """Return how much of the refund was paid out, for people.
+
+        :return: E.g. `$ 12.00 of $ 50.00 paid out`.
+        :rtype: str
+        """
+        self.ensure_one()
+        values = {
+            'paid_out': self.currency_id.format(self.btcpay_paid_out_amount),
+            'amount': self.currency_id.format(abs(self.amount)),
+        }
+        if any(payout.state != 'Cancelled' for payout in self.btcpay_payout_ids):
+            return _("%(paid_out)s of %(amount)s paid out", **values)
+        return _("%(paid_out)s of %(amount)s paid out, not claimed yet", **values)

@@ -1,0 +1,390 @@
+"""What the status of an invoice at the BTCPay Server means for its transaction.
+
+The statuses are those of `InvoiceData` of the Greenfield API. A row that applies to a transaction
+which is already further on does not take it back: see `_btcpay_set_state`.
+"""
+from typing import NamedTuple
+
+from odoo import _, api, models
+from odoo.tools.misc import formatLang
+
+
+class Row(NamedTuple):
+    """One row of the table.
+
+    :param str|None state: The state the transaction is brought to; None leaves it as it is.
+    :param str then: The name of the method that does the rest.
+    """
+
+    state: str | None
+    then: str
+
+
+ANY = '*'
+# An invoice that is settled with less than its amount, by the store's tolerance.
+UNDERPAID = 'Underpaid'
+
+TABLE = {
+    # status, additionalStatus         state      then
+    ('New', 'None'):               Row(None,      '_btcpay_on_new'),
+    ('New', 'PaidPartial'):        Row('pending', '_btcpay_on_partial'),
+    ('Processing', ANY):           Row('pending', '_btcpay_on_processing'),
+    ('Settled', 'None'):           Row('done',    '_btcpay_on_settled'),
+    ('Settled', 'PaidOver'):       Row('done',    '_btcpay_on_overpaid'),
+    ('Settled', UNDERPAID):        Row('done',    '_btcpay_on_underpaid'),
+    ('Settled', 'Marked'):         Row('done',    '_btcpay_on_marked_settled'),
+    ('Expired', 'None'):           Row('cancel',  '_btcpay_on_expired'),
+    ('Expired', 'PaidPartial'):    Row('cancel',  '_btcpay_on_expired_partial'),
+    ('Expired', 'PaidLate'):       Row('cancel',  '_btcpay_on_paid_late'),
+    ('Invalid', ANY):              Row('error',   '_btcpay_on_invalid'),
+}  # fmt: skip
+
+
+def find_row(status, additional_status, is_underpaid=False):
+    """Find the row of an invoice.
+
+    :param str status: The invoice's `status`.
+    :param str additional_status: The invoice's `additionalStatus`.
+    :param bool is_underpaid: Whether less than the invoice's amount was paid.
+    :return: The row, or None if the table has none.
+    :rtype: Row|None
+    """
+    if status == 'Settled' and additional_status == 'None' and is_underpaid:
+        additional_status = UNDERPAID
+    return TABLE.get((status, additional_status)) or TABLE.get((status, ANY))
+
+
+class PaymentTransaction(models.Model):
+    _inherit = 'payment.transaction'
+
+    def _btcpay_apply_status(self, is_new):
+        """Apply the row of the status table that the invoice is in.
+
+        :param bool is_new: Whether the status or the amount received differs from the last sync.
+        """
+        self.ensure_one()
+        row = find_row(
+            self.btcpay_status, self.btcpay_additional_status,
+            is_underpaid=not self._btcpay_is_paid_in_full(),
+        )
+        if not row:
+            self._btcpay_flag_for_review(_(
+                "The BTCPay Server reports the status “%(status)s / %(additional)s” for the payment"
+                " %(reference)s, which Odoo does not know. Check the invoice on the server and"
+                " decide what is to be done.",
+                status=self.btcpay_status, additional=self.btcpay_additional_status,
+                reference=self.reference,
+            ))
+            return
+        self._btcpay_set_state(row.state)
+        getattr(self, row.then)(is_new)
+
+    def _btcpay_set_state(self, state):
+        """Bring the transaction to a state, unless it is further on: done ones stay done.
+
+        :param str|None state: The state; None for none.
+        """
+        self.ensure_one()
+        if not state or self.state == state:
+            return
+        match state, self.state:
+            case 'pending', 'draft':
+                self._set_pending()
+            case 'done', _any if self._btcpay_get_partial_receipts():
+                # Beside its partial payments the whole would count twice.
+                amount_left = self.currency_id.round(
+                    self.amount - sum(self._btcpay_get_partial_receipts().mapped('amount'))
+                )
+                if amount_left > 0:
+                    self._btcpay_book_received(amount_left)
+            case 'done', _any:
+                # The money is there, whatever was thought of the payment before.
+                self._set_done(extra_allowed_states=('cancel',))
+            case 'cancel', ('draft' | 'pending'):
+                self._set_canceled()
+            case 'error', ('draft' | 'pending') if (
+                self.btcpay_invalidated_at or self.btcpay_pending_action == 'invalidate'
+            ):
+                self._btcpay_set_invalidated()
+            case 'error', ('draft' | 'pending'):
+                self._set_error(_(
+                    "This payment was declared invalid. Please contact us if you have sent money."
+                ))
+
+    # === WHAT ELSE A ROW DOES === #
+
+    def _btcpay_on_new(self, is_new):
+        if self.state == 'pending':
+            self._btcpay_flag_for_review(_(
+                "The payment seen for %s is gone: the customer's wallet replaced or canceled it"
+                " before it was confirmed. Nothing is paid now; the customer can still pay the same"
+                " invoice until it expires.", self.reference,
+            ))
+        self._btcpay_invalidate_obsolete()
+
+    def _btcpay_on_partial(self, is_new):
+        if is_new:
+            self._btcpay_post_note(_(
+                "Partial payment of %(reference)s: %(paid)s of %(amount)s was received;"
+                " %(due)s is due.", **self._btcpay_get_sums(),
+            ))
+            self._btcpay_mail_customer('mail_template_partial_paid')
+
+    def _btcpay_on_processing(self, is_new):
+        if is_new:
+            self._btcpay_post_note(_(
+                "A payment of %(paid)s for %(reference)s was seen and waits for confirmation.",
+                **self._btcpay_get_sums(),
+            ))
+
+    def _btcpay_on_settled(self, is_new):
+        # What comes in after an invoice was settled does not change its status. The server rounds
+        # up to the satoshi, which is many units of some currencies: that is no overpayment.
+        satoshi = sum(float(payment.rate or 0) for payment in self.btcpay_payment_ids) / 10**8
+        if self.btcpay_overpaid_amount > satoshi:
+            self._btcpay_on_overpaid(is_new)
+
+    def _btcpay_on_overpaid(self, is_new):
+        self._btcpay_flag_for_review(_(
+            "Overpayment of %(reference)s: %(paid)s was received, %(overpaid)s more than the"
+            " %(amount)s requested. Refund the overpayment.", **self._btcpay_get_sums(),
+        ))
+
+    def _btcpay_on_underpaid(self, is_new):
+        if is_new:
+            self._btcpay_post_note(_(
+                "%(paid)s of %(amount)s was received for %(reference)s. The store's payment"
+                " tolerance counts that as paid; %(due)s is missing.", **self._btcpay_get_sums(),
+            ))
+
+    def _btcpay_on_marked_settled(self, is_new):
+        if is_new and self._btcpay_is_paid_in_full():
+            self._btcpay_post_note(_(
+                "The late payment of %(paid)s for %(reference)s was accepted.",
+                **self._btcpay_get_sums(),
+            ))
+        elif is_new:
+            self._btcpay_post_note(_(
+                "The payment %(reference)s of %(amount)s was marked as settled at the BTCPay"
+                " Server by the merchant. Actually received: %(paid)s.", **self._btcpay_get_sums(),
+            ))
+        if self.btcpay_overpaid_amount:  # Late and over: the status has forgotten it.
+            self._btcpay_on_overpaid(is_new)
+
+    def _btcpay_on_expired(self, is_new):
+        self._btcpay_report_contradiction()
+
+    def _btcpay_on_expired_partial(self, is_new):
+        if self._btcpay_report_contradiction():
+            return
+        # More may have come late, which the server does not tell apart.
+        if self._btcpay_get_partial_receipts() and not self._btcpay_get_unbooked_amount():
+            return
+        if not self._btcpay_is_partial_auto_accepted():
+            self._btcpay_flag_for_review(_(
+                "Partial payment of %(reference)s: %(paid)s of %(amount)s was received, and the"
+                " invoice has expired. Accept the partial payment or refund it.",
+                **self._btcpay_get_sums(),
+            ))
+        elif self._btcpay_can_accept_partial():
+            self._btcpay_accept_partial()
+        else:
+            self._btcpay_await_acceptance(is_new, _(
+                "%(paid)s of %(amount)s was received for %(reference)s, whose invoice has expired."
+                " The partial payment is accepted as soon as it is confirmed.",
+                **self._btcpay_get_sums(),
+            ))
+
+    def _btcpay_on_paid_late(self, is_new):
+        if self._btcpay_report_contradiction():
+            return
+        sums = self._btcpay_get_sums()
+        if self._btcpay_is_late_auto_accepted():
+            if self._btcpay_can_accept_late():
+                self._btcpay_plan('accept_late_unchanged')
+            else:
+                self._btcpay_await_acceptance(is_new, _(
+                    "%(paid)s was received for %(reference)s after the invoice had expired. The"
+                    " late payment is accepted as soon as it is confirmed.", **sums,
+                ))
+        elif not self._btcpay_is_paid_in_full():
+            self._btcpay_flag_for_review(_(
+                "Late payment of %(reference)s: %(paid)s was received, in part after the invoice"
+                " of %(amount)s had expired; %(due)s is due. Accept the partial payment or refund"
+                " it.", **sums,
+            ))
+        elif self.btcpay_overpaid_amount:
+            self._btcpay_flag_for_review(_(
+                "Late payment of %(reference)s: %(paid)s was received after the invoice of"
+                " %(amount)s had expired, %(overpaid)s more than that. Accept the late payment and"
+                " refund the overpayment, or refund all of it.", **sums,
+            ))
+        else:
+            self._btcpay_flag_for_review(_(
+                "Late payment of %(reference)s: %(paid)s was received after the invoice of"
+                " %(amount)s had expired. Accept the late payment or refund it.", **sums,
+            ))
+
+    def _btcpay_on_invalid(self, is_new):
+        self._btcpay_report_contradiction()
+        if self.btcpay_paid_amount:
+            self._btcpay_flag_for_review(_(
+                "The payment %(reference)s is invalid at the BTCPay Server, but %(paid)s was"
+                " received for it. Check the invoice on the server: accept the money by marking"
+                " the invoice as settled there, or refund it.", **self._btcpay_get_sums(),
+            ))
+
+    def _btcpay_await_acceptance(self, is_new, message):
+        """Say that a payment is accepted once it is confirmed, or that it was not in time.
+
+        :param bool is_new: Whether anything is new.
+        :param str message: What is waited for.
+        """
+        if self._btcpay_is_monitoring_over():
+            self._btcpay_flag_for_review(_(
+                "%(paid)s was received for %(reference)s, whose invoice has expired, but is still"
+                " not confirmed, and Odoo no longer syncs it by itself. Click “Sync with BTCPay”"
+                " once it is confirmed to accept it, or refund it.", **self._btcpay_get_sums(),
+            ))
+        elif is_new:
+            self._btcpay_post_note(message)
+
+    def _btcpay_report_contradiction(self):
+        """Flag for review that the server no longer counts as paid what is paid in Odoo.
+
+        :return: Whether it is so.
+        :rtype: bool
+        """
+        if self.state == 'done':
+            self._btcpay_flag_for_review(_(
+                "The payment %(reference)s of %(amount)s is confirmed in Odoo, but is now"
+                " “%(status)s” at the BTCPay Server, with %(paid)s received. Odoo leaves it"
+                " confirmed: check the invoice on the server and decide what becomes of the order.",
+                status=self.btcpay_status, **self._btcpay_get_sums(),
+            ))
+        return self.state == 'done'
+
+    # === WORDS === #
+
+    def _btcpay_get_sums(self):
+        """Return the amounts for messages, formatted.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+
+        def shown(amount):
+            return formatLang(self.env, amount, currency_obj=self.currency_id)
+
+        return {
+            'reference': self.reference,
+            'amount': shown(self.amount),
+            'paid': shown(self.btcpay_paid_amount),
+            'due': shown(self.btcpay_due_amount),
+            'overpaid': shown(self.btcpay_overpaid_amount),
+        }
+
+    @api.depends(
+        'provider_code', 'operation', 'state', 'amount', 'source_transaction_id',
+        'btcpay_invoice_id', 'btcpay_status', 'btcpay_additional_status', 'btcpay_invalidated_at',
+        'btcpay_paid_amount', 'btcpay_paid_out_amount', 'btcpay_payout_ids.state',
+        'child_transaction_ids.state', 'child_transaction_ids.amount',
+        'btcpay_refund_ids.state', 'btcpay_refund_ids.amount',
+    )
+    def _compute_btcpay_status_text(self):
+        for tx in self:
+            if tx.provider_code != 'btcpay':
+                tx.btcpay_status_text = ''
+            elif tx.operation == 'refund':
+                tx.btcpay_status_text = tx._btcpay_get_refund_status_text()
+            elif not tx.btcpay_paid_amount:
+                tx.btcpay_status_text = tx._btcpay_get_status_text()
+            else:
+                tx.btcpay_status_text = tx._btcpay_add_refund_status(tx._btcpay_get_status_text())
+
+    def _btcpay_get_status_text(self):
+        """Return where the payment stands, in words a salesperson understands.
+
+        :rtype: str
+        """
+        self.ensure_one()
+        if not self.btcpay_invoice_id:
+            if self.source_transaction_id:
+                return _("Accepted part of a payment")
+            return _("Not started") if self.state == 'draft' else _("Failed")
+        if self.btcpay_invalidated_at:
+            return _("Invalidated, but paid") if self.btcpay_paid_amount else _("Invalidated")
+        status, additional = self.btcpay_status, self.btcpay_additional_status
+        if (status, additional) == ('Settled', 'Marked') and self._btcpay_is_paid_in_full():
+            return _("Paid late, accepted")
+        if self.state == 'error' and status != 'Invalid':
+            if self.btcpay_review_note:
+                return _("Does not agree with the server")
+            if status == 'New':  # The server's answer was lost.
+                return _("Checkout failed, invoice still open")
+        partial = self._btcpay_get_partial_receipts()
+        if status in ('Expired', 'Invalid') and (partial.sale_order_ids or partial.invoice_ids):
+            return _("Partial payment accepted")
+        return {
+            ('New', 'PaidPartial'): _("Partly paid"),
+            ('Settled', 'PaidOver'): _("Paid, overpaid"),
+            ('Settled', 'Marked'): _("Marked as paid by the merchant"),
+            ('Expired', 'PaidPartial'): _("Expired, partly paid"),
+            ('Expired', 'PaidLate'): _("Expired, paid late"),
+            ('Invalid', 'Marked'): _("Marked as invalid by the merchant"),
+        }.get((status, additional)) or {
+            'New': _("Waiting for payment"),
+            'Processing': _("Seen, waiting for confirmation"),
+            'Settled': _("Paid"),
+            'Expired': _("Expired"),
+            'Invalid': _("Invalid"),
+        }.get(status, status)
+
+    def _btcpay_get_received_message(self):
+        """Return what is said on the documents of the state the transaction came to.
+
+        :return: The message; empty if it is said elsewhere; None if the framework's own says it.
+        :rtype: str|None
+        """
+        self.ensure_one()
+        values = {
+            'reference': self._get_html_link(),
+            'amount': self.currency_id.format(abs(self.amount)),
+        }
+        match self.operation, self.state:
+            case 'refund', 'pending':
+                return _(
+                    "The refund %(reference)s of %(amount)s waits for the customer to claim it.",
+                    **values,
+                )
+            case 'refund', 'done':
+                return _("The refund %(reference)s of %(amount)s was paid out.", **values)
+            case 'refund', _any:
+                return None
+            case _any, 'pending':
+                return ''  # Said with what was seen or received.
+            case _any, 'done' if not self.source_transaction_id:
+                return _("The payment %(reference)s of %(amount)s has been confirmed.", **values)
+            case _any, 'done' if self.sale_order_ids or self.invoice_ids:
+                return ''  # A partial payment: said as well.
+            case _any, 'done':
+                return _(
+                    "%(amount)s that was received beyond the amount due is booked as"
+                    " %(reference)s, so that it can be refunded.", **values,
+                )
+            case _any, 'cancel' if self.btcpay_status == 'Expired' and self.btcpay_paid_amount:
+                return ''  # Said with what was received.
+            case _any, 'cancel' if self.btcpay_status == 'Expired':
+                return _(
+                    "Nothing was paid of %(reference)s of %(amount)s before its Bitcoin invoice"
+                    " expired. The customer can pay again.", **values,
+                )
+        return None
+
+    @api.depends('btcpay_invoice_id', 'btcpay_checkout_link')
+    def _compute_btcpay_server_link(self):
+        for tx in self:
+            server_url, found, _path = (tx.btcpay_checkout_link or '').rpartition('/i/')
+            tx.btcpay_server_link = (
+                f'{server_url}/invoices/{tx.btcpay_invoice_id}' if found else False
+            )

@@ -1,0 +1,329 @@
+from odoo import api, fields, models
+
+
+class PaymentTransaction(models.Model):
+    """The fields, and all that overrides Odoo's own; each concern has a file of its own."""
+
+    _inherit = 'payment.transaction'
+
+    # === THE INVOICE === #
+
+    btcpay_invoice_id = fields.Char(
+        string="BTCPay Invoice", readonly=True, copy=False, index='btree_not_null'
+    )
+    # The store of the time of the payment: the provider may be connected with another one later.
+    btcpay_store_id = fields.Char(
+        string="BTCPay Store", readonly=True, copy=False, groups='base.group_system'
+    )
+    # By which an invoice is known to be this transaction's, of this database: others may use the
+    # same store and the same references.
+    btcpay_invoice_token = fields.Char(
+        string="Invoice Token", readonly=True, copy=False, groups='base.group_system'
+    )
+    btcpay_requested_at = fields.Datetime(
+        string="Requested on",
+        help="When the server was asked to make the invoice, whether it answered or not.",
+        readonly=True, copy=False,
+    )
+    btcpay_checkout_link = fields.Char(string="Invoice Page", readonly=True, copy=False)
+    btcpay_server_link = fields.Char(
+        string="Invoice at the Server", compute='_compute_btcpay_server_link', compute_sudo=True,
+        groups='account.group_account_invoice,base.group_system',
+    )
+    btcpay_status = fields.Char(
+        string="Invoice Status", help="The invoice's `status` at the BTCPay Server.",
+        readonly=True, copy=False,
+    )
+    btcpay_additional_status = fields.Char(
+        string="Additional Invoice Status",
+        help="The invoice's `additionalStatus` at the BTCPay Server.",
+        readonly=True, copy=False,
+    )
+    btcpay_status_text = fields.Char(
+        string="Bitcoin Status", compute='_compute_btcpay_status_text', compute_sudo=True
+    )
+    btcpay_paid_amount = fields.Monetary(
+        string="Received", help="What the server has received for the invoice.",
+        currency_field='currency_id', readonly=True, copy=False,
+    )
+    btcpay_due_amount = fields.Monetary(
+        string="Amount Due", help="What was asked for and has not been received.",
+        compute='_compute_btcpay_differences', store=True, currency_field='currency_id',
+    )
+    btcpay_overpaid_amount = fields.Monetary(
+        string="Overpayment", help="What was received beyond what was asked for.",
+        compute='_compute_btcpay_differences', store=True, currency_field='currency_id',
+    )
+    btcpay_expires_at = fields.Datetime(string="Invoice Expires", readonly=True, copy=False)
+    btcpay_monitored_until = fields.Datetime(
+        string="Monitored Until",
+        help="Until then the server watches for payments of the invoice.",
+        readonly=True, copy=False,
+    )
+    btcpay_payment_ids = fields.One2many(
+        string="Payments Received", comodel_name='btcpay.payment', inverse_name='transaction_id',
+        readonly=True,
+    )
+    btcpay_delivery_ids = fields.One2many(
+        string="Webhook Deliveries", comodel_name='btcpay.delivery', inverse_name='transaction_id',
+        readonly=True, groups='base.group_system',
+    )
+
+    # === SYNC === #
+
+    btcpay_synced_at = fields.Datetime(string="Last Sync", readonly=True, copy=False)
+    btcpay_next_sync_at = fields.Datetime(
+        string="Next Sync", help="Empty where the server will have nothing new to say.",
+        readonly=True, copy=False,
+    )
+    # Counts what was applied, to notice that somebody else's answer came in between.
+    btcpay_sync_count = fields.Integer(string="Syncs", readonly=True, copy=False)
+    # What is to be done at the server is stored first, and done afterwards without holding a lock:
+    # where the network fails in between, the scheduled action finishes it.
+    btcpay_pending_action = fields.Selection(
+        string="Pending Action",
+        selection=[
+            ('invalidate', "Invalidate the invoice"),
+            ('accept_late', "Accept the late payment"),
+            ('accept_late_unchanged', "Accept the late payment if nothing else has changed"),
+        ],
+        readonly=True, copy=False, index='btree_not_null',
+    )
+    btcpay_invalidated_at = fields.Datetime(
+        string="Invoice Invalidated", readonly=True, copy=False
+    )
+
+    # === THE DOCUMENTS === #
+
+    btcpay_documents_total = fields.Monetary(
+        string="Total at Checkout",
+        help="What the order or invoice came to when the transaction began.",
+        currency_field='currency_id', readonly=True, copy=False,
+    )
+    btcpay_is_repeated = fields.Boolean(
+        string="Paid Again on Purpose",
+        help="The customer was told of the payment that is on its way, and paid all the same.",
+        readonly=True, copy=False,
+    )
+    btcpay_seen_transaction_id = fields.Many2one(
+        string="Payment Seen Before", comodel_name='payment.transaction', readonly=True, copy=False,
+    )
+    btcpay_root_id = fields.Many2one(
+        string="Bitcoin Payment",
+        help="The transaction that has the invoice, where this one is a refund or a part of it.",
+        comodel_name='payment.transaction', compute='_compute_btcpay_root_id', store=True,
+        index='btree_not_null',
+    )
+    btcpay_can_accept_partial = fields.Boolean(
+        string="Partial Payment Can Be Accepted", compute='_compute_btcpay_can_accept'
+    )
+    btcpay_can_accept_late = fields.Boolean(
+        string="Late Payment Can Be Accepted", compute='_compute_btcpay_can_accept'
+    )
+    btcpay_is_handled = fields.Boolean(
+        string="Booked and Confirmed",
+        help="Whether the payment was booked and the order, if there is one, confirmed.",
+        readonly=True, copy=False,
+    )
+    btcpay_confirm_tries = fields.Integer(string="Failed Tries", readonly=True, copy=False)
+    btcpay_confirm_at = fields.Datetime(string="Next Try", readonly=True, copy=False)
+    btcpay_confirm_error = fields.Char(
+        string="Not Confirmed Because", readonly=True, copy=False
+    )
+
+    # === REVIEW === #
+
+    btcpay_review_note = fields.Text(
+        string="Needs Review", help="What Odoo could not settle by itself.",
+        readonly=True, copy=False,
+    )
+    btcpay_review_activity_ids = fields.Many2many(
+        string="Review Activities", help="The activities by which somebody was asked.",
+        comodel_name='mail.activity', context={'active_test': False}, readonly=True, copy=False,
+        groups='base.group_system',
+    )
+    btcpay_is_resolved = fields.Boolean(
+        string="Resolved", compute='_compute_btcpay_is_resolved', compute_sudo=True
+    )
+
+    # === REFUNDS === #
+
+    btcpay_can_refund = fields.Boolean(
+        string="Can Be Refunded", compute='_compute_btcpay_can_refund', compute_sudo=True
+    )
+    btcpay_refund_ids = fields.One2many(
+        string="Refunds", comodel_name='payment.transaction', inverse_name='btcpay_root_id',
+        domain=[('operation', '=', 'refund')],
+    )
+    btcpay_returned_amount = fields.Monetary(
+        string="Refunded or Underway",
+        help="What was given back or is to be given back, fees included.",
+        compute='_compute_btcpay_returned_amount', store=True, currency_field='currency_id',
+    )
+    btcpay_refunded_amount = fields.Monetary(
+        string="Refunded", help="What was paid out of refunds.",
+        compute='_compute_btcpay_refunded_amount', compute_sudo=True,
+        currency_field='currency_id',
+    )
+    btcpay_pull_payment_id = fields.Char(
+        string="Pull Payment", readonly=True, copy=False, index='btree_not_null'
+    )
+    btcpay_credit_note_id = fields.Many2one(
+        string="Credit Note", comodel_name='account.move', readonly=True, copy=False,
+        index='btree_not_null',
+    )
+    btcpay_refund_link = fields.Char(
+        string="Claim Page", help="Where the customer claims the refund.", readonly=True,
+        copy=False,
+        # Whoever has it can claim the money.
+        groups='account.group_account_invoice,payment_btcpay.group_refund,base.group_system',
+    )
+    # The server it is at: the provider may be connected with another one, or with none, later.
+    btcpay_refund_server_url = fields.Char(
+        string="Refund's Server", readonly=True, copy=False, groups='base.group_system'
+    )
+    # By which a pull payment is found whose making was never answered.
+    btcpay_refund_name = fields.Char(string="Pull Payment Name", readonly=True, copy=False)
+    btcpay_refund_key = fields.Char(
+        string="Refund Key", help="Whoever asks again with the same key gets the same refund.",
+        readonly=True, copy=False, groups='base.group_system',
+    )
+    btcpay_refund_request = fields.Json(string="Refund Request", readonly=True, copy=False)
+    btcpay_refund_variant = fields.Selection(
+        string="Refunded As",
+        selection=[
+            ('fiat', "The amount, at the rate of the day it is paid out"),
+            ('rate_then', "As much bitcoin as was paid for it"),
+            ('current_rate', "As much bitcoin as it was worth when it was refunded"),
+        ],
+        readonly=True, copy=False,
+    )
+    btcpay_refund_fee_amount = fields.Monetary(
+        string="Fee Deducted", currency_field='currency_id', readonly=True, copy=False
+    )
+    btcpay_refund_is_mailed = fields.Boolean(string="Mail the Link", readonly=True, copy=False)
+    # The pull payment's own amount, a decimal string in its own currency.
+    btcpay_pull_amount = fields.Char(string="Pull Payment Amount", readonly=True, copy=False)
+    btcpay_pull_currency = fields.Char(string="Pull Payment Currency", readonly=True, copy=False)
+    btcpay_pull_text = fields.Char(string="To Be Paid Out", compute='_compute_btcpay_pull_text')
+    # Refunds are negative; people read what the customer gets.
+    btcpay_refund_amount = fields.Monetary(
+        string="Refund", compute='_compute_btcpay_refund_amount', currency_field='currency_id'
+    )
+    btcpay_pull_is_archived = fields.Boolean(string="Canceled", readonly=True, copy=False)
+    btcpay_bolt11_days = fields.Integer(
+        string="Lightning Invoice Validity (days)",
+        help="How many days the Lightning invoice of a claim must live.", readonly=True, copy=False
+    )
+    btcpay_paid_out_amount = fields.Monetary(
+        string="Paid Out", currency_field='currency_id', readonly=True, copy=False
+    )
+    btcpay_payout_ids = fields.One2many(
+        string="Payouts", comodel_name='btcpay.payout', inverse_name='transaction_id',
+        readonly=True,
+    )
+
+    _btcpay_invoice_uniq = models.UniqueIndex(
+        '(provider_id, btcpay_invoice_id)'
+        ' WHERE btcpay_invoice_id IS NOT NULL AND source_transaction_id IS NULL',
+        "An invoice belongs to one transaction.",
+    )
+    _btcpay_pull_payment_uniq = models.UniqueIndex(
+        '(provider_id, btcpay_pull_payment_id) WHERE btcpay_pull_payment_id IS NOT NULL',
+        "A pull payment belongs to one refund.",
+    )
+    _btcpay_next_sync_idx = models.Index(
+        '(provider_id, btcpay_next_sync_at) WHERE btcpay_next_sync_at IS NOT NULL'
+    )
+    _btcpay_unhandled_idx = models.Index(
+        "(btcpay_confirm_at) WHERE state = 'done' AND btcpay_is_handled IS NOT TRUE"
+    )
+
+    # === ODOO'S HOOKS === #
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Override of `payment` to remember what the documents came to."""
+        transactions = super().create(vals_list)
+        transactions.filtered(lambda tx: tx.provider_code == 'btcpay')._btcpay_begin()
+        return transactions
+
+    def _get_specific_processing_values(self, processing_values):
+        """Override of `payment` to make the invoice before the redirect form is rendered."""
+        if self.provider_code != 'btcpay':
+            return super()._get_specific_processing_values(processing_values)
+        self._btcpay_create_invoice()
+        return {}
+
+    def _get_specific_rendering_values(self, processing_values):
+        """Override of `payment` to return the address of the invoice's page."""
+        if self.provider_code != 'btcpay':
+            return super()._get_specific_rendering_values(processing_values)
+        return self._btcpay_get_checkout_values()
+
+    def _extract_amount_data(self, payment_data):
+        """Override of `payment` to extract the amount and currency from the invoice."""
+        if self.provider_code != 'btcpay':
+            return super()._extract_amount_data(payment_data)
+        if self.operation == 'refund':
+            return None  # What was paid out is compared when the refund is applied.
+        invoice = payment_data['invoice']
+        return {'amount': float(invoice.amount), 'currency_code': invoice.currency}
+
+    def _validate_amount(self, payment_data):
+        """Override of `payment` to flag an invoice that is not the transaction's for review."""
+        if self.provider_code != 'btcpay' or self.operation == 'refund':
+            return super()._validate_amount(payment_data)
+        if self._btcpay_reject_invoice(payment_data['invoice']):
+            return None
+        return super()._validate_amount(payment_data)
+
+    def _apply_updates(self, payment_data):
+        """Override of `payment` to update the transaction based on the invoice, or the refund
+        based on its pull payment."""
+        if self.provider_code != 'btcpay':
+            return super()._apply_updates(payment_data)
+        if self.operation == 'refund':
+            return self._btcpay_apply_refund(**payment_data)
+        return self._btcpay_apply_invoice(**payment_data)
+
+    def _update_source_transaction_state(self):
+        """Override of `payment` to leave the source as it is: its parts never make it done."""
+        others = self.filtered(lambda tx: tx.provider_code != 'btcpay')
+        super(PaymentTransaction, others)._update_source_transaction_state()
+
+    def _post_process(self):
+        """Override of `payment` to do once what scheduled actions and customers' pages do at once,
+        and to look for payments that do not fit what they are for."""
+        todo = self._btcpay_claim_post_processing()
+        told = todo._btcpay_filter_told_to_customer()
+        super(PaymentTransaction, told.with_context(btcpay_is_told=True))._post_process()
+        super(PaymentTransaction, todo - told)._post_process()
+        todo._btcpay_finish_post_processing()
+
+    def _create_payment(self, **extra_create_values):
+        """Override of `account_payment` to reconcile partial payments and refunds."""
+        payment = super()._create_payment(**extra_create_values)
+        if self.provider_code == 'btcpay' and self.operation == 'refund':
+            self._btcpay_reconcile_refund(payment)
+        elif self.provider_code == 'btcpay' and self.source_transaction_id:
+            self._btcpay_reconcile_partial(payment)
+        return payment
+
+    def _refund(self, amount_to_refund=None):
+        """Override of `payment` to cap and lock, and not to take a timeout for a failure."""
+        if self.provider_code != 'btcpay':
+            return super()._refund(amount_to_refund=amount_to_refund)
+        self._ensure_provider_is_not_disabled()
+        return self._btcpay_refund(amount_to_refund or self.amount)
+
+    def _get_received_message(self):
+        """Override of `payment` to say everything once, in words a salesperson understands."""
+        message = self._btcpay_get_received_message() if self.provider_code == 'btcpay' else None
+        return super()._get_received_message() if message is None else message
+
+    def _log_message_on_linked_documents(self, message):
+        """Override of `payment` for refunds of receipts that have no document of their own."""
+        super()._log_message_on_linked_documents(message)
+        if self.provider_code == 'btcpay' and self._btcpay_is_without_document():
+            self.btcpay_root_id._log_message_on_linked_documents(message)

@@ -1,0 +1,98 @@
+from datetime import timedelta
+
+from odoo import fields
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
+from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
+
+INVOICES = r'/stores/\w+/invoices$'
+MODELS = 'odoo.addons.payment_btcpay.models'
+
+
+@tagged('-at_install', 'post_install')
+class TestAdoption(MoneyMixin, BTCPayHttpCommon):
+    """An invoice is ours or it is not: other systems use the same store and the same references."""
+
+    def _lose_answer(self, order=None, **fault):
+        """Create a transaction whose invoice may or may not have been made: nobody answered."""
+        self.world.fault('drop', path=INVOICES, method='POST', **fault)
+        tx = self._create_btcpay_transaction(order, make_invoice=False)
+        with mute_logger(
+            f'{MODELS}.payment_transaction.checkout', f'{MODELS}.payment_provider.client'
+        ):
+            tx._get_processing_values()
+        self.assertFalse(tx.btcpay_invoice_id)
+        return tx
+
+    def _new_invoice(self, tx, **metadata):
+        return self.world.new_invoice(
+            self.store_id, metadata={'orderId': tx.reference, **metadata}
+        )['id']
+
+    def test_when_another_system_has_the_same_order_number_then_its_invoice_pays_nothing(self):
+        order = self._create_order()
+        tx = self._lose_answer(order)
+        foreign_id = self._new_invoice(tx)
+        other_id = self._new_invoice(tx, **{const.TOKEN_KEY: 'of another database'})
+        for invoice_id in (foreign_id, other_id):
+            self.world.pay(invoice_id)
+        self.world.mine()
+        tx._btcpay_sync()
+        self.assertFalse(tx.btcpay_invoice_id)
+        self.assertEqual((tx.state, order.state), ('error', 'draft'))
+
+    def test_when_a_foreign_invoice_has_our_order_id_then_nobody_is_alarmed(self):
+        order = self._create_order()
+        tx = self._lose_answer(order)
+        activities = order.activity_ids
+        event = self._prepare_event(tx, invoiceId=self._new_invoice(tx))
+        self.assertEqual(self._post_event(event).status_code, 200)
+        self.assertEqual(order.activity_ids, activities)
+        self.assertFalse(tx.btcpay_review_note)
+
+    def test_when_the_answer_was_lost_then_the_invoice_is_found_by_its_token(self):
+        tx = self._lose_answer(self._create_order(), after=True)
+        tx._btcpay_sync()
+        invoice = self.world.invoice(tx.btcpay_invoice_id)
+        self.assertEqual(invoice['metadata'][const.TOKEN_KEY], tx.sudo().btcpay_invoice_token)
+
+    def test_when_an_invoice_is_older_than_the_request_then_it_is_not_adopted(self):
+        tx = self._lose_answer(self._create_order(), after=True)
+        requested_at = tx.btcpay_requested_at
+        tx.btcpay_requested_at = fields.Datetime.now() + timedelta(
+            minutes=const.CLOCK_DIFFERENCE + 1
+        )
+        tx._btcpay_sync()
+        self.assertFalse(tx.btcpay_invoice_id)
+        tx.btcpay_requested_at = requested_at
+        tx._btcpay_sync()
+        self.assertTrue(tx.btcpay_invoice_id)
+
+    def test_when_two_transactions_are_made_then_their_tokens_differ(self):
+        tokens = {
+            self._create_btcpay_transaction(self._create_order()).sudo().btcpay_invoice_token
+            for _number in range(3)
+        }
+        self.assertEqual(len(tokens), 3)
+
+    def test_when_the_answer_was_lost_then_the_status_says_what_is_so(self):
+        tx = self._lose_answer(self._create_order(), after=True)
+        self.assertEqual(tx.btcpay_status_text, "Failed")
+        tx._btcpay_sync()
+        self.assertEqual(tx.btcpay_status_text, "Checkout failed, invoice still open")
+
+    def test_when_the_order_is_paid_otherwise_then_the_lost_invoice_is_invalidated(self):
+        order = self._create_order()
+        tx = self._lose_answer(order, after=True)
+        tx._btcpay_sync()
+        self._set_done(self._create_other_transaction(order))
+        self._run_pending_actions()
+        self.assertEqual(self._status(tx), ('Invalid', 'Marked'))
+        self.assertEqual(tx.btcpay_status_text, "Invalidated")
+
+    def _run_pending_actions(self):
+        self.env.cr.commit()
+        self.env['payment.transaction']._cron_btcpay_run_pending_actions()

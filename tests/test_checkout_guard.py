@@ -1,0 +1,150 @@
+from datetime import timedelta
+
+from odoo import fields
+from odoo.fields import Command
+from odoo.tests import tagged
+
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
+from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
+
+
+@tagged('-at_install', 'post_install')
+class TestCheckoutGuard(MoneyMixin, BTCPayHttpCommon):
+    """The pay page was opened earlier: what is asked for is what is due now."""
+
+    def _pay(self, order=None, amount=None, **values):
+        """Press “Pay” on a page that was opened before."""
+        tx = self._create_btcpay_transaction(order, amount=amount, make_invoice=False, **values)
+        before = len(self._get_new_invoices())
+        values = tx._get_processing_values()
+        self.made = len(self._get_new_invoices()) - before
+        return tx, values
+
+    def _get_new_invoices(self):
+        return [
+            r for r in self.world.requests()
+            if r['method'] == 'POST' and r['path'].endswith('/invoices')
+        ]
+
+    def _assert_canceled(self, tx, values, message):
+        self.assertEqual((tx.state, self.made), ('cancel', 0))
+        self.assertIn(message, tx.state_message.replace('\xa0', ' '))
+        form = self._extract_values_from_html_form(values['redirect_form_html'])
+        self.assertEqual(form['action'], '/payment/status')
+
+    def test_when_the_order_was_lowered_then_no_invoice_is_made(self):
+        order = self._create_order(80)
+        self._assert_canceled(
+            *self._pay(order, amount=100), "$ 80.00 is due now, not $ 100.00. Nothing was charged."
+        )
+
+    def test_when_the_order_was_raised_then_no_invoice_is_made(self):
+        order = self._create_order(120, require_payment=True, prepayment_percent=1)
+        self._assert_canceled(*self._pay(order, amount=100), "$ 120.00 is due now, not $ 100.00.")
+
+    def test_when_a_down_payment_is_enough_then_the_invoice_is_made(self):
+        order = self._create_order(120, require_payment=True, prepayment_percent=0.5)
+        tx, _values = self._pay(order, amount=60)
+        self.assertEqual((tx.state, self.made), ('draft', 1))
+
+    def test_when_the_order_was_canceled_then_no_invoice_is_made(self):
+        order = self._create_order()
+        order._action_cancel()
+        self._assert_canceled(*self._pay(order), f"{order.name} was canceled. Nothing was charged.")
+
+    def test_when_the_quotation_expired_then_no_invoice_is_made(self):
+        order = self._create_order(validity_date=fields.Date.today() - timedelta(days=1))
+        self._assert_canceled(*self._pay(order), "has expired. Nothing was charged.")
+
+    def test_when_the_order_was_paid_then_no_invoice_is_made(self):
+        order = self._create_order()
+        self._set_done(self._create_other_transaction(order))
+        self._assert_canceled(*self._pay(order), "is already paid. Nothing was charged.")
+
+    def test_when_the_invoice_was_partly_paid_by_bank_then_the_rest_is_named(self):
+        move = self._create_invoice(100)
+        self.env['account.payment.register'].with_context(
+            active_model='account.move', active_ids=move.ids
+        ).create({'amount': 60})._create_payments()
+        self._assert_canceled(*self._pay(
+            amount=100, reference='bank', invoice_ids=[Command.set(move.ids)]
+        ), "$ 40.00 is due now, not $ 100.00.")
+
+    def test_when_the_invoice_is_paid_by_installments_then_each_can_be_paid(self):
+        move = self._create_invoice(100)
+        tx, _values = self._pay(
+            amount=30, reference='installment', invoice_ids=[Command.set(move.ids)]
+        )
+        self.assertEqual((tx.state, self.made), ('draft', 1))
+
+    # === PRESSING BACK AFTER PAYING === #
+
+    def test_when_a_payment_was_seen_then_the_customer_is_shown_it(self):
+        order = self._create_order()
+        seen = self._pay_order(order, mine=False)
+        tx, values = self._pay(order)
+        self._assert_canceled(
+            tx, values, "Your payment of $ 100.00 was seen and waits for confirmation."
+        )
+        self.assertEqual(tx.btcpay_seen_transaction_id, seen)
+        self.assertFalse(seen.btcpay_review_note)
+
+    def test_when_a_part_was_received_then_the_amount_due_is_paid_there(self):
+        order = self._create_order()
+        seen = self._create_btcpay_transaction(order)
+        self.world.pay(seen.btcpay_invoice_id, fraction='0.4')
+        seen._btcpay_sync()
+        self._assert_canceled(*self._pay(order), "Pay the amount due, $ 60.00, there.")
+
+    def test_when_nothing_was_seen_then_the_second_tab_gets_its_invoice(self):
+        order = self._create_order()
+        self._create_btcpay_transaction(order)
+        tx, _values = self._pay(order)
+        self.assertEqual((tx.state, self.made), ('draft', 1))
+
+    def _pay_in_browser(self, order):
+        """Press “Pay” on the order's page."""
+        self.env.cr.commit()
+        url = self._build_url(f'/my/orders/{order.id}/transaction')
+        values = self.make_jsonrpc_request(url, {
+            'access_token': order._portal_ensure_token(),
+            'provider_id': self.btcpay.id,
+            'payment_method_id': self.payment_method_id,
+            'token_id': None,
+            'amount': order.amount_total,
+            'flow': 'redirect',
+            'tokenization_requested': False,
+            'landing_route': order.get_portal_url(),
+        })
+        self.env.invalidate_all()
+        return self._get_tx(values['reference'])
+
+    def test_when_the_customer_pays_again_all_the_same_then_it_takes_a_second_step(self):
+        order = self._create_order()
+        self._pay_order(order, mine=False)
+        self.authenticate(None, None)
+        self.assertEqual(self._pay_in_browser(order).state, 'cancel')
+        page = self.url_open('/payment/status').text
+        self.assertIn("Show that payment", page)
+        self.assertIn("Pay again all the same", page)
+        token = page.split('name="csrf_token" value="')[1].split('"')[0]
+        response = self.url_open(
+            const.PAY_AGAIN_ROUTE, data={'csrf_token': token}, allow_redirects=False
+        )
+        self.assertIn(f'/my/orders/{order.id}', response.headers['Location'])
+        tx = self._pay_in_browser(order)
+        self.assertEqual((tx.state, tx.btcpay_is_repeated), ('draft', True))
+        self.assertTrue(tx.btcpay_invoice_id)
+
+    def test_when_nobody_was_told_then_there_is_nothing_to_pay_again(self):
+        order = self._create_order()
+        self.authenticate(None, None)
+        self._pay_in_browser(order)
+        page = self.url_open('/my').text
+        token = page.split('csrf_token: "')[1].split('"')[0] if 'csrf_token: "' in page else ''
+        response = self.url_open(
+            const.PAY_AGAIN_ROUTE, data={'csrf_token': token}, allow_redirects=False
+        )
+        self.assertIn(response.status_code, (303, 302))
+        self.assertTrue(response.headers['Location'].endswith('/payment/status'))
