@@ -12,6 +12,8 @@ class ApiError(Exception):
         super().__init__(payload)
         self.status = status
         self.payload = payload
+        #: whether it comes before the endpoint is reached: it lacks what endpoints add to answers
+        self.early = status in (401, 403, 500)
 
     @property
     def message(self):
@@ -38,6 +40,16 @@ def missing_permission(policy):
             "You can create an API key in your account's settings / Api Keys."
         ),
     })
+
+
+def unreadable(problems):
+    """422 for a request that could not be read, which no endpoint gets to see.
+
+    :return: an ApiError to raise
+    """
+    error = ApiError(422, problems)
+    error.early = True
+    return error
 
 
 class Invalid:

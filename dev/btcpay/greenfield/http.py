@@ -4,22 +4,27 @@ import json
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Response
 
-from ..errors import ApiError, missing_permission
+from ..errors import ApiError, missing_permission, unreadable
 from ..permissions import authenticate, require
 from .body import Body
 
 HEADERS = {'Content-Security-Policy': "script-src 'self'", 'X-Frame-Options': 'DENY'}
 
 
-def answer(payload, status=200, charset=True):
-    """:param payload: JSON, None for an empty body"""
+def answer(payload, status=200, early=False):
+    """:param payload: JSON, None for an empty body
+    :param bool early: whether no endpoint was reached
+    """
+    headers = {} if early else HEADERS
     if payload is None:
-        response = Response(status=status, headers=HEADERS)
+        response = Response(status=status, headers=headers)
         response.headers.pop('Content-Type')
         return response
-    content_type = 'application/json; charset=utf-8' if charset else 'application/json'
+    content_type = 'application/json'
+    if not early or status not in (401, 403):
+        content_type += '; charset=utf-8'
     return Response(
-        json.dumps(payload, ensure_ascii=False), status, HEADERS, content_type=content_type)
+        json.dumps(payload, ensure_ascii=False), status, headers, content_type=content_type)
 
 
 def base_url(server, request):
@@ -65,7 +70,7 @@ class Context:
         try:
             return int(value)
         except ValueError:
-            raise ApiError(422, [{
+            raise unreadable([{
                 'path': name, 'message': f"The value '{value}' is not valid.",
             }]) from None
 
@@ -120,9 +125,7 @@ def _endpoint(function, policy, anonymous):
                 _resolve(context, values, policy)
                 result = function(context, **values)
             except ApiError as error:
-                # what is refused before the endpoint has no charset
-                charset = getattr(error, 'charset', error.status not in (401, 403))
-                return answer(error.payload, error.status, charset)
+                return answer(error.payload, error.status, error.early)
         return result if isinstance(result, Response) else answer(result)
     return endpoint
 
@@ -152,7 +155,7 @@ def _resolve(context, values, policy):
             setattr(context, attribute, found)
     context.store = server.stores.get(store_id)
     if policy and context.caller:
-        if missing == 'invoice':
+        if missing == 'invoice' or (missing == 'webhook' and '/deliveries' in context.request.path):
             raise missing_permission(policy)
         if store_id or missing:
             require(context.caller, policy, context.store)
