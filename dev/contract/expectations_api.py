@@ -10,6 +10,7 @@ from .steps import (
     make_key,
     make_store,
     new,
+    no_administrator,
     rates,
     refused,
     remove_method,
@@ -322,6 +323,12 @@ STORIES = (
         (new(), delete_store(), call('GET', '/stores', answer=[]),
          call('GET', '/stores/{store}', answer={'id': '{store}', 'name': 'Rig Shop'}),
          call('GET', INVOICES + '/{invoice}', answer={'id': '{invoice}', 'status': 'New'}),
+         forbidden('POST', INVOICES, 'btcpay.store.cancreateinvoice', {'amount': '1'})),
+    ),
+    Story(
+        'A deleted store answers like a missing permission to plain users',
+        (new(), no_administrator(), delete_store(), forbidden('GET', '/stores/{store}', SETTINGS),
+         forbidden('GET', INVOICES + '/{invoice}', VIEW),
          forbidden('POST', INVOICES, 'btcpay.store.cancreateinvoice', {'amount': '1'})),
     ),
     Story(

@@ -109,6 +109,12 @@ def node_down(play, node):
     play.world.settings(down=node)
 
 
+@step
+def no_administrator(play):
+    """The merchant is a plain user of the server."""
+    play.world.settings(administrator=False)
+
+
 # --- invoices -------------------------------------------------------------------------------------
 
 
