@@ -81,12 +81,12 @@ class TestConnectWizard(BTCPayConnectCommon):
 
     def test_refused_address(self):
         count = self.env['btcpay.authorization'].sudo().search_count([])
-        for address, text in {
+        for server_url, text in {
             'ftp://example.com': "must begin", 'http://8.8.8.8': "plain http",
             f'{self.world.url}/login': "There is no BTCPay Server",
         }.items():
-            with self.subTest(address=address), self.assertRaisesRegex(ValidationError, text):
-                self._begin(address)
+            with self.subTest(url=server_url), self.assertRaisesRegex(ValidationError, text):
+                self._begin(server_url)
         self.assertEqual(self.env['btcpay.authorization'].sudo().search_count([]), count)
 
     def test_no_key_is_sent(self):
@@ -111,13 +111,13 @@ class TestConnectWizard(BTCPayConnectCommon):
 
     def test_plain_http_warning(self):
         form = Form(self._open_wizard())
-        for address, expected in {
+        for server_url, expected in {
             'http://192.168.1.5': True, ' HTTP://btcpay.local': True, 'http://[bad': True,
             'http://127.0.0.1:14142': False, 'http://localhost': False, 'https://a.b': False,
             'a.b': False, '': False,
         }.items():
-            form.server_url = address
-            self.assertEqual(form.is_insecure, expected, address)
+            form.server_url = server_url
+            self.assertEqual(form.is_insecure, expected, server_url)
 
     def test_begins_with_the_connected_address(self):
         self.assertFalse(self.env['btcpay.connect.wizard'].with_context(

@@ -1,3 +1,4 @@
+import json
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -7,6 +8,7 @@ from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.greenfield import WebhookEvent
 from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
 
 REQUEST_LOG = 'odoo.addons.payment_btcpay.models.payment_provider.client'
@@ -85,8 +87,13 @@ class TestDelivery(BTCPayHttpCommon):
         other = self.btcpay.copy()
         event = self._prepare_event(self.tx)
         for provider in (self.btcpay, other):
-            self.assertTrue(self.env['btcpay.delivery']._keep(provider, event, b'{}'))
-            self.assertFalse(self.env['btcpay.delivery']._keep(provider, event, b'{}'))
+            self.assertTrue(self._keep(provider, event))
+            self.assertFalse(self._keep(provider, event))
+
+    def _keep(self, provider, event):
+        return self.env['btcpay.delivery']._keep(
+            provider, WebhookEvent.parse(json.dumps(event).encode()), b'{}'
+        )
 
     # === BEFORE THE ANSWER === #
 
@@ -94,8 +101,11 @@ class TestDelivery(BTCPayHttpCommon):
         tx = self._create_btcpay_transaction(make_invoice=False, reference='early')
         tx.write({
             'btcpay_requested_at': fields.Datetime.now(), 'btcpay_store_id': self.store_id,
+            'btcpay_invoice_token': 'token',
         })
-        invoice = self.world.new_invoice(self.store_id, metadata={'orderId': 'early'})
+        invoice = self.world.new_invoice(
+            self.store_id, metadata={'orderId': 'early', const.TOKEN_KEY: 'token'}
+        )
         delivery = self._post(self._prepare_event(
             event_type='InvoiceCreated', invoiceId=invoice['id'], metadata={'orderId': 'early'}
         ))
@@ -124,13 +134,13 @@ class TestDelivery(BTCPayHttpCommon):
     def test_server_that_does_not_answer(self):
         """200 within seconds: the server waits 100 s for us, with all other shops' events."""
         timeouts = []
-        send = type(self.tx)._send_api_request
+        send = type(self.btcpay)._send_api_request
 
         def record(tx, *args, **kwargs):
             timeouts.append(kwargs.get('btcpay_timeout'))
             return send(tx, *args, **kwargs)
 
-        with patch.object(type(self.tx), '_send_api_request', record):
+        with patch.object(type(self.btcpay), '_send_api_request', record):
             delivery = self._post(kind='hang', seconds=2)
         self.assertEqual(timeouts, [const.SHORT_TIMEOUT])
         self.assertRecordValues(delivery, [{
@@ -173,14 +183,14 @@ class TestDelivery(BTCPayHttpCommon):
         }])
         self.assertEqual(len(self.order.activity_ids), 1)
         self.assertIn("has a problem at the moment", self.order.activity_ids.note)
-        self.assertIn("Check at BTCPay", self.order.activity_ids.note)
+        self.assertIn("Sync with BTCPay", self.order.activity_ids.note)
         before = len(self.world.requests())
         self.env['btcpay.delivery']._cron_process()
         self.assertEqual(len(self.world.requests()), before)
 
     def test_what_came_just_now_is_left_to_its_request(self):
         event = self._prepare_event(self.tx)
-        delivery = self.env['btcpay.delivery']._keep(self.btcpay, event, b'{}')
+        delivery = self._keep(self.btcpay, event)
         self.env['btcpay.delivery']._cron_process()
         self.assertEqual((delivery.state, delivery.try_count), ('pending', 0))
         # Odoo was killed while working it off.
@@ -205,9 +215,7 @@ class TestDelivery(BTCPayHttpCommon):
 
     def test_reason_that_cannot_be_stored(self):
         for reason in ('a\0b', '\ud800', 'x' * 5000):
-            delivery = self.env['btcpay.delivery']._keep(
-                self.btcpay, self._prepare_event(self.tx), b'{}'
-            )
+            delivery = self._keep(self.btcpay, self._prepare_event(self.tx))
             delivery._postpone(reason)
             delivery.flush_recordset()
             self.assertTrue(delivery.reason)
@@ -241,7 +249,7 @@ class TestDelivery(BTCPayHttpCommon):
             )
         self.env.invalidate_all()
         self.env['btcpay.delivery']._gc_deliveries()
-        self.assertEqual(self._find_deliveries(), waiting + young)
+        self.assertEqual(self._find_deliveries(), pending + young)
 
     def test_rights(self):
         delivery = self._post()

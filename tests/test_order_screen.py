@@ -79,7 +79,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         self.assertEqual(tx.btcpay_refunded_amount, 12)
         self.assertEqual(tx.btcpay_refund_ids, refund)
         for state, text in [
-            ('draft', "Refund being made"), ('done', "Refund paid out"),
+            ('draft', "Refund being created"), ('done', "Refund paid out"),
             ('cancel', "Refund withdrawn"), ('error', "Refund failed"),
         ]:
             refund.state = state

@@ -143,17 +143,17 @@ class TestReconcile(ReconcileCommon):
         """Somebody else's look came between the list call and its application."""
         tx = self._create_open()
         provider = self.btcpay
-        listing = type(provider)._btcpay_list_invoices
+        listing = type(provider)._btcpay_read_invoices
 
-        def slow_list(records, references):
-            answer = listing(records, references)
+        def slow_list(records, transactions):
+            answer = listing(records, transactions)
             self.world.pay(tx.btcpay_invoice_id)
             self.world.mine()
             tx._btcpay_sync()
             self.assertEqual(tx.state, 'done')
             return answer
 
-        with patch.object(type(provider), '_btcpay_list_invoices', slow_list):
+        with patch.object(type(provider), '_btcpay_read_invoices', slow_list):
             self._reconcile()
         self.assertEqual((tx.state, tx.btcpay_status), ('done', 'Settled'))
         self.assertFalse(tx.btcpay_review_note, "Seen the wrong way round: a contradiction.")
@@ -162,10 +162,10 @@ class TestReconcile(ReconcileCommon):
         transactions = self._create_open(3)
         now = fields.Datetime.now()
         for tx, minutes in zip(transactions, (20, 30, 10), strict=True):
-            tx.btcpay_synced_at = now - timedelta(minutes=minutes)
+            tx.btcpay_next_sync_at = now - timedelta(minutes=minutes)
         never = self._create_btcpay_transaction(reference='never looked at')
-        never.btcpay_synced_at = False
-        due = self.env['payment.transaction']._btcpay_find_due(self.btcpay)
+        never.btcpay_next_sync_at = now - timedelta(minutes=40)
+        due = self.btcpay._btcpay_find_due()
         expected = never + transactions[1] + transactions[0] + transactions[2]
         self.assertEqual(due.ids, expected.ids)
 
@@ -328,6 +328,7 @@ class TestReconcile(ReconcileCommon):
         tx = self._create_unanswered()
         self.assertEqual(self._reconcile(), [], "The answer may still be under way.")
         tx.btcpay_requested_at -= timedelta(minutes=5)
+        tx._btcpay_schedule_sync()
         self.assertEqual(self._reconcile(), [('GET', '/invoices')])
         self.assertTrue(tx.btcpay_invoice_id)
         self.world.pay(tx.btcpay_invoice_id)
@@ -339,6 +340,7 @@ class TestReconcile(ReconcileCommon):
     def test_invoice_that_was_never_made(self):
         tx = self._create_btcpay_transaction(make_invoice=False)
         tx.btcpay_requested_at = fields.Datetime.now() - timedelta(minutes=5)
+        tx._btcpay_schedule_sync()
         self.assertEqual(self._reconcile(), [('GET', '/invoices')])
         self.assertEqual(self._reconcile(), [], "It is looked for again later.")
         self.assertTrue(self._is_watched(tx))

@@ -6,6 +6,7 @@ from odoo.tests import freeze_time, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.greenfield import WebhookEvent
 from odoo.addons.payment_btcpay.tests.test_reconcile import MODELS, QUIET, ReconcileCommon
 
 
@@ -198,7 +199,7 @@ class TestServerHealth(ReconcileCommon):
 
     def test_error_in_the_code_does_not_switch_the_action_off(self):
         self.transactions = self._create_open()
-        self.patch(type(self.btcpay), '_btcpay_list_invoices', lambda *_args: 1 / 0)
+        self.patch(type(self.btcpay), '_btcpay_read_invoices', lambda *_args: 1 / 0)
         self.quiet.__exit__(None, None, None)
         with self.assertLogs(f'{MODELS}.payment_provider.sync', 'ERROR'):
             self._reconcile()
@@ -210,10 +211,10 @@ class TestServerHealth(ReconcileCommon):
         deliveries = self.env['btcpay.delivery'].sudo()
         for number in range(count):
             tx = self._create_btcpay_transaction(reference=f'{self._testMethodName}-{number}')
-            deliveries += deliveries._keep(self.btcpay, {
-                'deliveryId': f'{self._testMethodName[-40:]}{number}', 'type': 'InvoiceSettled',
-                'invoiceId': tx.btcpay_invoice_id,
-            }, b'')
+            deliveries += deliveries._keep(self.btcpay, WebhookEvent(
+                f'{self._testMethodName[-40:]}{number}', 'InvoiceSettled',
+                invoice_id=tx.btcpay_invoice_id,
+            ), b'')
         deliveries.next_try_at = self.now - timedelta(hours=1)
         self.env.cr.commit()
         return deliveries
@@ -233,4 +234,4 @@ class TestServerHealth(ReconcileCommon):
         self.world.clear_faults()
         with freeze_time(self.now + timedelta(minutes=2)):
             deliveries._cron_process()
-        self.assertEqual(set(untried.mapped('state')), {'done'})
+        self.assertEqual(set(untried.mapped('state')), {'processed'})
