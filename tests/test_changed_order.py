@@ -4,10 +4,11 @@ from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from odoo.addons.payment_btcpay.models.payment_transaction import customer
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
 
-WITHDRAWN = ('Invalid', 'Marked')
+INVALIDATED = ('Invalid', 'Marked')
 OPEN = ('New', 'None')
 
 
@@ -33,7 +34,7 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
 
     # === UNPAID === #
 
-    def test_unpaid_invoice_is_withdrawn(self):
+    def test_unpaid_invoice_is_invalidated(self):
         def add_line():
             self.order.order_line = [Command.create({
                 'product_id': self.product.id, 'price_unit': 5,
@@ -59,7 +60,7 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
                 self.tx = self._create_btcpay_transaction(self.order)
                 change()
                 self._carry_out()
-                self.assertEqual((self._status(self.tx), self.tx.state), (WITHDRAWN, 'cancel'))
+                self.assertEqual((self._status(self.tx), self.tx.state), (INVALIDATED, 'cancel'))
                 self.assertFalse(self.order.activity_ids)
 
     def test_what_comes_to_the_same_is_left(self):
@@ -90,23 +91,33 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
                 self._carry_out()
                 self.assertEqual(self._status(self.tx), OPEN)
 
-    def test_change_undone_before_it_was_withdrawn(self):
+    def test_change_undone_before_it_was_invalidated(self):
         self._change(120)
+        self.world.fault('drop', path='/status', method='POST', after=False)
+        with self._quiet():
+            self._carry_out()
         self.assertEqual(self.tx.btcpay_pending_action, 'invalidate')
         self._change(100)
         self._carry_out()
         self.assertFalse(self.tx.btcpay_pending_action)
         self.assertEqual((self._status(self.tx), self.tx.state), (OPEN, 'draft'))
 
-    def test_orders_without_bitcoin_cost_one_query(self):
-        """Nothing but the look whether there are transactions."""
-        order = self._create_order()
-        order.order_line.price_unit = 50
-        self.env.flush_all()
-        self.assertIn('payment_btcpay.changed_orders', self.env.cr.precommit.data)
-        self.env.invalidate_all()
-        with self.assertQueryCount(2):
-            order._btcpay_invalidate_changed()
+    def test_change_of_an_order_costs_no_query(self):
+        """The scheduled action finds what was changed: nothing of ours is asked at the change."""
+        for order in (self._create_order(), self.order):
+            self.env.cr.commit()
+            queries = []
+            execute = self.env.cr.execute
+
+            def record(query, *args, queries=queries, execute=execute, **kwargs):
+                queries.append(str(query))
+                return execute(query, *args, **kwargs)
+
+            with self.subTest(order=order.name), patch.object(self.env.cr, 'execute', record):
+                order.order_line.price_unit = 50
+                self.env.cr.commit()
+            self.assertTrue([query for query in queries if 'UPDATE "sale_order"' in query])
+            self.assertFalse([query for query in queries if 'payment_transaction' in query])
 
     def test_customer_invoice_changed_and_posted_again(self):
         move = self._create_invoice()
@@ -121,7 +132,7 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
         move.invoice_line_ids.price_unit = 120
         move.action_post()
         self._carry_out()
-        self.assertEqual((self._status(tx), tx.state), (WITHDRAWN, 'cancel'))
+        self.assertEqual((self._status(tx), tx.state), (INVALIDATED, 'cancel'))
 
     # === PAID === #
 
@@ -150,7 +161,7 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
         self.assertFalse(self._mails(self.order))
 
     def _pay_after_change(self, price):
-        """The customer pays before the invoice can be withdrawn."""
+        """The customer pays before the invoice can be invalidated."""
         self.world.pay(self.tx.btcpay_invoice_id)
         self._change(price)
         self._carry_out()
@@ -168,6 +179,7 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
         order.order_line.price_unit = 110
         self.world.mine()
         self._look(tx)
+        self._post_process()
         self.assertIn("it was changed to $ 110.00", self._activities(order))
         self.assertFalse(self._mails(order))
 
@@ -179,18 +191,20 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
         self.world.expire(self.tx.btcpay_invoice_id)
         self.world.mine()
         self._look(self.tx)
+        self._post_process()
         self.assertEqual(self.order.amount_paid, 40)
         self.assertIn("changed to $ 120.00", self._activities(self.order))
         self.assertIn('payment_amount=80.0', str(self._mails(self.order)[:1].body))
 
-    def test_paid_though_cancelled(self):
+    def test_paid_though_canceled(self):
         self.world.pay(self.tx.btcpay_invoice_id)
         self.order._action_cancel()
         self._carry_out()
         self.world.mine()
         self._look(self.tx)
+        self._post_process()
         self.assertEqual((self.tx.state, self.order.state), ('done', 'cancel'))
-        self.assertIn("for what had been cancelled. Refund it", self._activities(self.order))
+        self.assertIn("for what had been canceled. Refund it", self._activities(self.order))
         self.assertFalse(self._mails(self.order))
 
     # === MONEY COMES IN TWICE === #
@@ -217,6 +231,7 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
                 self._check_paid_twice(self.tx, other)
 
     def _check_paid_twice(self, *transactions):
+        self._post_process()
         for tx in transactions:
             self.assertEqual(tx.state, 'done')
             self.assertIn("100.00 more than what was to be paid", tx.btcpay_review_note)
@@ -234,6 +249,7 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
         self._pay_move(move)
         self.world.mine()
         self._look(tx)
+        self._post_process()
         self.assertEqual(tx.state, 'done')
         self.assertIn("what had been paid in another way. Refund $ 100.00", self._activities(move))
 
@@ -263,11 +279,11 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
 
     def test_broken_mail_template(self):
         """What becomes of the money does not depend on it; a person is told."""
-        def post_mail(tx, _template):
+        def post_template(_template, tx, *_args):
             tx.env.cr.execute('SELECT no_such_column')  # What comes after is not lost either.
 
         with (
-            patch.object(self.registry['payment.transaction'], '_btcpay_post_mail', post_mail),
+            patch.object(customer, 'post_template', post_template),
             self.assertLogs('odoo.addons.payment_btcpay', 'ERROR'),
             mute_logger('odoo.sql_db'),
         ):

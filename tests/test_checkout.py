@@ -7,6 +7,8 @@ from odoo.tests import tagged
 from odoo.tools import SQL, mute_logger
 
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.greenfield import Invoice, NotUnderstood
+from odoo.addons.payment_btcpay.models.payment_provider.client import BTCPayError
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 
 MODELS = 'odoo.addons.payment_btcpay.models'
@@ -45,7 +47,9 @@ class TestCheckout(BTCPayCommon):
         self.assertEqual(payload, {
             'amount': '1111.10',
             'currency': 'USD',
-            'metadata': {'orderId': 'S00001/a&b'},
+            'metadata': {
+                'orderId': 'S00001/a&b', const.TOKEN_KEY: tx.sudo().btcpay_invoice_token,
+            },
             'checkout': {
                 'redirectURL': f'{base_url}{const.RETURN_ROUTE}?ref=S00001%2Fa%26b',
                 'redirectAutomatically': True,
@@ -72,7 +76,7 @@ class TestCheckout(BTCPayCommon):
                 tx, payload = self._make_invoice(amount=amount)
                 self.assertEqual((payload['amount'], payload['currency']), (expected, currency))
                 self.assertFalse(tx._btcpay_find_discrepancy(
-                    self.world.invoice(tx.btcpay_invoice_id)
+                    Invoice.parse(self.world.invoice(tx.btcpay_invoice_id))
                 ))
 
     def test_language(self):
@@ -84,14 +88,14 @@ class TestCheckout(BTCPayCommon):
             ('sr@latin', 'sr'), ('da_DK', 'da'), ('zh_CN', None), ('e_XX', None),
         ]:
             with self.subTest(lang=lang):
-                checkout = tx.with_context(lang=lang)._btcpay_prepare_invoice_payload()['checkout']
+                checkout = tx.with_context(lang=lang)._btcpay_prepare_invoice().dump()['checkout']
                 self.assertEqual(checkout.get('defaultLanguage'), expected)
 
     def test_language_of_the_partner_where_there_is_no_page(self):
         self.btcpay.sudo().btcpay_languages = 'en fr-FR'
         tx = self._create_btcpay_transaction(make_invoice=False)
         tx.partner_lang = 'fr_FR'
-        payload = tx.with_context(lang=False)._btcpay_prepare_invoice_payload()
+        payload = tx.with_context(lang=False)._btcpay_prepare_invoice().dump()
         self.assertEqual(payload['checkout']['defaultLanguage'], 'fr-FR')
 
     def test_no_language_is_asked_for_before_the_server_s_are_known(self):
@@ -154,13 +158,13 @@ class TestCheckout(BTCPayCommon):
     def test_transaction_is_stored_before_the_server_is_asked(self):
         """A crash while waiting must not forget that an invoice was asked for."""
         tx = self._create_btcpay_transaction(make_invoice=False)
-        send = type(tx)._send_api_request
+        send = type(self.btcpay)._send_api_request
 
         def crash(self, *args, **kwargs):
             send(self, *args, **kwargs)
             raise SystemExit
 
-        with patch.object(type(tx), '_send_api_request', crash):
+        with patch.object(type(self.btcpay), '_send_api_request', crash):
             try:  # `assertRaises` would roll back by itself.
                 tx._get_processing_values()
                 self.fail("The server was not asked.")
@@ -173,7 +177,7 @@ class TestCheckout(BTCPayCommon):
 
     def test_event_that_is_quicker_than_the_answer(self):
         """InvoiceCreated can come, and adopt the invoice, before our own call is answered."""
-        send = self.env.registry['payment.transaction']._send_api_request
+        send = type(self.btcpay)._send_api_request
         for fails in (False, True):
             with self.subTest(fails=fails):
                 tx = self._create_btcpay_transaction(
@@ -186,10 +190,10 @@ class TestCheckout(BTCPayCommon):
                     if method == 'POST':
                         tx._btcpay_sync()
                         if fails:
-                            raise self.provider_id._btcpay_make_unexpected_error()
+                            raise BTCPayError("Not understood.", NotUnderstood('invoice'))
                     return answer
 
-                with patch.object(type(tx), '_send_api_request', answer_late):
+                with patch.object(type(self.btcpay), '_send_api_request', answer_late):
                     values = tx._get_processing_values()
                 self.assertEqual(len(self._posts(since)), 1)
                 self.assertEqual(tx.state, 'draft')

@@ -3,6 +3,7 @@ from unittest.mock import patch
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 
 CHECKOUT_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction.checkout'
@@ -34,15 +35,15 @@ class TestCheckoutFailures(BTCPayCommon):
 
     def test_no_effect(self):
         for number, (fault, reason) in enumerate([
-            ({'kind': 'status', 'status': 400}, "refused the request: HTTP 400"),
+            ({'kind': 'status', 'status': 400}, "HTTP 400"),
             ({'kind': 'status', 'status': 401}, "no longer accepts the API key"),
             ({'kind': 'status', 'status': 403}, "refused access"),
-            ({'kind': 'status', 'status': 404}, "refused the request: HTTP 404"),
-            ({'kind': 'status', 'status': 422}, "refused the request: HTTP 422"),
-            ({'kind': 'status', 'status': 429}, "has a problem at the moment (HTTP 429)"),
+            ({'kind': 'status', 'status': 404}, "HTTP 404"),
+            ({'kind': 'status', 'status': 422}, "HTTP 422"),
+            ({'kind': 'status', 'status': 429}, "HTTP 429"),
             ({'kind': 'status', 'status': 301}, "has moved to another address"),
-            ({'kind': 'status', 'status': 500}, "has a problem at the moment (HTTP 500)"),
-            ({'kind': 'status', 'status': 503}, "has a problem at the moment (HTTP 503)"),
+            ({'kind': 'status', 'status': 500}, "HTTP 500"),
+            ({'kind': 'status', 'status': 503}, "HTTP 503"),
             ({'kind': 'drop'}, "did not answer"),
             ({'kind': 'hang', 'seconds': 1}, "did not answer"),
             ({'kind': 'wrong_json'}, "cannot be understood"),
@@ -102,24 +103,25 @@ class TestCheckoutFailures(BTCPayCommon):
     def test_only_its_own_invoice_is_adopted(self):
         self.world.fault('drop', path=INVOICES, method='POST')
         tx, _log = self._fail_to_make_invoice('lost')
+        token = {const.TOKEN_KEY: tx.sudo().btcpay_invoice_token}
         for values in (
-            {'amount': '90.00', 'metadata': {'orderId': 'lost'}},
-            {'currency': 'EUR', 'metadata': {'orderId': 'lost'}},
-            {'metadata': {'orderId': 'lost-1'}},
+            {'amount': '90.00', 'metadata': {'orderId': 'lost', **token}},
+            {'currency': 'EUR', 'metadata': {'orderId': 'lost', **token}},
+            {'metadata': {'orderId': 'lost-1', **token}},
         ):
             self.world.new_invoice(self.store_id, **values)
         tx._btcpay_sync()
         self.assertFalse(tx.btcpay_invoice_id)
-        invoice = self.world.new_invoice(self.store_id, metadata={'orderId': 'lost'})
+        invoice = self.world.new_invoice(self.store_id, metadata={'orderId': 'lost', **token})
         tx._btcpay_sync()
         self.assertEqual(tx.btcpay_invoice_id, invoice['id'])
 
     def test_answer_that_is_another_invoice(self):
         """The customer is not sent to an invoice that is not the one asked for."""
-        send = self.env.registry['payment.transaction']._send_api_request
+        send = type(self.btcpay)._send_api_request
         for number, (change, reason) in enumerate([
-            ({'amount': '90.00'}, "is over 90.00 USD, the transaction for"),
-            ({'currency': 'EUR'}, "is over 100.00 EUR, the transaction for"),
+            ({'amount': '90.00'}, "is for 90.00 USD, the transaction for"),
+            ({'currency': 'EUR'}, "is for 100.00 EUR, the transaction for"),
             ({'storeId': 'another'}, "belongs to another store"),
             ({'metadata': {'orderId': 'another'}}, "is for “another”"),
             ({'metadata': None}, "is for “None”"),
@@ -142,7 +144,7 @@ class TestCheckoutFailures(BTCPayCommon):
 
             with (
                 self.subTest(**change),
-                patch.object(self.env.registry['payment.transaction'], '_send_api_request', answer),
+                patch.object(type(self.btcpay), '_send_api_request', answer),
             ):
                 _tx, log = self._fail_to_make_invoice(f'other-{number}')
                 self.assertIn(reason, log)
@@ -150,7 +152,7 @@ class TestCheckoutFailures(BTCPayCommon):
     def test_answer_that_is_no_invoice(self):
         for number, answer in enumerate([None, [], 'invoice', 7, {}]):
             with self.subTest(answer=answer), patch.object(
-                self.env.registry['payment.transaction'], '_send_api_request',
+                type(self.btcpay), '_send_api_request',
                 lambda *_args, answer=answer, **_kwargs: answer,
             ):
                 _tx, log = self._fail_to_make_invoice(f'none-{number}')

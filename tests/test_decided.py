@@ -35,7 +35,7 @@ class TestDecided(RefundMixin, BTCPayCommon):
         self.assertEqual(self.order.btcpay_status_text, "Expired, partly paid")
         self.tx.action_btcpay_accept_partial()
         self._assert_asked(False)
-        self.assertEqual(self.order.btcpay_status_text, "Part accepted")
+        self.assertEqual(self.order.btcpay_status_text, "Partial payment accepted")
         self._look(self.tx)
         self._assert_asked(False)
 

@@ -74,7 +74,8 @@ class TestLate(MoneyMixin, BTCPayCommon):
         self.order._action_cancel()
         self.tx.action_btcpay_accept_late()
         self.assertEqual(self.tx.state, 'done')
-        self.assertIn("for what had been cancelled", self._activities(self.order))
+        self._post_process()
+        self.assertIn("for what had been canceled", self._activities(self.order))
 
     # === ACCEPT === #
 
@@ -107,7 +108,7 @@ class TestLate(MoneyMixin, BTCPayCommon):
                 self.btcpay.write(accepts)
                 self.setUpOrder()
                 self._expire_and_pay(mine=False, fraction=fraction)
-                self.assertIn("does not look any more", self._activities(self.order))
+                self.assertIn("no longer syncs it by itself", self._activities(self.order))
                 self.world.mine()
                 self.tx.action_btcpay_sync()
                 self._carry_out()
@@ -115,7 +116,7 @@ class TestLate(MoneyMixin, BTCPayCommon):
                 self.assertEqual(self.order.amount_paid, 100 * float(fraction))
 
     def test_late_and_over(self):
-        """The server says PaidLate, then Marked: the surplus is found in the sums."""
+        """The server says PaidLate, then Marked: the overpayment is found in the sums."""
         for policy in ('accept', 'review'):
             with self.subTest(policy=policy):
                 self.order = self._create_order(require_payment=True, prepayment_percent=1.0)
@@ -127,7 +128,7 @@ class TestLate(MoneyMixin, BTCPayCommon):
                     self.tx.action_btcpay_accept_late()
                 self._check_accepted()
                 self.assertEqual(self.tx.btcpay_overpaid_amount, 100)
-                self.assertIn("Refund the surplus", self._activities(self.order))
+                self.assertIn("Refund the overpayment", self._activities(self.order))
 
     def test_late_and_short(self):
         """Never the whole for less, whatever the policy says."""
@@ -138,10 +139,10 @@ class TestLate(MoneyMixin, BTCPayCommon):
                 self.btcpay.btcpay_late_policy = policy
                 self._expire_and_pay(fraction='0.5')
                 self._check_left_to_a_person(
-                    "Accept the part or refund it", ('Expired', 'PaidPartial')
+                    "Accept the partial payment or refund it", ('Expired', 'PaidPartial')
                 )
                 self.assertFalse(self.tx.btcpay_can_accept_late)
-                self._assert_refused(self.tx.action_btcpay_accept_late, "less than the whole")
+                self._assert_refused(self.tx.action_btcpay_accept_late, "less than the full amount")
                 self.assertTrue(self.tx.btcpay_can_accept_partial)
                 self.tx.action_btcpay_accept_partial()
                 self.assertEqual(self.order.amount_paid, 50)

@@ -6,7 +6,7 @@ from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
 
 @tagged('post_install', '-at_install')
 class TestOrderMails(MoneyMixin, BTCPayCommon):
-    """The customer gets one mail of what became of his payment: ours, or Odoo's own."""
+    """The customer gets one mail of what became of their payment: ours, or Odoo's own."""
 
     @classmethod
     def setUpClass(cls):
@@ -39,7 +39,7 @@ class TestOrderMails(MoneyMixin, BTCPayCommon):
 
     def test_part(self):
         self._pay(fraction='0.4')
-        self._assert_mailed("60.00 is missing")
+        self._assert_mailed("60.00 is still due")
         # All else is done that Odoo does when something is pending.
         self.assertEqual((self.tx.state, self.order.state), ('pending', 'sent'))
         self.assertTrue(self.tx.is_post_processed)
@@ -50,7 +50,7 @@ class TestOrderMails(MoneyMixin, BTCPayCommon):
     def test_rest_comes_at_once(self):
         self._pay(fraction='0.4', mine=False)
         self._pay(mine=False)
-        self._assert_mailed("60.00 is missing", "Pending Order")
+        self._assert_mailed("60.00 is still due", "Pending Order")
 
     def test_whole_waits_for_confirmation(self):
         self._pay(mine=False)
@@ -69,9 +69,9 @@ class TestOrderMails(MoneyMixin, BTCPayCommon):
         self._pay(fraction='0.4')
         self.world.expire(self.tx.btcpay_invoice_id)
         self._look(self.tx)
-        self._assert_mailed("is missing")
+        self._assert_mailed("is still due")
         self.tx.action_btcpay_accept_partial()
-        self._assert_mailed("what is still open")
+        self._assert_mailed("your partial payment was accepted")
         self.assertEqual(self.order.amount_paid, 40)
 
     def test_part_that_confirms_the_order(self):
@@ -79,9 +79,9 @@ class TestOrderMails(MoneyMixin, BTCPayCommon):
         self._pay(fraction='0.4')
         self.world.expire(self.tx.btcpay_invoice_id)
         self._look(self.tx)
-        self._assert_mailed("is missing")
+        self._assert_mailed("is still due")
         self.tx.action_btcpay_accept_partial()
-        self._assert_mailed("what is still open", "Order (Ref")
+        self._assert_mailed("your partial payment was accepted", "Order (Ref")
         self.assertEqual(self.order.state, 'sale')
 
     def test_order_became_dearer(self):
@@ -89,7 +89,7 @@ class TestOrderMails(MoneyMixin, BTCPayCommon):
         self.order.order_line.price_unit = 120
         self.world.mine()
         self._look(self.tx)
-        self._assert_mailed("what is still open")
+        self._assert_mailed("the amount due of your changed order")
 
     def test_what_was_asked_for_is_a_part(self):
         tx = self._create_btcpay_transaction(self.order, amount=30)

@@ -35,7 +35,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
             ('Processing', 'None', 'pending', "Seen, waiting for confirmation"),
             ('Processing', 'PaidOver', 'pending', "Seen, waiting for confirmation"),
             ('Settled', 'None', 'done', "Paid"),
-            ('Settled', 'PaidOver', 'done', "Paid, with a surplus"),
+            ('Settled', 'PaidOver', 'done', "Paid, overpaid"),
             ('Settled', 'Marked', 'done', "Marked as paid by the merchant"),
             ('Expired', 'None', 'cancel', "Expired"),
             ('Expired', 'PaidPartial', 'cancel', "Expired, partly paid"),
@@ -52,9 +52,9 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
                 self.assertEqual(tx.btcpay_status_text, text)
                 self.assertEqual(self._order(order).btcpay_status_text, text)
         tx.write({'state': 'cancel', 'btcpay_invalidated_at': '2026-01-01'})
-        self.assertEqual(tx.btcpay_status_text, "Withdrawn")
+        self.assertEqual(tx.btcpay_status_text, "Invalidated")
         tx.btcpay_paid_amount = 1
-        self.assertEqual(tx.btcpay_status_text, "Withdrawn, but paid")
+        self.assertEqual(tx.btcpay_status_text, "Invalidated, but paid")
 
     def test_status_without_an_invoice(self):
         order = self._create_order()
@@ -79,7 +79,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         self.assertEqual(tx.btcpay_refunded_amount, 12)
         self.assertEqual(tx.btcpay_refund_ids, refund)
         for state, text in [
-            ('draft', "Refund being made"), ('done', "Refund paid out"),
+            ('draft', "Refund being created"), ('done', "Refund paid out"),
             ('cancel', "Refund withdrawn"), ('error', "Refund failed"),
         ]:
             refund.state = state
@@ -209,7 +209,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         # What it is booked by is no payment of its own.
         self.assertEqual(len(order.transaction_ids), 2)
         self.assertEqual(self._order(order).action_btcpay_view_transactions()['res_id'], tx.id)
-        self.assertEqual(self._order(order).btcpay_status_text, "Part accepted")
+        self.assertEqual(self._order(order).btcpay_status_text, "Partial payment accepted")
 
     def test_others_accept_nothing(self):
         order = self._create_order()
@@ -219,7 +219,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
             with self.subTest(action=action), self.assertRaises(AccessError):
                 getattr(order.with_user(self.seller), action)()
 
-    def test_refund_of_the_surplus(self):
+    def test_refund_of_the_overpayment(self):
         self.seller.group_ids += self.env.ref('payment_btcpay.group_refund')
         order = self._create_order(user_id=self.seller.id)
         self._pay_order(order)
@@ -236,7 +236,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         self.assertTrue(self._order(over).btcpay_is_overpaid)
         action = self._order(over).action_btcpay_refund_overpayment()
         wizard = self.env[action['res_model']].with_user(self.seller).browse(action['res_id'])
-        self.assertEqual((wizard.scope, wizard.amount), ('surplus', 30))
+        self.assertEqual((wizard.scope, wizard.amount), ('overpayment', 30))
         wizard.action_refund()
         self.assertFalse(self._order(over).btcpay_is_overpaid)
         self.assertTrue(self._order(over).btcpay_can_refund)
@@ -318,7 +318,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         wizard.new_move_ids.action_post()
         self._pay_move(wizard.new_move_ids)
         self.env.invalidate_all()
-        self.assertEqual(order._btcpay_get_paid_by_invoices(), 0)
+        self.assertEqual(order.amount_total - order._btcpay_get_amount_due(), 0)
 
     def test_grouped_invoice_tells_nothing_of_one_order(self):
         orders = self._create_order() | self._create_order()

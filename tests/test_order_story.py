@@ -7,7 +7,7 @@ from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
 
 @tagged('post_install', '-at_install')
 class TestOrderStory(MoneyMixin, BTCPayCommon):
-    """What the salesperson reads on the order at each step: once, and in his words."""
+    """What the salesperson reads on the order at each step: once, and in their words."""
 
     @classmethod
     def setUpClass(cls):
@@ -56,7 +56,7 @@ class TestOrderStory(MoneyMixin, BTCPayCommon):
                 beginning.replace('S1', self.order.name), text.replace('$ ', '$')
             )
 
-    def test_request_part_and_surplus(self):
+    def test_request_partial_payment_and_overpayment(self):
         action = self.order.with_user(self.seller).action_btcpay_request()
         wizard = self.env[action['res_model']].with_user(self.seller).browse(action['res_id'])
         wizard.action_send()
@@ -66,17 +66,17 @@ class TestOrderStory(MoneyMixin, BTCPayCommon):
         self.world.pay(self.tx.btcpay_invoice_id, fraction='0.4')
         self._look_again()
         self._assert_told(
-            "OdooBot: $40.00 of $100.00 was received for S1; $60.00 is missing.",
-            "Sally: S1: $60.00 is missing",
+            "OdooBot: Partial payment of S1: $40.00 of $100.00 was received; $60.00 is due.",
+            "Sally: S1: $60.00 is still due",
         )
         self.world.pay(self.tx.btcpay_invoice_id, fraction='0.8')
         self._look_again()
-        self._assert_told("OdooBot: A payment of $115.00 was seen for S1 and waits for")
+        self._assert_told("OdooBot: A payment of $115.00 for S1 was seen and waits for")
         self.world.mine()
         self._look_again()
         self._assert_told(
             "OdooBot: The payment S1 of $100.00 has been confirmed.",
-            "OdooBot: $115.00 was received for S1, $15.00 more than the $100.00 asked for.",
+            "OdooBot: Overpayment of S1: $115.00 was received, $15.00 more than the $100.00",
         )
 
     def test_refund(self):
@@ -112,12 +112,12 @@ class TestOrderStory(MoneyMixin, BTCPayCommon):
         self._look_again()
         self._assert_told(
             "initiated",
-            "OdooBot: Nothing was paid of S1 over $100.00 before its Bitcoin invoice expired.",
+            "OdooBot: Nothing was paid of S1 of $100.00 before its Bitcoin invoice expired.",
         )
         self.world.pay(self.tx.btcpay_invoice_id)
         self.world.mine()
         self._look_again()
-        self._assert_told("OdooBot: $100.00 was received for S1 after the invoice over $100.00")
+        self._assert_told("OdooBot: Late payment of S1: $100.00 was received after the invoice of $100.00")
         self.order.with_user(self.seller).action_btcpay_accept_late()
         self._look_again()
         self._assert_told(
@@ -127,29 +127,29 @@ class TestOrderStory(MoneyMixin, BTCPayCommon):
         )
         self.assertEqual(self.order.btcpay_status_text, "Paid late, accepted")
 
-    def test_part_accepted(self):
+    def test_partial_payment_accepted(self):
         self._open()
         self.world.pay(self.tx.btcpay_invoice_id, fraction='0.4')
         self._look_again()
-        self._assert_told("initiated", "$40.00 of $100.00 was received", "$60.00 is missing")
+        self._assert_told("initiated", "$40.00 of $100.00 was received", "$60.00 is still due")
         self.world.expire(self.tx.btcpay_invoice_id)
         self.world.mine()
         self._look_again()
-        self._assert_told("OdooBot: Only $40.00 of $100.00 was received for S1, whose invoice")
+        self._assert_told("OdooBot: Partial payment of S1: $40.00 of $100.00 was received, and the invoice")
         self.order.with_user(self.seller).action_btcpay_accept_partial()
         self._look_again()
         self._assert_told(
-            "Sally: $40.00 of the payment S1 over $100.00 was accepted.",
+            "Sally: The partial payment of $40.00 of $100.00 for S1 was accepted.",
             "Sally: To-Do done : Bitcoin payment S1",
-            "Sally: S1: your payment, and what is still open",
+            "Sally: S1: your partial payment was accepted",
         )
 
-    def test_withdrawn(self):
+    def test_invalidated(self):
         self._open()
         self.order.with_user(self.seller)._action_cancel()
         self._carry_out()
         self._assert_told(
-            "initiated", "S1 of $100.00 has been canceled. The Bitcoin invoice was withdrawn"
+            "initiated", "S1 of $100.00 has been canceled. The Bitcoin invoice was invalidated"
         )
 
     def test_marked_by_the_merchant(self):
@@ -158,11 +158,11 @@ class TestOrderStory(MoneyMixin, BTCPayCommon):
         self._look_again()
         self._assert_told(
             "initiated", "The payment S1 of $100.00 has been confirmed.",
-            "The payment S1 over $100.00 was marked as settled at the BTCPay Server by the",
+            "The payment S1 of $100.00 was marked as settled at the BTCPay Server by the",
         )
         self.assertEqual(self.order.btcpay_status_text, "Marked as paid by the merchant")
 
-    def test_surplus_is_refunded(self):
+    def test_overpayment_is_refunded(self):
         self._open()
         self.world.pay(self.tx.btcpay_invoice_id, fraction='1.15')
         self.world.mine()
@@ -170,7 +170,7 @@ class TestOrderStory(MoneyMixin, BTCPayCommon):
         self._assert_told("initiated", "has been confirmed", "$15.00 more than")
         self.tx._btcpay_request_refund(15)
         self._assert_told(
-            "$15.00 that was received beyond what was due is booked as P-S1",
+            "$15.00 that was received beyond the amount due is booked as P-S1",
             "The refund R-P-S1 of $15.00 has been initiated.",
             "The refund R-P-S1 of $15.00 waits for the customer to claim it.",
             "To-Do done (originally assigned to Sally ) : Bitcoin payment S1",

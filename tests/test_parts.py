@@ -109,7 +109,7 @@ class TestParts(MoneyMixin, BTCPayCommon):
                 self.world.expire(self.tx.btcpay_invoice_id)
                 self._look(self.tx)
                 self.assertFalse(self.tx._btcpay_get_partial_receipts())
-                self.assertIn("Accept the part or refund it", self._activities(self.order))
+                self.assertIn("Accept the partial payment or refund it", self._activities(self.order))
                 self.assertEqual(len(self._mails(self.order)), 1, "Mailed of an accepted part.")
 
     # === BY A PERSON === #
@@ -117,7 +117,7 @@ class TestParts(MoneyMixin, BTCPayCommon):
     def test_accepted_by_button(self):
         self._pay_part_and_expire()
         self.assertFalse(self.tx.child_transaction_ids)
-        self.assertIn("Accept the part or refund it", self._activities(self.order))
+        self.assertIn("Accept the partial payment or refund it", self._activities(self.order))
         self.assertTrue(self.tx.btcpay_can_accept_partial)
         self.assertFalse(self.tx.btcpay_can_accept_late)
         self.assertFalse(self._mails(self.order))
@@ -133,7 +133,7 @@ class TestParts(MoneyMixin, BTCPayCommon):
         """The merchant has marked the invoice since, so that there is no part any more."""
         self._pay_part_and_expire()
         self.world.mark(self.tx.btcpay_invoice_id, 'Settled')
-        self._assert_refused(self.tx.action_btcpay_accept_partial, "There is no part to accept")
+        self._assert_refused(self.tx.action_btcpay_accept_partial, "There is no partial payment to accept")
         self.assertEqual(self.tx.state, 'done')
         self.assertFalse(self.tx.child_transaction_ids)
 

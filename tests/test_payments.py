@@ -3,6 +3,7 @@ from decimal import Decimal
 from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
 
+from odoo.addons.payment_btcpay.greenfield import Client
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 
 
@@ -115,10 +116,10 @@ class TestPayments(BTCPayCommon):
                 payment.with_user(user).read(['crypto_amount'])
 
     def test_payments_that_are_none(self):
-        """Nothing the server lists as a payment stops the look."""
+        """Nothing the server lists as a payment stops the sync."""
         tx = self._create_btcpay_transaction(self._create_order())
         good = {'id': 'good', 'value': '0.001', 'fee': '0', 'status': 'Settled'}
-        tx._btcpay_store_payments([
+        answer = [
             None, 'BTC-CHAIN', {}, {'payments': 'none'}, {'payments': None},
             {'paymentMethodId': 'BTC-CHAIN', 'currency': 'BTC', 'rate': '?', 'payments': [good]},
             {'paymentMethodId': 'BTC-LN', 'currency': None, 'rate': None, 'payments': [
@@ -126,7 +127,10 @@ class TestPayments(BTCPayCommon):
                 {'id': 'z', 'value': '1E+400'}, {'id': 'odd', 'value': '0.002', 'fee': [],
                                                  'status': 'Odd', 'receivedDate': 'now'},
             ]},
-        ])
+        ]
+        tx._btcpay_store_payments(
+            Client(lambda *_args, **_kwargs: answer).list_invoice_payment_methods('store', 'id')
+        )
         self.assertEqual(tx.btcpay_payment_ids.mapped('payment_ref'), ['good', 'odd'])
         self.assertRecordValues(tx.btcpay_payment_ids, [
             {'crypto_amount': '0.001', 'amount': 0, 'status': 'Settled', 'rate': False},

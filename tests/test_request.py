@@ -12,7 +12,7 @@ from odoo.tools import html2plaintext, mute_logger
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.request_common import RequestMixin
 
-MOVE_LOG = 'odoo.addons.payment_btcpay.models.account_move_payments'
+MOVE_LOG = 'odoo.addons.payment_btcpay.models.account_move'
 
 
 @tagged('post_install', '-at_install')
@@ -125,7 +125,7 @@ class TestRequest(RequestMixin, BTCPayCommon):
     def test_cancelled(self):
         order = self._create_order()
         order._action_cancel()
-        self._assert_not_asked(order, "is cancelled")
+        self._assert_not_asked(order, "is canceled")
 
     def test_expired(self):
         order = self._create_order(validity_date=fields.Date.today() - timedelta(days=1))

@@ -9,7 +9,7 @@ from odoo.tools import html2plaintext, mute_logger
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.request_common import RequestMixin
 
-MOVE_LOG = 'odoo.addons.payment_btcpay.models.account_move_payments'
+MOVE_LOG = 'odoo.addons.payment_btcpay.models.account_move'
 
 
 @tagged('post_install', '-at_install')

@@ -10,23 +10,23 @@ from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
 
-WITHDRAWN = ('Invalid', 'Marked')
+INVALIDATED = ('Invalid', 'Marked')
 OPEN = ('New', 'None')
 
 
 @tagged('post_install', '-at_install')
 class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
-    """Several attempts to pay for the same: the older open invoices are withdrawn."""
+    """Several attempts to pay for the same: the older open invoices are invalidated."""
 
     def setUp(self):
         super().setUp()
         self.order = self._create_order(require_payment=True, prepayment_percent=1.0)
         self.tx = self._create_btcpay_transaction(self.order)
 
-    def _check_withdrawn(self, tx=None):
+    def _check_invalidated(self, tx=None):
         tx = tx or self.tx
         self._carry_out()
-        self.assertEqual(self._status(tx), WITHDRAWN)
+        self.assertEqual(self._status(tx), INVALIDATED)
         self.assertEqual(tx.state, 'cancel')
         self.assertTrue(tx.btcpay_invalidated_at)
         self.assertFalse(tx.btcpay_pending_action)
@@ -45,17 +45,17 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
 
     def test_new_attempt_by_the_same_provider(self):
         newer = self._create_btcpay_transaction(self.order)
-        self._check_withdrawn()
+        self._check_invalidated()
         self.assertEqual((self._status(newer), newer.state), (OPEN, 'draft'))
 
     def test_new_attempt_by_another_provider(self):
         self._create_other_transaction(self.order)
-        self._check_withdrawn()
+        self._check_invalidated()
 
     def test_it_is_done_at_once(self):
         cron = self.env.ref('payment_btcpay.ir_cron_btcpay_pending_actions')
         triggers = self.env['ir.cron.trigger'].search([('cron_id', '=', cron.id)])
-        self._create_other_transaction(self.order)
+        self._create_btcpay_transaction(self.order)
         self.assertTrue(
             self.env['ir.cron.trigger'].search([('cron_id', '=', cron.id)]) - triggers
         )
@@ -85,7 +85,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
             )
             with self.subTest(by_btcpay=by_btcpay):
                 create(reference=f'again-{by_btcpay}', invoice_ids=[Command.set(move.ids)])
-                self._check_withdrawn(tx)
+                self._check_invalidated(tx)
 
     def test_installments_of_one_order_are_not_the_same(self):
         """Two customer invoices of one order, each of which is being paid."""
@@ -101,14 +101,14 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
         self._check_left(first)
         self._check_left(second)
 
-    # === PAID OR CANCELLED === #
+    # === PAID OR CANCELED === #
 
     def test_order_is_paid_otherwise(self):
         """By an attempt that is older even, of another provider."""
         other = self._create_other_transaction(self.order)
         self.tx = self._create_btcpay_transaction(self.order)
         self._set_done(other)
-        self._check_withdrawn()
+        self._check_invalidated()
 
     def test_order_is_paid_in_part_otherwise(self):
         other = self._create_other_transaction(self.order, amount=30)
@@ -132,7 +132,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
         move.action_post()
         self._check_left()
         self._pay_move(move)
-        self._check_withdrawn()
+        self._check_invalidated()
 
     def test_customer_invoice_is_paid_by_bank(self):
         move = self._create_invoice()
@@ -140,7 +140,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
             reference='INV-bank', invoice_ids=[Command.set(move.ids)]
         )
         self._pay_move(move)
-        self._check_withdrawn(tx)
+        self._check_invalidated(tx)
 
     def test_customer_invoice_is_paid_by_another_provider(self):
         move = self._create_invoice()
@@ -151,22 +151,22 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
             reference='INV-ours', invoice_ids=[Command.set(move.ids)]
         )
         self._set_done(other)
-        self._check_withdrawn(tx)
+        self._check_invalidated(tx)
 
-    def test_cancelled(self):
+    def test_canceled(self):
         self.order._action_cancel()
-        self._check_withdrawn()
+        self._check_invalidated()
         move = self._create_invoice()
         tx = self._create_btcpay_transaction(
             reference='INV-cancel', invoice_ids=[Command.set(move.ids)]
         )
         move.button_draft()
         move.button_cancel()
-        self._check_withdrawn(tx)
+        self._check_invalidated(tx)
 
     def test_deleted(self):
         self.order.unlink()
-        self._check_withdrawn()
+        self._check_invalidated()
 
     def test_payment_without_document_is_left(self):
         tx = self._create_btcpay_transaction(reference='donation')
@@ -180,8 +180,8 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
             ({}, ('Processing', 'None')), ({'fraction': '0.4'}, ('New', 'PaidPartial')),
         ]:
             for what, asked in [
-                (lambda: self._create_btcpay_transaction(self.order), "began to pay anew"),
-                (lambda: self.order.write({'state': 'cancel'}), "is cancelled in Odoo"),
+                (lambda: self._create_btcpay_transaction(self.order), "started a new payment"),
+                (lambda: self.order.write({'state': 'cancel'}), "is canceled in Odoo"),
                 (
                     lambda: self._create_other_transaction(self.order)._set_done(),
                     "is paid in another way",
@@ -200,27 +200,27 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
                         self._carry_out()
                         self.assertEqual(self._activities(self.order).count(asked), 1)
 
-    def test_paid_while_it_is_being_withdrawn(self):
+    def test_paid_while_it_is_being_invalidated(self):
         """Between our reading it and our marking it."""
-        send = type(self.tx)._send_api_request
+        send = type(self.btcpay)._send_api_request
 
-        def pay_first(tx, method, *args, **kwargs):
+        def pay_first(provider, method, *args, **kwargs):
             if method == 'POST':
-                self.world.pay(tx.btcpay_invoice_id)
-            return send(tx, method, *args, **kwargs)
+                self.world.pay(self.tx.btcpay_invoice_id)
+            return send(provider, method, *args, **kwargs)
 
         self._create_other_transaction(self.order)
-        with patch.object(type(self.tx), '_send_api_request', pay_first):
+        with patch.object(type(self.btcpay), '_send_api_request', pay_first):
             self._carry_out()
-        self.assertEqual((self._status(self.tx), self.tx.state), (WITHDRAWN, 'cancel'))
+        self.assertEqual((self._status(self.tx), self.tx.state), (INVALIDATED, 'cancel'))
         self.assertIn("$ 100.00 was received for it", self._activities(self.order))
 
-    def test_paid_after_it_was_withdrawn(self):
+    def test_paid_after_it_was_invalidated(self):
         self._create_other_transaction(self.order)
-        self._check_withdrawn()
+        self._check_invalidated()
         self.world.pay(self.tx.btcpay_invoice_id)
         self._watch()
-        self.assertEqual(self._status(self.tx), WITHDRAWN)
+        self.assertEqual(self._status(self.tx), INVALIDATED)
         self.assertIn("$ 100.00 was received for it", self._activities(self.order))
         self.assertEqual(self.tx.state, 'cancel')
         self.world.mine()
@@ -228,20 +228,18 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
         self.assertTrue(self.tx.btcpay_can_accept_partial)
         self.assertEqual(len(self.order.activity_ids), 1)
 
-    def test_withdrawn_ones_are_dropped_from_watching(self):
+    def test_invalidated_ones_are_synced_no_more(self):
         self._create_other_transaction(self.order)
-        self._check_withdrawn()
-        Transaction = self.env['payment.transaction']
-        watched = Transaction._btcpay_get_domain_to_watch()
-        self.assertIn(self.tx, Transaction.search(watched))
+        self._check_invalidated()
+        self.assertTrue(self.tx.btcpay_next_sync_at)
         after = self.tx.btcpay_monitored_until + timedelta(minutes=1)
         with patch.object(fields.Datetime, 'now', lambda: after):
             self._watch()
-        self.assertNotIn(self.tx, Transaction.search(watched))
+        self.assertFalse(self.tx.btcpay_next_sync_at)
 
     def _watch(self):
-        """Have the scheduled action look that looks after what is not final."""
-        self.tx.btcpay_synced_at -= timedelta(minutes=const.SLOW_POLL_MINUTES + 1)
+        """Have the scheduled action sync what is due by now."""
+        self.tx.btcpay_next_sync_at -= timedelta(minutes=const.SLOW_POLL_MINUTES + 1)
         self.env.cr.commit()
         with mute_logger(
             'odoo.addons.payment_btcpay.models.payment_provider.webhook',
@@ -260,7 +258,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
                 with self._quiet():
                     self._carry_out()
                 self.assertEqual((tx.state, tx.btcpay_pending_action), ('draft', 'invalidate'))
-                self._check_withdrawn(tx)
+                self._check_invalidated(tx)
 
     def test_event_is_quicker_than_the_answer(self):
         self._create_other_transaction(self.order)
@@ -269,7 +267,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
             self._carry_out()
         self._look(self.tx)  # As the webhook does: the invoice is Invalid.
         self.assertEqual(self.tx.state, 'cancel', "It is not the customer's payment that failed.")
-        self._check_withdrawn()
+        self._check_invalidated()
 
     def test_crash_before_anything_was_sent(self):
         self._create_other_transaction(self.order)
@@ -278,7 +276,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
             type(self.tx), '_btcpay_fetch_invoice', side_effect=RuntimeError("crash")
         ), self.assertLogs('odoo.addons.payment_btcpay', 'ERROR'):
             self.env['payment.transaction']._cron_btcpay_run_pending_actions()
-        self._check_withdrawn()
+        self._check_invalidated()
 
     def test_crash_after_the_server_was_told(self):
         self._create_other_transaction(self.order)
@@ -287,8 +285,8 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
             type(self.tx), '_set_canceled', side_effect=RuntimeError("crash")
         ), self.assertLogs('odoo.addons.payment_btcpay', 'ERROR'):
             self.env['payment.transaction']._cron_btcpay_run_pending_actions()
-        self.assertEqual((self._status(self.tx), self.tx.state), (WITHDRAWN, 'draft'))
-        self._check_withdrawn()
+        self.assertEqual((self._status(self.tx), self.tx.state), (INVALIDATED, 'draft'))
+        self._check_invalidated()
 
     def test_one_failing_does_not_hold_up_the_others(self):
         order = self._create_order()
@@ -297,7 +295,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
         self._create_other_transaction(order)
         self.world.fault('status', path=f'/{self.tx.btcpay_invoice_id}', count=None, status=404)
         with self._quiet():
-            self._check_withdrawn(tx)
+            self._check_invalidated(tx)
         self.assertIn("refused what Odoo wanted to do", self._activities(self.order))
 
     def test_server_that_is_down_is_asked_once_a_run(self):

@@ -1,6 +1,7 @@
 from odoo.tests import tagged
 from odoo.tools import html2plaintext, mute_logger
 
+from odoo.addons.payment_btcpay.greenfield import Invoice
 from odoo.addons.payment_btcpay.models.payment_transaction import status as status_table
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 
@@ -90,17 +91,17 @@ class TestStatusTable(BTCPayCommon):
         notes, activities = self._look('New', 'PaidPartial')
         self.assertEqual(self.tx.state, 'pending')
         self.assertIn("$ 40.00 of $ 100.00 was received", notes)
-        self.assertIn("$ 60.00 is missing", notes)
+        self.assertIn("$ 60.00 is due", notes)
         self.assertFalse(activities)
         self.assertEqual(self.tx.btcpay_due_amount, 60)
         self.assertTrue(self.tx._btcpay_is_payable())
-        self.assertIn("60.00 is missing", self.tx._btcpay_get_wait_message())
+        self.assertIn("pay the amount due, $\xa060.00", self.tx._btcpay_get_wait_message())
 
     def test_row_processing_any(self):
         self.world.pay(self.invoice_id)
         notes, activities = self._look('Processing', 'None')
         self.assertEqual(self.tx.state, 'pending')
-        self.assertIn("$ 100.00 was seen", notes)
+        self.assertIn(f"A payment of $ 100.00 for {self.tx.reference} was seen", notes)
         self.assertFalse(activities)
         self.assertFalse(self.tx._btcpay_is_payable())
         self.assertIn("waits for confirmation", self.tx._btcpay_get_wait_message())
@@ -124,8 +125,8 @@ class TestStatusTable(BTCPayCommon):
         _notes, activities = self._look('Settled', 'PaidOver')
         self.assertEqual((self.tx.state, self.tx.amount), ('done', 100))
         self.assertEqual(self.tx.btcpay_overpaid_amount, 50)
-        self.assertIn("$ 50.00 more than the $ 100.00 asked for", activities)
-        self.assertIn("Refund the surplus", activities)
+        self.assertIn("$ 50.00 more than the $ 100.00 requested", activities)
+        self.assertIn("Refund the overpayment", activities)
 
     def test_paid_again_after_settled(self):
         self.world.pay(self.invoice_id)
@@ -135,9 +136,9 @@ class TestStatusTable(BTCPayCommon):
         self.world.mine()
         _notes, activities = self._look('Settled', 'None')
         self.assertEqual((self.tx.state, self.tx.amount), ('done', 100))
-        self.assertIn("Refund the surplus", activities)
+        self.assertIn("Refund the overpayment", activities)
 
-    def test_rounding_to_the_satoshi_is_no_surplus(self):
+    def test_rounding_to_the_satoshi_is_no_overpayment(self):
         self.currency = self._enable_currency('VND')
         self.world.set_rates(self.store_id, BTC_VND='1600000000')  # 16 for a satoshi.
         self.addCleanup(self.world.set_rates, self.store_id)
@@ -147,7 +148,7 @@ class TestStatusTable(BTCPayCommon):
         self.world.mine()
         _notes, activities = self._look('Settled', 'None')
         self.assertEqual(self.tx.btcpay_overpaid_amount, 13)
-        self.assertNotIn("Refund the surplus", activities)
+        self.assertNotIn("Refund the overpayment", activities)
 
     def test_row_settled_underpaid(self):
         self.world.pay(self.invoice_id, fraction='0.96')
@@ -155,7 +156,7 @@ class TestStatusTable(BTCPayCommon):
         notes, activities = self._look('Settled', 'None')
         self.assertEqual((self.tx.state, self.tx.amount), ('done', 100))
         self.assertEqual(self.tx.btcpay_due_amount, 4)
-        self.assertIn("tolerance takes that as paid; $ 4.00 is missing", notes)
+        self.assertIn("tolerance counts that as paid; $ 4.00 is missing", notes)
         self.assertFalse(activities)
 
     def test_row_settled_marked(self):
@@ -164,7 +165,7 @@ class TestStatusTable(BTCPayCommon):
         notes, activities = self._look('Settled', 'Marked')
         self.assertEqual(self.tx.state, 'done')
         self.assertIn("marked as settled at the BTCPay Server by the merchant", notes)
-        self.assertIn("Really received: $ 30.00", notes)
+        self.assertIn("Actually received: $ 30.00", notes)
         self.assertFalse(activities)
 
     def test_row_expired_none(self):
@@ -180,7 +181,7 @@ class TestStatusTable(BTCPayCommon):
         self.world.expire(self.invoice_id)
         _notes, activities = self._look('Expired', 'PaidPartial')
         self.assertEqual(self.tx.state, 'cancel')
-        self.assertIn("Only $ 40.00 of $ 100.00 was received", activities)
+        self.assertIn("$ 40.00 of $ 100.00 was received, and the invoice has expired", activities)
 
     def test_row_expired_paidlate(self):
         self.world.expire(self.invoice_id)
@@ -215,7 +216,7 @@ class TestStatusTable(BTCPayCommon):
         self.world.mark(self.invoice_id, 'Invalid')
         _notes, activities = self._look('Invalid', 'Marked')
         self.assertEqual(self.tx.state, 'done')
-        self.assertIn("is confirmed in Odoo, but “Invalid” at the BTCPay Server", activities)
+        self.assertIn("is confirmed in Odoo, but is now “Invalid” at the BTCPay Server", activities)
         self.assertIn("with $ 100.00 received", activities)
         _notes, activities = self._look('Invalid', 'Marked')
         self.assertFalse(activities, "The same was asked again.")
@@ -255,7 +256,7 @@ class TestStatusTable(BTCPayCommon):
                 self.assertEqual(self.tx.state, 'done')
                 if status in ('Expired', 'Invalid'):
                     asked = self._get_text(self.order.activity_ids.mapped('note'))
-                    self.assertIn(f"is confirmed in Odoo, but “{status}”", asked)
+                    self.assertIn(f"is confirmed in Odoo, but is now “{status}”", asked)
 
     def test_nothing_but_money_leaves_cancel_and_error(self):
         for state, set_state in [('cancel', '_set_canceled'), ('error', '_set_error')]:
@@ -272,10 +273,10 @@ class TestStatusTable(BTCPayCommon):
             self.assertEqual(tx.state, 'done')
 
     def _apply(self, status, additional_status, paid='0.0'):
-        self.tx._process('btcpay', {'invoice': {
+        self.tx._process('btcpay', {'invoice': Invoice.parse({
             **self.world.invoice(self.tx.btcpay_invoice_id),
             'status': status, 'additionalStatus': additional_status, 'paidAmount': paid,
-        }})
+        })})
 
     # === WHAT IS NOT UNDERSTOOD === #
 

@@ -106,7 +106,10 @@ class TestSynchronize(BTCPayCommon):
         """Return all that a look might change of an order and its transactions."""
         self.env.flush_all()
         self.env.invalidate_all()
-        ignored = {'btcpay_sync_count', 'btcpay_synced_at', 'write_date', '__last_update'}
+        ignored = {
+            'btcpay_sync_count', 'btcpay_synced_at', 'btcpay_next_sync_at', 'write_date',
+            '__last_update',
+        }
         transactions = order.transaction_ids | tx.child_transaction_ids
         return [
             [{k: v for k, v in values.items() if k not in ignored} for values in records.read()]
