@@ -3,7 +3,7 @@ VENV := .dev/venv/bin/python
 export ODOO_DIR UPGRADE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-reset walk test torture contract lint lock clean
+.PHONY: help setup demo demo-reset walk test one torture contract lint lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | \
@@ -23,6 +23,9 @@ walk: setup ## The whole story in a browser: connect, buy, pay, see the order pa
 
 test: setup ## Linters, contract tests, the module's tests with browser tours
 	@$(VENV) -m dev.test
+
+one: setup ## Single tests in seconds, on a database that is kept: make one T=TestX.test_y
+	@$(VENV) -m dev.test.one $(T)
 
 torture: setup ## Some minutes of random payments and faults, several workers, Odoo killed
 	@$(VENV) -m dev.torture

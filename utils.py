@@ -1,42 +1,10 @@
-import re
-from datetime import datetime, timedelta, timezone
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from urllib.parse import urlsplit
+from datetime import timedelta
 
 from odoo import fields
 from odoo.exceptions import ValidationError
 
 
-class BTCPayError(ValidationError):
-    """A call to the BTCPay Server that did not bring the answer asked for.
-
-    A `ValidationError`, since that is what callers of `_send_api_request` expect; it also tells
-    what the framework's own loses.
-
-    :param str message: The explanation for a person.
-    :param int|None status: The HTTP status; None if no usable answer came at all.
-    :param str code: The server's error code, e.g. `missing-permission`.
-    :param list details: The server's list of refused fields (HTTP 422).
-    """
-
-    def __init__(self, message, *, status=None, code='', details=()):
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.details = list(details)
-
-    @property
-    def is_temporary(self):
-        """Whether the same call may succeed later: no answer, half an answer, or a server error."""
-        return self.status is None or self.status in (408, 429) or self.status >= 500
-
-    @property
-    def is_of_server(self):
-        """Whether the server is the reason, so that other calls will not succeed either."""
-        return self.code != 'busy' and (self.is_temporary or self.status == 401)
-
-
-class BTCPayConnectionRefused(ValidationError):
+class ConnectionRefused(ValidationError):
     """A connection that was not made.
 
     :param str reason: What happened, as a code: the tests and the page's address know it.
@@ -130,121 +98,6 @@ def choose_assignee(user):
     :rtype: res.users
     """
     return user if user.active and not user.share else user.env.ref('base.user_admin')
-
-
-def parse_decimal(value):
-    """Read an amount of the API.
-
-    :param str|int|Decimal value: The amount; the API sends decimal strings.
-    :return: The amount, or None if it is not a number that an amount can be.
-    :rtype: Decimal|None
-    """
-    if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
-        return None
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        return None
-    if not number.is_finite():
-        return None
-    # No amount of money has more digits; they would not survive being computed with and stored.
-    return number if not number or abs(number.adjusted()) < 24 else None
-
-
-def format_amount(amount, currency):
-    """Write an amount of Odoo as the API wants it: an exact decimal string.
-
-    :param float amount: The amount, in units of the currency.
-    :param res.currency currency: The currency, whose number of decimals is used.
-    :return: The amount, e.g. `'100.00'`.
-    :rtype: str
-    """
-    exponent = Decimal(1).scaleb(-currency.decimal_places)
-    return str(Decimal(str(amount)).quantize(exponent, rounding=ROUND_HALF_UP))
-
-
-def format_crypto(amount):
-    """Write an amount of a crypto currency without decimals that say nothing.
-
-    :param str|Decimal amount: The amount.
-    :return: The amount, e.g. `'0.002'`; as it is, if it is none.
-    :rtype: str
-    """
-    number = parse_decimal(amount)
-    return format(number.normalize(), 'f') if number is not None else str(amount or '')
-
-
-def parse_timestamp(value):
-    """Read a time of the API.
-
-    :param int value: The time, in seconds since the epoch.
-    :return: The naive UTC datetime Odoo stores, or False if it is none.
-    :rtype: datetime|bool
-    """
-    try:
-        return datetime.fromtimestamp(int(value), timezone.utc).replace(tzinfo=None)
-    except (TypeError, ValueError, OverflowError, OSError):
-        return False
-
-
-# Languages of Odoo whose code at the server cannot be told from theirs.
-_SERVER_LANGUAGES = {
-    'nb_NO': 'no',
-    'nn_NO': 'no',
-    'ne_NP': 'np-NP',
-    'zh_CN': 'zh-SG',  # Simplified characters.
-    'zh_HK': 'zh-TW',  # Traditional characters.
-}
-
-
-def match_language(lang, available):
-    """Find the server's code for a language of Odoo.
-
-    :param str lang: The language code of Odoo, e.g. `fr_BE`.
-    :param list[str] available: The server's language codes, e.g. `fr-FR`, `no`.
-    :return: The code of the same country's variant, else of the same language, else None.
-    :rtype: str|None
-    """
-    if not lang:
-        return None
-    wanted = lang.split('@')[0].replace('_', '-')
-    language = wanted.split('-')[0]
-    for code in (wanted, _SERVER_LANGUAGES.get(lang), language, f'{language}-{language.upper()}'):
-        if code in available:
-            return code
-    # Variants of one language, none of which is that of the language's own country.
-    return min((code for code in available if code.split('-')[0] == language), default=None)
-
-
-def make_storable(text):
-    """Return a text from outside without what PostgreSQL does not take: half characters and NUL.
-
-    :param str text: The text.
-    :rtype: str
-    """
-    return text.encode(errors='replace').decode().replace('\0', '')
-
-
-def is_web_link(value):
-    """Return whether a value from outside may be used as the address of a page.
-
-    :param value: The value, of any type.
-    :rtype: bool
-    """
-    try:
-        parts = urlsplit(value) if isinstance(value, str) else None
-    except ValueError:
-        return False
-    return bool(parts and parts.scheme in ('http', 'https') and parts.hostname)
-
-
-def is_api_id(value):
-    """Return whether a value from outside may be used as an id of the API in a path.
-
-    :param value: The value, of any type.
-    :rtype: bool
-    """
-    return isinstance(value, str) and bool(re.fullmatch(r'[A-Za-z0-9_-]{1,64}', value))
 
 
 def upsert(records, key_fields, rows, **new_values):

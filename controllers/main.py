@@ -1,7 +1,3 @@
-import hashlib
-import hmac
-import json
-
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from odoo import http
@@ -9,7 +5,7 @@ from odoo.http import request
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.utils import is_api_id
+from odoo.addons.payment_btcpay.greenfield import NotUnderstood, WebhookEvent, is_signed
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -21,7 +17,7 @@ class BTCPayController(http.Controller):
         sitemap=False,
     )
     def btcpay_return_from_checkout(self, ref='', **_data):
-        """Look at the invoice of the customer who comes back from the server's checkout page.
+        """Sync the payment of the customer who comes back from the server's checkout page.
 
         Nothing in the address is believed: anybody can open it.
 
@@ -44,7 +40,7 @@ class BTCPayController(http.Controller):
         csrf=False, save_session=False, sitemap=False,
     )
     def btcpay_webhook(self, provider_id, **_data):
-        """Keep a signed event and have its transaction looked at.
+        """Keep a signed event and have its transaction synced.
 
         The server tries again after 5xx, 408 and 429, and holds back all later events meanwhile:
         they are answered only if the event could not be kept.
@@ -64,20 +60,21 @@ class BTCPayController(http.Controller):
             ('id', '=', provider_id), ('code', '=', 'btcpay'),
         ])
         signature = request.httprequest.headers.get('BTCPay-Sig', '')
-        if not provider_sudo or not self._is_signed(provider_sudo, body, signature):
+        secrets = provider_sudo and provider_sudo._btcpay_get_webhook_secrets()
+        if not secrets or not is_signed(body, signature, secrets):
             _logger.warning("Refused an event for provider %s: wrong signature.", provider_id)
             return self._answer(403)
-        event = self._parse_event(body)
-        if event is None:
+        try:
+            event = WebhookEvent.parse(body)
+        except NotUnderstood:
             _logger.warning("Refused a signed event for provider %s: it is malformed.", provider_id)
             return self._answer(400)
-        if (
-            event.get('storeId') != provider_sudo.btcpay_store_id
-            or event.get('webhookId') != provider_sudo.btcpay_webhook_id
+        if (event.store_id, event.webhook_id) != (
+            provider_sudo.btcpay_store_id, provider_sudo.btcpay_webhook_id
         ):
             _logger.warning(
                 "Refused event %(id)s for provider %(provider)s: another store's or webhook's.",
-                {'id': event['deliveryId'], 'provider': provider_id},
+                {'id': event.delivery_id, 'provider': provider_id},
             )
             return self._answer(403)
         delivery = request.env['btcpay.delivery']._keep(provider_sudo, event, body)
@@ -104,38 +101,3 @@ class BTCPayController(http.Controller):
         if len(body) > const.MAX_WEBHOOK_SIZE:
             raise RequestEntityTooLarge()
         return body
-
-    @staticmethod
-    def _is_signed(provider_sudo, body, signature):
-        """Check the signature over the raw body.
-
-        :param payment.provider provider_sudo: The provider.
-        :param bytes body: The body as it came.
-        :param str signature: The header's value, `sha256=<hex>`.
-        :return: Whether the body is signed with a secret of the provider. Without one, nothing is.
-        :rtype: bool
-        """
-        matches = [
-            hmac.compare_digest(
-                f'sha256={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}'.encode(),
-                signature.encode(errors='replace'),
-            )
-            for secret in provider_sudo._btcpay_get_webhook_secrets()
-        ]
-        return any(matches)
-
-    @staticmethod
-    def _parse_event(body):
-        """Read an event.
-
-        :param bytes body: The body.
-        :return: The event, None if it is malformed.
-        :rtype: dict|None
-        """
-        try:
-            event = json.loads(body)
-        except (ValueError, RecursionError):
-            return None
-        if not isinstance(event, dict):
-            return None
-        return event if is_api_id(event.get('deliveryId')) else None

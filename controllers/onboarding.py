@@ -7,7 +7,7 @@ from odoo.http import Controller, request, route
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import commit_and_refresh
-from odoo.addons.payment_btcpay.utils import BTCPayConnectionRefused
+from odoo.addons.payment_btcpay.utils import ConnectionRefused
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -81,34 +81,34 @@ class BTCPayOnboardingController(Controller):
         """Check that the key may be used, here and now, by this user.
 
         :param btcpay.authorization authorization_sudo: The authorization of the state.
-        :return: None
-        :raise BTCPayConnectionRefused: If it may not.
+        :raise ConnectionRefused: If it may not.
         """
         if not authorization_sudo:
-            raise BTCPayConnectionRefused('state', _(
-                "This connection was not begun here, or it is long over. Start it again with"
+            raise ConnectionRefused('state', _(
+                "This connection was not started here, or it is long over. Start it again with"
                 " “Connect to BTCPay Server” on the payment provider."
             ))
         if (
             authorization_sudo.user_id != request.env.user
             or not request.env.user.has_group('base.group_system')
         ):
-            raise BTCPayConnectionRefused('user', _(
-                "Another user began this connection. Log in as that user and open this page again,"
-                " or start a connection of your own on the payment provider, as an administrator."
+            raise ConnectionRefused('user', _(
+                "Another user started this connection. Log in as that user and open this page"
+                " again, or start a connection of your own on the payment provider, as an"
+                " administrator."
             ))
         if authorization_sudo.state == 'used':
-            raise BTCPayConnectionRefused('used', _(
+            raise ConnectionRefused('used', _(
                 "This connection was made or refused already. Look at the payment provider; if it"
                 " is not connected, start the connection again."
             ))
         if authorization_sudo._is_expired():
-            raise BTCPayConnectionRefused('expired', _(
-                "The connection was begun more than %s minutes ago. Start it again with “Connect to"
-                " BTCPay Server” on the payment provider.", const.AUTHORIZATION_VALIDITY,
+            raise ConnectionRefused('expired', _(
+                "The connection was started more than %s minutes ago. Start it again with “Connect"
+                " to BTCPay Server” on the payment provider.", const.AUTHORIZATION_VALIDITY,
             ))
         if authorization_sudo.state != 'received':
-            raise BTCPayConnectionRefused('no_key', _(
+            raise ConnectionRefused('no_key', _(
                 "The BTCPay Server has not sent an API key. Approve the connection on its page; if"
                 " you did, start the connection again."
             ))

@@ -7,7 +7,7 @@ from decimal import Decimal
 from . import status as words
 from .money import Money, format_decimal
 from .reader import Listing, Reader, parse_listing
-from .text import is_api_id
+from .text import MAX_LENGTH, is_api_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Invoice:
             amount=read.decimal('amount'),
             currency=read.optional_word('currency'),
             paid_amount=read.decimal('paidAmount'),
-            order_id=Reader(metadata, 'invoice.metadata').optional_word('orderId'),
+            order_id=Reader(metadata, 'invoice.metadata').optional_word('orderId', MAX_LENGTH),
             metadata=metadata,
             payment_methods=tuple(
                 method for method in (methods if isinstance(methods, list) else [])

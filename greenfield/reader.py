@@ -111,10 +111,10 @@ class Reader:
             raise self.refuse(name)
         return value
 
-    def optional_word(self, name: str) -> str:
+    def optional_word(self, name: str, limit: int = MAX_WORD) -> str:
         """Read a text that something is known by; empty if it is none."""
         value = self.value(name)
-        is_word = isinstance(value, str) and len(value) <= MAX_WORD and is_storable(value)
+        is_word = isinstance(value, str) and len(value) <= limit and is_storable(value)
         return str(value) if is_word else ''
 
     def text(self, name: str, limit: int = MAX_LENGTH) -> str:

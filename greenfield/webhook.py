@@ -6,6 +6,7 @@ from datetime import datetime
 
 from .errors import NotUnderstood
 from .reader import Reader
+from .text import MAX_LENGTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ class WebhookEvent:
             is_redelivery=read.flag('isRedelivery'),
             sent_at=read.time('timestamp'),
             invoice_id=read.optional_api_id('invoiceId'),
-            order_id=metadata.optional_word('orderId'),
+            order_id=metadata.optional_word('orderId', MAX_LENGTH),
             pull_payment_id=read.optional_api_id('pullPaymentId'),
             payout_id=read.optional_api_id('payoutId'),
             payout_state=read.optional_word('payoutState'),

@@ -3,7 +3,6 @@ from . import account_move
 from . import account_payment
 from . import btcpay_authorization
 from . import btcpay_delivery
-from . import btcpay_delivery_refund
 from . import btcpay_payment
 from . import btcpay_payout
 from . import payment_provider

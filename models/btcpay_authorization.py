@@ -15,23 +15,27 @@ class BTCPayAuthorization(models.Model):
     _order = 'id desc'
 
     provider_id = fields.Many2one(
-        comodel_name='payment.provider', required=True, ondelete='cascade'
+        string="Payment Provider", comodel_name='payment.provider', required=True,
+        ondelete='cascade',
     )
-    user_id = fields.Many2one(comodel_name='res.users', required=True, ondelete='cascade')
-    server_url = fields.Char(required=True)
+    user_id = fields.Many2one(
+        string="User", comodel_name='res.users', required=True, ondelete='cascade'
+    )
+    server_url = fields.Char(string="Server", required=True)
     # The state itself is known to the administrator's browser only.
-    state_hash = fields.Char(required=True, index=True, groups=NO_ACCESS)
-    use_webhook = fields.Boolean(default=True)
-    poll_minutes = fields.Integer(default=const.POLL_MINUTES)
-    expires_at = fields.Datetime(required=True)
+    state_hash = fields.Char(string="State Hash", required=True, index=True, groups=NO_ACCESS)
+    use_webhook = fields.Boolean(string="Webhook", default=True)
+    poll_minutes = fields.Integer(string="Polling Interval", default=const.POLL_MINUTES)
+    expires_at = fields.Datetime(string="Expires", required=True)
     state = fields.Selection(
+        string="Status",
         selection=[
             ('started', "Started"), ('received', "Key received"), ('used', "Used"),
         ],
         default='started',
         required=True,
     )
-    api_key = fields.Char(groups=NO_ACCESS)
+    api_key = fields.Char(string="API Key", groups=NO_ACCESS)
 
     _state_hash_uniq = models.Constraint('unique(state_hash)', "States must be unique.")
 
@@ -40,7 +44,7 @@ class BTCPayAuthorization(models.Model):
         """Begin an authorization for the current user.
 
         :param payment.provider provider: The provider to connect.
-        :param str server_url: The normalised address of the server.
+        :param str server_url: The normalized address of the server.
         :param str base_url: The address by which the administrator's browser reaches Odoo.
         :param bool use_webhook: Whether the server is to tell us of payments, or is asked.
         :param int poll_minutes: How often it is asked then.
@@ -93,7 +97,6 @@ class BTCPayAuthorization(models.Model):
         The first key stays: a second one cannot be the administrator's.
 
         :param str api_key: The key, as it came.
-        :return: None
         """
         self.ensure_one()
         if (

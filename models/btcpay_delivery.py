@@ -6,8 +6,9 @@ from odoo.tools import SQL
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.db import commit_and_refresh
-from odoo.addons.payment_btcpay.utils import BTCPayError, is_api_id, make_storable, parse_timestamp
+from odoo.addons.payment_btcpay.db import RowBusy, commit_and_refresh
+from odoo.addons.payment_btcpay.greenfield import GreenfieldError, make_storable
+from odoo.addons.payment_btcpay.utils import next_wait
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -19,41 +20,45 @@ class BTCPayDelivery(models.Model):
     _rec_name = 'delivery_ref'
 
     provider_id = fields.Many2one(
-        comodel_name='payment.provider', required=True, readonly=True, ondelete='cascade'
+        string="Payment Provider", comodel_name='payment.provider', required=True, readonly=True,
+        ondelete='cascade',
     )
     delivery_ref = fields.Char(string="Delivery ID", required=True, readonly=True)
     original_ref = fields.Char(
         string="Original Delivery ID", help="The first delivery of the same event.", readonly=True
     )
     is_redelivery = fields.Boolean(string="Redelivery", readonly=True)
-    event = fields.Char(readonly=True)
+    event = fields.Char(string="Event", readonly=True)
     invoice_ref = fields.Char(string="Invoice ID", readonly=True, index='btree_not_null')
     order_ref = fields.Char(string="Order ID", readonly=True)
     pull_payment_ref = fields.Char(string="Pull Payment ID", readonly=True)
     transaction_id = fields.Many2one(
-        comodel_name='payment.transaction', readonly=True, index='btree_not_null',
-        ondelete='set null',
+        string="Transaction", comodel_name='payment.transaction', readonly=True,
+        index='btree_not_null', ondelete='set null',
     )
-    sent_at = fields.Datetime(string="Event of", readonly=True)
+    sent_at = fields.Datetime(string="Event Date", readonly=True)
     create_date = fields.Datetime(string="Received")
     state = fields.Selection(
+        string="Status",
         selection=[
-            ('waiting', "Waiting"),
-            ('done', "Processed"),
-            ('ignored', "Not for Odoo"),
-            ('failed', "Given up"),
+            ('pending', "Pending"),
+            ('processed', "Processed"),
+            ('ignored', "Ignored"),
+            ('failed', "Failed"),
         ],
-        default='waiting', required=True, readonly=True,
+        default='pending', required=True, readonly=True,
     )
     reason = fields.Char(string="Result", readonly=True)
     try_count = fields.Integer(string="Tries", readonly=True)
     next_try_at = fields.Datetime(string="Next Try", readonly=True)
-    body = fields.Text(help="The event as it came; kept in debug mode only.", readonly=True)
+    body = fields.Text(
+        string="Body", help="The event as it came; kept in debug mode only.", readonly=True
+    )
 
     _delivery_uniq = models.Constraint(
         'unique(provider_id, delivery_ref)', "A delivery is kept once."
     )
-    _waiting_idx = models.Index("(next_try_at) WHERE state = 'waiting'")
+    _pending_idx = models.Index("(next_try_at) WHERE state = 'pending'")
 
     # === KEEP === #
 
@@ -62,15 +67,11 @@ class BTCPayDelivery(models.Model):
         """Keep a delivery whose signature was found to be right, once.
 
         :param payment.provider provider: The provider it was sent to.
-        :param dict event: The event.
+        :param WebhookEvent event: The event.
         :param bytes body: The event as it came.
         :return: The delivery; empty if it had been kept before.
         :rtype: btcpay.delivery
         """
-        def text(value):
-            return make_storable(value[:256]) if isinstance(value, str) else None
-
-        metadata = event.get('metadata')
         # The same delivery may come several times at once: the database decides which is first.
         rows = self.env.execute_query(SQL(
             """
@@ -80,19 +81,19 @@ class BTCPayDelivery(models.Model):
                 create_uid, create_date, write_uid, write_date
             ) VALUES (
                 %(provider)s, %(delivery)s, %(original)s, %(redelivery)s, %(event)s, %(invoice)s,
-                %(order)s, %(pull_payment)s, %(sent)s, 'waiting', 0, %(now)s, %(body)s,
+                %(order)s, %(pull_payment)s, %(sent)s, 'pending', 0, %(now)s, %(body)s,
                 %(uid)s, %(now)s, %(uid)s, %(now)s
             ) ON CONFLICT (provider_id, delivery_ref) DO NOTHING RETURNING id
             """,
             provider=provider.id,
-            delivery=event['deliveryId'],
-            original=text(event.get('originalDeliveryId')),
-            redelivery=event.get('isRedelivery') is True,
-            event=text(event.get('type')),
-            invoice=text(event.get('invoiceId')),
-            order=text(metadata.get('orderId')) if isinstance(metadata, dict) else None,
-            pull_payment=text(event.get('pullPaymentId')),
-            sent=parse_timestamp(event.get('timestamp')) or None,
+            delivery=event.delivery_id,
+            original=event.original_delivery_id,
+            redelivery=event.is_redelivery,
+            event=event.type or None,
+            invoice=event.invoice_id,
+            order=event.order_id or None,
+            pull_payment=event.pull_payment_id,
+            sent=event.sent_at,
             # Once the request has had its try, the scheduled action has it.
             now=fields.Datetime.now(),
             body=(
@@ -103,46 +104,56 @@ class BTCPayDelivery(models.Model):
         ))
         return self.sudo().browse(rows[0][0] if rows else None)
 
-    # === WORK OFF === #
+    # === PROCESS === #
 
     def _process(self, timeout=const.TIMEOUT):
-        """Have the transaction looked at that the event is about. What fails is tried again later.
+        """Sync the transaction that the event is about. What fails is tried again later.
 
         Note: `self.ensure_one()`
 
         :param int timeout: The number of seconds to wait for each of the server's answers.
-        :return: The server's failure, if that is why it could not be worked off.
-        :rtype: BTCPayError|None
+        :return: The server's failure, if that is why it could not be processed.
+        :rtype: GreenfieldError|None
         """
         self.ensure_one()
         failure = None
         commit_and_refresh(self.env)
         try:
-            transaction, reason = self._find_transaction()
+            transaction, reason = self._find_transaction(timeout)
             if transaction:
                 transaction._btcpay_sync(timeout=timeout)
-                self._finish('done', transaction=transaction)
+                self._finish('processed', transaction=transaction)
             else:
                 self._finish('ignored', reason)
         except Exception as error:
             self.env.cr.rollback()
-            if not isinstance(error, BTCPayError):
-                _logger.exception("Delivery %s could not be worked off.", self.delivery_ref)
-            elif error.is_of_server:
-                failure = error
-            self._postpone(error.args[0] if isinstance(error, BTCPayError) else repr(error))
+            if isinstance(error, (GreenfieldError, RowBusy)):
+                failure = error if getattr(error, 'is_of_server', False) else None
+                reason = self.provider_id._btcpay_explain(error)
+            else:
+                _logger.exception("Delivery %s could not be processed.", self.delivery_ref)
+                reason = repr(error)
+            self._postpone(reason)
         commit_and_refresh(self.env)
         return failure
 
-    def _find_transaction(self):
-        """Find the transaction that the event is about.
+    def _find_transaction(self, timeout=const.SHORT_TIMEOUT):
+        """Find the transaction that the event is about: a refund for pull payments and payouts.
 
+        :param int timeout: The number of seconds to wait for each of the server's answers.
         :return: The transaction, in sudo mode, possibly empty, and why there is none.
         :rtype: tuple[payment.transaction, str]
         """
         self.ensure_one()
         transactions = self.env['payment.transaction'].sudo()
-        if not is_api_id(self.invoice_ref):
+        if self.pull_payment_ref:
+            refund = transactions.search([
+                ('provider_id', '=', self.provider_id.id),
+                ('btcpay_pull_payment_id', '=', self.pull_payment_ref),
+            ], limit=1)
+            if refund or not self.invoice_ref:  # Payouts do not tell the invoice.
+                return refund, _("No refund of Odoo has this pull payment.")
+        if not self.invoice_ref:
             return transactions, _("The event is not about an invoice.")
         domain = [('provider_id', '=', self.provider_id.id), ('operation', '!=', 'refund')]
         found = transactions.search(
@@ -156,6 +167,10 @@ class BTCPayDelivery(models.Model):
                 ('btcpay_requested_at', '!=', False),
                 ('reference', '=', self.order_ref),
             ], limit=1)
+        if found and self.pull_payment_ref:
+            found = found._btcpay_find_or_adopt_refund(
+                self.pull_payment_ref, timeout=timeout
+            ).sudo() or found
         return found, _("No transaction has this invoice.")
 
     def _finish(self, state, reason=False, transaction=None):
@@ -168,27 +183,26 @@ class BTCPayDelivery(models.Model):
         })
 
     def _postpone(self, reason):
-        """Note a failure, and when to try again; after the last try a person is asked.
+        """Note a failure, and when to try again; after the last try it is flagged for review.
 
         :param str reason: The reason.
-        :return: None
         """
         self.ensure_one()
         reason = make_storable(reason)  # It may be the server's.
-        waits = const.DELIVERY_WAITS
         tries = self.try_count + 1
-        values = {'reason': reason[:1000], 'try_count': tries}
-        if tries <= len(waits):
-            values['next_try_at'] = fields.Datetime.now() + timedelta(minutes=waits[tries - 1])
-        else:
-            values.update(state='failed', next_try_at=False)
-        self.write(values)
-        if self.state == 'failed':
+        is_over = tries > len(const.DELIVERY_WAITS)
+        self.write({
+            'reason': reason[:1000],
+            'try_count': tries,
+            'state': 'failed' if is_over else 'pending',
+            'next_try_at': False if is_over else next_wait(tries, const.DELIVERY_WAITS),
+        })
+        if is_over:
             transaction, _reason = self._find_transaction()
             if transaction:
                 transaction._btcpay_flag_for_review(_(
                     "What the BTCPay Server reported of the payment %(reference)s could not be"
-                    " worked off: %(reason)s. Click “Check at BTCPay” on the payment.",
+                    " processed: %(reason)s. Click “Sync with BTCPay” on the payment.",
                     reference=transaction.reference, reason=reason,
                 ))
 
@@ -196,14 +210,12 @@ class BTCPayDelivery(models.Model):
 
     @api.model
     def _cron_process(self):
-        """Work off what could not be worked off when it came, oldest first.
+        """Process what could not be processed when it came, oldest first.
 
         Those of a server that does not answer wait until it is to be asked again.
-
-        :return: None
         """
         due = self.sudo().search([
-            ('state', '=', 'waiting'),
+            ('state', '=', 'pending'),
             # What came just now is in the hands of the request that brought it.
             ('next_try_at', '<=', fields.Datetime.now() - timedelta(seconds=const.DELIVERY_GRACE)),
         ], order='next_try_at, id')
@@ -225,7 +237,7 @@ class BTCPayDelivery(models.Model):
         for provider in self.env['payment.provider'].sudo().search([('code', '=', 'btcpay')]):
             self.sudo().search([
                 ('provider_id', '=', provider.id),
-                ('state', '!=', 'waiting'),
+                ('state', '!=', 'pending'),
                 ('create_date', '<', fields.Datetime.now() - timedelta(
                     days=max(provider.btcpay_webhook_log_days, 1)
                 )),

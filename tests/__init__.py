@@ -45,7 +45,6 @@ from . import test_request_http
 from . import test_request_tour
 from . import test_return_page
 from . import test_secrets
-from . import test_server_address
 from . import test_server_health
 from . import test_server_requests
 from . import test_several_invoices
@@ -53,7 +52,6 @@ from . import test_shop
 from . import test_status_table
 from . import test_synchronize
 from . import test_translations
-from . import test_utils
 from . import test_webhook
 from . import test_webhook_health
 from . import test_webhook_poison

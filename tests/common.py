@@ -13,6 +13,8 @@ try:
 except ImportError:  # A packaged module comes without what serves developers only.
     StandIn = None
 
+PREPARED_COMPANY = 'company_1_data'  # See `dev/test/prepare.py`; else each class makes it.
+
 
 class BTCPayCommon(AccountPaymentCommon):
     """A provider that is connected with a store of the stand-in BTCPay Server, without webhook.
@@ -22,6 +24,15 @@ class BTCPayCommon(AccountPaymentCommon):
 
     store_methods = ('BTC-CHAIN', 'BTC-LN')
     store_settings = {}
+
+    @classmethod
+    def setup_independent_company(cls, **kwargs):
+        """Take the company with its accounts that the database was prepared with, if it was."""
+        company = cls.env['res.company'].sudo().search([('name', '=', PREPARED_COMPANY)], limit=1)
+        if kwargs or not company:
+            return super().setup_independent_company(**kwargs)
+        cls.env.user.company_ids = [Command.link(company.id)]
+        return company.with_env(cls.env)
 
     @classmethod
     def setUpClass(cls):
@@ -61,6 +72,11 @@ class BTCPayCommon(AccountPaymentCommon):
         super().setUp()
         self._simulate_commits()
         self.addCleanup(self.world.clear_faults)
+        # What Odoo attaches to its mails about orders and invoices takes longer than all else.
+        self.startPatcher(patch.object(
+            self.registry['ir.actions.report'], '_pre_render_qweb_pdf',
+            lambda *_args, **_kwargs: (b'A document', 'html'),
+        ))
 
     def _simulate_commits(self):
         """Let the code under test commit and roll back the test's own cursor, as far as to here."""

@@ -106,9 +106,12 @@ class RefundMixin(MoneyMixin):
         return sum(call['method'] == method and path in call['path'] for call in calls)
 
     def _make_old(self, refund, minutes=10):
-        """Let a refund have been asked for, and looked at, some time ago."""
+        """Let a refund have been requested, and synced, some time ago, so that it is due."""
         before = fields.Datetime.now() - timedelta(minutes=minutes)
-        refund.write({'btcpay_requested_at': before, 'btcpay_synced_at': before})
+        refund.write({
+            'btcpay_requested_at': before, 'btcpay_synced_at': before,
+            'btcpay_next_sync_at': before,
+        })
         self.env.cr.commit()
 
     def _row_version(self, record):
@@ -133,7 +136,7 @@ class RefundMixin(MoneyMixin):
     def _reconcile(self):
         """Run the scheduled action."""
         self.env.cr.commit()
-        self.env['payment.provider']._cron_btcpay_reconcile()
+        self.env['payment.provider']._cron_btcpay_sync()
 
     def _open_wizard(self, record, user=None, **values):
         """Open the refund wizard.

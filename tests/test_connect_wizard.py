@@ -8,6 +8,7 @@ from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import Form, tagged
 
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.greenfield import address
 from odoo.addons.payment_btcpay.tests.connect_common import BTCPayConnectCommon
 from odoo.addons.payment_btcpay.tests.small_server import SmallServer
 
@@ -80,12 +81,12 @@ class TestConnectWizard(BTCPayConnectCommon):
 
     def test_refused_address(self):
         count = self.env['btcpay.authorization'].sudo().search_count([])
-        for address, text in {
+        for server_url, text in {
             'ftp://example.com': "must begin", 'http://8.8.8.8': "plain http",
             f'{self.world.url}/login': "There is no BTCPay Server",
         }.items():
-            with self.subTest(address=address), self.assertRaisesRegex(ValidationError, text):
-                self._begin(address)
+            with self.subTest(url=server_url), self.assertRaisesRegex(ValidationError, text):
+                self._begin(server_url)
         self.assertEqual(self.env['btcpay.authorization'].sudo().search_count([]), count)
 
     def test_no_key_is_sent(self):
@@ -98,7 +99,7 @@ class TestConnectWizard(BTCPayConnectCommon):
 
     def test_no_lock_while_waiting(self):
         events = []
-        resolve = 'odoo.addons.payment_btcpay.server_address.resolve'
+        resolve = 'odoo.addons.payment_btcpay.greenfield.address.resolve'
         wizard = self._open_wizard()
         commit = self.env.cr.commit
         with (
@@ -110,13 +111,13 @@ class TestConnectWizard(BTCPayConnectCommon):
 
     def test_plain_http_warning(self):
         form = Form(self._open_wizard())
-        for address, expected in {
+        for server_url, expected in {
             'http://192.168.1.5': True, ' HTTP://btcpay.local': True, 'http://[bad': True,
             'http://127.0.0.1:14142': False, 'http://localhost': False, 'https://a.b': False,
             'a.b': False, '': False,
         }.items():
-            form.server_url = address
-            self.assertEqual(form.is_insecure, expected, address)
+            form.server_url = server_url
+            self.assertEqual(form.is_insecure, expected, server_url)
 
     def test_begins_with_the_connected_address(self):
         self.assertFalse(self.env['btcpay.connect.wizard'].with_context(
@@ -143,3 +144,17 @@ class TestConnectWizard(BTCPayConnectCommon):
         action = self.btcpay.action_start_onboarding()
         self.assertEqual(action['res_model'], 'btcpay.connect.wizard')
         self.assertEqual(const.AUTHORIZATION_VALIDITY, 30)
+
+    def test_when_an_address_is_refused_then_each_reason_has_a_sentence_of_its_own(self):
+        wizard = self._open_wizard()
+        values = {'address': 'x', 'url': 'https://a.example.com', 'target': 'http://b.example.com'}
+        sentences = {
+            wizard._explain(address.AddressRefused(reason, **values))
+            for reason in address.REASONS
+        }
+        self.assertEqual(len(sentences), len(address.REASONS))
+
+    def test_when_nobody_answers_then_it_is_said(self):
+        wizard = self._open_wizard(server_url='http://127.0.0.1:9')
+        with self.assertRaisesRegex(ValidationError, "No server answers at http://127.0.0.1:9"):
+            wizard.action_connect()

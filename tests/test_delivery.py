@@ -1,3 +1,4 @@
+import json
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -7,6 +8,7 @@ from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.greenfield import WebhookEvent
 from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
 
 REQUEST_LOG = 'odoo.addons.payment_btcpay.models.payment_provider.client'
@@ -64,7 +66,7 @@ class TestDelivery(BTCPayHttpCommon):
             **event, 'deliveryId': event['deliveryId'] + 'again', 'isRedelivery': True,
         })
         self.assertRecordValues(second, [{
-            'original_ref': first.delivery_ref, 'is_redelivery': True, 'state': 'done',
+            'original_ref': first.delivery_ref, 'is_redelivery': True, 'state': 'processed',
         }])
         self.assertEqual(self.tx.state, 'done')
 
@@ -78,15 +80,20 @@ class TestDelivery(BTCPayHttpCommon):
             )
         new = self._find_deliveries().filtered(lambda d: d.delivery_ref == new_ref)
         self.assertRecordValues(new, [{
-            'original_ref': delivery.original_ref, 'is_redelivery': True, 'state': 'done',
+            'original_ref': delivery.original_ref, 'is_redelivery': True, 'state': 'processed',
         }])
 
     def test_same_id_at_two_providers(self):
         other = self.btcpay.copy()
         event = self._prepare_event(self.tx)
         for provider in (self.btcpay, other):
-            self.assertTrue(self.env['btcpay.delivery']._keep(provider, event, b'{}'))
-            self.assertFalse(self.env['btcpay.delivery']._keep(provider, event, b'{}'))
+            self.assertTrue(self._keep(provider, event))
+            self.assertFalse(self._keep(provider, event))
+
+    def _keep(self, provider, event):
+        return self.env['btcpay.delivery']._keep(
+            provider, WebhookEvent.parse(json.dumps(event).encode()), b'{}'
+        )
 
     # === BEFORE THE ANSWER === #
 
@@ -94,12 +101,15 @@ class TestDelivery(BTCPayHttpCommon):
         tx = self._create_btcpay_transaction(make_invoice=False, reference='early')
         tx.write({
             'btcpay_requested_at': fields.Datetime.now(), 'btcpay_store_id': self.store_id,
+            'btcpay_invoice_token': 'token',
         })
-        invoice = self.world.new_invoice(self.store_id, metadata={'orderId': 'early'})
+        invoice = self.world.new_invoice(
+            self.store_id, metadata={'orderId': 'early', const.TOKEN_KEY: 'token'}
+        )
         delivery = self._post(self._prepare_event(
             event_type='InvoiceCreated', invoiceId=invoice['id'], metadata={'orderId': 'early'}
         ))
-        self.assertEqual((delivery.state, delivery.transaction_id), ('done', tx))
+        self.assertEqual((delivery.state, delivery.transaction_id), ('processed', tx))
         self.assertEqual(tx.btcpay_invoice_id, invoice['id'])
 
     def test_event_of_a_foreign_invoice_with_our_order_id(self):
@@ -124,17 +134,17 @@ class TestDelivery(BTCPayHttpCommon):
     def test_server_that_does_not_answer(self):
         """200 within seconds: the server waits 100 s for us, with all other shops' events."""
         timeouts = []
-        send = type(self.tx)._send_api_request
+        send = type(self.btcpay)._send_api_request
 
         def record(tx, *args, **kwargs):
             timeouts.append(kwargs.get('btcpay_timeout'))
             return send(tx, *args, **kwargs)
 
-        with patch.object(type(self.tx), '_send_api_request', record):
+        with patch.object(type(self.btcpay), '_send_api_request', record):
             delivery = self._post(kind='hang', seconds=2)
         self.assertEqual(timeouts, [const.SHORT_TIMEOUT])
         self.assertRecordValues(delivery, [{
-            'state': 'waiting', 'try_count': 1, 'transaction_id': False,
+            'state': 'pending', 'try_count': 1, 'transaction_id': False,
         }])
         self.assertIn("did not answer", delivery.reason)
         self.assertGreater(delivery.next_try_at, fields.Datetime.now())
@@ -143,13 +153,13 @@ class TestDelivery(BTCPayHttpCommon):
         self.world.pay(self.tx.btcpay_invoice_id)
         self.world.mine()
         delivery = self._post(kind='status', status=503)
-        self.assertEqual((delivery.state, self.tx.state), ('waiting', 'draft'))
+        self.assertEqual((delivery.state, self.tx.state), ('pending', 'draft'))
         self.env['btcpay.delivery']._cron_process()
         self.assertEqual(delivery.try_count, 1, "It was tried again at once.")
         self._let_time_pass(minutes=2)
         self.env['btcpay.delivery']._cron_process()
         self.assertRecordValues(delivery, [{
-            'state': 'done', 'try_count': 2, 'transaction_id': self.tx.id, 'reason': False,
+            'state': 'processed', 'try_count': 2, 'transaction_id': self.tx.id, 'reason': False,
         }])
         self.assertEqual(self.tx.state, 'done')
 
@@ -158,7 +168,7 @@ class TestDelivery(BTCPayHttpCommon):
         self.world.fault('status', path='/invoices/', count=None)
         waits = []
         for _try in const.DELIVERY_WAITS:
-            self.assertEqual(delivery.state, 'waiting')
+            self.assertEqual(delivery.state, 'pending')
             waits.append(delivery.next_try_at - fields.Datetime.now())
             self.assertFalse(self.order.activity_ids)
             self._let_time_pass(days=2)
@@ -173,20 +183,20 @@ class TestDelivery(BTCPayHttpCommon):
         }])
         self.assertEqual(len(self.order.activity_ids), 1)
         self.assertIn("has a problem at the moment", self.order.activity_ids.note)
-        self.assertIn("Check at BTCPay", self.order.activity_ids.note)
+        self.assertIn("Sync with BTCPay", self.order.activity_ids.note)
         before = len(self.world.requests())
         self.env['btcpay.delivery']._cron_process()
         self.assertEqual(len(self.world.requests()), before)
 
     def test_what_came_just_now_is_left_to_its_request(self):
         event = self._prepare_event(self.tx)
-        delivery = self.env['btcpay.delivery']._keep(self.btcpay, event, b'{}')
+        delivery = self._keep(self.btcpay, event)
         self.env['btcpay.delivery']._cron_process()
-        self.assertEqual((delivery.state, delivery.try_count), ('waiting', 0))
+        self.assertEqual((delivery.state, delivery.try_count), ('pending', 0))
         # Odoo was killed while working it off.
         self._let_time_pass(seconds=const.DELIVERY_GRACE + 1)
         self.env['btcpay.delivery']._cron_process()
-        self.assertEqual((delivery.state, delivery.try_count), ('done', 1))
+        self.assertEqual((delivery.state, delivery.try_count), ('processed', 1))
 
     def test_a_failure_of_our_own(self):
         """An error in somebody's module is no reason for a 5xx, and blocks nothing."""
@@ -195,19 +205,17 @@ class TestDelivery(BTCPayHttpCommon):
 
         with patch.object(type(self.tx), '_apply_updates', fail), mute_logger(DELIVERY_LOG):
             delivery = self._post()
-        self.assertEqual((delivery.state, delivery.try_count), ('waiting', 1))
+        self.assertEqual((delivery.state, delivery.try_count), ('pending', 1))
         self.assertIn("ZeroDivisionError", delivery.reason)
         other = self._create_btcpay_transaction(self._create_order())
-        self.assertEqual(self._post(self._prepare_event(other)).state, 'done')
+        self.assertEqual(self._post(self._prepare_event(other)).state, 'processed')
         self._let_time_pass(minutes=2)
         self.env['btcpay.delivery']._cron_process()
-        self.assertEqual(delivery.state, 'done')
+        self.assertEqual(delivery.state, 'processed')
 
     def test_reason_that_cannot_be_stored(self):
         for reason in ('a\0b', '\ud800', 'x' * 5000):
-            delivery = self.env['btcpay.delivery']._keep(
-                self.btcpay, self._prepare_event(self.tx), b'{}'
-            )
+            delivery = self._keep(self.btcpay, self._prepare_event(self.tx))
             delivery._postpone(reason)
             delivery.flush_recordset()
             self.assertTrue(delivery.reason)
@@ -220,7 +228,7 @@ class TestDelivery(BTCPayHttpCommon):
         self.world.fault('status', path=self.tx.btcpay_invoice_id)
         with mute_logger(REQUEST_LOG):
             self.env['btcpay.delivery']._cron_process()
-        self.assertEqual((first.state, second.state), ('waiting', 'done'))
+        self.assertEqual((first.state, second.state), ('pending', 'processed'))
 
     # === WHAT IS KEPT, HOW LONG, FOR WHOM === #
 
@@ -231,9 +239,9 @@ class TestDelivery(BTCPayHttpCommon):
 
     def test_retention(self):
         self.btcpay.btcpay_webhook_log_days = 30
-        old, young, waiting = (self._post() for _delivery in range(3))
-        waiting.sudo().state = 'waiting'
-        for delivery, days in ((old, 31), (young, 29), (waiting, 31)):
+        old, young, pending = (self._post() for _delivery in range(3))
+        pending.sudo().state = 'pending'
+        for delivery, days in ((old, 31), (young, 29), (pending, 31)):
             delivery.flush_recordset()
             self.env.cr.execute(
                 "UPDATE btcpay_delivery SET create_date = %s WHERE id = %s",
@@ -241,13 +249,13 @@ class TestDelivery(BTCPayHttpCommon):
             )
         self.env.invalidate_all()
         self.env['btcpay.delivery']._gc_deliveries()
-        self.assertEqual(self._find_deliveries(), waiting + young)
+        self.assertEqual(self._find_deliveries(), pending + young)
 
     def test_rights(self):
         delivery = self._post()
         admin = new_test_user(self.env, 'btcpay-admin', groups='base.group_system')
         delivery.with_user(admin).read(['reason'])
-        for values in ({'state': 'done'}, {'body': 'x'}):
+        for values in ({'state': 'processed'}, {'body': 'x'}):
             with self.assertRaises(AccessError):
                 delivery.with_user(admin).write(values)
         with self.assertRaises(AccessError):

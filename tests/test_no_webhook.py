@@ -34,12 +34,12 @@ class TestNoWebhook(BTCPayHttpCommon):
         self.btcpay._btcpay_connect(self.world.url, key, **choices)
 
     def _pass_minutes(self, minutes):
-        """Let time pass since the last looks, and run the scheduled action."""
+        """Let time pass since the last syncs, and run the scheduled action."""
         for tx in self.env['payment.transaction'].search([('provider_code', '=', 'btcpay')]):
-            if tx.btcpay_synced_at:
-                tx.btcpay_synced_at -= timedelta(minutes=minutes)
+            if tx.btcpay_next_sync_at:
+                tx.btcpay_next_sync_at -= timedelta(minutes=minutes)
         self.env.cr.commit()
-        self.env['payment.provider']._cron_btcpay_reconcile()
+        self.env['payment.provider']._cron_btcpay_sync()
         self.env.invalidate_all()
 
     # === CONNECTING === #

@@ -31,7 +31,7 @@ class ReconcileCommon(BTCPayCommon):
         :rtype: list[tuple[str, str]]
         """
         last = max((r['n'] for r in self.world.requests()), default=0)
-        self.env['payment.provider']._cron_btcpay_reconcile()
+        self.env['payment.provider']._cron_btcpay_sync()
         self.env.invalidate_all()
         self.received = self.world.requests(since=last)
         return [(r['method'], self._shorten(r['path'])) for r in self.received]
@@ -40,8 +40,12 @@ class ReconcileCommon(BTCPayCommon):
         return path.removeprefix(f'/api/v1/stores/{self.store_id}')
 
     def _make_due(self, transactions, minutes=1000):
-        """Let the last look have been a while ago."""
-        transactions.btcpay_synced_at = fields.Datetime.now() - timedelta(minutes=minutes)
+        """Let the last sync have been a while ago."""
+        before = timedelta(minutes=minutes)
+        for tx in transactions:
+            tx.btcpay_synced_at = fields.Datetime.now() - before
+            next_sync_at = tx._btcpay_get_next_sync_at()
+            tx.btcpay_next_sync_at = next_sync_at and next_sync_at - before
         self.env.cr.commit()
 
     def _create_open(self, count=1, **values):
@@ -55,10 +59,7 @@ class ReconcileCommon(BTCPayCommon):
         return made
 
     def _is_watched(self, tx):
-        domain = self.env['payment.transaction']._btcpay_get_domain_to_watch()
-        is_found = bool(tx.search(domain & fields.Domain('id', '=', tx.id)))
-        self.assertEqual(bool(tx.filtered_domain(domain)), is_found)
-        return is_found
+        return bool(tx._btcpay_get_next_sync_at())
 
 
 @tagged('post_install', '-at_install')
@@ -142,17 +143,17 @@ class TestReconcile(ReconcileCommon):
         """Somebody else's look came between the list call and its application."""
         tx = self._create_open()
         provider = self.btcpay
-        listing = type(provider)._btcpay_list_invoices
+        listing = type(provider)._btcpay_read_invoices
 
-        def slow_list(records, references):
-            answer = listing(records, references)
+        def slow_list(records, transactions):
+            answer = listing(records, transactions)
             self.world.pay(tx.btcpay_invoice_id)
             self.world.mine()
             tx._btcpay_sync()
             self.assertEqual(tx.state, 'done')
             return answer
 
-        with patch.object(type(provider), '_btcpay_list_invoices', slow_list):
+        with patch.object(type(provider), '_btcpay_read_invoices', slow_list):
             self._reconcile()
         self.assertEqual((tx.state, tx.btcpay_status), ('done', 'Settled'))
         self.assertFalse(tx.btcpay_review_note, "Seen the wrong way round: a contradiction.")
@@ -161,10 +162,10 @@ class TestReconcile(ReconcileCommon):
         transactions = self._create_open(3)
         now = fields.Datetime.now()
         for tx, minutes in zip(transactions, (20, 30, 10), strict=True):
-            tx.btcpay_synced_at = now - timedelta(minutes=minutes)
+            tx.btcpay_next_sync_at = now - timedelta(minutes=minutes)
         never = self._create_btcpay_transaction(reference='never looked at')
-        never.btcpay_synced_at = False
-        due = self.env['payment.transaction']._btcpay_find_due(self.btcpay)
+        never.btcpay_next_sync_at = now - timedelta(minutes=40)
+        due = self.btcpay._btcpay_find_due()
         expected = never + transactions[1] + transactions[0] + transactions[2]
         self.assertEqual(due.ids, expected.ids)
 
@@ -327,6 +328,7 @@ class TestReconcile(ReconcileCommon):
         tx = self._create_unanswered()
         self.assertEqual(self._reconcile(), [], "The answer may still be under way.")
         tx.btcpay_requested_at -= timedelta(minutes=5)
+        tx._btcpay_schedule_sync()
         self.assertEqual(self._reconcile(), [('GET', '/invoices')])
         self.assertTrue(tx.btcpay_invoice_id)
         self.world.pay(tx.btcpay_invoice_id)
@@ -338,6 +340,7 @@ class TestReconcile(ReconcileCommon):
     def test_invoice_that_was_never_made(self):
         tx = self._create_btcpay_transaction(make_invoice=False)
         tx.btcpay_requested_at = fields.Datetime.now() - timedelta(minutes=5)
+        tx._btcpay_schedule_sync()
         self.assertEqual(self._reconcile(), [('GET', '/invoices')])
         self.assertEqual(self._reconcile(), [], "It is looked for again later.")
         self.assertTrue(self._is_watched(tx))

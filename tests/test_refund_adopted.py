@@ -68,9 +68,11 @@ class TestRefundAdopted(RefundMixin, BTCPayCommon):
         send = type(self.btcpay)._send_api_request
 
         def answer(provider, method, endpoint, **kwargs):
-            return send(provider, method, endpoint.replace(pull_payment['id'], other['id']), **kwargs)
+            endpoint = endpoint.replace(pull_payment['id'], other['id'])
+            return send(provider, method, endpoint, **kwargs)
 
-        with patch.object(type(self.btcpay), '_send_api_request', answer), self.assertRaises(NotUnderstood):
+        self.patch(type(self.btcpay), '_send_api_request', answer)
+        with self.assertRaises(NotUnderstood):
             tx._btcpay_find_or_adopt_refund(pull_payment['id'])
         self.assertFalse(tx.btcpay_refund_ids)
 
@@ -87,7 +89,8 @@ class TestRefundAdopted(RefundMixin, BTCPayCommon):
                 endpoint = endpoint.replace(refund.btcpay_pull_payment_id, other['id'])
             return send(provider, method, endpoint, **kwargs)
 
-        with patch.object(type(self.btcpay), '_send_api_request', answer), self.assertRaises(NotUnderstood):
+        self.patch(type(self.btcpay), '_send_api_request', answer)
+        with self.assertRaises(NotUnderstood):
             refund._btcpay_sync()
         self.assertEqual(refund.state, 'pending')
 

@@ -101,7 +101,10 @@ class TestRefundAmounts(RefundMixin, BTCPayCommon):
         tx = self._paid()
         for answer, methods in (
             (None, ['BTC-CHAIN']),
-            ([None, 'x', {}, {'paymentMethodId': 'BTC-LNURL', 'payments': []}], ['BTC-CHAIN', 'BTC-LN']),
+            (
+                [None, 'x', {}, {'paymentMethodId': 'BTC-LNURL', 'payments': []}],
+                ['BTC-CHAIN', 'BTC-LN'],
+            ),
         ):
             self._patch_answer('/payment-methods', answer)
             self.patch(type(tx), '_btcpay_sync', lambda tx: None)

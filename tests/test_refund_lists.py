@@ -39,20 +39,29 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
 
     # === WHICH ONES === #
 
-    def test_old_ones_are_looked_at_less_often(self):
+    def _assert_synced_next_in(self, refund, minutes):
+        refund._btcpay_sync()
+        self.assertAlmostEqual(
+            (refund.btcpay_next_sync_at - fields.Datetime.now()) / timedelta(minutes=1), minutes,
+            delta=1,
+        )
+
+    def test_old_ones_are_synced_less_often(self):
         refund = self._paid()._btcpay_request_refund(50)
-        self._make_old(refund)
-        find = self.btcpay._btcpay_find_due_refunds
-        self.assertEqual(find(is_here=True), refund)
+        self._assert_synced_next_in(refund, self.btcpay._btcpay_get_poll_minutes())
         self.env.cr.execute(SQL(
             'UPDATE payment_transaction SET create_date = %s WHERE id = %s',
             fields.Datetime.now() - timedelta(days=const.REFUND_YOUNG_DAYS + 1), refund.id,
         ))
         refund.invalidate_recordset()
-        self.assertFalse(find(is_here=True))
-        self._make_old(refund, minutes=70)
-        self.assertEqual(find(is_here=True), refund)
-        self.assertFalse(find(is_here=False))
+        self._assert_synced_next_in(refund, const.SLOW_POLL_MINUTES)
+
+    def test_final_ones_are_not_synced(self):
+        refund = self._paid()._btcpay_request_refund(50)
+        self._claim(refund)
+        refund._btcpay_sync()
+        self.assertEqual(refund.state, 'done')
+        self.assertFalse(refund.btcpay_next_sync_at)
 
     def test_unanswered_ones_are_looked_for_with_each_run(self):
         self._lose_answer()

@@ -6,6 +6,7 @@ from odoo.tests import freeze_time, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.greenfield import WebhookEvent
 from odoo.addons.payment_btcpay.tests.test_reconcile import MODELS, QUIET, ReconcileCommon
 
 
@@ -69,7 +70,7 @@ class TestServerHealth(ReconcileCommon):
         self.assertEqual(len(activity), 1)
         self.assertEqual(activity.user_id, self.btcpay.btcpay_responsible_id)
         self.assertIn(self.btcpay.name, activity.note)
-        self.assertEqual(self.btcpay.btcpay_connection_state, 'down')
+        self.assertEqual(self.btcpay.btcpay_connection_state, 'unreachable')
         self.assertIn("HTTP 503", self.btcpay.btcpay_connection_problem)
         self.world.clear_faults()
         self.world.pay(self.transactions.btcpay_invoice_id)
@@ -98,7 +99,7 @@ class TestServerHealth(ReconcileCommon):
         self.transactions = self._create_open()
         self._bring_down()
         self._run_minutes(0, 1)
-        self.assertEqual(self.btcpay.btcpay_connection_state, 'down')
+        self.assertEqual(self.btcpay.btcpay_connection_state, 'unreachable')
         self.world.clear_faults()
         self.transactions.state = 'done'
         self.transactions.btcpay_status = 'Settled'
@@ -113,7 +114,7 @@ class TestServerHealth(ReconcileCommon):
                 self.env.cr.commit()
                 self._bring_down(kind=kind)
                 self._run_minutes(0, 1)
-                self.assertEqual(self.btcpay.btcpay_connection_state, 'down')
+                self.assertEqual(self.btcpay.btcpay_connection_state, 'unreachable')
                 self.assertEqual(self.transactions.state, 'draft')
                 self.world.clear_faults()
 
@@ -183,7 +184,7 @@ class TestServerHealth(ReconcileCommon):
         self._bring_down(path=self.store_id)
         self._run_minutes(0, 1)
         self.assertEqual(tx.state, 'done')
-        self.assertEqual(self.btcpay.btcpay_connection_state, 'down')
+        self.assertEqual(self.btcpay.btcpay_connection_state, 'unreachable')
         self.assertEqual(other.btcpay_connection_state, 'connected')
 
     def test_server_that_fails_singly(self):
@@ -198,7 +199,7 @@ class TestServerHealth(ReconcileCommon):
 
     def test_error_in_the_code_does_not_switch_the_action_off(self):
         self.transactions = self._create_open()
-        self.patch(type(self.btcpay), '_btcpay_list_invoices', lambda *_args: 1 / 0)
+        self.patch(type(self.btcpay), '_btcpay_read_invoices', lambda *_args: 1 / 0)
         self.quiet.__exit__(None, None, None)
         with self.assertLogs(f'{MODELS}.payment_provider.sync', 'ERROR'):
             self._reconcile()
@@ -210,10 +211,10 @@ class TestServerHealth(ReconcileCommon):
         deliveries = self.env['btcpay.delivery'].sudo()
         for number in range(count):
             tx = self._create_btcpay_transaction(reference=f'{self._testMethodName}-{number}')
-            deliveries += deliveries._keep(self.btcpay, {
-                'deliveryId': f'{self._testMethodName[-40:]}{number}', 'type': 'InvoiceSettled',
-                'invoiceId': tx.btcpay_invoice_id,
-            }, b'')
+            deliveries += deliveries._keep(self.btcpay, WebhookEvent(
+                f'{self._testMethodName[-40:]}{number}', 'InvoiceSettled',
+                invoice_id=tx.btcpay_invoice_id,
+            ), b'')
         deliveries.next_try_at = self.now - timedelta(hours=1)
         self.env.cr.commit()
         return deliveries
@@ -233,4 +234,4 @@ class TestServerHealth(ReconcileCommon):
         self.world.clear_faults()
         with freeze_time(self.now + timedelta(minutes=2)):
             deliveries._cron_process()
-        self.assertEqual(set(untried.mapped('state')), {'done'})
+        self.assertEqual(set(untried.mapped('state')), {'processed'})

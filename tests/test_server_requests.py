@@ -1,16 +1,14 @@
 import logging
-import time
 from contextlib import contextmanager
 from decimal import Decimal
-from unittest.mock import patch
 
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.models.payment_provider.client import BTCPayError
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.small_server import SmallServer
-from odoo.addons.payment_btcpay.utils import BTCPayError
 
 LOGGER = 'odoo.addons.payment_btcpay.models.payment_provider.client'
 KEY = '5ec7e7' * 6
@@ -39,7 +37,7 @@ class TestServerRequests(BTCPayCommon):
             self.assertRaisesRegex(BTCPayError, text) as catcher,
         ):
             self._send(*args, **kwargs)
-        error = catcher.exception
+        error = catcher.exception.error
         self.assertEqual(error.status, status)
         if code is not None:
             self.assertEqual(error.code, code)
@@ -47,7 +45,8 @@ class TestServerRequests(BTCPayCommon):
             self.assertEqual(error.is_temporary, temporary)
         secret = self.btcpay.sudo().btcpay_api_key
         self.assertNotIn(secret, " ".join(log.output))
-        self.assertNotIn(secret, error.args[0])
+        self.assertNotIn(secret, catcher.exception.args[0])
+        self.assertNotIn(secret, str(error))
         return error
 
     def _assert_answer_fails(self, text, body, http_status, **kwargs):
@@ -85,7 +84,9 @@ class TestServerRequests(BTCPayCommon):
         self.btcpay.sudo().write({
             'state': 'disabled', **self.btcpay._btcpay_get_empty_connection(),
         })
-        with self.assertRaisesRegex(BTCPayError, "No BTCPay Server is connected"):
+        with mute_logger(LOGGER), self.assertRaisesRegex(
+            BTCPayError, "No BTCPay Server is connected"
+        ):
             self._send()
 
     # === WHAT COMES BACK === #
@@ -142,7 +143,7 @@ class TestServerRequests(BTCPayCommon):
             "Amount", 'POST', f'/stores/{self.store_id}/invoices', json={'amount': '-1'},
             status=422, code='validation', temporary=False,
         )
-        self.assertEqual(error.details[0]['path'], 'Amount')
+        self.assertEqual(error.fields[0][0], 'Amount')
         self._assert_answer_fails(
             r"refused the request: A: no; B: never$",
             b'[{"path": "A", "message": "no"}, 7, {"path": "B", "message": "never"}]', 422,
@@ -154,8 +155,8 @@ class TestServerRequests(BTCPayCommon):
             b'{"code": "generic-error", "message": "Error retrieving a matching payment method or'
             b' rate.\\nBTC-CHAIN: No rate\\nStack"}', 400, code='generic-error', temporary=False,
         )
-        self.assertNotIn("\n", error.args[0])
-        self.assertNotIn("Stack", error.args[0])
+        self.assertNotIn("\n", error.reason)
+        self.assertNotIn("Stack", error.reason)
 
     def test_strange_refusals(self):
         for body in (
@@ -165,7 +166,7 @@ class TestServerRequests(BTCPayCommon):
             with self.subTest(body=body[:20]):
                 self._assert_answer_fails("refused the request", body, 400)
         long = b'{"message": "' + b'x' * 10_000 + b'"}'
-        self.assertLess(len(self._assert_answer_fails("refused", long, 400).args[0]), 600)
+        self.assertLess(len(self._assert_answer_fails("refused", long, 400).reason), 600)
 
     def test_server_errors(self):
         for status in (500, 502, 503, 504, 408, 429):
@@ -188,63 +189,6 @@ class TestServerRequests(BTCPayCommon):
     def test_dropped(self):
         self.world.fault('drop')
         self._assert_fails("did not answer", temporary=True)
-
-    def test_too_large(self):
-        with patch.object(const, 'MAX_RESPONSE_SIZE', 1000):
-            with self._serve(lambda http: http.reply(b' ' * 1001)):
-                self._assert_fails("did not answer")
-            with self._serve(lambda http: http.reply(b'{}' + b' ' * 998)):
-                self.assertEqual(self._send(), {})
-
-    # === ONE DEADLINE === #
-
-    def _assert_given_up(self, answer):
-        with self._serve(answer):
-            start = time.monotonic()
-            self._assert_fails("did not answer", btcpay_timeout=1, temporary=True)
-            self.assertAlmostEqual(time.monotonic() - start, 1, delta=0.8)
-
-    def test_hangs(self):
-        self._assert_given_up(lambda http: time.sleep(4))
-
-    def test_drips(self):
-        def answer(http):
-            http.reply(b'{', Content_Length=1000)
-            for _count in range(40):
-                http.wfile.write(b' ')
-                time.sleep(0.1)
-
-        self._assert_given_up(answer)
-
-    def test_drips_without_length(self):
-        def answer(http):
-            http.protocol_version = 'HTTP/1.1'
-            http.send_response(200)
-            http.send_header('Transfer-Encoding', 'chunked')
-            http.end_headers()
-            for _count in range(40):
-                http.wfile.write(b'1\r\n \r\n')
-                time.sleep(0.1)
-
-        self._assert_given_up(answer)
-
-    def test_drips_headers(self):
-        def answer(http):
-            http.wfile.write(b'HTTP/1.0 200 OK\r\n')
-            for count in range(40):
-                http.wfile.write(f'X-{count}: x\r\n'.encode())
-                time.sleep(0.1)
-
-        self._assert_given_up(answer)
-
-    def test_drips_a_redirection(self):
-        def answer(http):
-            http.reply(b'', 302, Location='/', Content_Length=1000)
-            for _count in range(40):
-                http.wfile.write(b' ')
-                time.sleep(0.1)
-
-        self._assert_given_up(answer)
 
     def test_slow_but_in_time(self):
         self.world.fault('slow', seconds=0.5)

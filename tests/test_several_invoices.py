@@ -245,7 +245,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
             'odoo.addons.payment_btcpay.models.payment_provider.webhook',
             'odoo.addons.payment_btcpay.models.payment_provider.client',
         ):  # These tests' webhook does not exist.
-            self.env['payment.provider']._cron_btcpay_reconcile()
+            self.env['payment.provider']._cron_btcpay_sync()
 
     # === THE NETWORK FAILS, OR ODOO DOES === #
 

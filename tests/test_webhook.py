@@ -55,7 +55,7 @@ class TestWebhook(BTCPayHttpCommon):
             'invoice_ref': self.tx.btcpay_invoice_id,
             'order_ref': self.tx.reference,
             'transaction_id': self.tx.id,
-            'state': 'done',
+            'state': 'processed',
             'try_count': 1,
             'next_try_at': False,
             'body': False,
@@ -75,7 +75,7 @@ class TestWebhook(BTCPayHttpCommon):
         self.env['payment.transaction']._cron_post_process()
         self.assertEqual(order.state, 'sale')
         deliveries = self._find_deliveries(transaction_id=tx.id)
-        self.assertEqual(set(deliveries.mapped('state')), {'done'})
+        self.assertEqual(set(deliveries.mapped('state')), {'processed'})
         self.assertIn('InvoiceSettled', deliveries.mapped('event'))
 
     def test_what_the_event_says_is_not_believed(self):
@@ -244,4 +244,4 @@ class TestWebhook(BTCPayHttpCommon):
         size = len(json.dumps({**event, 'filler': ''}, indent=2))
         event['filler'] = 'x' * (const.MAX_WEBHOOK_SIZE - size)
         self.assertEqual(self._post_event(event).status_code, 200)
-        self.assertEqual(self._find_deliveries().state, 'done')
+        self.assertEqual(self._find_deliveries().state, 'processed')

@@ -40,7 +40,7 @@ class TestWebhookHealth(BTCPayHttpCommon):
         with mute_logger(
             f'{MODELS}.payment_provider.webhook', f'{MODELS}.payment_provider.client'
         ):
-            self.env['payment.provider']._cron_btcpay_reconcile()
+            self.env['payment.provider']._cron_btcpay_sync()
         self.env.invalidate_all()
         return self.btcpay.btcpay_webhook_problem
 
@@ -76,7 +76,7 @@ class TestWebhookHealth(BTCPayHttpCommon):
                 fields.Datetime.now() - timedelta(minutes=minutes)
             )
             self.env.cr.commit()
-            self.env['payment.provider']._cron_btcpay_reconcile()
+            self.env['payment.provider']._cron_btcpay_sync()
             asked = [r for r in self.world.requests(since=last) if '/webhooks/' in r['path']]
             self.assertEqual(len(asked), calls)
 
@@ -128,7 +128,7 @@ class TestWebhookHealth(BTCPayHttpCommon):
         self.assertEqual(self._get_activities(), activity)
         self.assertEqual(len(activity), 1)
         self.assertIn("switched off", activity.note)
-        self.assertIn("Repair the Webhook", activity.note)
+        self.assertIn("Repair Webhook", activity.note)
         self._change(url='http://127.0.0.1:9/elsewhere')
         self._check()
         activity = self._get_activities()

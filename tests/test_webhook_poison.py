@@ -32,7 +32,7 @@ class TestWebhookPoison(BTCPayHttpCommon):
         """The next event is worked off."""
         before = self._find_deliveries()
         self.assertEqual(self._post_event(self._prepare_event(self.tx)).status_code, 200)
-        self.assertEqual((self._find_deliveries() - before).state, 'done')
+        self.assertEqual((self._find_deliveries() - before).state, 'processed')
 
     def test_malformed_json(self):
         for body in (

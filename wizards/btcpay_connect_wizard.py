@@ -4,8 +4,9 @@ from odoo import _, api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.http import request
 
-from odoo.addons.payment_btcpay import const, server_address
+from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import commit_and_refresh
+from odoo.addons.payment_btcpay.greenfield import address
 
 
 class BTCPayConnectWizard(models.TransientModel):
@@ -13,20 +14,24 @@ class BTCPayConnectWizard(models.TransientModel):
     _description = "Connect to BTCPay Server"
 
     provider_id = fields.Many2one(
-        comodel_name='payment.provider', required=True, domain=[('code', '=', 'btcpay')]
+        string="Payment Provider", comodel_name='payment.provider', required=True,
+        domain=[('code', '=', 'btcpay')],
     )
     server_url = fields.Char(
         string="Address of your BTCPay Server", required=True,
         help="As your browser shows it when you are logged in there, for example"
              " https://btcpay.example.com.",
     )
-    is_insecure = fields.Boolean(compute='_compute_is_insecure')
+    is_insecure = fields.Boolean(string="Plain HTTP", compute='_compute_is_insecure')
     no_webhook = fields.Boolean(
         string="No webhook: my BTCPay Server cannot reach this Odoo",
-        help="For a shop behind a router or firewall. Odoo asks the server of payments by itself.",
+        help="For a shop behind a router or firewall. Odoo asks the server about payments by"
+             " itself.",
     )
-    poll_minutes = fields.Integer(string="Ask Every", default=const.POLL_MINUTES)
-    is_unreachable = fields.Boolean(compute='_compute_is_unreachable')
+    poll_minutes = fields.Integer(string="Polling Interval", default=const.POLL_MINUTES)
+    is_unreachable = fields.Boolean(
+        string="Odoo Is Out of Reach", compute='_compute_is_unreachable'
+    )
 
     @api.model
     def default_get(self, fields):
@@ -42,10 +47,9 @@ class BTCPayConnectWizard(models.TransientModel):
     @api.depends('server_url')
     def _compute_is_insecure(self):
         for wizard in self:
-            address = (wizard.server_url or '').strip().lower()
+            url = (wizard.server_url or '').strip().lower()
             wizard.is_insecure = (
-                address.startswith('http:')
-                and not server_address.is_loopback(self._get_host(address))
+                url.startswith('http:') and not address.is_loopback(self._get_host(url))
             )
 
     @api.depends('server_url', 'provider_id')
@@ -53,16 +57,16 @@ class BTCPayConnectWizard(models.TransientModel):
         for wizard in self:
             host = self._get_host((wizard.server_url or '').strip())
             wizard.is_unreachable = (
-                bool(host) and not server_address.is_loopback(host)
-                and server_address.is_loopback(
+                bool(host) and not address.is_loopback(host)
+                and address.is_loopback(
                     self._get_host(wizard.provider_id._btcpay_get_webhook_url())
                 )
             )
 
     @staticmethod
-    def _get_host(address):
+    def _get_host(url):
         try:
-            return urlsplit(address).hostname or ''
+            return urlsplit(url).hostname or ''
         except ValueError:
             return ''
 
@@ -78,11 +82,12 @@ class BTCPayConnectWizard(models.TransientModel):
         self.ensure_one()
         self.provider_id.check_access('write')
         if self.no_webhook and self.poll_minutes < 1:
-            raise ValidationError(_(
-                "Odoo can ask the server every minute at most: enter 1 or more."
-            ))
-        commit_and_refresh(self.env)  # No row may be locked while waiting for the server.
-        server_url = server_address.resolve(self.env, self.server_url, const.TIMEOUT)
+            raise ValidationError(_("The polling interval is at least one minute."))
+        commit_and_refresh(self.env)  # No row may be held while waiting for the server.
+        try:
+            server_url = address.resolve(self.server_url, const.TIMEOUT)
+        except address.AddressRefused as error:
+            raise ValidationError(self._explain(error)) from error
         url = self.env['btcpay.authorization']._start(
             self.provider_id, server_url, self._get_base_url(),
             use_webhook=not self.no_webhook,
@@ -93,7 +98,7 @@ class BTCPayConnectWizard(models.TransientModel):
     def _get_base_url(self):
         """Return the address by which the administrator's browser reaches Odoo at this moment.
 
-        His session is there, not necessarily at `web.base.url`.
+        Their session is there, not necessarily at `web.base.url`.
 
         :rtype: str
         :raise ValidationError: If there is none.
@@ -102,3 +107,69 @@ class BTCPayConnectWizard(models.TransientModel):
         if not base_url:
             raise ValidationError(_("Set the address of this Odoo (web.base.url) first."))
         return base_url
+
+    def _explain(self, error):
+        """Return why an address is refused, and what to do.
+
+        :param AddressRefused error: The refusal.
+        :rtype: str
+        """
+        values = error.values
+        match error.reason:
+            case address.EMPTY:
+                return _("Enter the address of your BTCPay Server.")
+            case address.NO_ADDRESS:
+                return _(
+                    "“%(address)s” is not a web address. Enter it as your browser shows it on your"
+                    " BTCPay Server, for example https://btcpay.example.com.", **values,
+                )
+            case address.SCHEME:
+                return _(
+                    "The address must begin with https:// (or http:// for a server on a private"
+                    " network)."
+                )
+            case address.NO_HOST:
+                return _(
+                    "“%(address)s” has no host name. Enter the address as your browser shows it on"
+                    " your BTCPay Server, for example https://btcpay.example.com.", **values,
+                )
+            case address.USER_INFO:
+                return _(
+                    "Remove the user name and password from the address. You log in on the server's"
+                    " own page in the next step."
+                )
+            case address.QUERY:
+                return _(
+                    "Remove what follows “?” or “#” from the address: only the server's own address"
+                    " is needed, for example https://btcpay.example.com."
+                )
+            case address.ONION:
+                return _(
+                    "Odoo cannot reach Tor (.onion) addresses, as it has no proxy setting yet."
+                    " Enter the clearnet address of your BTCPay Server."
+                )
+            case address.PLAIN_HTTP:
+                return _(
+                    "“%(url)s” uses plain http, over which anyone on the way could read your API"
+                    " key. Use the https:// address of your BTCPay Server; http is only possible on"
+                    " a private network.", **values,
+                )
+            case address.CERTIFICATE:
+                return _(
+                    "The certificate of %(url)s is not valid, so that Odoo cannot be sure to speak"
+                    " to your server. Renew the certificate, then try again.", **values,
+                )
+            case address.NO_ANSWER:
+                return _(
+                    "No server answers at %(url)s. Check the address, and that the server is"
+                    " running and can be reached from Odoo.", **values,
+                )
+            case address.DOWNGRADE:
+                return _(
+                    "%(url)s leads on to the unencrypted address %(target)s. Have the server answer"
+                    " on https itself.", **values,
+                )
+        return _(
+            "There is no BTCPay Server at %(url)s. Enter the address at which you log in to your"
+            " server, without the page's path.", **values,
+        )

@@ -21,7 +21,8 @@ class BTCPayRefundWizard(models.TransientModel):
     )
     # However often the button is pressed, it makes one refund.
     key = fields.Char(
-        string="Refund Key", default=lambda _self: secrets.token_hex(8), required=True, readonly=True
+        string="Refund Key", default=lambda _self: secrets.token_hex(8), required=True,
+        readonly=True,
     )
     reference = fields.Char(string="Reference", compute='_compute_sums', compute_sudo=True)
     currency_id = fields.Many2one(
@@ -81,22 +82,22 @@ class BTCPayRefundWizard(models.TransientModel):
         string="Overpayment, for People", compute='_compute_sums', compute_sudo=True
     )
     fiat_text = fields.Char(
-        string="Amount at the Rate of the Payout", compute='_compute_variant_texts', compute_sudo=True
+        string="At the Rate of the Payout", compute='_compute_variant_texts', compute_sudo=True
     )
     rate_then_text = fields.Char(
-        string="Bitcoin at the Rate of the Payment", compute='_compute_variant_texts', compute_sudo=True
+        string="At the Rate of the Payment", compute='_compute_variant_texts', compute_sudo=True
     )
     current_rate_text = fields.Char(
-        string="Bitcoin at the Rate of Today", compute='_compute_variant_texts', compute_sudo=True
+        string="At the Rate of Today", compute='_compute_variant_texts', compute_sudo=True
     )
     is_fiat_possible = fields.Boolean(
-        string="The Amount Can Be Refunded", compute='_compute_variant_texts', compute_sudo=True
+        string="Payout Rate Is Possible", compute='_compute_variant_texts', compute_sudo=True
     )
     is_rate_then_possible = fields.Boolean(
-        string="What Was Paid Can Be Refunded", compute='_compute_variant_texts', compute_sudo=True
+        string="Payment Rate Is Possible", compute='_compute_variant_texts', compute_sudo=True
     )
     is_current_rate_possible = fields.Boolean(
-        string="What It Is Worth Can Be Refunded", compute='_compute_variant_texts', compute_sudo=True
+        string="Rate of Today Is Possible", compute='_compute_variant_texts', compute_sudo=True
     )
     method_ids = fields.One2many(
         string="Payout Methods", comodel_name='btcpay.refund.wizard.method',
@@ -108,7 +109,9 @@ class BTCPayRefundWizard(models.TransientModel):
         selection=[('mail', "Mail it to the customer now"), ('show', "Only show it to me")],
         default='mail', required=True,
     )
-    customer_email = fields.Char(string="Customer's Email", compute='_compute_sums', compute_sudo=True)
+    customer_email = fields.Char(
+        string="Customer's Email", compute='_compute_sums', compute_sudo=True
+    )
 
     # === COMPUTE METHODS === #
 
@@ -181,7 +184,9 @@ class BTCPayRefundWizard(models.TransientModel):
         :rtype: str
         """
         self.ensure_one()
-        return str(self.preview and self.transaction_id._btcpay_get_crypto_amount(
+        if not self.preview:
+            return ''
+        return str(self.transaction_id._btcpay_get_crypto_amount(
             RefundPreview.parse(self.preview), self.net_amount, variant
         ) or '')
 

@@ -170,21 +170,24 @@ class Comparison:
         recorded, actual = recorded.removeprefix(link), actual.removeprefix(link)
         if recorded.isupper() != actual.isupper():
             self.differ(f'{where} case', recorded, actual)
-        if recorded.lower().startswith('lnurl1'):
-            self._lnurl(where, recorded, actual)
-        elif recorded not in self.pairs:
-            self._bolt11(where, recorded, actual)
-        else:
+        if recorded in self.pairs:
             self.learn(recorded, actual, where)
-
-    def _bolt11(self, where, recorded, actual):
-        """Lightning invoices must say the same, field by field."""
+            return
+        lnurl = recorded.lower().startswith('lnurl1')
+        read = replay_lightning.read_lnurl if lnurl else replay_lightning.read_bolt11
         try:
-            one = replay_lightning.read_bolt11(recorded)
-            other = replay_lightning.read_bolt11(actual)
+            one, other = read(recorded), read(actual)
         except replay_lightning.Unreadable as error:
             self.differ(where, recorded, f'{actual} ({error})')
             return
+        if not lnurl:
+            self._bolt11(where, one, other)
+            self.learn(recorded, actual, where)
+        elif self.translate(one) != other:
+            self.differ(where, one, other)
+
+    def _bolt11(self, where, one, other):
+        """Lightning invoices must say the same, field by field."""
         if set(one) != set(other):
             self.differ(f'{where} fields', sorted(one), sorted(other))
         for name in one.keys() & other.keys():
@@ -198,17 +201,6 @@ class Comparison:
                 self.learn(first, second, f'{where} {name}')
             elif self.translate(first) != second:
                 self.differ(f'{where} {name}', first, second)
-        self.learn(recorded, actual, where)
-
-    def _lnurl(self, where, recorded, actual):
-        try:
-            one = replay_lightning.read_lnurl(recorded)
-            other = replay_lightning.read_lnurl(actual)
-        except replay_lightning.Unreadable as error:
-            self.differ(where, recorded, f'{actual} ({error})')
-            return
-        if self.translate(one) != other:
-            self.differ(where, one, other)
 
 
 def _log_time(text):

@@ -3,14 +3,12 @@ import re
 
 #: headers of an answer that the recorder left out: they are the web server's, not the API's
 TRANSPORT = {'connection', 'content-length', 'date', 'server', 'transfer-encoding'}
-#: headers of a delivery that say how it is sent
-SENDING = {'connection'}
 TRACE = re.compile(r'00-[0-9a-f]{32}-[0-9a-f]{16}-00')
 SIGNATURE = re.compile(r'sha256=[0-9a-f]{64}')
 COMMIT = re.compile(r'\+[0-9a-f]{40}$')
 
 
-def _lower(headers, without):
+def _lower(headers, without=()):
     return {name.lower(): value for name, value in headers.items() if name.lower() not in without}
 
 
@@ -39,7 +37,7 @@ def delivery_headers(comparison, where, recorded, hook):
     :param dict recorded: headers of the recorded one
     :param Hook hook: what was received of the stand-in
     """
-    recorded, actual = _lower(recorded, SENDING), _lower(hook.headers, SENDING)
+    recorded, actual = _lower(recorded), _lower(hook.headers)
     if set(recorded) != set(actual):
         comparison.differ(f'{where} headers', sorted(recorded), sorted(actual))
     if actual.get('content-length') != str(len(hook.raw)):

@@ -8,6 +8,7 @@ from ..paths import LOG, ROOT
 from ..setup.console import SetupError
 from . import traces
 from .outcome import Outcome
+from .prepare import prepare
 from .runner import run_side_by_side
 
 DATABASE = 'make_test'
@@ -111,8 +112,11 @@ def run_tests(instance, options):
 def tests(instance):
     """Run the module's tests, one half beside the other."""
     _need_module(instance)
-    for copy in COPIES:
-        databases.copy_database(instance, DATABASE, copy)
+    first, *others = COPIES
+    databases.copy_database(instance, DATABASE, first)
+    prepare(instance, first)
+    for copy in others:
+        databases.copy_database(instance, first, copy)
     outcome = run_tests(instance, {
         copy: ['--test-tags', tags] for copy, tags in zip(COPIES, _halves(), strict=True)})
     for copy in COPIES:

@@ -12,13 +12,14 @@ import re
 import sys
 
 from ..odoo import databases
-from ..odoo.instance import MODULE
+from ..odoo.instance import MODULE, environment
 from ..odoo.postgres import locked
 from ..odoo.processes import raise_on_sigterm
 from ..paths import ROOT, TEST
-from ..setup.console import SetupError, say
+from ..setup.console import SetupError, run, say
 from . import module
 from .outcome import tell_failures
+from .prepare import prepare
 
 DATABASE = 'one'
 #: what the database does not depend on
@@ -54,10 +55,10 @@ def _tags(names):
 
 
 def _prepare(instance, state, fresh):
-    """What Odoo has to do before the tests.
+    """Have the database as the tests need it.
 
-    :param Path state: tells of the database, gone until the tests have begun on it
-    :return: its options
+    :param Path state: tells of the database, gone until the tests have passed on it
+    :return: what Odoo still has to do, as its options
     """
     before = json.loads(state.read_text()) if state.exists() else {}
     state.unlink(missing_ok=True)
@@ -65,11 +66,16 @@ def _prepare(instance, state, fresh):
     if (fresh or before.get('template') != template
             or DATABASE not in instance.cluster.databases()):
         databases.copy_database(instance, template, DATABASE)
-        return ['--init', MODULE]
+        run(instance.command(
+            DATABASE, '--init', MODULE, '--no-http', '--max-cron-threads=0', '--stop-after-init'),
+            'Look at the log.', cwd=instance.folder, env=environment(),
+            measure=lambda: 'installing')
+        prepare(instance, DATABASE)
+        return []
     return [] if before.get('module') == _fingerprint() else ['--update', MODULE]
 
 
-def run(names, fresh=False):
+def run_named(names, fresh=False):
     """:return: whether all passed"""
     tags = _tags(names)
     instance = databases.test_instance()
@@ -97,7 +103,7 @@ def main():
     parser.add_argument('names', nargs='*', metavar='TestX.test_y')
     parser.add_argument('--fresh', action='store_true')
     options = parser.parse_args()
-    return 0 if run(options.names, options.fresh) else 1
+    return 0 if run_named(options.names, options.fresh) else 1
 
 
 if __name__ == '__main__':

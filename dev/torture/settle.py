@@ -24,7 +24,7 @@ def picture(rig):
 def is_open(rig, broken):
     """Whether something is still to be done in a while."""
     return bool(rig.sql(
-        "SELECT 1 FROM btcpay_delivery WHERE state = 'waiting' UNION ALL"
+        "SELECT 1 FROM btcpay_delivery WHERE state = 'pending' UNION ALL"
         ' SELECT 1 FROM payment_transaction WHERE provider_id = %s'
         " AND (btcpay_pending_action IS NOT NULL"
         " OR (state = 'done' AND is_post_processed IS NOT TRUE"

@@ -211,7 +211,7 @@ class Truth:
             'SELECT d.delivery_ref, d.state, d.reason, d.transaction_id, d.invoice_ref '
             'FROM btcpay_delivery d WHERE provider_id = %s', self.rig.provider_id)}
         for row in kept.values():
-            if row['state'] == 'waiting':
+            if row['state'] == 'pending':
                 self.bad('A delivery waits:', row)
             if row['state'] == 'failed':
                 order = next((tx['order_id'] for tx in self.ours

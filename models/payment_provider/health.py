@@ -1,11 +1,13 @@
+"""Whether the server can be asked: alerts, and when to try again."""
 from datetime import timedelta
 
 from odoo import _, fields, models
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.db import commit_and_refresh, lock
-from odoo.addons.payment_btcpay.utils import BTCPayError, choose_assignee
+from odoo.addons.payment_btcpay.db import RowBusy, claim, commit_and_refresh, lock
+from odoo.addons.payment_btcpay.greenfield import Forbidden, GreenfieldError, Unauthorized
+from odoo.addons.payment_btcpay.utils import choose_assignee
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -14,33 +16,27 @@ class PaymentProvider(models.Model):
     _inherit = 'payment.provider'
 
     def _btcpay_may_ask(self):
-        """Return whether the scheduled actions may ask the server: people always may.
-
-        :rtype: bool
-        """
+        """Return whether the scheduled actions may ask the server: people always may."""
         self.ensure_one()
         retry_at = self.sudo().btcpay_retry_at
         return not retry_at or retry_at <= fields.Datetime.now()
 
     def _btcpay_report_failure(self, error):
-        """Wait longer each time the server cannot be asked, and tell a person once.
+        """Wait longer each time the server cannot be asked, and raise an alert once.
 
-        What may be a restart of the server is told when the second try fails too.
+        What may be a restart of the server raises it when the second try fails too.
 
         Note: `self.ensure_one()`
 
-        :param BTCPayError error: The server's failure.
-        :return: None
+        :param GreenfieldError error: The server's failure.
         """
         self.ensure_one()
-        if error.code == 'busy':
-            return
         provider = self.sudo()._btcpay_in_company_language()
         state, problem = provider._btcpay_diagnose(error)
         commit_and_refresh(provider.env)
         try:
             lock(provider)
-        except BTCPayError:
+        except RowBusy:
             return  # Somebody else is on it; if not, the next failure is reported.
         now = fields.Datetime.now()
         if not provider._btcpay_may_ask() or not provider._btcpay_is_connected():
@@ -48,19 +44,19 @@ class PaymentProvider(models.Model):
             return
         is_first = not provider.btcpay_unreachable_since
         since = provider.btcpay_unreachable_since or now
-        # As long as it is down already: each wait is twice the one before.
+        # As long as it is unreachable already: each wait is twice the one before.
         shortest, longest = (timedelta(minutes=minutes) for minutes in const.RETRY_MINUTES)
         provider.write({
             'btcpay_unreachable_since': since,
             'btcpay_retry_at': now + min(max(now - since, shortest), longest),
         })
-        if state != provider.btcpay_connection_state and not (state == 'down' and is_first):
+        if state != provider.btcpay_connection_state and not (state == 'unreachable' and is_first):
             provider.write({
                 'btcpay_connection_state': state, 'btcpay_connection_problem': problem
             })
             provider._btcpay_raise_alert('btcpay_connection_activity_id', _(
                 "“%(provider)s” cannot be used: %(problem)s Payments made meanwhile are not lost:"
-                " Odoo keeps trying, makes up for them, and closes this activity by itself.",
+                " Odoo keeps trying, catches up, and closes this activity by itself.",
                 provider=provider.name, problem=problem,
             ))
         if is_first:
@@ -71,11 +67,9 @@ class PaymentProvider(models.Model):
         commit_and_refresh(provider.env)
 
     def _btcpay_report_success(self):
-        """Note that the server can be asked, and tell it if the contrary was told.
+        """Note that the server can be asked, and clear the alert if there was one.
 
         Note: `self.ensure_one()`
-
-        :return: None
         """
         self.ensure_one()
         provider = self.sudo()._btcpay_in_company_language()
@@ -85,7 +79,7 @@ class PaymentProvider(models.Model):
         commit_and_refresh(provider.env)
         try:
             lock(provider)
-        except BTCPayError:
+        except RowBusy:
             return  # The next success is reported.
         if provider._btcpay_is_connected():
             provider.write(provider._btcpay_get_healthy_values())
@@ -108,16 +102,12 @@ class PaymentProvider(models.Model):
         }
 
     def _btcpay_retry_soon(self):
-        """Have the scheduled actions ask at once, since somebody else got an answer.
-
-        :return: None
-        """
+        """Have the scheduled actions ask at once, since somebody else got an answer."""
         self.ensure_one()
         if self._btcpay_may_ask():
             return
         commit_and_refresh(self.env)
-        if provider := self.sudo().try_lock_for_update(allow_referencing=True):
-            provider.btcpay_retry_at = fields.Datetime.now()
+        claim(self.sudo()).btcpay_retry_at = fields.Datetime.now()
         commit_and_refresh(self.env)
 
     def _btcpay_diagnose(self, error):
@@ -125,41 +115,35 @@ class PaymentProvider(models.Model):
 
         The server answers a store that does not exist as it does a missing permission.
 
-        :param BTCPayError error: The failure.
+        :param GreenfieldError error: The failure.
         :return: The state of the connection, and what it means and what to do.
         :rtype: tuple[str, str]
         """
         self.ensure_one()
-        if error.status == 403:
+        if isinstance(error, Forbidden):
             try:
-                key = self._send_api_request('GET', '/api-keys/current')
-                granted = set(key['permissions'])
-            except BTCPayError as key_error:
+                key = self._btcpay_client().get_current_key()
+            except GreenfieldError as key_error:
                 error = key_error
-            except (KeyError, TypeError):
-                error = self._btcpay_make_unexpected_error()
             else:
-                return self._btcpay_diagnose_permissions(granted)
-        return ('refused' if error.status == 401 else 'down'), error.args[0]
+                return self._btcpay_diagnose_permissions(key)
+        state = 'refused' if isinstance(error, Unauthorized) else 'unreachable'
+        return state, self._btcpay_explain(error)
 
-    def _btcpay_diagnose_permissions(self, granted):
-        missing = [
-            policy for policy in const.PERMISSIONS
-            if f'{policy}:{self.btcpay_store_id}' not in granted
-        ]
-        if missing:
+    def _btcpay_diagnose_permissions(self, key):
+        if missing := key.get_missing(const.PERMISSIONS, self.btcpay_store_id):
             return 'refused', _(
-                "The API key lacks permissions by now: %s. Connect the store again in the settings"
-                " of the payment provider.", ", ".join(missing),
+                "The API key now lacks permissions: %s. Connect the store again in the settings of"
+                " the payment provider.", ", ".join(missing),
             )
         return 'gone', _(
-            "The store “%s” does not exist any more at the BTCPay Server, or the account that"
-            " approved the connection has no access to it any more. Give it access again there, or"
-            " connect another store in the settings of the payment provider.",
+            "The store “%s” no longer exists at the BTCPay Server, or the account that approved the"
+            " connection no longer has access to it. Give it access again there, or connect another"
+            " store in the settings of the payment provider.",
             self.btcpay_store_name or self.btcpay_store_id,
         )
 
-    # === TELLING PEOPLE === #
+    # === ALERTS === #
 
     def _btcpay_in_company_language(self):
         """Return the provider, speaking to its company's people.
@@ -173,7 +157,6 @@ class PaymentProvider(models.Model):
 
         :param str field: The field that remembers the activity, in the place of the one before.
         :param str message: What happened and what to do.
-        :return: None
         """
         self.ensure_one()
         self[field].filtered('active').unlink()
@@ -189,7 +172,6 @@ class PaymentProvider(models.Model):
 
         :param str field: The field that remembers it.
         :param str message: What happened.
-        :return: None
         """
         self.ensure_one()
         activity = self[field]
@@ -201,7 +183,6 @@ class PaymentProvider(models.Model):
         """Close all activities about the connection.
 
         :param str message: What happened.
-        :return: None
         """
         for field in ('btcpay_connection_activity_id', 'btcpay_webhook_activity_id'):
             self._btcpay_clear_alert(field, message)

@@ -2,10 +2,7 @@ from odoo import _, api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.orm.models import NO_ACCESS
 
-from odoo.addons.payment import utils as payment_utils
-from odoo.addons.payment.const import REPORT_REASONS_MAPPING
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.db import commit_and_refresh
 from odoo.addons.payment_btcpay.greenfield import make_headers, make_url, parse_answer
 from odoo.addons.payment_btcpay.models.payment_provider.client import NotConnected
 
@@ -28,8 +25,12 @@ class PaymentProvider(models.Model):
     btcpay_webhook_secret = fields.Char(
         string="BTCPay Webhook Secret", copy=False, groups=NO_ACCESS
     )
-    btcpay_old_webhook_secret = fields.Char(copy=False, groups=NO_ACCESS)
-    btcpay_old_webhook_secret_until = fields.Datetime(copy=False, groups=NO_ACCESS)
+    btcpay_old_webhook_secret = fields.Char(
+        string="Previous Webhook Secret", copy=False, groups=NO_ACCESS
+    )
+    btcpay_old_webhook_secret_until = fields.Datetime(
+        string="Previous Webhook Secret Valid Until", copy=False, groups=NO_ACCESS
+    )
     btcpay_store_id = fields.Char(
         string="Store ID", readonly=True, copy=False, groups='base.group_system'
     )
@@ -44,6 +45,7 @@ class PaymentProvider(models.Model):
         groups='base.group_system',
     )
     btcpay_languages = fields.Char(
+        string="Checkout Languages",
         help="The codes of the languages the server's checkout page speaks, separated by spaces.",
         readonly=True,
         copy=False,
@@ -67,7 +69,7 @@ class PaymentProvider(models.Model):
             ('connected', "Connected"),
             ('refused', "API key refused"),
             ('gone', "Store not found"),
-            ('down', "No usable answer"),
+            ('unreachable', "No usable answer"),
         ],
         default='disconnected',
         required=True,
@@ -82,52 +84,55 @@ class PaymentProvider(models.Model):
         copy=False,
     )
     btcpay_accept_partial = fields.Boolean(
-        string="Accept Parts",
-        help="Book the part that was received when an invoice expires; the rest is asked for.",
+        string="Accept Partial Payments",
+        help="Book the partial payment of an invoice that expires; the customer is asked for the"
+             " amount due.",
     )
     btcpay_late_policy = fields.Selection(
         string="Late Payments",
         help="What happens to a payment that is made after its invoice has expired.",
         selection=[
-            ('review', "A person decides"),
-            ('accept', "Accept them once confirmed"),
+            ('review', "Manual review"),
+            ('accept', "Accept once confirmed"),
         ],
         default='review',
         required=True,
     )
     btcpay_webhook_log_days = fields.Integer(
-        string="Keep Deliveries For",
-        help="The number of days after which the server's messages are removed from the log.",
+        string="Webhook Log Retention (days)",
+        help="The number of days after which webhook deliveries are removed from the log.",
         default=90,
     )
     btcpay_debug = fields.Boolean(
-        string="Debug Mode", help="Keep the full content of the server's messages.", copy=False
+        string="Debug Mode", help="Keep the full content of webhook deliveries.", copy=False
     )
     _btcpay_webhook_log_days_positive = models.Constraint(
-        'CHECK(btcpay_webhook_log_days > 0)', "Deliveries are kept for one day at least."
+        'CHECK(btcpay_webhook_log_days > 0)', "Webhook deliveries are kept for at least one day."
     )
     btcpay_connection_problem = fields.Char(
+        string="Connection Problem",
         help="Why the server cannot be asked, and what to do.",
         readonly=True, copy=False, groups='base.group_system',
     )
     btcpay_unreachable_since = fields.Datetime(
-        string="No Answer Since", readonly=True, copy=False, groups='base.group_system'
+        string="Unreachable Since", readonly=True, copy=False, groups='base.group_system'
     )
     btcpay_retry_at = fields.Datetime(
         string="Next Try", help="The scheduled actions leave the server alone until then.",
         readonly=True, copy=False, groups='base.group_system',
     )
     btcpay_connection_activity_id = fields.Many2one(
-        comodel_name='mail.activity', readonly=True, copy=False, groups='base.group_system'
+        string="Connection Alert", comodel_name='mail.activity', readonly=True, copy=False,
+        groups='base.group_system',
     )
     btcpay_poll_minutes = fields.Integer(
-        string="Ask Every",
-        help="The number of minutes after which the server is asked of an open invoice, where it"
-             " does not tell by itself.",
+        string="Polling Interval",
+        help="The number of minutes after which the server is asked about an open invoice, where"
+             " there is no webhook.",
         default=const.POLL_MINUTES,
     )
     _btcpay_poll_minutes_positive = models.Constraint(
-        'CHECK(btcpay_poll_minutes > 0)', "The server is asked every minute at most."
+        'CHECK(btcpay_poll_minutes > 0)', "The polling interval is at least one minute."
     )
     btcpay_use_webhook = fields.Boolean(
         string="Webhook",
@@ -135,7 +140,7 @@ class PaymentProvider(models.Model):
         default=True, readonly=True, copy=False,
     )
     btcpay_webhook_problem = fields.Selection(
-        string="Problem of the Webhook",
+        string="Webhook Problem",
         selection=[
             ('missing', "it was deleted at the server"),
             ('disabled', "it is switched off at the server"),
@@ -145,31 +150,19 @@ class PaymentProvider(models.Model):
         readonly=True, copy=False,
     )
     btcpay_webhook_checked_at = fields.Datetime(
-        readonly=True, copy=False, groups='base.group_system'
+        string="Webhook Checked", readonly=True, copy=False, groups='base.group_system'
     )
     btcpay_webhook_activity_id = fields.Many2one(
-        comodel_name='mail.activity', readonly=True, copy=False, groups='base.group_system'
+        string="Webhook Alert", comodel_name='mail.activity', readonly=True, copy=False,
+        groups='base.group_system',
     )
 
-    def _compute_feature_support_fields(self):
-        """Override of `payment` to enable additional features."""
-        super()._compute_feature_support_fields()
-        self.filtered(lambda p: p.code == 'btcpay').support_refund = 'partial'
-
-    def _get_supported_currencies(self):
-        """Override of `payment` to return the supported currencies."""
-        supported_currencies = super()._get_supported_currencies()
-        if self.code == 'btcpay':
-            supported_currencies = supported_currencies.filtered(
-                lambda c: c.name in const.SUPPORTED_CURRENCIES
-            )
-        return supported_currencies
+    # === ODOO'S HOOKS === #
 
     @api.constrains('state', 'code', 'btcpay_api_key', 'btcpay_store_id', 'btcpay_server_url')
     def _check_btcpay_is_connected_before_enabling(self):
         """Check that a store is connected when the provider is enabled.
 
-        :return: None
         :raise ValidationError: If the provider is enabled without a store.
         """
         for provider in self.sudo().filtered(lambda p: p.code == 'btcpay'):
@@ -179,12 +172,32 @@ class PaymentProvider(models.Model):
                     " BTCPay Server”."
                 ))
 
+    def _compute_feature_support_fields(self):
+        """Override of `payment` to enable additional features."""
+        super()._compute_feature_support_fields()
+        self.filtered(lambda p: p.code == 'btcpay').support_refund = 'partial'
+
+    def _get_supported_currencies(self):
+        """Override of `payment` to return the supported currencies."""
+        currencies = super()._get_supported_currencies()
+        if self.code == 'btcpay':
+            currencies = currencies.filtered(lambda c: c.name in const.SUPPORTED_CURRENCIES)
+        return currencies
+
     def _get_default_payment_method_codes(self):
         """Override of `payment` to return the default payment method codes."""
         self.ensure_one()
         if self.code != 'btcpay':
             return super()._get_default_payment_method_codes()
         return const.DEFAULT_PAYMENT_METHOD_CODES
+
+    @api.model
+    def _get_compatible_providers(self, *args, is_validation=False, report=None, **kwargs):
+        """Override of `payment` to filter out BTCPay providers for validation operations."""
+        providers = super()._get_compatible_providers(
+            *args, is_validation=is_validation, report=report, **kwargs
+        )
+        return self._btcpay_filter_compatible(providers, is_validation, report)
 
     def action_start_onboarding(self, menu_id=None):
         """Override of `payment` to open the connection wizard."""
@@ -198,28 +211,8 @@ class PaymentProvider(models.Model):
         self.ensure_one()
         if self.code != 'btcpay':
             return super().action_reset_credentials()
-        self.check_access('write')
-        connection = self._btcpay_get_connection()
         # Nobody may write the secrets, not even to forget them.
-        result = super(PaymentProvider, self.sudo()).action_reset_credentials()
-        self.sudo()._btcpay_clear_alerts(_("The store was disconnected."))
-        commit_and_refresh(self.env)  # The key must be unused, and no row locked, from here on.
-        if self._btcpay_clean_up(connection):
-            return result
-        return {
-            'type': 'ir.actions.client',
-            'tag': 'display_notification',
-            'params': {
-                'type': 'warning',
-                'sticky': True,
-                'message': _(
-                    "The store is disconnected in Odoo, but the BTCPay Server could not be told."
-                    " Remove Odoo's API key in your account and its webhook in the store's settings"
-                    " there."
-                ),
-                'next': {'type': 'ir.actions.client', 'tag': 'soft_reload'},
-            },
-        }
+        return self._btcpay_disconnect(super(PaymentProvider, self.sudo()).action_reset_credentials)
 
     def _get_reset_values(self):
         """Override of `payment` to supply the provider-specific credential values to reset."""
@@ -229,63 +222,21 @@ class PaymentProvider(models.Model):
 
     def _get_removal_values(self):
         """Override of `payment` to forget the credentials when the module is uninstalled."""
-        values = super()._get_removal_values()
-        values.update(self._btcpay_get_empty_connection())
-        return values
+        return {**super()._get_removal_values(), **self._btcpay_get_empty_connection()}
 
     @api.model
     def _remove_provider(self, provider_code, **kwargs):
         """Override of `payment` to leave nothing behind at the server on uninstallation."""
         if provider_code != 'btcpay':
             return super()._remove_provider(provider_code, **kwargs)
-        connections = [
-            provider._btcpay_get_connection()
-            for provider in self.search(self._get_provider_domain(provider_code, **kwargs))
-        ]
+        providers = self.search(self._get_provider_domain(provider_code, **kwargs))
+        connections = [provider._btcpay_get_connection() for provider in providers]
         # First what may refuse the uninstallation, then what cannot be taken back.
         result = super()._remove_provider(provider_code, **kwargs)
         removed = self.new({'code': provider_code})  # The providers themselves have no code now.
         for connection in connections:
             removed._btcpay_clean_up(connection)
         return result
-
-    @api.model
-    def _get_compatible_providers(self, *args, is_validation=False, report=None, **kwargs):
-        """Override of `payment` to filter out BTCPay providers for validation operations."""
-        providers = super()._get_compatible_providers(
-            *args, is_validation=is_validation, report=report, **kwargs
-        )
-        if self.env.context.get('btcpay_only'):  # The customer was asked for a Bitcoin payment.
-            providers = providers.filtered(lambda p: p.code == 'btcpay')
-        if is_validation:
-            unfiltered_providers = providers
-            providers = providers.filtered(lambda p: p.code != 'btcpay')
-            payment_utils.add_to_report(
-                report,
-                unfiltered_providers - providers,
-                available=False,
-                reason=REPORT_REASONS_MAPPING['validation_not_supported'],
-            )
-        return providers
-
-    @api.model
-    def _btcpay_find_for(self, document):
-        """Find the provider with which a document can be paid.
-
-        :param sale.order|account.move document: The document.
-        :return: The provider; empty if there is none.
-        :rtype: payment.provider
-        """
-        return self.search([
-            ('code', '=', 'btcpay'),
-            ('state', '!=', 'disabled'),
-            ('btcpay_connection_state', '!=', 'disconnected'),
-            *self._check_company_domain(document.company_id),
-        ]).filtered(lambda provider: (
-            document.currency_id in (
-                provider.available_currency_ids or provider._get_supported_currencies()
-            )
-        ))[:1]
 
     def _send_api_request(
         self, method, endpoint, *, params=None, data=None, json=None, reference=None, **kwargs

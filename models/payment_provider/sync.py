@@ -1,16 +1,21 @@
-import re
+"""The scheduled action: whatever was not told, or told in vain, is asked for."""
 import time
 from contextlib import contextmanager
-from datetime import timedelta
 
 from odoo import api, fields, models
-from odoo.fields import Domain
 from odoo.tools import split_every
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.db import commit_and_refresh
-from odoo.addons.payment_btcpay.utils import BTCPayError
+from odoo.addons.payment_btcpay.db import RowBusy, commit_and_refresh
+from odoo.addons.payment_btcpay.greenfield import (
+    Forbidden,
+    GreenfieldError,
+    Listing,
+    NotFound,
+    NotUnderstood,
+    Unauthorized,
+)
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -18,27 +23,21 @@ _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 class PaymentProvider(models.Model):
     _inherit = 'payment.provider'
 
-    # === SCHEDULED ACTION === #
-
     @api.model
-    def _cron_btcpay_reconcile(self):
-        """Make good whatever was not told, or told in vain: look after what is not final.
-
-        :return: None
-        """
-        all_providers = self.sudo().search([('code', '=', 'btcpay')])
-        for provider in all_providers:
-            provider = provider._btcpay_in_company_language()
-            with provider._btcpay_keep_going():
-                provider._btcpay_sync_refunds_elsewhere()
-        providers = all_providers.filtered(
-            lambda p: p._btcpay_is_connected() and p._btcpay_may_ask()
-        )
+    def _cron_btcpay_sync(self):
+        """Sync what is due, payments and refunds, and see hourly whether the server can tell us."""
         batches = []
-        for provider in providers:
+        for provider in self.sudo().search([('code', '=', 'btcpay')]):
             provider = provider._btcpay_in_company_language()
-            provider._btcpay_try(provider._btcpay_sync_refunds)
-            due = self.env['payment.transaction'].sudo()._btcpay_find_due(provider)
+            due = provider._btcpay_find_due()
+            elsewhere = due.filtered(
+                lambda tx: tx.operation == 'refund' and not tx._btcpay_is_store_connected()
+            )
+            with provider._btcpay_keep_going():
+                provider._btcpay_sync_elsewhere(elsewhere)
+            if not provider._btcpay_is_connected() or not provider._btcpay_may_ask():
+                continue
+            due -= elsewhere
             batches += enumerate((provider, ids) for ids in split_every(const.LIST_SIZE, due.ids))
             provider._btcpay_try(provider._btcpay_check_connection, has_due=bool(due))
         # In turns, so that no provider waits for another's thousands.
@@ -46,15 +45,25 @@ class PaymentProvider(models.Model):
         # What stays open is not remaining: it is due again later.
         self.env['ir.cron']._commit_progress(remaining=sum(len(ids) for _p, ids in batches))
         for provider, ids in batches:
-            provider._btcpay_try(provider._btcpay_reconcile, ids)
+            provider._btcpay_try(provider._btcpay_sync_batch, ids)
             if not self.env['ir.cron']._commit_progress(len(ids)):
                 break
+
+    def _btcpay_find_due(self):
+        """Return the transactions that are to be synced now, the longest due first.
+
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        return self.env['payment.transaction'].sudo().search([
+            ('provider_id', '=', self.id),
+            ('btcpay_next_sync_at', '<=', fields.Datetime.now()),
+        ], order='btcpay_next_sync_at, id')
 
     def _btcpay_try(self, method, *args, **kwargs):
         """Do something that must not stop what else there is to do.
 
         :param callable method: What to do.
-        :return: None
         """
         self.ensure_one()
         if not self._btcpay_may_ask():
@@ -62,238 +71,146 @@ class PaymentProvider(models.Model):
         with self._btcpay_keep_going():
             try:
                 method(*args, **kwargs)
-            except BTCPayError as error:
+            except GreenfieldError as error:
                 self.env.cr.rollback()
                 self._btcpay_report_failure(error)
 
     @contextmanager
     def _btcpay_keep_going(self):
-        """Go on after an error with what else there is to do.
-
-        :return: The context manager.
-        """
+        """Go on after an error with what else there is to do."""
         self.ensure_one()
         try:
             yield
         except Exception:
             self.env.cr.rollback()
-            _logger.exception("Reconciliation of provider %s failed", self.id)
+            _logger.exception("The sync of provider %s failed", self.id)
 
     def _btcpay_get_poll_minutes(self):
-        """Return after how many minutes an open invoice is looked at again.
+        """Return after how many minutes an open invoice is asked for again.
 
         :rtype: int
         """
         self.ensure_one()
-        return const.POLL_MINUTES if self.btcpay_use_webhook else self.btcpay_poll_minutes
+        provider = self.sudo()
+        return const.POLL_MINUTES if provider.btcpay_use_webhook else provider.btcpay_poll_minutes
 
-    # === LOOKING AT MANY === #
+    def _btcpay_check_connection(self, has_due):
+        """Check hourly, and while nothing else asks it, that the server is there and can tell us.
 
-    def _btcpay_reconcile(self, tx_ids):
-        """Look at transactions of the provider, asking the server for all of them at once.
+        :param bool has_due: Whether the server is asked of transactions in any case.
+        :raise GreenfieldError: If the server failed.
+        """
+        self.ensure_one()
+        is_due = self._btcpay_is_check_due()
+        if is_due or (not has_due and self.btcpay_unreachable_since):
+            commit_and_refresh(self.env)
+            self._btcpay_check_webhook()
+            if not has_due:
+                self._btcpay_report_success()
+        if is_due:
+            self._btcpay_adopt_refunds(self._btcpay_list_refunds())
+
+    # === A BATCH === #
+
+    def _btcpay_sync_batch(self, tx_ids):
+        """Sync transactions of the provider, asking the server for all of them at once.
 
         :param list[int] tx_ids: The ids of the transactions.
-        :return: None
-        :raise BTCPayError: If the server failed.
+        :raise GreenfieldError: If the server failed.
         """
         self.ensure_one()
         deadline = time.monotonic() + const.LIST_SECONDS
         commit_and_refresh(self.env)
         transactions = self.env['payment.transaction'].sudo().browse(tx_ids).exists()
         sync_counts = {tx.id: tx.btcpay_sync_count for tx in transactions}
-        listed = [tx for tx in transactions if self._btcpay_is_listable(tx)]
-        invoices, is_complete = self._btcpay_list_invoices([tx.reference for tx in listed])
-        found = {tx.id: self._btcpay_pick_invoice(tx, invoices) for tx in listed}
+        refunds = transactions.filtered(lambda tx: tx.operation == 'refund')
+        found, absent_ids = self._btcpay_read_invoices(transactions - refunds)
+        listed = self._btcpay_list_refunds() if refunds else {}
+        found.update({tx.id: listed.get(tx.btcpay_pull_payment_id) for tx in refunds})
         failures = 0
         for tx_id, sync_count in sync_counts.items():
             tx = transactions.browse(tx_id)  # Not all of them are to be read again each time.
             failure = tx._btcpay_sync_in_batch(
-                found=found.get(tx_id), sync_count=sync_count,
-                is_absent=(
-                    is_complete and tx_id in found and not found[tx_id]
-                    and not tx.btcpay_invoice_id
-                ),
+                found=found.get(tx_id), sync_count=sync_count, is_absent=tx_id in absent_ids
             )
-            if failure and failure.is_of_server:
-                failures += 1
-                if failures == const.MAX_FAILURES or failure.status == 401:
-                    raise failure
-            else:
-                failures = 0
+            # In a row: one that succeeds says that it is not the server.
+            failures = failures + 1 if failure and failure.is_of_server else 0
+            if failures == const.MAX_FAILURES or isinstance(failure, Unauthorized):
+                raise failure
             if time.monotonic() > deadline:
                 break
         self._btcpay_report_success()
+        self._btcpay_adopt_refunds(listed)
 
-    def _btcpay_is_listable(self, tx):
-        """Return whether a transaction's invoice can be asked for together with others.
+    def _btcpay_read_invoices(self, transactions):
+        """Ask the server for the invoices of transactions, by their references.
 
-        :param payment.transaction tx: The transaction.
-        :rtype: bool
+        Others may have the same references as well.
+
+        :param payment.transaction transactions: The transactions.
+        :return: The payment data by the transaction's id, and the ids of those without any invoice.
+        :rtype: tuple[dict, set]
+        :raise GreenfieldError: If the server did not say.
         """
-        return (
+        self.ensure_one()
+        listed = transactions.filtered(lambda tx: (
             tx.btcpay_store_id in (False, self.btcpay_store_id)
             and len(tx.reference) <= const.LIST_REFERENCE_LENGTH
-        )
+        ))
+        invoices = self._btcpay_client().find_invoices(
+            self.btcpay_store_id, listed.mapped('reference'), take=const.LIST_TAKE,
+            include_archived=True,
+        ) if listed else Listing()
+        found, absent_ids = {}, set()
+        for tx in listed:
+            invoice = next((
+                invoice for invoice in invoices
+                if (invoice.id == tx.btcpay_invoice_id or tx._btcpay_is_adoptable(invoice))
+            ), None)
+            if invoice:
+                found[tx.id] = {'invoice': invoice, 'payment_methods': None}
+            elif invoices.is_complete and not tx.btcpay_invoice_id:
+                absent_ids.add(tx.id)
+        return found, absent_ids
 
-    def _btcpay_list_invoices(self, references):
-        """Ask the server for invoices by the references of their transactions.
-
-        :param list[str] references: The references.
-        :return: What the server has of them, and whether that is all.
-        :rtype: tuple[list[dict], bool]
-        :raise BTCPayError: If the server did not say.
-        """
-        self.ensure_one()
-        if not references:
-            return [], True
-        answer = self._send_api_request('GET', self._btcpay_store_endpoint('/invoices'), params=[
-            *(('orderId', reference) for reference in references),
-            ('includeArchived', 'true'),
-            ('take', const.LIST_TAKE),
-        ])
-        if not isinstance(answer, list):
-            raise self._btcpay_make_unexpected_error()
-        is_invoice = self.env['payment.transaction']._btcpay_is_invoice
-        invoices = [invoice for invoice in answer if is_invoice(invoice)]
-        return invoices, len(invoices) == len(answer) < const.LIST_TAKE
-
-    @staticmethod
-    def _btcpay_pick_invoice(tx, invoices):
-        """Pick a transaction's invoice: others may have its reference as well.
-
-        :param payment.transaction tx: The transaction.
-        :param list[dict] invoices: The invoices.
-        :return: The invoice, None if it is not among them.
-        :rtype: dict|None
-        """
-        if tx.btcpay_invoice_id:
-            return next((i for i in invoices if i['id'] == tx.btcpay_invoice_id), None)
-        return next((i for i in invoices if tx._btcpay_is_adoptable(i)), None)
-
-    def _btcpay_check_connection(self, has_due):
-        """See hourly, and while nothing else asks it, whether the server is there and can tell us.
-
-        :param bool has_due: Whether the server is asked of transactions in any case.
-        :return: None
-        :raise BTCPayError: If the server failed.
-        """
-        self.ensure_one()
-        if not self._btcpay_is_check_due() and (has_due or not self.btcpay_unreachable_since):
-            return
-        commit_and_refresh(self.env)
-        self._btcpay_check_webhook()
-        if not has_due:
-            self._btcpay_report_success()
-
-    # === WHICH ONES === #
-
-    def _btcpay_find_due_refunds(self, is_here):
-        """Find the refunds that are to be looked at now, oldest look first.
-
-        What the customer leaves unclaimed for long is looked at less often.
-
-        :param bool is_here: Whether those of the connected store are meant, or those of others.
-        :rtype: payment.transaction
-        """
-        self.ensure_one()
-        now = fields.Datetime.now() + timedelta(seconds=30)
-        is_young = Domain('create_date', '>', now - timedelta(days=const.REFUND_YOUNG_DAYS))
-        poll = now - timedelta(minutes=self._btcpay_get_poll_minutes())
-        watch = now - timedelta(minutes=const.SLOW_POLL_MINUTES)
-        is_due = (
-            Domain('btcpay_synced_at', '=', False)
-            | Domain('btcpay_synced_at', '<=', watch)
-            | (is_young & Domain('btcpay_synced_at', '<=', poll) if is_here else Domain.FALSE)
-            # Not answered yet: with each run.
-            | (Domain('state', '=', 'draft') if is_here else Domain.FALSE)
-        )
-        return self.env['payment.transaction'].sudo().search(
-            Domain('provider_id', '=', self.id)
-            & Domain('operation', '=', 'refund')
-            & Domain('state', 'in', ('draft', 'pending'))
-            & is_due,
-            order='btcpay_synced_at NULLS FIRST, id',
-        ).filtered(lambda tx: tx._btcpay_is_store_connected() == is_here)
-
-    # === AT THE CONNECTED STORE === #
-
-    def _btcpay_sync_refunds(self):
-        """Look at the refunds of the connected store, asking the server for all of them at once,
-        and hourly for those that were made at the server itself.
-
-        :return: None
-        :raise BTCPayError: If the server failed.
-        """
-        self.ensure_one()
-        due = self._btcpay_find_due_refunds(is_here=True)
-        if not due and not self._btcpay_is_check_due():
-            return
-        commit_and_refresh(self.env)
-        sync_counts = {tx.id: tx.btcpay_sync_count for tx in due}
-        pull_payments = self._btcpay_list_refunds()
-        failures = 0
-        for tx in due:
-            data = tx.btcpay_pull_payment_id and pull_payments.get(tx.btcpay_pull_payment_id)
-            failure = tx._btcpay_sync_in_batch(
-                # Without it, the server is asked for this one.
-                found=data or None, sync_count=sync_counts[tx.id],
-            )
-            if failure and failure.is_of_server:
-                failures += 1
-                if failures == const.MAX_FAILURES or failure.status == 401:
-                    raise failure
-        self._btcpay_adopt_refunds(pull_payments)
+    # === REFUNDS === #
 
     def _btcpay_list_refunds(self):
         """Ask the server for all pull payments of the store, with their payouts.
 
-        :return: `{id: {'pull_payment': …, 'payouts': […]}}`; empty if the server does not list
-                 them.
+        :return: The payment data by the pull payment's id; empty if the server does not list them.
         :rtype: dict
-        :raise BTCPayError: If the server failed.
+        :raise GreenfieldError: If the server failed.
         """
         self.ensure_one()
+        client = self._btcpay_client()
         try:
-            pull_payments = self._send_api_request(
-                'GET', self._btcpay_store_endpoint('/pull-payments'),
-                params={'includeArchived': 'true'},
-            )
-            payouts = self._send_api_request(
-                'GET', self._btcpay_store_endpoint('/payouts'), params={'includeCancelled': 'true'}
-            )
-        except BTCPayError as error:
+            pull_payments = client.list_pull_payments(self.btcpay_store_id, include_archived=True)
+            payouts = client.list_payouts(self.btcpay_store_id, include_cancelled=True)
+        except (Forbidden, NotFound, NotUnderstood):
             # Keys of other origin may not list them; a list may be too long to be read.
-            if error.status in (403, 404) or error.code == 'unexpected-answer':
-                return {}
-            raise
-        if not isinstance(pull_payments, list) or not isinstance(payouts, list):
             return {}
-        is_pull_payment = self.env['payment.transaction']._btcpay_is_pull_payment
-        found = {
-            pull_payment['id']: {'pull_payment': pull_payment, 'payouts': []}
-            for pull_payment in pull_payments if is_pull_payment(pull_payment)
-        }
+        data = {p.id: {'pull_payment': p, 'payouts': []} for p in pull_payments}
         for payout in payouts:
-            if isinstance(payout, dict) and payout.get('pullPaymentId') in found:
-                found[payout['pullPaymentId']]['payouts'].append(payout)
-        return found
+            if payout.pull_payment_id in data:
+                data[payout.pull_payment_id]['payouts'].append(payout)
+        return data
 
-    def _btcpay_adopt_refunds(self, pull_payments):
-        """Take over the refunds that were made at the server itself, where no webhook told.
+    def _btcpay_adopt_refunds(self, refunds):
+        """Adopt the refunds that were made at the server itself, where no webhook told.
 
         They are known by the name that the server gives them.
 
-        :param dict pull_payments: The pull payments, see `_btcpay_list_refunds`.
-        :return: None
+        :param dict refunds: The payment data of the refunds, see `_btcpay_list_refunds`.
         """
         self.ensure_one()
         invoice_ids = {
-            pull_payment_id: match[1]
-            for pull_payment_id, data in pull_payments.items()
-            if (match := re.fullmatch(r'Refund (\w+)', str(data['pull_payment'].get('name'))))
-            # Of one that was given up before anything was paid out there is nothing to follow.
-            and (data['pull_payment'].get('archived') is not True or any(
-                payout.get('state') == 'Completed' for payout in data['payouts']
+            pull_payment_id: invoice_id
+            for pull_payment_id, data in refunds.items()
+            if (invoice_id := data['pull_payment'].refunded_invoice_id)
+            # Of one that was given up before anything was paid out there is nothing to sync.
+            and (not data['pull_payment'].is_archived or any(
+                payout.is_completed for payout in data['payouts']
             ))
         }
         Transaction = self.env['payment.transaction'].sudo()
@@ -312,31 +229,33 @@ class PaymentProvider(models.Model):
             tx = transactions[invoice_id]
             try:
                 refund = tx._btcpay_find_or_adopt_refund(pull_payment_id)
-            except Exception as error:
+            except (GreenfieldError, RowBusy) as error:
                 self.env.cr.rollback()
-                if isinstance(error, BTCPayError) and error.is_of_server:
+                if getattr(error, 'is_of_server', False):
                     raise
-                # One that cannot be taken over now must not hide the others.
-                _logger.exception("No look at the refunds of transaction %s", tx.reference)
+                _logger.warning("No refund of transaction %s adopted: %s", tx.reference, error)
+                continue
+            except Exception:
+                self.env.cr.rollback()
+                # One that cannot be adopted now must not hide the others.
+                _logger.exception("No refund of transaction %s adopted", tx.reference)
                 continue
             if refund:
                 refund._btcpay_sync_in_batch(
-                    found=pull_payments[pull_payment_id], sync_count=refund.btcpay_sync_count
+                    found=refunds[pull_payment_id], sync_count=refund.btcpay_sync_count
                 )
 
-    # === ELSEWHERE === #
+    def _btcpay_sync_elsewhere(self, refunds):
+        """Sync refunds of stores that are no longer connected: no key is needed for it.
 
-    def _btcpay_sync_refunds_elsewhere(self):
-        """Look at the refunds of stores that are no longer connected: no key is needed for it.
+        What was never answered cannot be found without one, which is flagged for review.
 
-        What was never answered cannot be found without one, which is left to a person.
-
-        :return: None
+        :param payment.transaction refunds: The refunds.
         """
         self.ensure_one()
         failures = 0
-        for tx in self._btcpay_find_due_refunds(is_here=False):
-            failure = tx._btcpay_sync_in_batch()
-            failures += bool(failure and failure.is_of_server)
+        for refund in refunds:
+            failure = refund._btcpay_sync_in_batch()
+            failures = failures + 1 if failure and failure.is_of_server else 0
             if failures == const.MAX_FAILURES:
                 break

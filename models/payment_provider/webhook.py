@@ -1,3 +1,4 @@
+"""The webhook by which the server tells Odoo of payments: register, remove, check, repair."""
 import secrets
 from datetime import timedelta
 
@@ -7,7 +8,8 @@ from odoo.exceptions import UserError
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import commit_and_refresh, lock
-from odoo.addons.payment_btcpay.utils import BTCPayConnectionRefused, BTCPayError, is_api_id
+from odoo.addons.payment_btcpay.greenfield import GreenfieldError, NotFound, WebhookDraft
+from odoo.addons.payment_btcpay.utils import ConnectionRefused, notify
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -22,7 +24,6 @@ class PaymentProvider(models.Model):
 
         Note: `self.ensure_one()`
 
-        :return: None
         :raise UserError: If that could not be done.
         """
         self.ensure_one()
@@ -32,9 +33,11 @@ class PaymentProvider(models.Model):
             raise UserError(_("Connect a store first."))
         connection = provider._btcpay_get_connection()
         undo = []
-        commit_and_refresh(self.env)  # No row may be locked while waiting for the server.
+        commit_and_refresh(self.env)  # No row may be held while waiting for the server.
         try:
-            values = provider._btcpay_register_webhook(connection['store_id'], {}, connection, undo)
+            values = provider._btcpay_register_webhook(
+                provider._btcpay_client(), connection.store_id, connection, undo
+            )
             commit_and_refresh(self.env)
             provider.write({**values, 'btcpay_use_webhook': True})
             provider._btcpay_note_webhook(False)
@@ -56,29 +59,21 @@ class PaymentProvider(models.Model):
         self.ensure_one()
         self.check_access('write')
         provider = self.sudo()
-        left = {
-            'endpoint': provider._btcpay_store_endpoint('/webhooks'),
-            'url': provider._btcpay_get_webhook_url(),
-            'webhook_id': provider.btcpay_webhook_id,
-        }
+        url, connection = provider._btcpay_get_webhook_url(), provider._btcpay_get_connection()
         provider.write({'btcpay_use_webhook': False, **provider._btcpay_get_empty_webhook()})
         provider._btcpay_note_webhook(False)
         commit_and_refresh(self.env)
-        if provider._btcpay_remove_webhooks(call={}, **left):
+        if provider._btcpay_remove_webhooks(
+            provider._btcpay_client(), connection.store_id, url, connection.webhook_id
+        ):
             return None
-        return {
-            'type': 'ir.actions.client',
-            'tag': 'display_notification',
-            'params': {
-                'type': 'warning',
-                'sticky': True,
-                'message': _(
-                    "Odoo asks by itself from now on, but the BTCPay Server could not be told."
-                    " Remove Odoo's webhook in the store's settings there."
-                ),
-                'next': {'type': 'ir.actions.client', 'tag': 'soft_reload'},
-            },
-        }
+        return notify(
+            _(
+                "Odoo asks by itself from now on, but the BTCPay Server could not be told. Remove"
+                " Odoo's webhook in the store's settings there."
+            ),
+            type='warning', sticky=True, reload=True,
+        )
 
     # === REGISTER AND REMOVE === #
 
@@ -96,57 +91,41 @@ class PaymentProvider(models.Model):
         base_url = self.env['ir.config_parameter'].sudo().get_param('web.base.url')
         return f'{base_url.rstrip("/")}{const.WEBHOOK_ROUTE}/{self.id}'
 
-    def _btcpay_register_webhook(self, store_id, call, previous, undo):
+    def _btcpay_register_webhook(self, client, store_id, previous, undo):
         """Have the server tell us of payments; ours, or one with our address, is used again.
 
         The secret stays if we know it, else it gets a new one.
 
+        :param Client client: The client to call with.
         :param str store_id: The id of the store.
-        :param dict call: The address and key to call with.
-        :param dict previous: The previous connection, see `_btcpay_get_connection`.
+        :param Connection previous: The previous connection.
         :param list undo: The steps that take back what is made here, to be extended.
         :return: The values to write on the provider.
         :rtype: dict
-        :raise BTCPayConnectionRefused: If the server does not take the webhook.
+        :raise ConnectionRefused: If the server does not take the webhook.
         """
-        endpoint = f'/stores/{store_id}/webhooks'
         url = self._btcpay_get_webhook_url()
-        payload = {
-            'url': url,
-            'enabled': True,
-            'automaticRedelivery': True,
-            'authorizedEvents': {'everything': True, 'specificEvents': []},
-        }
         secret = secrets.token_urlsafe(32)
         try:
-            webhooks = self._send_api_request('GET', endpoint, **call)
             known = [
-                webhook.get('id') for webhook in webhooks or []
-                if is_api_id(webhook.get('id'))
-                and (webhook.get('url') == url or webhook['id'] == previous['webhook_id'])
+                webhook.id for webhook in client.list_webhooks(store_id)
+                if webhook.url == url or webhook.id == previous.webhook_id
             ]
             if known:
-                webhook_id = previous['webhook_id'] if previous['webhook_id'] in known else known[0]
-                if webhook_id == previous['webhook_id'] and previous['webhook_secret']:
-                    secret = previous['webhook_secret']
+                webhook_id = previous.webhook_id if previous.webhook_id in known else known[0]
+                if webhook_id == previous.webhook_id and previous.webhook_secret:
+                    secret = previous.webhook_secret
                 # Also the one we know: it may have been changed there.
-                payload['secret'] = secret
-                self._send_api_request('PUT', f'{endpoint}/{webhook_id}', json=payload, **call)
+                client.update_webhook(store_id, webhook_id, WebhookDraft(url, secret))
             else:
                 # It may be made although we do not get its answer.
-                undo.append(lambda: self._btcpay_remove_webhooks(endpoint, url, call=call))
-                webhook = self._send_api_request(
-                    'POST', endpoint, json={**payload, 'secret': secret}, **call
-                )
-                webhook_id = webhook.get('id')
-                if not is_api_id(webhook_id):
-                    raise self._btcpay_make_unexpected_error()
-        except (BTCPayError, AttributeError, TypeError) as error:
-            raise BTCPayConnectionRefused('webhook', _(
+                undo.append(lambda: self._btcpay_remove_webhooks(client, store_id, url))
+                webhook_id = client.create_webhook(store_id, WebhookDraft(url, secret)).id
+        except GreenfieldError as error:
+            raise ConnectionRefused('webhook', _(
                 "The BTCPay Server did not take the webhook by which it tells Odoo of payments."
                 " Check in the store's settings on the server that webhooks can be made, then try"
-                " again. The server says: %s",
-                error.args[0] if isinstance(error, BTCPayError) else _("an answer not understood"),
+                " again. %s", self._btcpay_explain(error),
             )) from error
         return {
             'btcpay_webhook_id': webhook_id,
@@ -157,45 +136,40 @@ class PaymentProvider(models.Model):
             **self._btcpay_get_secret_overlap(secret),
         }
 
-    def _btcpay_remove_webhooks(self, endpoint, url, webhook_id=None, *, call):
+    def _btcpay_remove_webhooks(self, client, store_id, url, webhook_id=None):
         """Remove the webhooks with our address from the server.
 
-        :param str endpoint: The endpoint of the store's webhooks.
+        :param Client client: The client to call with.
+        :param str store_id: The id of the store.
         :param str url: The address.
         :param str webhook_id: The id of another one that is ours.
-        :param dict call: The address and key to call with.
         :return: Whether none is left.
         :rtype: bool
         """
         try:
-            webhooks = self._send_api_request('GET', endpoint, **call)
-            # All of them, also after one could not be removed.
-            clean = [
-                self._btcpay_try_request('DELETE', f"{endpoint}/{webhook['id']}", **call)
-                for webhook in webhooks
-                if is_api_id(webhook['id'])
-                and (webhook['url'] == url or webhook['id'] == webhook_id)
-            ]
-        except (BTCPayError, KeyError, TypeError):
-            clean = [False]
-        if not all(clean):
+            webhooks = client.list_webhooks(store_id)
+            is_clean = webhooks.is_complete
+            for webhook in webhooks:
+                if webhook.url == url or webhook.id == webhook_id:
+                    is_clean &= self._btcpay_try_removal(
+                        client.delete_webhook, store_id, webhook.id
+                    )
+        except GreenfieldError:
+            is_clean = False
+        if not is_clean:
             _logger.warning("A webhook may be left at the BTCPay Server: %s", url)
-        return all(clean)
+        return is_clean
 
     def _btcpay_get_empty_webhook(self):
         """Return the values of a provider that has no webhook.
 
         :rtype: dict
         """
-        return {
-            'btcpay_webhook_id': False,
-            'btcpay_webhook_secret': False,
-            'btcpay_old_webhook_secret': False,
-            'btcpay_old_webhook_secret_until': False,
-            'btcpay_webhook_url': False,
-            'btcpay_webhook_problem': False,
-            'btcpay_webhook_checked_at': False,
-        }
+        return dict.fromkeys((
+            'btcpay_webhook_id', 'btcpay_webhook_secret', 'btcpay_old_webhook_secret',
+            'btcpay_old_webhook_secret_until', 'btcpay_webhook_url', 'btcpay_webhook_problem',
+            'btcpay_webhook_checked_at',
+        ), False)
 
     # === SECRETS === #
 
@@ -219,40 +193,31 @@ class PaymentProvider(models.Model):
         }
 
     def _btcpay_get_webhook_secrets(self):
-        """Return the secrets with which an event may be signed.
+        """Return the secrets with which an event may be signed; none if there is no webhook.
 
-        :return: The secrets; none if the provider is not connected.
         :rtype: list[str]
         """
         self.ensure_one()
         provider = self.sudo()
-        found = [provider.btcpay_webhook_secret]
-        if (
-            provider.btcpay_old_webhook_secret_until
-            and provider.btcpay_old_webhook_secret_until > fields.Datetime.now()
-        ):
-            found.append(provider.btcpay_old_webhook_secret)
-        return [secret for secret in found if secret]
+        until = provider.btcpay_old_webhook_secret_until
+        old_secret = until and until > fields.Datetime.now() and provider.btcpay_old_webhook_secret
+        return [secret for secret in (provider.btcpay_webhook_secret, old_secret) if secret]
 
     # === HEALTH === #
 
     def _btcpay_is_check_due(self):
-        """Return whether the hourly look at the webhook is due.
-
-        :rtype: bool
-        """
+        """Return whether the hourly check of the webhook is due."""
         self.ensure_one()
         checked_at = self.btcpay_webhook_checked_at
         limit = fields.Datetime.now() - timedelta(minutes=const.CHECK_MINUTES)
         return not checked_at or checked_at <= limit
 
     def _btcpay_check_webhook(self):
-        """See whether the webhook is as it was registered, and tell a person once if it is not.
+        """Check that the webhook is as it was registered, and raise an alert once if it is not.
 
-        Without a webhook it is seen whether the server answers our key.
+        Without a webhook it is checked that the server answers our key.
 
-        :return: None
-        :raise BTCPayError: If the server did not say.
+        :raise GreenfieldError: If the server did not say.
         """
         self.ensure_one()
         provider = self._btcpay_in_company_language()
@@ -270,40 +235,31 @@ class PaymentProvider(models.Model):
 
         :return: The problem, as a value of `btcpay_webhook_problem`; False if there is none.
         :rtype: str|bool
-        :raise BTCPayError: If the server did not say.
+        :raise GreenfieldError: If the server did not say.
         """
         self.ensure_one()
+        client = self._btcpay_client()
         if not self.btcpay_use_webhook:
-            self._send_api_request(
-                'GET', self._btcpay_store_endpoint('/invoices'), params={'take': 1}
-            )
+            client.list_invoices(self.btcpay_store_id, take=1)
             return False
         if not self.btcpay_webhook_id:
             return 'missing'
         try:
-            webhook = self._send_api_request(
-                'GET', self._btcpay_store_endpoint(f'/webhooks/{self.btcpay_webhook_id}')
-            )
-        except BTCPayError as error:
+            webhook = client.get_webhook(self.btcpay_store_id, self.btcpay_webhook_id)
+        except NotFound as error:
             if error.code == 'webhook-not-found':
                 return 'missing'
             raise
-        try:
-            events = webhook['authorizedEvents']
-            reported = const.WEBHOOK_EVENTS if events['everything'] else events['specificEvents']
-            if not webhook['enabled']:
-                return 'disabled'
-            if webhook['url'] != self._btcpay_get_webhook_url():
-                return 'moved'
-            return 'events' if set(const.WEBHOOK_EVENTS) - set(reported) else False
-        except (KeyError, TypeError) as error:
-            raise self._btcpay_make_unexpected_error() from error
+        if not webhook.is_enabled:
+            return 'disabled'
+        if webhook.url != self._btcpay_get_webhook_url():
+            return 'moved'
+        return 'events' if webhook.get_missing_events(const.WEBHOOK_EVENTS) else False
 
     def _btcpay_note_webhook(self, problem):
-        """Note what was found of the webhook, and tell a person once.
+        """Note what was found of the webhook, and raise an alert once.
 
         :param str|bool problem: The problem, False if there is none.
-        :return: None
         """
         self.ensure_one()
         provider = self._btcpay_in_company_language()
@@ -313,7 +269,7 @@ class PaymentProvider(models.Model):
         })
         if not problem:
             provider._btcpay_clear_alert(
-                'btcpay_webhook_activity_id', _("The webhook is as it should be.")
+                'btcpay_webhook_activity_id', _("The webhook works again.")
             )
         elif is_new:
             labels = dict(provider._fields['btcpay_webhook_problem']._description_selection(
@@ -322,7 +278,7 @@ class PaymentProvider(models.Model):
             provider._btcpay_raise_alert('btcpay_webhook_activity_id', _(
                 "The webhook by which the BTCPay Server tells “%(provider)s” of payments does not"
                 " work: %(problem)s. Odoo notices payments all the same, but later, since it asks"
-                " every %(minutes)s minutes. Click “Repair the Webhook” on the payment provider.",
+                " every %(minutes)s minutes. Click “Repair Webhook” on the payment provider.",
                 provider=provider.name, problem=labels[problem], minutes=const.POLL_MINUTES,
             ))
             _logger.warning(

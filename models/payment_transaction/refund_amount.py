@@ -115,9 +115,11 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         # Of the first that was paid by: the server refuses methods that the invoice has not.
         method = self.btcpay_payment_ids[:1].method
-        return method and self._btcpay_client().preview_refund(
+        if not method:
+            return None
+        return self._btcpay_client().preview_refund(
             self._btcpay_get_store_id(), self.btcpay_invoice_id, method
-        ) or None
+        )
 
     # === PAYOUT METHODS === #
 

@@ -1,6 +1,6 @@
 from decimal import Decimal
 
-from odoo import _, fields, models
+from odoo import _, models
 
 from odoo.addons.payment_btcpay.utils import upsert
 
@@ -67,10 +67,7 @@ class PaymentTransaction(models.Model):
             transaction_id=self.id,
         )
         self._btcpay_note_claims(states_before)
-        self.write({
-            'btcpay_synced_at': fields.Datetime.now(),
-            'btcpay_pull_is_archived': pull_payment.is_archived,
-        })
+        self.btcpay_pull_is_archived = pull_payment.is_archived
         if self.state in ('done', 'cancel', 'error'):
             return  # By now the amount may be what was paid out, not the pull payment's.
         paid_out = self.btcpay_payout_ids._get_paid_out_amount()
