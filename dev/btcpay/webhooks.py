@@ -10,8 +10,9 @@ from decimal import Decimal
 
 import requests
 
+from .defaults import VERSION
+from .ids import new_id
 from .model import Delivery
-from .state import VERSION, new_id
 
 #: seconds before each further attempt
 RETRIES = (10, 60, 600, 600, 600, 600, 600, 600)

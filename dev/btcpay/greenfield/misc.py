@@ -4,8 +4,8 @@ from pathlib import Path
 
 from werkzeug.wrappers import Response
 
+from ..defaults import METHODS, VERSION
 from ..permissions import ALL, IMPLIED
-from ..state import METHODS, VERSION
 from .http import Api
 
 api = Api()

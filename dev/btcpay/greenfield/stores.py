@@ -1,8 +1,8 @@
 """Stores, their users, payment methods and rates."""
 from ..amounts import plain
+from ..defaults import METHODS, STORE_SETTINGS
 from ..errors import ApiError, Invalid, missing_permission, refusal
 from ..rates import get_rate, parse_script, script_of
-from ..state import METHODS, STORE_SETTINGS
 from .http import Api
 from .keys import user_json
 

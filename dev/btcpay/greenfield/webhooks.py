@@ -4,8 +4,8 @@ from urllib.parse import urlsplit
 from werkzeug.wrappers import Response
 
 from ..errors import Invalid, refusal
+from ..ids import new_id
 from ..model import Webhook
-from ..state import new_id
 from .http import Api
 
 api = Api()
@@ -133,4 +133,4 @@ def delivery_request(context, delivery_id):
 
 @api('POST', *both('/deliveries/<delivery_id>/redeliver'), policy=POLICY)
 def redeliver(context, delivery_id):
-    return context.server.redeliver(_delivery(context, delivery_id).id)
+    return context.server.dispatcher.redeliver(_delivery(context, delivery_id))
