@@ -134,7 +134,7 @@ def _may_see_config(context):
     if wanted and not context.caller.may(MODIFY, context.store):
         # this refusal comes from the endpoint itself, unlike the others
         error = missing_permission(MODIFY)
-        error.charset = True
+        error.early = False
         raise error
     return wanted
 

@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 from ..errors import Invalid, refusal
 from ..ids import new_id
 from ..model import Webhook
-from .http import Api
+from .http import HEADERS, Api
 
 api = Api()
 
@@ -128,7 +128,8 @@ def delivery(context, delivery_id):
 
 @api('GET', *both('/deliveries/<delivery_id>/request'), policy=POLICY)
 def delivery_request(context, delivery_id):
-    return Response(_delivery(context, delivery_id).body, content_type='application/json')
+    found = _delivery(context, delivery_id)
+    return Response(found.body, headers=HEADERS, content_type='application/json')
 
 
 @api('POST', *both('/deliveries/<delivery_id>/redeliver'), policy=POLICY)
