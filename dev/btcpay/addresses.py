@@ -113,8 +113,8 @@ def bolt11(amount, payment_hash, description, created, expiry):
         ('s', _words(secrets.token_bytes(32))),
         ('d', _words(description.encode()[:300])),
         ('x', expiry_words),
-        ('c', [2, 0]),
-        ('9', [16, 16, 8, 0]),
+        ('c', [1, 8]),
+        ('9', [16, 8, 0]),
     ):
         words += [CHARSET.index(tag), len(data) >> 5, len(data) & 31, *data]
     return bech32(prefix, words + _words(secrets.token_bytes(65)))
