@@ -96,6 +96,8 @@ def _add_methods(server, store, invoice, lazy, base_url):
                 prompts.activate(server, invoice, method_id)
             continue
         log.write('Info', f'{method_id}: Payment method details creation took 3 milliseconds')
+    if store.methods.get('BTC-CHAIN') and 'BTC-CHAIN' not in invoice.methods:
+        server.key_index += 1  # an address is set aside for each attempt, whatever comes of it
     if not invoice.methods:
         if not store.methods:
             raise refusal(400, 'generic-error', (
