@@ -46,8 +46,8 @@ class BTCPayAuthorization(models.Model):
         :param payment.provider provider: The provider to connect.
         :param str server_url: The normalized address of the server.
         :param str base_url: The address by which the administrator's browser reaches Odoo.
-        :param bool use_webhook: Whether the server is to tell us of payments, or is asked.
-        :param int poll_minutes: How often it is asked then.
+        :param bool use_webhook: Whether the server reports payments by webhook, or is polled.
+        :param int poll_minutes: The polling interval then.
         :return: The address of the server's authorize page, with all it needs.
         :rtype: str
         """

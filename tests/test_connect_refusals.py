@@ -218,19 +218,19 @@ class TestConnectRefusedByServer(RefusalCommon):
         for status in (400, 403, 422, 500):
             with self.subTest(status=status):
                 self.world.fault('status', path='/webhooks$', method='POST', status=status)
-                self._assert_key_refused('webhook', "did not take the webhook")
+                self._assert_key_refused('webhook', "did not accept the webhook")
 
     def test_webhooks_not_listed(self):
         for kind in ('status', 'drop', 'wrong_json'):
             with self.subTest(kind=kind):
                 self.world.fault(kind, path='/webhooks$', method='GET')
-                self._assert_key_refused('webhook', "did not take the webhook")
+                self._assert_key_refused('webhook', "did not accept the webhook")
 
     def test_webhook_made_without_an_answer(self):
         for kind in ('drop', 'half', 'wrong_json', 'status'):
             with self.subTest(kind=kind):
                 self.world.fault(kind, path='/webhooks$', method='POST', after=True)
-                self._assert_key_refused('webhook', "did not take the webhook")
+                self._assert_key_refused('webhook', "did not accept the webhook")
 
     def test_writing_fails(self):
         provider_class = self.env.registry['payment.provider']

@@ -99,7 +99,7 @@ class TestDisconnect(BTCPayCommon):
                 with mute_logger(REQUEST):
                     action = self.btcpay.action_reset_credentials()
                 self.assertEqual(action['params']['type'], 'warning')
-                self.assertIn("could not be told", action['params']['message'])
+                self.assertIn("could not be removed", action['params']['message'])
                 self._assert_disconnected()
 
     def test_administrators_only(self):
