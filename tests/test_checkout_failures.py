@@ -36,17 +36,17 @@ class TestCheckoutFailures(BTCPayCommon):
     def test_no_effect(self):
         for number, (fault, reason) in enumerate([
             ({'kind': 'status', 'status': 400}, "HTTP 400"),
-            ({'kind': 'status', 'status': 401}, "no longer accepts the API key"),
-            ({'kind': 'status', 'status': 403}, "refused access"),
+            ({'kind': 'status', 'status': 401}, "HTTP 401"),
+            ({'kind': 'status', 'status': 403}, "HTTP 403"),
             ({'kind': 'status', 'status': 404}, "HTTP 404"),
             ({'kind': 'status', 'status': 422}, "HTTP 422"),
             ({'kind': 'status', 'status': 429}, "HTTP 429"),
-            ({'kind': 'status', 'status': 301}, "has moved to another address"),
+            ({'kind': 'status', 'status': 301}, "HTTP 301"),
             ({'kind': 'status', 'status': 500}, "HTTP 500"),
             ({'kind': 'status', 'status': 503}, "HTTP 503"),
-            ({'kind': 'drop'}, "did not answer"),
-            ({'kind': 'hang', 'seconds': 1}, "did not answer"),
-            ({'kind': 'wrong_json'}, "cannot be understood"),
+            ({'kind': 'drop'}, "connection: "),
+            ({'kind': 'hang', 'seconds': 1}, "connection: "),
+            ({'kind': 'wrong_json'}, "The answer is no JSON"),
         ]):
             with self.subTest(**fault):
                 self.world.fault(path=INVOICES, method='POST', **fault)
@@ -66,7 +66,7 @@ class TestCheckoutFailures(BTCPayCommon):
     def test_server_that_is_not_there(self):
         self.btcpay.sudo().btcpay_server_url = 'http://127.0.0.1:9'
         _tx, log = self._fail_to_make_invoice('not-there')
-        self.assertIn("did not answer", log)
+        self.assertIn("connection: ", log)
 
     def test_effect_without_answer(self):
         """The invoice is at the server, and we do not know: it is found by its order id."""
@@ -126,18 +126,18 @@ class TestCheckoutFailures(BTCPayCommon):
             ({'metadata': {'orderId': 'another'}}, "is for “another”"),
             ({'metadata': None}, "is for “None”"),
             ({'metadata': ['orderId']}, "is for “None”"),
-            ({'id': '../../users/me'}, "cannot be understood"),
-            ({'id': None}, "cannot be understood"),
-            ({'amount': 'much'}, "cannot be understood"),
-            ({'amount': None}, "cannot be understood"),
-            ({'amount': '1E+999'}, "cannot be understood"),
-            ({'amount': 'NaN'}, "cannot be understood"),
-            ({'paidAmount': {}}, "cannot be understood"),
-            ({'status': 1}, "cannot be understood"),
-            ({'checkoutLink': 'javascript:alert(1)'}, "cannot be understood"),
-            ({'checkoutLink': None}, "cannot be understood"),
-            ({'checkoutLink': 7}, "cannot be understood"),
-            ({'checkoutLink': 'https://['}, "cannot be understood"),
+            ({'id': '../../users/me'}, "invoice.id is not as"),
+            ({'id': None}, "invoice.id is not as"),
+            ({'amount': 'much'}, "invoice.amount is not as"),
+            ({'amount': None}, "invoice.amount is not as"),
+            ({'amount': '1E+999'}, "invoice.amount is not as"),
+            ({'amount': 'NaN'}, "invoice.amount is not as"),
+            ({'paidAmount': {}}, "invoice.paidAmount is not as"),
+            ({'status': 1}, "invoice.status is not as"),
+            ({'checkoutLink': 'javascript:alert(1)'}, "invoice.checkoutLink is not as"),
+            ({'checkoutLink': None}, "invoice.checkoutLink is not as"),
+            ({'checkoutLink': 7}, "invoice.checkoutLink is not as"),
+            ({'checkoutLink': 'https://['}, "invoice.checkoutLink is not as"),
         ]):
             def answer(self, method, *args, change=change, **kwargs):
                 return {**send(self, method, *args, **kwargs), **change}
@@ -156,7 +156,7 @@ class TestCheckoutFailures(BTCPayCommon):
                 lambda *_args, answer=answer, **_kwargs: answer,
             ):
                 _tx, log = self._fail_to_make_invoice(f'none-{number}')
-                self.assertIn("cannot be understood", log)
+                self.assertIn("is not as the API promises", log)
 
     def test_new_attempt_after_a_failure(self):
         order = self._create_order()

@@ -42,7 +42,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
             ('Expired', 'PaidLate', 'cancel', "Expired, paid late"),
             ('Invalid', 'None', 'error', "Invalid"),
             ('Invalid', 'Marked', 'error', "Marked as invalid by the merchant"),
-            ('Settled', 'None', 'error', "Does not agree with the server"),
+            ('New', 'None', 'error', "Checkout failed, invoice still open"),
         ]:
             with self.subTest(status=status, additional=additional, state=state):
                 tx.write({
@@ -51,6 +51,11 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
                 })
                 self.assertEqual(tx.btcpay_status_text, text)
                 self.assertEqual(self._order(order).btcpay_status_text, text)
+        tx.write({
+            'state': 'error', 'btcpay_status': 'Settled', 'btcpay_additional_status': 'None',
+            'btcpay_review_note': "It is for another order.",
+        })
+        self.assertEqual(tx.btcpay_status_text, "Does not agree with the server")
         tx.write({'state': 'cancel', 'btcpay_invalidated_at': '2026-01-01'})
         self.assertEqual(tx.btcpay_status_text, "Invalidated")
         tx.btcpay_paid_amount = 1
@@ -80,7 +85,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         self.assertEqual(tx.btcpay_refund_ids, refund)
         for state, text in [
             ('draft', "Refund being created"), ('done', "Refund paid out"),
-            ('cancel', "Refund withdrawn"), ('error', "Refund failed"),
+            ('cancel', "Refund canceled"), ('error', "Refund failed"),
         ]:
             refund.state = state
             self.assertEqual(refund.btcpay_status_text, text)

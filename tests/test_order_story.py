@@ -140,8 +140,8 @@ class TestOrderStory(MoneyMixin, BTCPayCommon):
         self._look_again()
         self._assert_told(
             "Sally: The partial payment of $40.00 of $100.00 for S1 was accepted.",
-            "Sally: To-Do done : Bitcoin payment S1",
             "Sally: S1: your partial payment was accepted",
+            "Sally: To-Do done : Bitcoin payment S1",
         )
 
     def test_invalidated(self):
