@@ -12,8 +12,9 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from .app import App, _empty
 from .clock import Ticker
+from .defaults import MERCHANT, PASSWORD
 from .persistence import Saver, load
-from .state import MERCHANT, PASSWORD, Server
+from .server import Server
 
 
 class Handler(WSGIRequestHandler):

@@ -4,8 +4,9 @@ import re
 import secrets
 from decimal import Decimal
 
+from .ids import BASE58
+
 CHARSET = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l'
-BASE58 = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
 GENERATORS = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 BECH32M = 0x2BC830A3
 NODE = '02a996043e98e14f3552a348daed4898b742e9d11ba9e05d8a4184173fbc703ddc@127.0.0.1:9735'
@@ -112,8 +113,8 @@ def bolt11(amount, payment_hash, description, created, expiry):
         ('s', _words(secrets.token_bytes(32))),
         ('d', _words(description.encode()[:300])),
         ('x', expiry_words),
-        ('c', [2, 0]),
-        ('9', [16, 16, 8, 0]),
+        ('c', [1, 8]),
+        ('9', [16, 8, 0]),
     ):
         words += [CHARSET.index(tag), len(data) >> 5, len(data) & 31, *data]
     return bech32(prefix, words + _words(secrets.token_bytes(65)))

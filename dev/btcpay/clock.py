@@ -2,7 +2,7 @@
 import threading
 import time
 
-from . import invoices
+from . import lifecycle
 
 #: the server looks at an invoice a second after it falls due
 SLACK = 1.0
@@ -13,13 +13,14 @@ def due_invoices(server, until):
     found = [
         (due, invoice.number, invoice)
         for invoice in server.invoices.values()
-        for due in [invoices.due_time(invoice)]
+        for due in [lifecycle.due_time(invoice)]
         if due is not None and due < until
     ]
     return [(due, invoice) for due, _number, invoice in sorted(found, key=lambda item: item[:2])]
 
 
 def advance(server, seconds):
+    """Put the clock forward; what falls due meanwhile happens in order, each at its time."""
     with server.lock:
         end = server.now() + float(seconds)
         while True:
@@ -28,7 +29,7 @@ def advance(server, seconds):
                 break
             at, invoice = due[0]
             server.offset += max(0.0, at - server.now() + 0.001)
-            invoices.update(server, invoice)
+            lifecycle.update(server, invoice)
         server.offset += max(0.0, end - server.now())
         server.changed()
 
@@ -46,7 +47,7 @@ class Ticker(threading.Thread):
         while not self.stopped:
             with server.lock:
                 for _due, invoice in due_invoices(server, server.now() - SLACK):
-                    invoices.update(server, invoice)
+                    lifecycle.update(server, invoice)
             time.sleep(0.2)
 
     def stop(self):

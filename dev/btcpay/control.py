@@ -6,10 +6,10 @@ from decimal import Decimal, InvalidOperation
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Response
 
-from . import addresses, chain, faults
+from . import addresses, chain, clock, faults, lifecycle, payments
+from .defaults import METHODS, SETTINGS, VERSION
 from .errors import ApiError
 from .permissions import valid
-from .state import METHODS, SETTINGS, VERSION
 
 ROUTES = []
 AUTO_PAY = (None, 'full', 'half', 'double', 'lightning')
@@ -113,26 +113,26 @@ def settings(server, data):
 
 @control('POST', '/time')
 def advance(server, data):
-    server.advance(_number(data['advance']))
+    clock.advance(server, _number(data['advance']))
     return {'now': server.now()}
 
 
 @control('POST', '/mine')
 def mine(server, data):
-    server.mine(int(data.get('blocks', 1)))
+    chain.mine(server, int(data.get('blocks', 1)))
     return {'height': server.height}
 
 
 @control('POST', '/pay')
 def pay(server, data):
-    return server.pay(
-        data['invoice'], data.get('method'), data.get('amount'), data.get('fraction'),
+    return payments.pay(
+        server, data['invoice'], data.get('method'), data.get('amount'), data.get('fraction'),
         bool(data.get('replaceable')))
 
 
 @control('POST', '/pay_address')
 def pay_address(server, data):
-    return chain.pay_address(
+    return payments.pay_address(
         server, data['destination'], data.get('amount'), bool(data.get('replaceable')))
 
 
@@ -143,12 +143,12 @@ def address(_server, _data):
 
 @control('POST', '/replace')
 def replace(server, data):
-    return {'txid': server.replace(data['txid'])}
+    return {'txid': chain.replace(server, data['txid'])}
 
 
 @control('POST', '/expire')
 def expire(server, data):
-    server.expire(data['invoice'])
+    lifecycle.expire_now(server, server.invoices[data['invoice']])
 
 
 @control('POST', '/rates')

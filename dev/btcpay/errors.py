@@ -6,12 +6,15 @@ class ApiError(Exception):
 
     :param int status: HTTP status of the answer
     :param payload: JSON body, None for an empty one
+    :param bool early: whether it comes before the endpoint, default for 401 and 403: it has no
+        headers of the endpoint then
     """
 
-    def __init__(self, status, payload=None):
+    def __init__(self, status, payload=None, early=None):
         super().__init__(payload)
         self.status = status
         self.payload = payload
+        self.early = status in (401, 403) if early is None else early
 
     @property
     def message(self):

@@ -140,6 +140,8 @@ class Delivery:
     http_code: int = None
     error_message: str = None
     number: int = 0
+    #: W3C trace context it is sent with
+    trace: str = None
 
 
 @dataclass

@@ -6,7 +6,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from .state import VERSION
+from .defaults import VERSION
 
 _logger = logging.getLogger(__name__)
 

@@ -2,6 +2,7 @@
 import hashlib
 import hmac
 import json
+import secrets
 import threading
 import time
 from collections import deque
@@ -9,9 +10,11 @@ from dataclasses import replace
 from decimal import Decimal
 
 import requests
+from urllib3.util import SKIP_HEADER
 
+from .defaults import VERSION
+from .ids import new_id
 from .model import Delivery
-from .state import VERSION, new_id
 
 #: seconds before each further attempt
 RETRIES = (10, 60, 600, 600, 600, 600, 600, 600)
@@ -116,6 +119,8 @@ class Dispatcher:
         with self.server.lock:
             webhook = self.server.webhooks[delivery.webhook_id]
             again = self._delivery(webhook, new_id(), delivery.original_id, delivery.event)
+            # the one kind of delivery that a request brings about is traced to it
+            again.trace = f'00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00'
             self._enqueue(again, replace(webhook))
             return again.id
 
@@ -257,8 +262,11 @@ class Dispatcher:
             'BTCPay-Sig': f'sha256={signature.hexdigest()}',
             'User-Agent': f'BTCPayServer/{VERSION}',
             'Accept': None,
-            'Accept-Encoding': None,
+            'Accept-Encoding': SKIP_HEADER,
+            'Connection': None,
         }
+        if delivery.trace:
+            headers['traceparent'] = delivery.trace
         delivery.delivery_time = server.now()
         try:
             with _Session() as session:

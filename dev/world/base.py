@@ -375,7 +375,7 @@ class World(ABC):
         self._cannot('Looking into the requests received')
 
     def settings(self, **values):
-        """Change the stand-in's own settings, see ``dev/btcpay/state.py`` (``SETTINGS``)."""
+        """Change the stand-in's own settings, see ``dev/btcpay/defaults.py`` (``SETTINGS``)."""
         self._cannot('Settings of the stand-in')
 
     def reset(self):

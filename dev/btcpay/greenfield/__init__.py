@@ -1,7 +1,7 @@
 """The Greenfield API, as far as a shop's module and its tests use it."""
-from . import invoices, keys, lightning, misc, payouts, stores, webhooks
+from . import invoices, keys, lightning, misc, payouts, refunds, stores, webhooks
 
-MODULES = (misc, keys, stores, invoices, lightning, webhooks, payouts)
+MODULES = (misc, keys, stores, invoices, lightning, webhooks, payouts, refunds)
 
 
 def rules():

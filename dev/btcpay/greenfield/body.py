@@ -28,10 +28,10 @@ class Body:
             self.data = json.loads(self.raw, parse_float=Decimal)
         except ValueError as error:
             message = _parse_message(self.raw, getattr(error, 'pos', 0))
-            raise ApiError(422, [{'path': '', 'message': message}, REQUIRED]) from None
+            raise ApiError(422, [{'path': '', 'message': message}, REQUIRED], early=True) from None
         if not isinstance(self.data, dict):
             raise ApiError(422, [
-                {'path': '', 'message': 'The supplied value is invalid.'}, REQUIRED])
+                {'path': '', 'message': 'The supplied value is invalid.'}, REQUIRED], early=True)
 
     @property
     def empty(self):
@@ -136,7 +136,7 @@ class Body:
             for problem in self.problems:
                 if problem not in unique:
                     unique.append(problem)
-            raise ApiError(422, unique)
+            raise ApiError(422, unique, early=True)
 
 
 def _parse_message(raw, position):

@@ -11,15 +11,20 @@ from .body import Body
 HEADERS = {'Content-Security-Policy': "script-src 'self'", 'X-Frame-Options': 'DENY'}
 
 
-def answer(payload, status=200, charset=True):
-    """:param payload: JSON, None for an empty body"""
+def answer(payload, status=200, early=False):
+    """:param payload: JSON, None for an empty body
+    :param bool early: whether it is a refusal that comes before the endpoint
+    """
+    headers = {} if early else HEADERS
     if payload is None:
-        response = Response(status=status, headers=HEADERS)
+        response = Response(status=status, headers=headers)
         response.headers.pop('Content-Type')
         return response
-    content_type = 'application/json; charset=utf-8' if charset else 'application/json'
+    # who is refused by their key gets no charset either
+    bare = early and status in (401, 403)
+    content_type = 'application/json' if bare else 'application/json; charset=utf-8'
     return Response(
-        json.dumps(payload, ensure_ascii=False), status, HEADERS, content_type=content_type)
+        json.dumps(payload, ensure_ascii=False), status, headers, content_type=content_type)
 
 
 def base_url(server, request):
@@ -120,9 +125,7 @@ def _endpoint(function, policy, anonymous):
                 _resolve(context, values, policy)
                 result = function(context, **values)
             except ApiError as error:
-                # what is refused before the endpoint has no charset
-                charset = getattr(error, 'charset', error.status not in (401, 403))
-                return answer(error.payload, error.status, charset)
+                return answer(error.payload, error.status, error.early)
         return result if isinstance(result, Response) else answer(result)
     return endpoint
 

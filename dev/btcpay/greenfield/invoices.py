@@ -1,14 +1,13 @@
-"""Invoices: create, read, list, metadata, archive, mark, payment methods, refund."""
+"""Invoices: create, read, list, metadata, archive, mark, payment methods."""
 from datetime import datetime
-from decimal import Decimal
 
-from .. import invoices, refunds
-from ..amounts import divisibility, plain
+from .. import invoices, lifecycle, prompts
+from ..amounts import plain
 from ..errors import ApiError, Invalid, refusal
-from ..events import payment_json
+from ..permissions import require
 from .http import Api
+from .invoice_json import invoice_json, method_json
 from .misc import find_language
-from .payouts import pull_payment_json
 from .stores import MODIFY, parse_method
 
 api = Api()
@@ -16,12 +15,10 @@ api = Api()
 VIEW = 'btcpay.store.canviewinvoices'
 CREATE = 'btcpay.store.cancreateinvoice'
 CHANGE = 'btcpay.store.canmodifyinvoices'
-REFUND = 'btcpay.store.cancreatenonapprovedpullpayments'
 MAXIMUM = 18446744073709551615
 CLIENT = 'BTCPayServer.Client.Models.'
 STATUSES = ('New', 'Processing', 'Expired', 'Invalid', 'Settled')
 SPEEDS = ('HighSpeed', 'MediumSpeed', 'LowSpeed', 'LowMediumSpeed')
-VARIANTS = ('RateThen', 'CurrentRate', 'Fiat', 'OverpaidAmount', 'Custom', 'NotSet')
 LANGUAGE_MESSAGE = (
     'The requested defaultLang does not exists, Browse the ~/misc/lang page of your BTCPay Server '
     'instance to see the list of supported languages.'
@@ -31,114 +28,6 @@ STATUS_NAMES = {
     'new': 'New', 'paid': 'Processing', 'processing': 'Processing', 'complete': 'Settled',
     'confirmed': 'Settled', 'settled': 'Settled', 'expired': 'Expired', 'invalid': 'Invalid',
 }
-
-
-def invoice_json(context, invoice, include_methods=False):
-    store = context.server.stores[invoice.store_id]
-    checkout = invoice.checkout
-    return {
-        'id': invoice.id,
-        'storeId': invoice.store_id,
-        'amount': plain(invoice.amount),
-        'paidAmount': plain(invoices.paid_amount(invoice)),
-        'checkoutLink': f'{context.url}/i/{invoice.id}',
-        'status': invoice.status,
-        'additionalStatus': invoice.additional_status,
-        'monitoringExpiration': int(invoice.monitoring_expiration),
-        'expirationTime': int(invoice.expiration),
-        'createdTime': int(invoice.created),
-        'availableStatusesForManualMarking': invoices.markable(invoice),
-        'archived': invoice.archived,
-        'paymentMethods': [
-            method_json(invoice, method) for method in invoice.methods.values()
-        ] if include_methods else [],
-        'type': invoice.type,
-        'currency': invoice.currency,
-        'metadata': _json(invoice.metadata),
-        'checkout': {
-            'speedPolicy': checkout['speedPolicy'],
-            'paymentMethods': list(invoice.methods),
-            'defaultPaymentMethod': checkout['defaultPaymentMethod'],
-            'expirationMinutes': _minutes(invoice.expiration - invoice.created),
-            'monitoringMinutes': _minutes(invoice.monitoring_expiration - invoice.expiration),
-            'paymentTolerance': float(checkout['paymentTolerance']),
-            'redirectURL': checkout['redirectURL'],
-            'redirectAutomatically': checkout['redirectAutomatically'],
-            'defaultLanguage': checkout['defaultLanguage'],
-            'lazyPaymentMethods': None,
-        },
-        'receipt': {
-            key: default if invoice.receipt.get(key) is None else invoice.receipt[key]
-            for key, default in store.settings['receipt'].items()
-        },
-    }
-
-
-def _minutes(seconds):
-    return int(round(seconds, 3) // 60)
-
-
-def _json(value):
-    """JSON as it came: decimals of metadata are numbers again."""
-    if isinstance(value, dict):
-        return {key: _json(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_json(item) for item in value]
-    return float(value) if isinstance(value, Decimal) else value
-
-
-def method_json(invoice, method, only_accounted=True, sensitive=False):
-    sums = invoices.accounting(invoice, method.id)
-    return {
-        'activated': method.activated,
-        'destination': method.destination,
-        'paymentLink': invoices.payment_link(invoice, method.id),
-        'rate': plain(method.rate),
-        'paymentMethodPaid': plain(sums.paid),
-        'totalPaid': plain(sums.total_paid),
-        'due': plain(sums.due),
-        'amount': plain(sums.total_due),
-        'paymentMethodFee': plain(sums.fee),
-        'payments': [
-            payment_json(payment) for payment in invoice.payments
-            if payment.method_id == method.id and (payment.accounted or not only_accounted)
-        ],
-        'paymentMethodId': method.id,
-        'additionalData': _additional(method, sensitive) if method.activated else None,
-        'currency': 'BTC',
-    }
-
-
-def _additional(method, sensitive):
-    details = method.details
-    if method.id == 'BTC-CHAIN':
-        return {
-            'feeMode': details['feeMode'],
-            'paymentMethodFeeRate': details['paymentMethodFeeRate'],
-            'payjoinEnabled': details['payjoinEnabled'],
-            'recommendedFeeRate': details['recommendedFeeRate'],
-            'keyPath': f"0/{details['keyIndex']}",
-            'keyIndex': details['keyIndex'],
-            'accountDerivation': 'tpub' if sensitive else None,
-        }
-    if method.id == 'BTC-LN':
-        return {
-            'paymentHash': details['paymentHash'],
-            'preimage': details.get('revealed'),
-            'invoiceId': details['paymentHash'],
-            'nodeInfo': invoices.addresses.NODE,
-        }
-    return {
-        'generatedBoltAmount': None,
-        'bech32Mode': True,
-        'providedComment': None,
-        'consumedLightningAddress': None,
-        'payRequest': None,
-        'paymentHash': None,
-        'preimage': None,
-        'invoiceId': None,
-        'nodeInfo': invoices.addresses.NODE,
-    }
 
 
 @api('POST', '/stores/<store_id>/invoices', policy=CREATE)
@@ -166,7 +55,7 @@ def create(context):
     _validate(request)
     invoice = invoices.create(context.server, context.store, request, context.url)
     result = invoice_json(context, invoice)
-    invoices.update(context.server, invoice)  # one of 0 is settled with nothing paid
+    lifecycle.update(context.server, invoice)  # one of 0 is settled with nothing paid
     return result
 
 
@@ -297,7 +186,7 @@ def mark(context):
     status = context.body.enum('status', STATUSES, CLIENT + 'InvoiceStatus', nullable=False)
     context.body.check()
     result = invoice_json(context, context.invoice)
-    if not invoices.mark(context.server, context.invoice, status or 'New'):
+    if not lifecycle.mark(context.server, context.invoice, status or 'New'):
         raise ApiError(422, [{
             'path': 'Status',
             'message': 'Status can only be marked to invalid or settled within certain conditions.',
@@ -309,8 +198,6 @@ def mark(context):
 def methods(context):
     sensitive = context.flag('includeSensitive')
     if sensitive:
-        from ..permissions import require
-
         require(context.caller, MODIFY, context.store)
     only_accounted = context.flag('onlyAccountedPayments', default=True)
     return [
@@ -325,60 +212,4 @@ def activate(context, method):
     if method_id is None:
         raise ApiError(422, [{'path': 'paymentMethod', 'message': 'Invalid payment method'}])
     if method_id in context.invoice.methods:
-        invoices.activate(context.server, context.invoice, method_id)
-
-
-# --- refund -------------------------------------------------------------------------------------
-
-
-@api('POST', *both('/refund'), policy=REFUND)
-def refund(context):
-    body = context.body
-    one = body.text('payoutMethodId') or body.text('paymentMethod')
-    methods = body.texts('payoutMethods') or ([one] if one else None)
-    request = {
-        'refundVariant': body.enum('refundVariant', VARIANTS, CLIENT + 'RefundVariant'),
-        'payoutMethods': methods and [parse_method(method) or method for method in methods],
-        'subtractPercentage': body.decimal('subtractPercentage'),
-        'customAmount': body.decimal('customAmount'),
-        'customCurrency': body.text('customCurrency'),
-        'name': body.text('name'),
-        'description': body.text('description'),
-    }
-    body.check()
-    if request['refundVariant'] == 'NotSet':
-        request['refundVariant'] = None
-    _refundable(context)
-    pull_payment = refunds.refund(
-        context.server, context.store, context.invoice, request,
-        context.caller.may('btcpay.store.cancreatepullpayments', context.store),
-    )
-    return pull_payment_json(context, pull_payment)
-
-
-def _refundable(context):
-    if not refunds.refundable(context.invoice):
-        raise refusal(400, 'non-refundable', 'Cannot refund this invoice')
-
-
-@api('GET', *both('/refund/<method>'), policy=REFUND)
-def preview(context, method):
-    """The amounts a refund would have; they are JSON numbers here, unlike elsewhere."""
-    invoice, method_id = context.invoice, parse_method(method)
-    _refundable(context)
-    if method_id not in invoice.methods:
-        raise ApiError(422, [{'path': 'paymentMethodId', 'message': (
-            'Please select one of the payment methods which were available for the original '
-            'invoice')}])
-    sums = refunds.RefundSums(context.server, invoice, method_id)
-    return {
-        'paymentAmountNow': float(sums.now or 0),
-        'currentRateText': None,
-        'paymentAmountThen': float(sums.then),
-        'invoiceAmount': float(sums.fiat),
-        'overpaidPaymentAmount': None if sums.over is None else float(sums.over),
-        'invoiceCurrency': invoice.currency,
-        'paymentCurrency': 'BTC',
-        'paymentCurrencyDivisibility': sums.decimals,
-        'invoiceCurrencyDivisibility': divisibility(invoice.currency),
-    }
+        prompts.activate(context.server, context.invoice, method_id)

@@ -1,6 +1,6 @@
 """API keys and the user they belong to."""
 from ..errors import ApiError, Invalid, missing_permission, refusal
-from ..permissions import UNRESTRICTED, valid
+from ..permissions import UNRESTRICTED, authenticate, valid
 from .http import Api
 
 api = Api()
@@ -72,8 +72,6 @@ def me(context):
 @api('POST', '/users', anonymous=True)
 def create_user(context):
     """On the real server the administrator's doing; here anyone with the merchant's key."""
-    from ..permissions import authenticate
-
     caller = authenticate(context.server, context.request)
     if not caller.has('btcpay.server.cancreateuser'):
         raise missing_permission('btcpay.server.cancreateuser')

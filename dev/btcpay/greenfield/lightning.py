@@ -1,5 +1,5 @@
 """The Lightning node, for those who may use it: what it is, and paying from it."""
-from .. import addresses, chain
+from .. import addresses, payments
 from ..errors import ApiError, refusal
 from .http import Api
 
@@ -52,7 +52,7 @@ def _pay(context, crypto):
         raise ApiError(422, [{'path': 'BOLT11', 'message': 'The BOLT11 invoice was invalid.'}])
     value = addresses.bolt11_amount(bolt11) if amount is None else addresses.millisatoshi(amount)
     try:
-        paid = chain.pay_address(context.server, bolt11, value)
+        paid = payments.pay_address(context.server, bolt11, value)
     except ApiError as error:
         raise refusal(400, 'generic-error', error.message)
     if 'paymentHash' not in paid:

@@ -2,10 +2,8 @@
 import json
 from pathlib import Path
 
-from werkzeug.wrappers import Response
-
+from ..defaults import METHODS, VERSION
 from ..permissions import ALL, IMPLIED
-from ..state import METHODS, VERSION
 from .http import Api
 
 api = Api()
@@ -38,12 +36,7 @@ def server_info(context):
 
 @api('GET', '/misc/lang', anonymous=True, prefix='')
 def languages(_context):
-    return Response(
-        json.dumps([
-            {'code': code, 'currentLanguage': name} for code, name in LANGUAGES.items()
-        ], ensure_ascii=False),
-        content_type='application/json; charset=utf-8',
-    )
+    return [{'code': code, 'currentLanguage': name} for code, name in LANGUAGES.items()]
 
 
 @api('GET', '/misc/permissions', anonymous=True, prefix='')

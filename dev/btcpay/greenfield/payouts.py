@@ -1,5 +1,6 @@
 """Pull payments and payouts."""
-from .. import refunds
+from .. import payouts as merchant
+from .. import pull_payments as pulls
 from ..amounts import known_currency, plain
 from ..errors import ApiError, Invalid, missing_permission
 from .http import Api
@@ -81,13 +82,13 @@ def create(context):
         problems.add('Currency', 'Invalid currency')
     if expires is not None and starts is not None and expires < starts:
         problems.add('ExpiresAt', 'expiresAt should be higher than startAt')
-    supported = refunds.supported_methods(context.store)
+    supported = merchant.supported_methods(context.store)
     parsed = [parse_method(method) for method in methods or supported]
     for i, method in enumerate(parsed):
         if method not in supported:
             problems.add(f'PayoutMethods[{i}]', 'Invalid or unsupported payment method')
     problems.check()
-    return pull_payment_json(context, refunds.create_pull_payment(
+    return pull_payment_json(context, pulls.create(
         context.server, context.store, name=name or '',
         description=body.text('description') or '', currency=currency, amount=amount,
         methods=parsed, auto_approve=bool(automatic), starts=starts, expires=expires,
@@ -102,7 +103,7 @@ def pull_payment(context):
 @api('DELETE', '/stores/<store_id>/pull-payments/<pull_payment_id>',
      '/pull-payments/<pull_payment_id>', policy=ARCHIVE)
 def archive(context):
-    refunds.archive(context.server, context.pull_payment)
+    pulls.archive(context.server, context.pull_payment)
 
 
 def _listed(context, payouts):
@@ -130,10 +131,10 @@ def claim(context):
     destination, amount = body.text('destination'), body.decimal('amount')
     body.check()
     method_id = parse_method(method)
-    if method_id not in refunds.PAYOUT_METHODS:
+    if method_id not in merchant.PAYOUT_METHODS:
         raise ApiError(422, [{'path': 'PayoutMethodId', 'message': 'Invalid payment method'}])
-    return payout_json(refunds.claim(
-        context.server, context.pull_payment.id, destination, amount, method_id))
+    return payout_json(pulls.claim(
+        context.server, context.pull_payment, destination, amount, method_id))
 
 
 @api('GET', '/stores/<store_id>/payouts', policy='btcpay.store.canviewpayouts')
@@ -162,17 +163,17 @@ def approve(context):
         raise ApiError(422, [{
             'path': 'Revision', 'message': 'The `revision` property is required',
         }])
-    return payout_json(refunds.approve(context.server, context.payout, revision))
+    return payout_json(merchant.approve(context.server, context.payout, revision))
 
 
 @api('DELETE', *both(), policy=MANAGE)
 def cancel(context):
-    refunds.cancel(context.server, context.payout)
+    merchant.cancel(context.server, context.payout)
 
 
 @api('POST', *both('/mark-paid'), policy=MANAGE)
 def mark_paid(context):
-    refunds.mark(context.server, context.payout, 'Completed')
+    merchant.mark(context.server, context.payout, 'Completed')
 
 
 @api('POST', *both('/mark'), policy=MANAGE)
@@ -182,12 +183,12 @@ def mark(context):
     proof = context.body.object('paymentProof')
     context.body.check()
     if state == 'Cancelled':
-        refunds.cancel(context.server, context.payout)
+        merchant.cancel(context.server, context.payout)
         return
     if proof is not None and not proof.get('proofType'):
         raise ApiError(422, [{
             'path': 'PaymentProof',
             'message': "Payment proof must have a 'proofType' property",
         }])
-    refunds.mark(context.server, context.payout, state or 'AwaitingApproval', proof)
+    merchant.mark(context.server, context.payout, state or 'AwaitingApproval', proof)
 

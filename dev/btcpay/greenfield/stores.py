@@ -1,8 +1,8 @@
 """Stores, their users, payment methods and rates."""
 from ..amounts import plain
+from ..defaults import METHODS, STORE_SETTINGS
 from ..errors import ApiError, Invalid, missing_permission, refusal
 from ..rates import get_rate, parse_script, script_of
-from ..state import METHODS, STORE_SETTINGS
 from .http import Api
 from .keys import user_json
 
@@ -134,7 +134,7 @@ def _may_see_config(context):
     if wanted and not context.caller.may(MODIFY, context.store):
         # this refusal comes from the endpoint itself, unlike the others
         error = missing_permission(MODIFY)
-        error.charset = True
+        error.early = False
         raise error
     return wanted
 

@@ -4,9 +4,9 @@ from urllib.parse import urlsplit
 from werkzeug.wrappers import Response
 
 from ..errors import Invalid, refusal
+from ..ids import new_id
 from ..model import Webhook
-from ..state import new_id
-from .http import Api
+from .http import HEADERS, Api
 
 api = Api()
 
@@ -128,9 +128,10 @@ def delivery(context, delivery_id):
 
 @api('GET', *both('/deliveries/<delivery_id>/request'), policy=POLICY)
 def delivery_request(context, delivery_id):
-    return Response(_delivery(context, delivery_id).body, content_type='application/json')
+    found = _delivery(context, delivery_id)
+    return Response(found.body, headers=HEADERS, content_type='application/json')
 
 
 @api('POST', *both('/deliveries/<delivery_id>/redeliver'), policy=POLICY)
 def redeliver(context, delivery_id):
-    return context.server.redeliver(_delivery(context, delivery_id).id)
+    return context.server.dispatcher.redeliver(_delivery(context, delivery_id))

@@ -11,7 +11,7 @@ import qrcode.image.svg
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from .. import chain, invoices
+from .. import chain, lifecycle, payments, prompts, sums
 from ..errors import ApiError
 from .authorize import usable_redirect
 from .web import HEADERS, NotFound, Pages, templates
@@ -36,7 +36,7 @@ def qr_code(text):
 
 
 def _invoice(visit, invoice_id):
-    found = visit.server.invoice(invoice_id)
+    found = visit.server.invoices.get(invoice_id)
     if found is None or found.store_id not in visit.server.stores:
         raise NotFound
     return found
@@ -58,10 +58,10 @@ def _tabs(visit, invoice):
         method = invoice.methods.get(method_id)
         if method is None or (method_id == 'BTC-LNURL' and 'BTC-LN' in invoice.methods):
             continue
-        link = invoices.payment_link(invoice, method_id)
+        link = prompts.payment_link(invoice, method_id)
         # a QR code of upper case alone is smaller
         tabs.append({
-            'id': method_id, 'link': link, 'sums': visit.server.accounting(invoice, method_id),
+            'id': method_id, 'link': link, 'sums': sums.accounting(invoice, method_id),
             'rate': method.rate, 'destination': method.destination or link.partition(':')[2],
             'qr': qr_code(link if method_id == 'BTC-CHAIN' else link.upper()) if link else '',
         })
@@ -92,13 +92,13 @@ def _view(visit, invoice, modal, asked=None):
     store = server.stores[invoice.store_id]
     if invoice.status == 'New':
         for method_id in invoice.methods:
-            invoices.activate(server, invoice, method_id)
+            prompts.activate(server, invoice, method_id)
     tabs = _tabs(visit, invoice) if invoice.status == 'New' else []
-    totals = invoices.totals(invoice)
+    totals = sums.totals(invoice)
     return {
         'invoice': invoice, 'store': store, 'modal': modal, 'tabs': tabs,
         'selected': _selected(invoice, store, tabs, asked),
-        'paid': invoices.paid_amount(invoice), 'due': totals.net_due,
+        'paid': sums.paid_amount(invoice), 'due': totals.net_due,
         'link': store_link(invoice, store),
         'minutes': max(1, round((invoice.expiration - invoice.created) / 60)),
         'confirmations': chain.CONFIRMATIONS.get(invoice.checkout['speedPolicy'], 6),
@@ -165,7 +165,7 @@ def _pay(visit, invoice, method_id=None, fraction=None, replaceable=None):
     amount = None
     if invoice.type == 'TopUp' and not invoice.amount:
         amount, fraction = Decimal(TOP_UP) * Decimal(fraction or 1), None
-    done = visit.server.pay(invoice.id, method_id, amount, fraction, replaceable)
+    done = payments.pay(visit.server, invoice.id, method_id, amount, fraction, replaceable)
     return f'Paid {done["amount"]} BTC'
 
 
@@ -173,17 +173,17 @@ def _replace(visit, invoice):
     payment = _replaceable(visit, invoice)
     if payment is None:
         return 'There is no payment that could be replaced'
-    visit.server.replace(payment.txid)
+    chain.replace(visit.server, payment.txid)
     return 'Replaced by a transaction that pays somebody else: noticed with the next block'
 
 
 def _mine(visit, _invoice):
-    visit.server.mine()
+    chain.mine(visit.server)
     return f'Block {visit.server.height} mined'
 
 
 def _expire(visit, invoice):
-    visit.server.expire(invoice.id)
+    lifecycle.expire_now(visit.server, invoice)
     return 'Expired'
 
 

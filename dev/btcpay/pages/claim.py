@@ -2,6 +2,8 @@
 from decimal import Decimal, InvalidOperation
 
 from ..errors import ApiError
+from ..pull_payments import claim as submit_claim
+from ..pull_payments import claimable
 from .formats import money, words
 from .web import NotFound, Pages
 
@@ -20,7 +22,7 @@ def _pull_payment(visit, pull_payment_id):
 
 def _show(visit, pull_payment, problem=None, form=None, status=200):
     server = visit.server
-    left = server.claimable(pull_payment.id)
+    left = claimable(server, pull_payment)
     expired = pull_payment.expires is not None and pull_payment.expires <= server.now()
     return visit.render(
         'claim.html', status, pull_payment=pull_payment, left=left, now=server.now(),
@@ -40,8 +42,8 @@ def claim(visit, pull_payment_id):
     methods = pull_payment.methods
     method_id = visit.form('SelectedPayoutMethod') or (methods[0] if len(methods) == 1 else None)
     try:
-        payout = visit.server.claim(
-            pull_payment.id, visit.form('Destination'), _amount(visit), method_id)
+        payout = submit_claim(
+            visit.server, pull_payment, visit.form('Destination'), _amount(visit), method_id)
     except ApiError as error:
         return _show(visit, pull_payment, error.message, visit.request.form, 400)
     except ValueError as error:

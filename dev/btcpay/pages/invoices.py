@@ -1,5 +1,8 @@
 """The merchant's invoices: list, details, marking."""
-from ..invoices import markable, paid_amount, payment_link, totals
+from ..lifecycle import mark, markable
+from ..prompts import payment_link
+from ..pull_payments import claimable
+from ..sums import accounting, paid_amount, totals
 from .web import NotFound, Pages
 
 pages = Pages()
@@ -26,12 +29,14 @@ def invoices(visit, store_id):
 @pages('GET', '/invoices/<invoice_id>', login=True)
 def invoice(visit, invoice_id):
     found = visit.record('invoices', invoice_id)
+    refunds = [visit.server.pull_payments[refund] for refund in found.refunds
+               if refund in visit.server.pull_payments]
     return visit.render(
         'invoice.html', store=visit.server.stores[found.store_id], tab='invoices', invoice=found,
         paid=paid_amount(found), due=totals(found).net_due, markable=markable(found),
         links={method: payment_link(found, method) for method in found.methods},
-        refunds=[visit.server.pull_payments[refund] for refund in found.refunds
-                 if refund in visit.server.pull_payments],
+        accounting=accounting, refunds=refunds,
+        left={refund.id: claimable(visit.server, refund) for refund in refunds},
     )
 
 
@@ -45,4 +50,4 @@ def change_state(visit, invoice_id, state):
     if status not in markable(found):
         return visit.go(visit.back(page), f'The invoice cannot be marked as {state}.', 'bad')
     return visit.act(
-        page, f'Invoice {found.id} marked as {state}.', visit.server.mark, found.id, status)
+        page, f'Invoice {found.id} marked as {state}.', mark, visit.server, found, status)

@@ -1,4 +1,6 @@
 """The merchant's pull payments and the payouts claimed from them."""
+from .. import payouts as merchant
+from .. import pull_payments as pulls
 from .web import NotFound, Pages
 
 pages = Pages()
@@ -18,7 +20,7 @@ def pull_payments(visit, store_id):
     store, server = visit.store(store_id), visit.server
     found = [pull for pull in server.pull_payments.values() if pull.store_id == store.id]
     return visit.render('pull_payments.html', store=store, tab='pull-payments', rows=[
-        {'pull_payment': pull, 'left': server.claimable(pull.id),
+        {'pull_payment': pull, 'left': pulls.claimable(server, pull),
          'payouts': len(server.payouts_of(pull.id))}
         for pull in sorted(found, key=lambda pull: pull.number, reverse=True)
     ])
@@ -28,7 +30,7 @@ def pull_payments(visit, store_id):
 def archive(visit, store_id, pull_payment_id):
     found = visit.record('pull_payments', pull_payment_id, store_id)
     return visit.act(f'/stores/{store_id}/pull-payments', 'Pull payment archived',
-                     visit.server.archive_pull_payment, found.id)
+                     pulls.archive, visit.server, found)
 
 
 @pages('POST', '/stores/<store_id>/payouts/<payout_id>/<action>', login=True)
@@ -36,11 +38,11 @@ def act(visit, store_id, payout_id, action):
     found, server = visit.record('payouts', payout_id, store_id), visit.server
     page = f'/stores/{store_id}/payouts'
     if action == 'approve':
-        return visit.act(page, 'Payout approved', server.approve, found.id)
+        return visit.act(page, 'Payout approved', merchant.approve, server, found)
     if action == 'send':
-        return visit.act(page, 'Payout sent', server.pay_payout, found.id, 'InProgress')
+        return visit.act(page, 'Payout sent', merchant.mark, server, found, 'InProgress')
     if action == 'mark-paid':
-        return visit.act(page, 'Payout marked as paid', server.pay_payout, found.id)
+        return visit.act(page, 'Payout marked as paid', merchant.mark, server, found, 'Completed')
     if action == 'cancel':
-        return visit.act(page, 'Payout cancelled', server.cancel, found.id)
+        return visit.act(page, 'Payout cancelled', merchant.cancel, server, found)
     raise NotFound

@@ -50,4 +50,4 @@ def request(visit, store_id, webhook_id, delivery_id):
 def redeliver(visit, store_id, webhook_id, delivery_id):
     found = _delivery(visit, store_id, webhook_id, delivery_id)
     return visit.act(f'/stores/{store_id}/webhooks/{webhook_id}',
-                     'Successfully planned a redelivery', visit.server.redeliver, found.id)
+                     'Successfully planned a redelivery', visit.server.dispatcher.redeliver, found)
