@@ -117,7 +117,9 @@ class TestOrderStory(MoneyMixin, BTCPayCommon):
         self.world.pay(self.tx.btcpay_invoice_id)
         self.world.mine()
         self._look_again()
-        self._assert_told("OdooBot: Late payment of S1: $100.00 was received after the invoice of $100.00")
+        self._assert_told(
+            "OdooBot: Late payment of S1: $100.00 was received after the invoice of $100.00"
+        )
         self.order.with_user(self.seller).action_btcpay_accept_late()
         self._look_again()
         self._assert_told(
@@ -135,7 +137,9 @@ class TestOrderStory(MoneyMixin, BTCPayCommon):
         self.world.expire(self.tx.btcpay_invoice_id)
         self.world.mine()
         self._look_again()
-        self._assert_told("OdooBot: Partial payment of S1: $40.00 of $100.00 was received, and the invoice")
+        self._assert_told(
+            "OdooBot: Partial payment of S1: $40.00 of $100.00 was received, and the invoice"
+        )
         self.order.with_user(self.seller).action_btcpay_accept_partial()
         self._look_again()
         self._assert_told(

@@ -109,7 +109,9 @@ class TestParts(MoneyMixin, BTCPayCommon):
                 self.world.expire(self.tx.btcpay_invoice_id)
                 self._look(self.tx)
                 self.assertFalse(self.tx._btcpay_get_partial_receipts())
-                self.assertIn("Accept the partial payment or refund it", self._activities(self.order))
+                self.assertIn(
+                    "Accept the partial payment or refund it", self._activities(self.order)
+                )
                 self.assertEqual(len(self._mails(self.order)), 1, "Mailed of an accepted part.")
 
     # === BY A PERSON === #
@@ -133,7 +135,9 @@ class TestParts(MoneyMixin, BTCPayCommon):
         """The merchant has marked the invoice since, so that there is no part any more."""
         self._pay_part_and_expire()
         self.world.mark(self.tx.btcpay_invoice_id, 'Settled')
-        self._assert_refused(self.tx.action_btcpay_accept_partial, "There is no partial payment to accept")
+        self._assert_refused(
+            self.tx.action_btcpay_accept_partial, "There is no partial payment to accept"
+        )
         self.assertEqual(self.tx.state, 'done')
         self.assertFalse(self.tx.child_transaction_ids)
 
@@ -163,7 +167,7 @@ class TestParts(MoneyMixin, BTCPayCommon):
     # === WHAT COMES AFTER === #
 
     def test_settled_after_a_part_was_accepted(self):
-        """The rest came late and the merchant took it, or he decided to forgo it."""
+        """The rest came late and the merchant took it, or decided to forgo it."""
         for pay_rest in (True, False):
             with self.subTest(pay_rest=pay_rest):
                 self.order = self._create_order(require_payment=True, prepayment_percent=1.0)

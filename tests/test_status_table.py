@@ -21,9 +21,9 @@ class TestStatusTable(BTCPayCommon):
         self.invoice_id = self.tx.btcpay_invoice_id
 
     def _look(self, status, additional_status):
-        """Look at the server, where the invoice has that status.
+        """Sync with the server, where the invoice has that status.
 
-        :return: What was left on the order by the look: the notes, and the activities' notes.
+        :return: What was left on the order by that: the notes, and the activities' notes.
         """
         invoice = self.world.invoice(self.invoice_id)
         self.assertEqual(
@@ -71,8 +71,8 @@ class TestStatusTable(BTCPayCommon):
             with self.subTest(status=status, additional=additional, is_short=is_short):
                 self.assertIs(find(status, additional, is_short), table[key])
         for status, additional in [
-            ('New', 'PaidOver'), ('Settled', 'PaidLate'), ('Settled', 'Underpaid'), ('Expired', '*'),
-            ('Refunded', 'None'), ('settled', 'None'), ('', ''),
+            ('New', 'PaidOver'), ('Settled', 'PaidLate'), ('Settled', 'Underpaid'),
+            ('Expired', '*'), ('Refunded', 'None'), ('settled', 'None'), ('', ''),
         ]:
             if (status, additional) not in table:
                 with self.subTest(status=status, additional=additional):
