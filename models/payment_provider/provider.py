@@ -136,7 +136,7 @@ class PaymentProvider(models.Model):
     )
     btcpay_use_webhook = fields.Boolean(
         string="Webhook",
-        help="Whether the server reports payments to Odoo. Where it cannot reach Odoo, Odoo polls it.",
+        help="Whether the server reports payments to Odoo. Where it cannot, Odoo polls the server.",
         default=True, readonly=True, copy=False,
     )
     btcpay_webhook_problem = fields.Selection(

@@ -1,7 +1,6 @@
 """The scheduled action: what no webhook reported, or reported in vain, is synced."""
 import time
 from contextlib import contextmanager
-from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.tools import split_every
@@ -59,11 +58,9 @@ class PaymentProvider(models.Model):
         :rtype: payment.transaction
         """
         self.ensure_one()
-        # What a run schedules is due in the one that comes when the time is up, not in the next.
-        slack = timedelta(seconds=30)
         return self.env['payment.transaction'].sudo().search([
             ('provider_id', '=', self.id),
-            ('btcpay_next_sync_at', '<=', fields.Datetime.now() + slack),
+            ('btcpay_next_sync_at', '<=', fields.Datetime.now()),
         ], order='btcpay_next_sync_at, id')
 
     def _btcpay_try(self, method, *args, **kwargs):
