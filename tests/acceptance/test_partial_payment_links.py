@@ -10,7 +10,7 @@ from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
 
 @tagged('post_install', '-at_install')
 class TestPartLinks(MoneyMixin, BTCPayHttpCommon):
-    """What the customer reads of a part, and how he pays the rest."""
+    """What the customer reads of a part, and how they pay the amount due."""
 
     def setUp(self):
         super().setUp()
@@ -66,7 +66,7 @@ class TestPartLinks(MoneyMixin, BTCPayHttpCommon):
     def test_part_is_mailed_at_once(self):
         for index, (fraction, missing) in enumerate([('0.4', '60.00'), ('0.2', '45.00')]):
             self.world.pay(self.tx.btcpay_invoice_id, fraction=fraction)
-            self._look(self.tx, self.tx)  # Once a part, however often it is looked at.
+            self._look(self.tx, self.tx)  # Once a part, however often it is synced.
             mails = self._mails(self.order)
             self.assertEqual(len(mails), index + 1)
             self.assertIn(missing, mails[0].subject)

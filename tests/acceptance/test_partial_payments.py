@@ -167,7 +167,7 @@ class TestParts(MoneyMixin, BTCPayCommon):
     # === WHAT COMES AFTER === #
 
     def test_settled_after_a_part_was_accepted(self):
-        """The rest came late and the merchant took it, or he decided to forgo it."""
+        """The rest came late and the merchant took it, or decided to forgo it."""
         for pay_rest in (True, False):
             with self.subTest(pay_rest=pay_rest):
                 self.order = self._create_order(require_payment=True, prepayment_percent=1.0)

@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 from werkzeug.urls import url_parse
 
 from odoo.tests import JsonRpcException, tagged
@@ -61,7 +63,9 @@ class TestCheckoutHttp(BTCPayHttpCommon):
         form = self._extract_values_from_html_form(result['redirect_form_html'])
         self.assertEqual(form['action'], tx.btcpay_checkout_link)
         self.assertEqual(payload['amount'], '100.00')
-        self.assertEqual(payload['metadata'], {'orderId': tx.reference})
+        self.assertEqual(payload['metadata'], {
+            'orderId': tx.reference, const.TOKEN_KEY: tx.sudo().btcpay_invoice_token,
+        })
 
     def test_return_to_the_website_the_customer_is_on(self):
         if self.env['ir.module.module']._get('website_payment').state != 'installed':
@@ -136,12 +140,21 @@ class TestCheckoutHttp(BTCPayHttpCommon):
             'provider_id', 'payment_method_id', 'token_id', 'flow', 'is_validation',
             'landing_route',
         )}
-        result = self.make_jsonrpc_request(f'/my/orders/{order.id}/transaction', {
-            **values, 'amount': 1.0, 'access_token': order._portal_ensure_token(),
-            'tokenization_requested': False,
-        })
-        self.env.invalidate_all()
-        tx = self._get_tx(result['reference'])
+
+        def pay_one():
+            result = self.make_jsonrpc_request(f'/my/orders/{order.id}/transaction', {
+                **values, 'amount': 1.0, 'access_token': order._portal_ensure_token(),
+                'tokenization_requested': False,
+            })
+            self.env.invalidate_all()
+            return self._get_tx(result['reference'])
+
+        tx = pay_one()
+        self.assertEqual((tx.state, tx.btcpay_invoice_id), ('cancel', False))
+        self.assertIn("is due now", tx.state_message)
+        # Where the order was changed right after that was checked.
+        with patch.object(type(tx), '_btcpay_find_change', lambda _tx: ''):
+            tx = pay_one()
         self.world.pay(tx.btcpay_invoice_id, method='BTC-LN')
         tx._btcpay_sync()
         self.env['payment.transaction']._cron_post_process()

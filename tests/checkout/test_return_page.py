@@ -16,7 +16,7 @@ REQUEST_LOG = 'odoo.addons.payment_btcpay.models.payment_provider.client'
 
 @tagged('post_install', '-at_install')
 class TestReturnPage(BTCPayHttpCommon):
-    """What the customer sees who comes back, and what his coming back does."""
+    """What the customer sees who comes back, and what coming back does."""
 
     def setUp(self):
         super().setUp()
@@ -146,7 +146,7 @@ class TestReturnPage(BTCPayHttpCommon):
         self.assertIn("Your payment is on its way!", response.text)
 
     def test_session_is_not_saved(self):
-        """A customer whose browser sends no cookie here keeps the session he has."""
+        """A customer whose browser sends no cookie here keeps their session."""
         tx = self._create_btcpay_transaction(self._create_order())
         response, _questions = self._return(tx.reference)
         self.assertNotIn('session_id', response.headers.get('Set-Cookie', ''))
@@ -181,7 +181,7 @@ class TestReturnPage(BTCPayHttpCommon):
         tx._btcpay_sync()
         page = html.fromstring(self.url_open('/payment/status').text)
         page = ' '.join(page.text_content().split())
-        self.assertIn("A part of your payment is missing", page)
+        self.assertIn("Your payment is not complete", page)
         self.assertIn("Please pay the amount due, $", page)
         self.assertIn("Pay the amount due", page)
         self.assertNotIn("has been processed", page)
@@ -202,7 +202,7 @@ class TestReturnPage(BTCPayHttpCommon):
         self._poll()
         page = self.url_open('/payment/status').text
         self.assertIn("60.00", page)
-        self.assertIn("is missing", page)
+        self.assertIn("Please pay the amount due", page)
         self.assertIn(tx.btcpay_checkout_link, page)
 
     def test_failed_payment_stays_on_the_status_page(self):

@@ -230,7 +230,7 @@ class TestConfirm(MoneyMixin, BTCPayCommon):
         self.assertEqual(self.order.state, 'sale')
 
     def test_done_by_the_customers_page_since_the_action_began(self):
-        """Odoo's own scheduled action does not look again."""
+        """Odoo's own scheduled action does not try again."""
         second = self._pay_order(self._create_order())
         post_process = type(self.tx)._post_process
 

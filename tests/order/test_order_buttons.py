@@ -8,7 +8,7 @@ from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
 
 @tagged('post_install', '-at_install')
 class TestOrderButtons(MoneyMixin, BTCPayCommon):
-    """What people see and press, each with the rights of his own."""
+    """What people see and press, each with their own rights."""
 
     @classmethod
     def setUpClass(cls):
@@ -54,7 +54,7 @@ class TestOrderButtons(MoneyMixin, BTCPayCommon):
         self.assertEqual((self.tx.state, newer.state), ('pending', 'pending'))
 
     def test_others_check_nothing(self):
-        """Whoever may not read the order may not have it looked at."""
+        """Whoever may not read the order may not have it synced."""
         foreign = self._create_order(user_id=self.accountant.id)
         tx = self._create_btcpay_transaction(foreign)
         self.world.pay(tx.btcpay_invoice_id)

@@ -192,7 +192,7 @@ class TestOrderRights(MoneyMixin, BTCPayCommon):
             )
 
     def test_search_is_as_the_orders_are(self):
-        """Nobody finds orders by their transactions that he may not see."""
+        """Nobody finds orders by their transactions that they may not see."""
         orders = self.env['sale.order'].with_user(self.colleague)
         self.assertFalse(orders.search([('id', '=', self.order.id)]))
         self.assertFalse(orders.search([('btcpay_is_paid_not_confirmed', '=', True)]))

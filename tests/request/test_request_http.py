@@ -97,7 +97,7 @@ class TestRequestHttp(RequestMixin, BTCPayHttpCommon):
         context = self._open(url)
         self.assertEqual(context['amount'], 100)
         self.assertEqual(context['payment_method_ids'], self.payment_method.ids)
-        # The invoice is made when he pays, and not when the page is opened.
+        # The invoice is made when they pay, and not when the page is opened.
         self.assertFalse(order.transaction_ids)
         tx = self._pay(context)
         self.assertTrue(tx.btcpay_invoice_id)
@@ -241,7 +241,7 @@ class TestRequestHttp(RequestMixin, BTCPayHttpCommon):
         self.assertIn("30.00", ''.join(shown.itertext()))
 
     def test_coming_back_leaves_it_restricted(self):
-        """After a payment that failed he can pay what was requested again, with Bitcoin only."""
+        """After a payment that failed they can pay what was requested again, with Bitcoin only."""
         confirmed = self._create_order()
         confirmed.action_confirm()
         for document, values, amount in [

@@ -21,9 +21,9 @@ class TestStatusTable(BTCPayCommon):
         self.invoice_id = self.tx.btcpay_invoice_id
 
     def _look(self, status, additional_status):
-        """Look at the server, where the invoice has that status.
+        """Sync with the server, where the invoice has that status.
 
-        :return: What was left on the order by the look: the notes, and the activities' notes.
+        :return: What was left on the order by that: the notes, and the activities' notes.
         """
         invoice = self.world.invoice(self.invoice_id)
         self.assertEqual(

@@ -136,7 +136,7 @@ class TestSynchronize(BTCPayCommon):
     # === WHAT IS NOT THE TRANSACTION'S === #
 
     def _assert_never_done(self, tx, reason):
-        """Look again and again at an invoice that is settled and not the transaction's."""
+        """Sync again and again with an invoice that is settled and not the transaction's."""
         self.world.pay(tx.btcpay_invoice_id)
         self.world.mine()
         order = tx.sale_order_ids
@@ -205,7 +205,7 @@ class TestSynchronize(BTCPayCommon):
         self._assert_never_done(self.tx, "is for “another”")
 
     def test_discrepancy_after_done(self):
-        """What is done stays done, and a person looks after it."""
+        """What is done stays done, and is flagged for review."""
         self._pay_and_settle()
         self.tx._btcpay_sync()
         self.tx._post_process()
