@@ -74,9 +74,17 @@ class BTCPayCommon(AccountPaymentCommon):
         self.addCleanup(self.world.clear_faults)
         # What Odoo attaches to its mails about orders and invoices takes longer than all else.
         self.startPatcher(patch.object(
-            self.registry['ir.actions.report'], '_pre_render_qweb_pdf',
-            lambda *_args, **_kwargs: (b'A document', 'html'),
+            self.registry['ir.actions.report'], '_pre_render_qweb_pdf', self._render_report,
         ))
+
+    @staticmethod
+    def _render_report(_report, _report_ref, res_ids=None, data=None):
+        """Return a page for each record, which Odoo takes apart again by them."""
+        pages = ''.join(
+            f'<div class="article" data-oe-model="account.move" data-oe-id="{id_}">A document</div>'
+            for id_ in res_ids or ()
+        )
+        return f'<html><body><main>{pages}</main></body></html>'.encode(), 'html'
 
     def _simulate_commits(self):
         """Let the code under test commit and roll back the test's own cursor, as far as to here."""
