@@ -1,11 +1,6 @@
 """Decimal arithmetic as the server does it: the number of decimals shown is part of its answers."""
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, localcontext
 
-from babel.core import get_global
-from babel.numbers import list_currencies
-
-CRYPTO_DIVISIBILITY = {'BTC': 8, 'SATS': 0}
-
 
 def plain(value):
     """:return: a Decimal as the API writes it, '0.002', '100.00'"""
@@ -38,6 +33,11 @@ def rounded(value, decimals, rounding=ROUND_HALF_EVEN):
     return value.quantize(Decimal(1).scaleb(-decimals), rounding)
 
 
+def rounded_half_up(value, decimals):
+    """Round half away from zero, never adding decimals."""
+    return rounded(value, decimals, ROUND_HALF_UP)
+
+
 def round_up(value, decimals):
     """What is asked is rounded up; trailing zeros are not shown."""
     with localcontext() as context:
@@ -49,22 +49,8 @@ def round_up(value, decimals):
 def round_to_significant(value, decimals):
     """Round, but with as many decimals as it takes to stay within 1 %."""
     while value:
-        result = rounded(value, decimals, ROUND_HALF_UP)
+        result = rounded_half_up(value, decimals)
         if abs(result - value) / abs(value) < Decimal('0.01'):
             return result
         decimals += 1
     return value
-
-
-def known_currency(currency):
-    return currency in CRYPTO_DIVISIBILITY or currency in list_currencies('en')
-
-
-def divisibility(currency):
-    """:return: decimals of a currency, 8 for one the server does not know"""
-    if currency in CRYPTO_DIVISIBILITY:
-        return CRYPTO_DIVISIBILITY[currency]
-    if not known_currency(currency):
-        return 8
-    fractions = get_global('currency_fractions')
-    return fractions.get(currency, fractions['DEFAULT'])[0]

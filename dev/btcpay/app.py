@@ -51,7 +51,7 @@ class App:
         except HTTPException as error:
             if error.code in (307, 308):
                 return error.get_response(request.environ)
-            return _empty(404)
+            return _empty(404, greenfield.HEADERS if request.path.startswith('/api/') else None)
         return endpoint(self.server, request, **values)
 
     def remember(self, request):

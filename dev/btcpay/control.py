@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Response
 
-from . import addresses, chain, clock, faults, lifecycle, payments
+from . import addresses, chain, clock, faults, lifecycle, nodes, payments
 from .defaults import METHODS, SETTINGS, VERSION
 from .errors import ApiError
 from .permissions import valid
@@ -99,6 +99,9 @@ def settings(server, data):
         if key == 'auto_pay':
             if value not in AUTO_PAY:
                 raise ControlError(f'auto_pay is one of {AUTO_PAY}')
+        elif key == 'down':
+            if value not in (None, *nodes.NODES):
+                raise ControlError(f'down is one of {nodes.NODES}')
         elif isinstance(SETTINGS[key], bool):
             if not isinstance(value, bool):
                 raise ControlError(f'{key} is true or false')
@@ -106,6 +109,8 @@ def settings(server, data):
             _number(value)
             data[key] = str(value)
     with server.lock:
+        if 'down' in data:
+            nodes.turn(server, data['down'])
         server.settings.update(data)
         server.changed()
     return server.settings

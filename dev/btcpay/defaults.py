@@ -52,4 +52,6 @@ SETTINGS = {
     'retry_factor': '1',
     'delivery_timeout': '100',
     'fee_rate': '100',
+    #: node that is stopped: 'lightning', 'chain' or None
+    'down': None,
 }

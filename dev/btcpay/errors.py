@@ -6,15 +6,14 @@ class ApiError(Exception):
 
     :param int status: HTTP status of the answer
     :param payload: JSON body, None for an empty one
-    :param bool early: whether it comes before the endpoint, default for 401 and 403: it has no
-        headers of the endpoint then
     """
 
-    def __init__(self, status, payload=None, early=None):
+    def __init__(self, status, payload=None):
         super().__init__(payload)
         self.status = status
         self.payload = payload
-        self.early = status in (401, 403) if early is None else early
+        #: whether it comes before the endpoint is reached: it lacks what endpoints add to answers
+        self.early = status in (401, 403, 500)
 
     @property
     def message(self):
@@ -41,6 +40,16 @@ def missing_permission(policy):
             "You can create an API key in your account's settings / Api Keys."
         ),
     })
+
+
+def unreadable(problems):
+    """422 for a request that could not be read, which no endpoint gets to see.
+
+    :return: an ApiError to raise
+    """
+    error = ApiError(422, problems)
+    error.early = True
+    return error
 
 
 class Invalid:

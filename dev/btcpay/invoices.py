@@ -2,8 +2,9 @@
 from datetime import datetime, timezone
 from decimal import Decimal
 
-from . import addresses, prompts
-from .amounts import divide, divisibility, known_currency, round_to_significant, round_up
+from . import addresses, nodes, prompts
+from .amounts import divide, round_to_significant, round_up
+from .currencies import invoice_digits
 from .defaults import METHODS
 from .errors import refusal
 from .events import invoice_event
@@ -15,6 +16,10 @@ DUST = Decimal('0.00000294')  # of a P2WPKH output
 DUST_MESSAGE = (
     'Amount below the dust threshold. For amounts of this size, it is recommended to enable an '
     'off-chain (Lightning) payment method'
+)
+LIGHTNING_DOWN = (
+    'BTC-LN: NodeInfo failed to be fetched: Error while connecting to the API: Connection refused '
+    '(127.0.0.1:8089) (Connection refused)'
 )
 
 
@@ -29,8 +34,9 @@ def create(server, store, request, base_url):
     checkout, settings, now = request['checkout'], store.settings, server.now()
     currency = (request['currency'] or settings['defaultCurrency']).strip().upper()
     amount = request['amount'] or Decimal('0.0')
-    if known_currency(currency):
-        amount = round_to_significant(amount, divisibility(currency))
+    digits = invoice_digits(currency)
+    if digits is not None:
+        amount = round_to_significant(amount, digits)
     expiration = now + _seconds(checkout['expirationMinutes'], settings['invoiceExpiration'])
     invoice = Invoice(
         id=new_id(),
@@ -49,6 +55,7 @@ def create(server, store, request, base_url):
         } | {key: checkout[key] for key in (
             'defaultPaymentMethod', 'redirectURL', 'defaultLanguage', 'paymentMethods')},
         receipt=request['receipt'],
+        search_terms=request['additionalSearchTerms'],
         number=server.next_number(),
     )
     lazy = checkout['lazyPaymentMethods']
@@ -66,6 +73,7 @@ def _seconds(minutes, default):
 
 
 def _add_methods(server, store, invoice, lazy, base_url):
+    """:raise ApiError: 400 if there is none by which the invoice could be paid"""
     log = _Log(server)
     log.write('Info', 'Creation of invoice starting')
     pair = 'BTC_' + invoice.currency
@@ -74,40 +82,54 @@ def _add_methods(server, store, invoice, lazy, base_url):
               f'Rate for {pair}: {describe_rate(server, pair, store)}')
     wanted = invoice.checkout['paymentMethods']
     for method_id in METHODS:
-        if not store.methods.get(method_id) or rate is None:
+        if not store.methods.get(method_id):
             continue
         if wanted is not None and method_id not in wanted:
+            if method_id == 'BTC-CHAIN' and not lazy:
+                server.key_index += 1  # an address is reserved before it is seen that none is asked
+            continue
+        if rate is None:
             continue
         invoice.rates[pair] = rate
         method = PaymentMethodState(method_id, rate, activated=False)
-        due = round_up(divide(invoice.amount, rate), 8)
-        if method_id == 'BTC-CHAIN' and invoice.type == 'Standard' and due < DUST:
-            log.write('Error', f'{method_id}: Payment method unavailable ({DUST_MESSAGE})')
-        elif method_id == 'BTC-LN' and invoice.type == 'TopUp':
-            log.write('Error', f'{method_id}: Payment method unavailable (Lightning Network '
-                               'payment method is not available for top-up invoices)')
-        else:
-            invoice.methods[method_id] = method
-            if method_id == 'BTC-LNURL':
-                method.activated = True  # nothing is reserved for it, it is never lazy
-                url = f'{base_url}/BTC/UILNURL/pay/i/{invoice.id}'
-                method.details = {'lnurl': addresses.lnurl(url)}
-            elif not lazy:
-                prompts.activate(server, invoice, method_id)
+        if problem := _unavailable(server, invoice, method, lazy):
+            log.write('Error', f'{method_id}: {problem}')
+            log.write('Info', f'{method_id}: Payment method details creation took 3 milliseconds')
+            if method_id == 'BTC-LN' and not nodes.lightning_runs(server):
+                log.write('Error', LIGHTNING_DOWN)
             continue
-        log.write('Info', f'{method_id}: Payment method details creation took 3 milliseconds')
-    if store.methods.get('BTC-CHAIN') and 'BTC-CHAIN' not in invoice.methods:
-        server.key_index += 1  # an address is set aside for each attempt, whatever comes of it
-    if not invoice.methods:
-        if not store.methods:
-            raise refusal(400, 'generic-error', (
-                'No wallet has been linked to your BTCPay Store. See the following link for more '
-                'information on how to connect your store and wallet. '
-                '(https://docs.btcpayserver.org/WalletSetup/)\n'
-            ))
+        invoice.methods[method_id] = method
+        if method_id == 'BTC-LNURL':
+            method.activated = True  # nothing is reserved for it, it is never lazy
+            url = f'{base_url}/BTC/UILNURL/pay/i/{invoice.id}'
+            method.details = {
+                'lnurl': addresses.lnurl(url),
+                'nodeInfo': addresses.NODE if nodes.lightning_runs(server) else None,
+            }
+        elif not lazy:
+            prompts.activate(server, invoice, method_id)
+    if invoice.methods:
+        return
+    if not store.methods:
         raise refusal(400, 'generic-error', (
-            'Error retrieving a matching payment method or rate.\n' + log.text
+            'No wallet has been linked to your BTCPay Store. See the following link for more '
+            'information on how to connect your store and wallet. '
+            '(https://docs.btcpayserver.org/WalletSetup/)\n'
         ))
+    raise refusal(400, 'generic-error', (
+        'Error retrieving a matching payment method or rate.\n' + log.text
+    ))
+
+
+def _unavailable(server, invoice, method, lazy):
+    """:return: why an invoice cannot be paid by a method, in the words of the log, or None"""
+    due = round_up(divide(invoice.amount, method.rate), 8)
+    if method.id == 'BTC-CHAIN' and invoice.type == 'Standard' and due < DUST:
+        return f'Payment method unavailable ({DUST_MESSAGE})'
+    if method.id == 'BTC-LN' and invoice.type == 'TopUp':
+        return ('Payment method unavailable (Lightning Network payment method is not available '
+                'for top-up invoices)')
+    return None if lazy else nodes.trouble(server, method.id)
 
 
 class _Log:

@@ -9,6 +9,7 @@ class User:
     email: str
     password: str
     created: float = 0
+    admin: bool = False
 
 
 @dataclass
@@ -33,6 +34,8 @@ class Store:
     #: its own rates by pair and the script they are from; None where the server's are used
     rates: dict = None
     rate_script: str = None
+    #: its records can still be read by an administrator
+    deleted: bool = False
 
 
 @dataclass
@@ -101,6 +104,8 @@ class Invoice:
     archived: bool = False
     #: pull payment ids of its refunds
     refunds: list = field(default_factory=list)
+    #: what else the merchant finds it by
+    search_terms: list = field(default_factory=list)
     #: creation order, for sorting what was created in the same second
     number: int = 0
 
@@ -139,6 +144,8 @@ class Delivery:
     status: str = None
     http_code: int = None
     error_message: str = None
+    #: whether a call asked for it: such a delivery carries the call's trace
+    traced: bool = False
     number: int = 0
     #: W3C trace context it is sent with
     trace: str = None

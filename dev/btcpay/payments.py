@@ -2,7 +2,7 @@
 import secrets
 from decimal import Decimal, InvalidOperation
 
-from . import chain, lifecycle, prompts
+from . import chain, lifecycle, nodes, prompts
 from .amounts import plain, round_up, trimmed
 from .events import payment_event
 from .model import Payment
@@ -29,6 +29,8 @@ def pay(server, invoice_id, method_id=None, amount=None, fraction=None, replacea
             method_id = 'BTC-CHAIN' if 'BTC-CHAIN' in invoice.methods else 'BTC-LN'
         if method_id not in invoice.methods or method_id == 'BTC-LNURL':
             raise bad(f'The invoice cannot be paid by {method_id}')
+        if nodes.trouble(server, method_id):
+            raise bad(f'The node for {method_id} is down')
         prompts.activate(server, invoice, method_id)
         value = _amount(invoice, method_id, amount, fraction)
         if method_id == 'BTC-LN':
@@ -120,5 +122,6 @@ def _received(server, invoice, payment):
     lifecycle.update(server, invoice)
     if invoice.status == 'New' and invoice.additional_status == 'PaidPartial':
         lightning = invoice.methods.get('BTC-LN')
-        if lightning and lightning.activated:  # its BOLT11 would take the whole amount again
+        # its BOLT11 would take the whole amount again
+        if lightning and lightning.activated and nodes.lightning_runs(server):
             prompts.renew_bolt11(server, invoice, lightning)

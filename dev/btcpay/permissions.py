@@ -3,6 +3,8 @@ from .errors import missing_permission, refusal
 
 STORE = 'btcpay.store.'
 UNRESTRICTED = 'unrestricted'
+#: what an administrator may still do in a store that was deleted
+OF_DELETED = ('btcpay.store.canviewstoresettings', 'btcpay.store.canviewinvoices')
 
 #: the policies right below each policy
 IMPLIED = {
@@ -73,7 +75,7 @@ class Caller:
     """Who makes a request.
 
     :param User user: whose key it is, or who gave e-mail address and password
-    :param list permissions: of the key; None for a user himself, who may everything
+    :param list permissions: of the key; None for the user in person, who may do everything
     """
 
     def __init__(self, user, permissions=None, key=None):
@@ -97,7 +99,9 @@ class Caller:
         )
 
     def may(self, policy, store):
-        """Whether the caller may do it in a store of his."""
+        """Whether the caller may do it in a store of their own."""
+        if store and store.deleted and not (self.user.admin and policy in OF_DELETED):
+            return False
         return bool(store) and store.owner_id == self.user.id and self.has(policy, store.id)
 
 

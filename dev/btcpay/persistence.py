@@ -8,6 +8,9 @@ from pathlib import Path
 
 from .defaults import VERSION
 
+#: of the records in the file; one more with each change of theirs
+FORMAT = 2
+
 _logger = logging.getLogger(__name__)
 
 
@@ -15,7 +18,7 @@ def load(server, path):
     """Take over a state file, if there is one that can be read."""
     try:
         saved = pickle.loads(Path(path).read_bytes())  # noqa: S301 our own file
-        if saved.pop('version') != VERSION:
+        if saved.pop('version') != (VERSION, FORMAT):
             raise ValueError('written by another version')
     except FileNotFoundError:
         return
@@ -30,7 +33,7 @@ def load(server, path):
 def save(server, path):
     with server.lock:
         saved = {name: getattr(server, name) for name in server.SAVED}
-        data = pickle.dumps({'version': VERSION, **saved})
+        data = pickle.dumps({'version': (VERSION, FORMAT), **saved})
     folder = Path(path).absolute().parent
     folder.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=folder, prefix='.btcpay-')  # readable by us only

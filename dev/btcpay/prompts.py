@@ -1,18 +1,18 @@
 """The ways to pay an invoice: addresses, Lightning invoices, fees, links."""
 from decimal import Decimal
 
-from . import addresses
+from . import addresses, nodes
 from .amounts import plain, round_up
 from .sums import accounting
 
 
 def activate(server, invoice, method_id):
-    """Give a method its address or BOLT11; nothing happens if it has one.
+    """Give a method its address or BOLT11; nothing happens if it has one, or its node is down.
 
     A lazy invoice's methods are activated when the customer opens the checkout page.
     """
     method = invoice.methods[method_id]
-    if method.activated:
+    if method.activated or nodes.trouble(server, method_id):
         return
     method.activated = True
     if method_id == 'BTC-CHAIN':

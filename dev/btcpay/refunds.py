@@ -2,7 +2,8 @@
 from decimal import Decimal
 
 from . import pull_payments
-from .amounts import divide, divisibility, known_currency, round_to_significant, rounded
+from .amounts import divide, round_to_significant, rounded
+from .currencies import known_currency, refund_digits
 from .errors import Invalid
 from .events import invoice_event
 from .payouts import DIVISIBILITY, supported_methods
@@ -35,7 +36,7 @@ class RefundSums:
             # marked without a payment: taken as paid in full
             paid, due = due, Decimal(0)
         self.decimals = DIVISIBILITY[method_id]
-        self.fiat = rounded(paid * rate, divisibility(invoice.currency))
+        self.fiat = rounded(paid * rate, refund_digits(invoice.currency))
         self.then = round_to_significant(paid, self.decimals)
         current = get_rate(
             server, 'BTC_' + invoice.currency, server.stores[invoice.store_id])
@@ -58,7 +59,7 @@ def refund(server, store, invoice, request, may_approve):
     if methods is None:
         methods = supported
     else:
-        for method in methods:
+        for method in dict.fromkeys(methods):
             if method not in supported:
                 problems.add('PayoutMethods', f'Invalid or unsupported payout method: {method}')
         methods = [method for method in methods if method in supported]
@@ -105,7 +106,7 @@ def _variant(sums, invoice, variant, request, problems):
         if not currency or not known_currency(currency):
             problems.add('CustomCurrency', 'Invalid currency')
     elif variant == 'Fiat':
-        return invoice.currency, sums.fiat, divisibility(invoice.currency)
+        return invoice.currency, sums.fiat, refund_digits(invoice.currency)
     elif variant == 'OverpaidAmount':
         amount, currency = sums.over, 'BTC'
         if amount is None:

@@ -22,6 +22,7 @@ class State:
     SAVED = (
         'users', 'api_keys', 'stores', 'invoices', 'webhooks', 'deliveries', 'pull_payments',
         'payouts', 'rates', 'settings', 'transactions', 'height', 'offset', 'counter', 'key_index',
+        'chain_turned',
     )
 
     def __init__(self):
@@ -47,13 +48,15 @@ class State:
             self.counter = 0
             self.key_index = 0
             self.settings = dict(SETTINGS)
+            #: when the chain's node was last stopped or started
+            self.chain_turned = 0
             self.rates = {
                 'BTC_USD': Decimal(50000), 'BTC_EUR': Decimal(40000), 'BTC_JPY': Decimal(7000000),
             }
             self.faults.clear()
             self.webhook_faults.clear()
             self.requests.clear()
-            merchant = self.create_user(MERCHANT, PASSWORD)
+            merchant = self.create_user(MERCHANT, PASSWORD, admin=True)
             self.create_store('Demo Shop', merchant)
             self.changed()
 
@@ -72,10 +75,11 @@ class State:
 
     # --- people, keys, stores -----------------------------------------------------------------
 
-    def create_user(self, email, password):
+    def create_user(self, email, password, admin=False):
+        """:param bool admin: whether the user administers the server"""
         hexa = secrets.token_hex(16)
         user_id = '-'.join((hexa[:8], hexa[8:12], hexa[12:16], hexa[16:20], hexa[20:]))
-        user = User(user_id, email, password, self.now())
+        user = User(user_id, email, password, self.now(), admin)
         with self.lock:
             self.users[user_id] = user
             self.changed()
@@ -121,11 +125,11 @@ class State:
         return store
 
     def stores_of(self, user):
-        """:return: the stores of a User, oldest first, without archived ones"""
+        """:return: the stores of a User, oldest first, without archived and deleted ones"""
         with self.lock:
             return [
                 store for store in self.stores.values()
-                if store.owner_id == user.id and not store.settings['archived']
+                if store.owner_id == user.id and not (store.deleted or store.settings['archived'])
             ]
 
     # --- what belongs to what ---------------------------------------------------------------------
@@ -135,6 +139,15 @@ class State:
         with self.lock:
             found = [invoice for invoice in self.invoices.values() if invoice.store_id == store_id]
         return sorted(found, key=lambda invoice: invoice.number, reverse=True)
+
+    def listed_payouts(self, store_id):
+        """:return: the store's payouts, oldest first, without those of archived pull payments"""
+        with self.lock:
+            return [
+                payout for payout in self.payouts.values()
+                if payout.store_id == store_id
+                and not self.pull_payments[payout.pull_payment_id].archived
+            ]
 
     def payouts_of(self, pull_payment_id):
         """:return: all payouts of a pull payment, oldest first"""

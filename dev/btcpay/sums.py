@@ -2,7 +2,8 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from .amounts import divide, divisibility, round_up, rounded
+from .amounts import divide, round_up
+from .currencies import round_paid
 
 ZERO = Decimal(0)
 
@@ -94,4 +95,4 @@ def accounting(invoice, method_id):
 
 def paid_amount(invoice):
     """:return: Decimal, what counts as paid, in the invoice's currency"""
-    return rounded(totals(invoice).net, divisibility(invoice.currency))
+    return round_paid(totals(invoice).net, invoice.currency)

@@ -119,8 +119,7 @@ class Dispatcher:
         with self.server.lock:
             webhook = self.server.webhooks[delivery.webhook_id]
             again = self._delivery(webhook, new_id(), delivery.original_id, delivery.event)
-            # the one kind of delivery that a request brings about is traced to it
-            again.trace = f'00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00'
+            again.traced = True
             self._enqueue(again, replace(webhook))
             return again.id
 
@@ -265,8 +264,8 @@ class Dispatcher:
             'Accept-Encoding': SKIP_HEADER,
             'Connection': None,
         }
-        if delivery.trace:
-            headers['traceparent'] = delivery.trace
+        if delivery.traced:
+            headers['traceparent'] = f'00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00'
         delivery.delivery_time = server.now()
         try:
             with _Session() as session:

@@ -184,6 +184,7 @@ class Player:
             self.receiver.step += 1
             getattr(self, record['kind'])(record)
         elif record['kind'] == 'note':
+            self.settle(record['t'])
             self.note(NOTES[record['text']] or {})
         elif record['kind'] == 'missing':
             self.missing(record)

@@ -74,8 +74,8 @@ class TestConnectRefusedBefore(RefusalCommon):
         self.assertFalse(used, "The key was used.")
 
     def test_unknown_state(self):
-        self._assert_refused('unknown', 'state', "was not begun here")
-        self._assert_refused('', 'state', "was not begun here")
+        self._assert_refused('unknown', 'state', "was not started here")
+        self._assert_refused('', 'state', "was not started here")
 
     def test_no_key(self):
         state = self._begin_state()
@@ -110,7 +110,7 @@ class TestConnectRefusedBefore(RefusalCommon):
         state = self._begin_with_key()
         new_test_user(self.env, 'btcpay_other', 'base.group_user,base.group_system')
         self.authenticate('btcpay_other', 'btcpay_other')
-        self._assert_refused(state, 'user', "Another user began")
+        self._assert_refused(state, 'user', "Another user started")
         self._assert_not_used()
         # It is still there for who began.
         self.authenticate('btcpay_administrator', 'btcpay_administrator')
@@ -126,7 +126,7 @@ class TestConnectRefusedBefore(RefusalCommon):
         state = self._begin_with_key()
         new_test_user(self.env, 'btcpay_portal', 'base.group_portal')
         self.authenticate('btcpay_portal', 'btcpay_portal')
-        self._assert_refused(state, 'user', "Another user began", may_see=False)
+        self._assert_refused(state, 'user', "Another user started", may_see=False)
         self._assert_not_used()
 
     def test_not_logged_in(self):

@@ -3,7 +3,8 @@ from unittest.mock import patch
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from odoo.addons.payment_btcpay.greenfield import NotUnderstood
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.greenfield import NotUnderstood, WebhookEvent
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.refund.refund_common import RefundMixin
 
@@ -118,3 +119,20 @@ class TestRefundAdopted(RefundMixin, BTCPayCommon):
         refund = tx.btcpay_refund_ids
         self.assertEqual((refund.state, refund.amount), ('done', -20))
         self.assertEqual(refund.payment_id.amount, 20)
+
+    def test_event_that_is_given_up_asks_the_server_once(self):
+        """What is said of a failure must not fail for the same reason."""
+        tx = self._paid()
+        pull_payment = self._server_refund(tx)
+        delivery = self.env['btcpay.delivery']._keep(self.btcpay, WebhookEvent(
+            'given-up', 'PullPaymentCreated', invoice_id=tx.btcpay_invoice_id,
+            pull_payment_id=pull_payment['id'],
+        ), b'')
+        delivery.try_count = len(const.DELIVERY_WAITS)
+        self.world.fault('status', path='/v1/pull-payments/', count=None)
+        self._call_count('', '')
+        with self._quiet():
+            delivery._process()
+        self.assertEqual(self._call_count('GET', '/v1/pull-payments/'), 1)
+        self.assertEqual(delivery.state, 'failed')
+        self.assertIn("could not be processed", self._activities(tx.sale_order_ids))

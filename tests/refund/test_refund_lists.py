@@ -137,6 +137,35 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
             self._reconcile()
         self.assertEqual(self._count_tries(), const.MAX_FAILURES)
 
+    def test_failures_that_are_not_in_a_row_are_not_the_server(self):
+        refunds = self._refunds(2 * const.MAX_FAILURES)
+        self.world.fault('status', path=f'{self.store_id}/pull-payments', status=403)
+        for refund in refunds:
+            self._claim(refund)
+        failing = refunds[::2]
+        for refund in failing:
+            self.world.fault(
+                'status', path=f'/v1/pull-payments/{refund.btcpay_pull_payment_id}', count=None
+            )
+        with self._quiet(), mute_logger(RECONCILE_LOG):
+            self._reconcile()
+        self.assertEqual(set(failing.mapped('state')), {'pending'})
+        self.assertEqual(set((refunds - failing).mapped('state')), {'done'})
+        self.assertFalse(self.btcpay.sudo().btcpay_unreachable_since)
+
+    def test_refunds_that_anybody_may_read_do_not_say_that_the_key_is_good(self):
+        self._refunds(1)
+        self.btcpay.sudo().write({
+            'btcpay_api_key': self.world.new_key(self.store_id, ['btcpay.store.cancreateinvoice']),
+            'btcpay_connection_state': 'refused',
+            'btcpay_unreachable_since': fields.Datetime.now() - timedelta(hours=1),
+            'btcpay_webhook_id': 'webhook',
+        })
+        self.env.cr.commit()
+        with self._quiet(), mute_logger(RECONCILE_LOG, HEALTH_LOG):
+            self._reconcile()
+        self.assertEqual(self.btcpay.btcpay_connection_state, 'refused')
+
     def test_server_elsewhere_is_not_asked_for_all(self):
         self._refunds(const.MAX_FAILURES + 1)
         self.btcpay.sudo().btcpay_store_id = 'another'
@@ -144,7 +173,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
         self.world.fault('status', path='/v1/pull-payments/', count=None)
         self._count_tries()
         with self._quiet(), mute_logger(RECONCILE_LOG):
-            self.btcpay._btcpay_sync_refunds_elsewhere()
+            self._reconcile()
         self.assertEqual(self._count_tries(), const.MAX_FAILURES)
 
     # === ANSWERS === #

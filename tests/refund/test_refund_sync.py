@@ -344,10 +344,10 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self._claim(here)
         self._make_old(here, minutes=70)
 
-        def broken(provider):
+        def broken(provider, refunds):
             raise KeyError("somebody's module")
 
-        self.patch(type(self.btcpay), '_btcpay_sync_refunds_elsewhere', broken)
+        self.patch(type(self.btcpay), '_btcpay_sync_elsewhere', broken)
         with self.assertLogs(PROVIDER_RECONCILE_LOG, 'ERROR'):
             self._reconcile()
         self.assertEqual(here.state, 'done')

@@ -206,7 +206,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         self.assertEqual(refund.state, 'draft')
         self._make_old(refund, minutes=70)
         with mute_logger(RECONCILE_LOG):
-            self.btcpay._btcpay_sync_refunds_elsewhere()
+            self._reconcile()
         self.assertEqual(refund.state, 'draft')
         self.assertIn("no longer connected", self._activities(refund._btcpay_get_document()))
         self.btcpay.sudo().write({

@@ -144,7 +144,7 @@ class TestNoWebhook(BTCPayHttpCommon):
         ):
             action = self.btcpay.action_btcpay_disable_webhook()
         self.assertFalse(self.btcpay.btcpay_use_webhook)
-        self.assertIn("Remove Odoo's webhook", action['params']['message'])
+        self.assertIn("Remove it in the store's settings", action['params']['message'])
 
     # === WITHOUT === #
 

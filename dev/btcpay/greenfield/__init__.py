@@ -1,5 +1,6 @@
 """The Greenfield API, as far as a shop's module and its tests use it."""
 from . import invoices, keys, lightning, misc, payouts, refunds, stores, webhooks
+from .http import HEADERS as HEADERS
 
 MODULES = (misc, keys, stores, invoices, lightning, webhooks, payouts, refunds)
 

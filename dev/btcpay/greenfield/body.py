@@ -3,7 +3,7 @@ import json
 import re
 from decimal import Decimal, InvalidOperation
 
-from ..errors import ApiError
+from ..errors import unreadable
 
 REQUIRED = {'path': 'request', 'message': 'The request field is required.'}
 
@@ -28,10 +28,10 @@ class Body:
             self.data = json.loads(self.raw, parse_float=Decimal)
         except ValueError as error:
             message = _parse_message(self.raw, getattr(error, 'pos', 0))
-            raise ApiError(422, [{'path': '', 'message': message}, REQUIRED], early=True) from None
+            raise unreadable([{'path': '', 'message': message}, REQUIRED]) from None
         if not isinstance(self.data, dict):
-            raise ApiError(422, [
-                {'path': '', 'message': 'The supplied value is invalid.'}, REQUIRED], early=True)
+            raise unreadable([
+                {'path': '', 'message': 'The supplied value is invalid.'}, REQUIRED])
 
     @property
     def empty(self):
@@ -136,7 +136,7 @@ class Body:
             for problem in self.problems:
                 if problem not in unique:
                     unique.append(problem)
-            raise ApiError(422, unique, early=True)
+            raise unreadable(unique)
 
 
 def _parse_message(raw, position):

@@ -4,7 +4,7 @@ import json
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Response
 
-from ..errors import ApiError, missing_permission
+from ..errors import ApiError, missing_permission, unreadable
 from ..permissions import authenticate, require
 from .body import Body
 
@@ -13,16 +13,16 @@ HEADERS = {'Content-Security-Policy': "script-src 'self'", 'X-Frame-Options': 'D
 
 def answer(payload, status=200, early=False):
     """:param payload: JSON, None for an empty body
-    :param bool early: whether it is a refusal that comes before the endpoint
+    :param bool early: whether no endpoint was reached
     """
     headers = {} if early else HEADERS
     if payload is None:
         response = Response(status=status, headers=headers)
         response.headers.pop('Content-Type')
         return response
-    # who is refused by their key gets no charset either
-    bare = early and status in (401, 403)
-    content_type = 'application/json' if bare else 'application/json; charset=utf-8'
+    content_type = 'application/json'
+    if not early or status not in (401, 403):
+        content_type += '; charset=utf-8'
     return Response(
         json.dumps(payload, ensure_ascii=False), status, headers, content_type=content_type)
 
@@ -70,7 +70,7 @@ class Context:
         try:
             return int(value)
         except ValueError:
-            raise ApiError(422, [{
+            raise unreadable([{
                 'path': name, 'message': f"The value '{value}' is not valid.",
             }]) from None
 
@@ -155,7 +155,7 @@ def _resolve(context, values, policy):
             setattr(context, attribute, found)
     context.store = server.stores.get(store_id)
     if policy and context.caller:
-        if missing == 'invoice':
+        if missing == 'invoice' or (missing == 'webhook' and '/deliveries' in context.request.path):
             raise missing_permission(policy)
         if store_id or missing:
             require(context.caller, policy, context.store)

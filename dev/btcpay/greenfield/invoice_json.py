@@ -113,5 +113,5 @@ def _additional(method, sensitive):
         'paymentHash': None,
         'preimage': None,
         'invoiceId': None,
-        'nodeInfo': NODE,
+        'nodeInfo': details['nodeInfo'],
     }

@@ -33,15 +33,17 @@ STATUS_NAMES = {
 @api('POST', '/stores/<store_id>/invoices', policy=CREATE)
 def create(context):
     body = context.body
+    default = body.text('checkout.defaultPaymentMethod')  # may be one that does not exist
     request = {
         'amount': body.decimal('amount'),
         'currency': body.text('currency'),
         'metadata': body.object('metadata') or {},
         'receipt': body.object('receipt') or {},
+        'additionalSearchTerms': body.texts('additionalSearchTerms') or [],
         'checkout': {
             'speedPolicy': body.enum('checkout.speedPolicy', SPEEDS, CLIENT + 'SpeedPolicy'),
             'paymentMethods': body.texts('checkout.paymentMethods'),
-            'defaultPaymentMethod': parse_method(body.text('checkout.defaultPaymentMethod')),
+            'defaultPaymentMethod': parse_method(default) or default,
             'expirationMinutes': body.integer('checkout.expirationMinutes'),
             'monitoringMinutes': body.integer('checkout.monitoringMinutes'),
             'paymentTolerance': body.decimal('checkout.paymentTolerance'),
@@ -138,7 +140,7 @@ def _terms(invoice):
     terms += [invoice.order_id or '', str(invoice.metadata.get('buyerEmail') or '')]
     terms += [method.destination or '' for method in invoice.methods.values()]
     terms += [payment.id for payment in invoice.payments]
-    return terms
+    return terms + invoice.search_terms
 
 
 BOTH = '/stores/<store_id>/invoices/<invoice_id>', '/invoices/<invoice_id>'

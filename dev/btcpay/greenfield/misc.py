@@ -3,6 +3,8 @@ import json
 from pathlib import Path
 
 from ..defaults import METHODS, VERSION
+from ..errors import ApiError
+from ..nodes import chain_synchronized
 from ..permissions import ALL, IMPLIED
 from .http import Api
 
@@ -12,12 +14,14 @@ LANGUAGES = json.loads((Path(__file__).parent / 'languages.json').read_text(enco
 
 
 @api('GET', '/health', anonymous=True)
-def health(_context):
-    return {'synchronized': True}
+def health(context):
+    return {'synchronized': chain_synchronized(context.server)}
 
 
 @api('GET', '/server/info')
 def server_info(context):
+    if not chain_synchronized(context.server):
+        raise ApiError(500)
     height = context.server.height
     return {
         'syncStatus': [{
@@ -34,7 +38,7 @@ def server_info(context):
     }
 
 
-@api('GET', '/misc/lang', anonymous=True, prefix='')
+@api('GET', '/misc/lang', prefix='')
 def languages(_context):
     return [{'code': code, 'currentLanguage': name} for code, name in LANGUAGES.items()]
 
@@ -47,5 +51,9 @@ def permissions(_context):
 
 
 def find_language(code):
-    """:return: the server's own spelling of a language code, or None"""
-    return next((known for known in LANGUAGES if known.lower() == code.lower()), None)
+    """:return: the language of the server that is closest, 'ja-JP' for 'ja', or None"""
+    language, _, country = code.lower().replace('_', '-').partition('-')
+    found = [known for known in LANGUAGES if known.lower().partition('-')[0] == language]
+    ending = f'-{country or language}'
+    closest = [known for known in found if known.lower().endswith(ending)]
+    return next(iter(closest or found), None)

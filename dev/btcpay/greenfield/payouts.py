@@ -1,7 +1,8 @@
 """Pull payments and payouts."""
 from .. import payouts as merchant
 from .. import pull_payments as pulls
-from ..amounts import known_currency, plain
+from ..amounts import plain
+from ..currencies import known_currency
 from ..errors import ApiError, Invalid, missing_permission
 from .http import Api
 from .stores import parse_method
@@ -116,7 +117,9 @@ def _listed(context, payouts):
 
 @api('GET', '/pull-payments/<pull_payment_id>/payouts', anonymous=True)
 def payouts(context):
-    return _listed(context, context.server.payouts_of(context.pull_payment.id))
+    """Archiving hides them, those that were paid out too."""
+    archived = context.pull_payment.archived
+    return _listed(context, [] if archived else context.server.payouts_of(context.pull_payment.id))
 
 
 @api('GET', '/pull-payments/<pull_payment_id>/payouts/<payout_id>', anonymous=True)
@@ -139,10 +142,13 @@ def claim(context):
 
 @api('GET', '/stores/<store_id>/payouts', policy='btcpay.store.canviewpayouts')
 def store_payouts(context):
-    return _listed(context, [
-        payout for payout in context.server.payouts.values()
-        if payout.store_id == context.store.id
-    ])
+    return _listed(context, context.server.listed_payouts(context.store.id))
+
+
+@api('GET', '/stores/<store_id>/payout-processors', policy='btcpay.store.canviewstoresettings')
+def processors(_context):
+    """Nothing is paid out by itself here."""
+    return []
 
 
 def both(tail=''):

@@ -1,7 +1,7 @@
 """Refunds of an invoice, and the preview of what they come to."""
 from .. import refunds
-from ..amounts import divisibility
-from ..errors import ApiError, refusal
+from ..currencies import refund_digits
+from ..errors import refusal
 from .http import Api
 from .invoices import CLIENT, both
 from .payouts import CREATE, pull_payment_json
@@ -16,10 +16,13 @@ VARIANTS = ('RateThen', 'CurrentRate', 'Fiat', 'OverpaidAmount', 'Custom', 'NotS
 def refund(context):
     body = context.body
     one = body.text('payoutMethodId') or body.text('paymentMethod')
-    methods = body.texts('payoutMethods') or ([one] if one else None)
+    methods = body.texts('payoutMethods')
+    if methods is None and one:
+        methods = [one]
     request = {
         'refundVariant': body.enum('refundVariant', VARIANTS, CLIENT + 'RefundVariant'),
-        'payoutMethods': methods and [parse_method(method) or method for method in methods],
+        'payoutMethods': (
+            None if methods is None else [parse_method(method) or method for method in methods]),
         'subtractPercentage': body.decimal('subtractPercentage'),
         'customAmount': body.decimal('customAmount'),
         'customCurrency': body.text('customCurrency'),
@@ -29,7 +32,8 @@ def refund(context):
     body.check()
     if request['refundVariant'] == 'NotSet':
         request['refundVariant'] = None
-    _refundable(context)
+    if not refunds.refundable(context.invoice):
+        raise refusal(400, 'non-refundable', 'Cannot refund this invoice')
     pull_payment = refunds.refund(
         context.server, context.store, context.invoice, request,
         context.caller.may('btcpay.store.cancreatepullpayments', context.store),
@@ -37,20 +41,15 @@ def refund(context):
     return pull_payment_json(context, pull_payment)
 
 
-def _refundable(context):
-    if not refunds.refundable(context.invoice):
-        raise refusal(400, 'non-refundable', 'Cannot refund this invoice')
-
-
 @api('GET', *both('/refund/<method>'), policy=CREATE)
 def preview(context, method):
-    """The amounts a refund would have; they are JSON numbers here, unlike elsewhere."""
+    """The amounts a refund would have, of invoices too that cannot be refunded (yet).
+
+    They are JSON numbers here, unlike elsewhere.
+    """
     invoice, method_id = context.invoice, parse_method(method)
-    _refundable(context)
     if method_id not in invoice.methods:
-        raise ApiError(422, [{'path': 'paymentMethodId', 'message': (
-            'Please select one of the payment methods which were available for the original '
-            'invoice')}])
+        raise refusal(400, 'invalid-payment-method', 'Invalid payment method')
     sums = refunds.RefundSums(context.server, invoice, method_id)
     return {
         'paymentAmountNow': float(sums.now or 0),
@@ -61,5 +60,5 @@ def preview(context, method):
         'invoiceCurrency': invoice.currency,
         'paymentCurrency': 'BTC',
         'paymentCurrencyDivisibility': sums.decimals,
-        'invoiceCurrencyDivisibility': divisibility(invoice.currency),
+        'invoiceCurrencyDivisibility': refund_digits(invoice.currency),
     }

@@ -104,10 +104,10 @@ def update(context):
 
 @api('DELETE', '/stores/<store_id>', policy=MODIFY)
 def delete(context):
+    """Its invoices stay: who administers the server reads them still."""
     server, store_id = context.server, context.store.id
-    del server.stores[store_id]
-    for table in (server.invoices, server.webhooks, server.deliveries,
-                  server.pull_payments, server.payouts):
+    context.store.deleted = True
+    for table in (server.webhooks, server.deliveries):
         for key in [key for key, record in table.items() if record.store_id == store_id]:
             del table[key]
     server.changed()

@@ -3,7 +3,7 @@ from urllib.parse import urlsplit
 
 from werkzeug.wrappers import Response
 
-from ..errors import Invalid, refusal
+from ..errors import ApiError, Invalid, refusal
 from ..ids import new_id
 from ..model import Webhook
 from .http import HEADERS, Api
@@ -110,6 +110,8 @@ def delivery_json(delivery):
 @api('GET', *both('/deliveries'), policy=POLICY)
 def deliveries(context):
     count = context.number('count')
+    if count is not None and count < 0:
+        raise ApiError(500)
     found = context.server.deliveries_of(context.webhook.id)
     return [delivery_json(delivery) for delivery in found[:count]]
 
@@ -128,8 +130,8 @@ def delivery(context, delivery_id):
 
 @api('GET', *both('/deliveries/<delivery_id>/request'), policy=POLICY)
 def delivery_request(context, delivery_id):
-    found = _delivery(context, delivery_id)
-    return Response(found.body, headers=HEADERS, content_type='application/json')
+    return Response(
+        _delivery(context, delivery_id).body, headers=HEADERS, content_type='application/json')
 
 
 @api('POST', *both('/deliveries/<delivery_id>/redeliver'), policy=POLICY)

@@ -37,7 +37,7 @@ def qr_code(text):
 
 def _invoice(visit, invoice_id):
     found = visit.server.invoices.get(invoice_id)
-    if found is None or found.store_id not in visit.server.stores:
+    if found is None or visit.server.stores[found.store_id].deleted:
         raise NotFound
     return found
 

@@ -2,7 +2,7 @@
 from datetime import datetime, timezone
 from decimal import ROUND_HALF_UP, Decimal
 
-from ..amounts import divisibility
+from ..currencies import refund_digits
 
 #: colour of each state's badge
 COLOURS = {
@@ -27,7 +27,7 @@ def money(amount, currency):
 
 
 def number(amount, currency):
-    step = Decimal(1).scaleb(-divisibility(currency))
+    step = Decimal(1).scaleb(-refund_digits(currency))
     return f'{Decimal(amount).quantize(step, ROUND_HALF_UP):,f}'
 
 

@@ -131,7 +131,7 @@ class Visit:
     def store(self, store_id):
         """:raise NotFound: for a store that is not the visitor's"""
         store = self.server.stores.get(store_id)
-        if store is None or self.user is None or store.owner_id != self.user.id:
+        if store is None or store.deleted or self.user is None or store.owner_id != self.user.id:
             raise NotFound
         return store
 
