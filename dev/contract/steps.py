@@ -103,6 +103,12 @@ def rates(play, **pairs):
     play.world.set_rates(play.names['store'], **pairs)
 
 
+@step
+def node_down(play, node):
+    """:param node: 'lightning' or 'chain', which is stopped; None: all run again"""
+    play.world.settings(down=node)
+
+
 # --- invoices -------------------------------------------------------------------------------------
 
 
