@@ -23,16 +23,14 @@ TIMEOUT = 15
 SHORT_TIMEOUT = 5
 # Seconds to wait for a transaction that somebody else is working on, e.g. confirming its order.
 LOCK_TIMEOUT = 5
-# How often a look is done again when somebody else's came in between.
+# How often a sync is done again when somebody else's came in between.
 MAX_SYNC_ATTEMPTS = 4
 # Seconds within which pages that anybody may open do not ask the server again.
 SYNC_INTERVAL = 2
-# The largest answer that is read from the server, in bytes.
-MAX_RESPONSE_SIZE = 8 * 1024 * 1024
 # The largest event accepted by the webhook, in bytes. Real ones have less than 2 KiB.
 MAX_WEBHOOK_SIZE = 64 * 1024
 
-# Minutes to wait before each new try to work off a delivery; then a person is asked.
+# Minutes to wait before each new try to process a delivery; then it is flagged for review.
 DELIVERY_WAITS = (1, 2, 5, 10, 30, 60, 180, 360, 720, 1440)
 # Minutes that Odoo itself has to confirm what is paid, then
 # to wait before each new try; and before a partly paid quotation is checked again.
@@ -42,14 +40,14 @@ PARTLY_PAID_WAIT = 60
 # Seconds that a delivery belongs to the request that brought it, then to the scheduled action.
 DELIVERY_GRACE = 30
 
-# Minutes after which open invoices are looked at again: where the server also tells of them, and
-# the default where it does not. Expired and failed ones are looked at less often.
+# The polling interval of open invoices in minutes: where there is a webhook, and the default where
+# there is none; and that of expired and failed ones.
 POLL_MINUTES = 5
 SLOW_POLL_MINUTES = 60
-# Days in which an unclaimed refund is looked at as often as an open invoice; then less often.
+# Days in which an unclaimed refund is polled as often as an open invoice; then less often.
 REFUND_YOUNG_DAYS = 7
-# Hours in which an invoice is looked for whose making was never answered; the field of its metadata
-# by which it is known; the minutes by which the server's clock may differ from ours.
+# Hours in which an invoice is searched for whose making was never answered; the field of its
+# metadata by which it is known; the minutes by which the server's clock may differ from ours.
 UNANSWERED_HOURS = 24
 TOKEN_KEY = 'odooTransaction'  # noqa: S105 (the name of a field)
 CLOCK_DIFFERENCE = 10
@@ -59,13 +57,13 @@ LIST_SIZE = 50
 LIST_TAKE = 200
 # References that are longer are not asked for together: the address of the call has its limits.
 LIST_REFERENCE_LENGTH = 100
-# Seconds that one batch of looks may take; the rest waits for the next run.
+# Seconds that the sync of one batch may take; the rest waits for the next run.
 LIST_SECONDS = 30
 # How many transactions in a row may fail before it is taken to be the server.
 MAX_FAILURES = 3
 # Minutes to wait before asking a server again that does not answer: from and to.
 RETRY_MINUTES = (1, 60)
-# Minutes after which the connection and the webhook are looked at again.
+# Minutes after which the connection and the webhook are checked again.
 CHECK_MINUTES = 60
 
 # Hours in which the previous webhook secret is still good after it was renewed.
@@ -77,7 +75,7 @@ AUTHORIZATION_VALIDITY = 30
 # How methods of payment and payout are called among people.
 METHOD_NAMES = {'BTC-CHAIN': "Bitcoin", 'BTC-LN': "Lightning", 'BTC-LNURL': "Lightning"}
 
-# The events without which the server does not tell of a payment.
+# The events without which the server does not report payments.
 WEBHOOK_EVENTS = (
     'InvoiceReceivedPayment', 'InvoiceProcessing', 'InvoicePaymentSettled', 'InvoiceSettled',
     'InvoiceExpired', 'InvoiceInvalid',

@@ -60,7 +60,6 @@ def post_template(template, record, document, author):
     :param recordset record: The record, whose `partner_id` is the customer.
     :param recordset document: The document, which may be the record itself.
     :param res.partner author: Who writes.
-    :return: None
     """
     values = {
         field: template._render_field(field, record.ids, compute_lang=True)[record.id]
@@ -94,7 +93,7 @@ def choose_assignee(user):
     """Return who can be given an activity.
 
     :param res.users user: The person it is for, if there is one.
-    :return: The user if he works here, else the administrator.
+    :return: The user if they work here, else the administrator.
     :rtype: res.users
     """
     return user if user.active and not user.share else user.env.ref('base.user_admin')

@@ -19,11 +19,11 @@ class BTCPayAuthorization(models.Model):
         ondelete='cascade',
     )
     user_id = fields.Many2one(
-        string="User", comodel_name='res.users', required=True, ondelete='cascade'
+        comodel_name='res.users', required=True, ondelete='cascade'
     )
     server_url = fields.Char(string="Server", required=True)
     # The state itself is known to the administrator's browser only.
-    state_hash = fields.Char(string="State Hash", required=True, index=True, groups=NO_ACCESS)
+    state_hash = fields.Char(required=True, index=True, groups=NO_ACCESS)
     use_webhook = fields.Boolean(string="Webhook", default=True)
     poll_minutes = fields.Integer(string="Polling Interval", default=const.POLL_MINUTES)
     expires_at = fields.Datetime(string="Expires", required=True)
@@ -46,8 +46,8 @@ class BTCPayAuthorization(models.Model):
         :param payment.provider provider: The provider to connect.
         :param str server_url: The normalized address of the server.
         :param str base_url: The address by which the administrator's browser reaches Odoo.
-        :param bool use_webhook: Whether the server is to tell us of payments, or is asked.
-        :param int poll_minutes: How often it is asked then.
+        :param bool use_webhook: Whether the server reports payments by webhook, or is polled.
+        :param int poll_minutes: The polling interval then.
         :return: The address of the server's authorize page, with all it needs.
         :rtype: str
         """

@@ -28,12 +28,12 @@ class BTCPayDelivery(models.Model):
         string="Original Delivery ID", help="The first delivery of the same event.", readonly=True
     )
     is_redelivery = fields.Boolean(string="Redelivery", readonly=True)
-    event = fields.Char(string="Event", readonly=True)
+    event = fields.Char(readonly=True)
     invoice_ref = fields.Char(string="Invoice ID", readonly=True, index='btree_not_null')
     order_ref = fields.Char(string="Order ID", readonly=True)
     pull_payment_ref = fields.Char(string="Pull Payment ID", readonly=True)
     transaction_id = fields.Many2one(
-        string="Transaction", comodel_name='payment.transaction', readonly=True,
+        comodel_name='payment.transaction', readonly=True,
         index='btree_not_null', ondelete='set null',
     )
     sent_at = fields.Datetime(string="Event Date", readonly=True)
@@ -52,7 +52,7 @@ class BTCPayDelivery(models.Model):
     try_count = fields.Integer(string="Tries", readonly=True)
     next_try_at = fields.Datetime(string="Next Try", readonly=True)
     body = fields.Text(
-        string="Body", help="The event as it came; kept in debug mode only.", readonly=True
+        help="The event as it came; kept in debug mode only.", readonly=True
     )
 
     _delivery_uniq = models.Constraint(
@@ -119,7 +119,11 @@ class BTCPayDelivery(models.Model):
         failure = None
         commit_and_refresh(self.env)
         try:
-            transaction, reason = self._find_transaction(timeout)
+            transaction, reason = self._find_transaction()
+            if transaction and self.pull_payment_ref and transaction.operation != 'refund':
+                transaction = transaction._btcpay_find_or_adopt_refund(
+                    self.pull_payment_ref, timeout=timeout
+                ).sudo() or transaction
             if transaction:
                 transaction._btcpay_sync(timeout=timeout)
                 self._finish('processed', transaction=transaction)
@@ -137,10 +141,10 @@ class BTCPayDelivery(models.Model):
         commit_and_refresh(self.env)
         return failure
 
-    def _find_transaction(self, timeout=const.SHORT_TIMEOUT):
-        """Find the transaction that the event is about: a refund for pull payments and payouts.
+    def _find_transaction(self):
+        """Find the transaction that the event is about: a refund for pull payments and payouts,
+        or the payment it is of, where Odoo does not know the refund yet.
 
-        :param int timeout: The number of seconds to wait for each of the server's answers.
         :return: The transaction, in sudo mode, possibly empty, and why there is none.
         :rtype: tuple[payment.transaction, str]
         """
@@ -151,7 +155,7 @@ class BTCPayDelivery(models.Model):
                 ('provider_id', '=', self.provider_id.id),
                 ('btcpay_pull_payment_id', '=', self.pull_payment_ref),
             ], limit=1)
-            if refund or not self.invoice_ref:  # Payouts do not tell the invoice.
+            if refund or not self.invoice_ref:  # Payouts do not name the invoice.
                 return refund, _("No refund of Odoo has this pull payment.")
         if not self.invoice_ref:
             return transactions, _("The event is not about an invoice.")
@@ -160,17 +164,13 @@ class BTCPayDelivery(models.Model):
             [*domain, ('btcpay_invoice_id', '=', self.invoice_ref)], limit=1
         )
         if not found and self.order_ref:
-            # The event may be quicker than the answer that tells us the invoice's id.
+            # The event may be quicker than the answer that has the invoice's id.
             found = transactions.search([
                 *domain,
                 ('btcpay_invoice_id', '=', False),
                 ('btcpay_requested_at', '!=', False),
                 ('reference', '=', self.order_ref),
             ], limit=1)
-        if found and self.pull_payment_ref:
-            found = found._btcpay_find_or_adopt_refund(
-                self.pull_payment_ref, timeout=timeout
-            ).sudo() or found
         return found, _("No transaction has this invoice.")
 
     def _finish(self, state, reason=False, transaction=None):

@@ -1,57 +1,67 @@
-from . import test_adoption
-from . import test_callback
-from . import test_changed_order
-from . import test_checkout
-from . import test_checkout_failures
-from . import test_checkout_guard
-from . import test_checkout_http
-from . import test_confirm
-from . import test_connect_refusals
-from . import test_connect_tour
-from . import test_connect_wizard
-from . import test_connection
-from . import test_decided
-from . import test_delivery
-from . import test_disconnect
-from . import test_event_order
-from . import test_late
-from . import test_no_webhook
-from . import test_order_mails
-from . import test_order_buttons
-from . import test_order_rights
-from . import test_order_screen
-from . import test_order_story
-from . import test_part_links
-from . import test_parts
-from . import test_payments
-from . import test_provider
-from . import test_reconcile
-from . import test_refund
-from . import test_refund_amounts
-from . import test_refund_books
-from . import test_refund_follow
-from . import test_refund_guards
-from . import test_refund_http
-from . import test_refund_lists
-from . import test_refund_lost
-from . import test_refund_mails
-from . import test_refund_rights
-from . import test_refund_adopted
-from . import test_refund_tour
-from . import test_refund_variants
-from . import test_request
-from . import test_request_guards
-from . import test_request_http
-from . import test_request_tour
-from . import test_return_page
-from . import test_secrets
-from . import test_server_health
-from . import test_server_requests
-from . import test_several_invoices
-from . import test_shop
-from . import test_status_table
-from . import test_synchronize
-from . import test_translations
-from . import test_webhook
-from . import test_webhook_health
-from . import test_webhook_poison
+"""Odoo runs what is imported here by a name that begins with `test_`."""
+from .acceptance import (
+    test_late_payments,
+    test_partial_payment_links,
+    test_partial_payments,
+    test_review,
+)
+from .checkout import (
+    test_adoption,
+    test_checkout,
+    test_checkout_failures,
+    test_checkout_guard,
+    test_checkout_http,
+    test_return_page,
+    test_shop,
+)
+from .confirmation import test_confirmation
+from .module import test_secrets, test_translations
+from .obsolete import test_changed_orders, test_several_invoices
+from .order import (
+    test_order_buttons,
+    test_order_mails,
+    test_order_rights,
+    test_order_screen,
+    test_order_story,
+)
+from .provider import (
+    test_callback,
+    test_connect_refusals,
+    test_connect_tour,
+    test_connect_wizard,
+    test_connection,
+    test_disconnect,
+    test_provider,
+    test_server_health,
+    test_server_requests,
+)
+from .refund import (
+    test_refund,
+    test_refund_adopted,
+    test_refund_amounts,
+    test_refund_books,
+    test_refund_guards,
+    test_refund_http,
+    test_refund_lists,
+    test_refund_mails,
+    test_refund_rights,
+    test_refund_sync,
+    test_refund_tour,
+    test_refund_unanswered,
+    test_refund_variants,
+)
+from .request import test_request, test_request_guards, test_request_http, test_request_tour
+from .sync import (
+    test_event_order,
+    test_payments,
+    test_status_table,
+    test_sync,
+    test_sync_in_batches,
+)
+from .webhook import (
+    test_deliveries,
+    test_webhook,
+    test_webhook_health,
+    test_webhook_poison,
+    test_without_webhook,
+)

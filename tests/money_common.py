@@ -4,14 +4,14 @@ from odoo.tools import html2plaintext, mute_logger
 
 TRANSACTION_LOG = 'odoo.addons.payment.models.payment_transaction'
 REQUEST_LOG = 'odoo.addons.payment_btcpay.models.payment_provider.client'
-WITHDRAW_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction.obsolete'
+OBSOLETE_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction.obsolete'
 
 
 class MoneyMixin:
     """What tests need that follow the money of an order; for `BTCPayCommon`."""
 
     def _look(self, *transactions):
-        """Have Odoo look at the server for each transaction."""
+        """Sync each transaction with the server."""
         for tx in transactions:
             tx._btcpay_sync()
 
@@ -100,4 +100,4 @@ class MoneyMixin:
 
     def _quiet(self):
         """Return the context in which expected warnings stay out of the log."""
-        return mute_logger(TRANSACTION_LOG, REQUEST_LOG, WITHDRAW_LOG)
+        return mute_logger(TRANSACTION_LOG, REQUEST_LOG, OBSOLETE_LOG)

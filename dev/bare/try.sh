@@ -5,15 +5,15 @@
 #     dev/bare/try.sh root 'make test'          as root, in /root, which nobody else may enter
 #     dev/bare/try.sh user 'make demo'          as a user, in the user's home
 #
-# Needs root and the package debootstrap. The system is kept in $BARE (below /tmp unless it is named) for the next try:
-# remove that folder to begin anew. Mounts and processes end with the script, as they are in namespaces of their own.
+# Needs root and the package debootstrap; $MIRROR names another Debian archive than its own. The system is kept in $BARE
+# (below /tmp unless it is named) for the next try: remove that folder to begin anew. Mounts and processes end with the
+# script, as they are in namespaces of their own.
 set -euo pipefail
 
 who=${1:?root or user} command=${2:?what to run, as one argument}
 [[ $who = root || $who = user ]] || { echo "Who runs it: root or user, not $who" >&2; exit 1; }
 export BARE=${BARE:-/tmp/payment_btcpay-bare}
 repository=$(cd "$(dirname "$0")/../.." && pwd)
-mirror=${MIRROR:-http://deb.debian.org/debian}
 
 if [ "${IN_NAMESPACE:-}" != yes ]; then
     IN_NAMESPACE=yes exec unshare --mount --pid --fork --kill-child "$0" "$@"
@@ -32,7 +32,7 @@ take_settings() {
 
 if [ ! -e "$BARE/.complete" ]; then
     rm -rf --one-file-system "$BARE"
-    debootstrap --variant=minbase bookworm "$BARE" "$mirror"
+    debootstrap --variant=minbase bookworm "$BARE" ${MIRROR:+"$MIRROR"}
     take_settings "$BARE"
     mount -t proc proc "$BARE/proc"
     chroot "$BARE" apt-get update

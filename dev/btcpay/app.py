@@ -7,6 +7,7 @@ from werkzeug.routing import Map
 from werkzeug.wrappers import Request, Response
 
 from . import control, faults, greenfield
+from .greenfield.http import HEADERS
 
 #: requests remembered for /_control/requests
 REMEMBERED = 2000
@@ -74,6 +75,6 @@ class App:
 
 
 def _empty(status, headers=None):
-    response = Response(status=status, headers=headers)
+    response = Response(status=status, headers={**HEADERS, **(headers or {})})
     response.headers.pop('Content-Type')
     return response

@@ -147,6 +147,8 @@ class Delivery:
     #: whether a call asked for it: such a delivery carries the call's trace
     traced: bool = False
     number: int = 0
+    #: W3C trace context it is sent with
+    trace: str = None
 
 
 @dataclass

@@ -73,7 +73,7 @@ def _halves():
     However few or many classes are found, each test is in one of the two.
     """
     sizes = {}
-    for file in sorted((ROOT / 'tests').glob('test_*.py')):
+    for file in sorted((ROOT / 'tests').rglob('test_*.py')):
         # Name and body of each class
         for name, body in re.findall(r'^class (\w+)\(.*?:\n((?:(?:[ )].*)?\n)*)',
                                      file.read_text(), re.M):

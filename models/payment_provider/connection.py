@@ -1,4 +1,5 @@
 """A provider is connected with one store of one server, or with none."""
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from odoo import _, models
@@ -10,7 +11,6 @@ from odoo.addons.payment_btcpay.greenfield import (
     Forbidden,
     GreenfieldError,
     NotFound,
-    NotUnderstood,
     Unauthorized,
 )
 from odoo.addons.payment_btcpay.utils import ConnectionRefused, notify
@@ -68,8 +68,8 @@ class PaymentProvider(models.Model):
 
         :param str server_url: The normalized address of the server.
         :param str api_key: The key, as it came: nothing about it is known yet.
-        :param bool use_webhook: Whether the server is to tell us of payments, or is asked.
-        :param int poll_minutes: How often it is asked then.
+        :param bool use_webhook: Whether the server reports payments by webhook, or is polled.
+        :param int poll_minutes: The polling interval then.
         :raise ConnectionRefused: If the connection was not made.
         """
         self.ensure_one()
@@ -77,10 +77,9 @@ class PaymentProvider(models.Model):
         client = provider._btcpay_client(server_url=server_url, api_key=api_key)
         previous = provider._btcpay_get_connection()
         webhook_url = provider._btcpay_get_webhook_url()
-        undo = []
-        if not provider._btcpay_is_key_in_use(server_url, api_key):
-            undo.append(lambda: provider._btcpay_revoke_key(client))
-        try:
+        with provider._btcpay_undo_on_failure() as undo:
+            if not provider._btcpay_is_key_in_use(server_url, api_key):
+                undo.append(lambda: provider._btcpay_revoke_key(client))
             store_id = provider._btcpay_check_key(client)
             values = provider._btcpay_read_store(client, store_id)
             values.update(
@@ -102,11 +101,6 @@ class PaymentProvider(models.Model):
             provider.write(values)
             provider._btcpay_clear_alerts(_("The store is connected again."))
             commit_and_refresh(self.env)
-        except Exception:
-            self.env.cr.rollback()
-            for step in reversed(undo):
-                step()
-            raise
         # Only now is what was there before of no more use.
         if not use_webhook:
             provider._btcpay_remove_webhooks(client, store_id, webhook_url, previous.webhook_id)
@@ -116,6 +110,22 @@ class PaymentProvider(models.Model):
             if previous.webhook_id == values['btcpay_webhook_id']:
                 previous = previous._replace(webhook_id=False)  # It is used again.
             provider._btcpay_clean_up(previous)
+
+    @contextmanager
+    def _btcpay_undo_on_failure(self):
+        """Take back what was made at the server, if what is to be stored of it cannot be.
+
+        :return: The steps that take it back, to be extended.
+        :rtype: AbstractContextManager[list]
+        """
+        undo = []
+        try:
+            yield undo
+        except Exception:
+            self.env.cr.rollback()
+            for step in reversed(undo):
+                step()
+            raise
 
     def _btcpay_check_key(self, client):
         """Ask the server what the key may do: all we need, for one store.
@@ -202,9 +212,9 @@ class PaymentProvider(models.Model):
             return result
         return notify(
             _(
-                "The store is disconnected in Odoo, but the BTCPay Server could not be told."
-                " Remove Odoo's API key in your account and its webhook in the store's settings"
-                " there."
+                "The store is disconnected in Odoo, but its API key and webhook could not be"
+                " removed from the BTCPay Server. Remove the API key in your account and the"
+                " webhook in the store's settings there."
             ),
             type='warning', sticky=True, reload=True,
         )
@@ -278,6 +288,6 @@ class PaymentProvider(models.Model):
             remove(*args)
         except (Unauthorized, NotFound):
             return True
-        except (GreenfieldError, NotUnderstood):
+        except GreenfieldError:
             return False
         return True

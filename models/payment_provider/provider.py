@@ -56,7 +56,7 @@ class PaymentProvider(models.Model):
     )
     btcpay_webhook_url = fields.Char(
         string="Webhook Address",
-        help="The address at which the server tells Odoo of payments. It stays as it was when the"
+        help="The address at which the server reports payments to Odoo. It stays as it was when the"
              " store was connected, whichever domain an administrator comes by later.",
         readonly=True,
         copy=False,
@@ -136,7 +136,7 @@ class PaymentProvider(models.Model):
     )
     btcpay_use_webhook = fields.Boolean(
         string="Webhook",
-        help="Whether the server tells Odoo of payments. Where it cannot reach Odoo, Odoo asks.",
+        help="Whether the server reports payments to Odoo. Where it cannot, Odoo polls the server.",
         default=True, readonly=True, copy=False,
     )
     btcpay_webhook_problem = fields.Selection(

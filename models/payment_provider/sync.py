@@ -1,4 +1,4 @@
-"""The scheduled action: whatever was not told, or told in vain, is asked for."""
+"""The scheduled action: what no webhook reported, or reported in vain, is synced."""
 import time
 from contextlib import contextmanager
 
@@ -25,7 +25,7 @@ class PaymentProvider(models.Model):
 
     @api.model
     def _cron_btcpay_sync(self):
-        """Sync what is due, payments and refunds, and see hourly whether the server can tell us."""
+        """Sync what is due, payments and refunds, and check hourly that the server can be used."""
         batches = []
         for provider in self.sudo().search([('code', '=', 'btcpay')]):
             provider = provider._btcpay_in_company_language()
@@ -39,7 +39,10 @@ class PaymentProvider(models.Model):
                 continue
             due -= elsewhere
             batches += enumerate((provider, ids) for ids in split_every(const.LIST_SIZE, due.ids))
-            provider._btcpay_try(provider._btcpay_check_connection, has_due=bool(due))
+            provider._btcpay_try(
+                provider._btcpay_check_connection,
+                has_due=any(tx.operation != 'refund' for tx in due),
+            )
         # In turns, so that no provider waits for another's thousands.
         batches = [batch for _turn, batch in sorted(batches, key=lambda item: item[0])]
         # What stays open is not remaining: it is due again later.
@@ -95,9 +98,9 @@ class PaymentProvider(models.Model):
         return const.POLL_MINUTES if provider.btcpay_use_webhook else provider.btcpay_poll_minutes
 
     def _btcpay_check_connection(self, has_due):
-        """Check hourly, and while nothing else asks it, that the server is there and can tell us.
+        """Check hourly, and while nothing else asks it, that the server and its webhook work.
 
-        :param bool has_due: Whether the server is asked of transactions in any case.
+        :param bool has_due: Whether the server is asked about payments in any case.
         :raise GreenfieldError: If the server failed.
         """
         self.ensure_one()
@@ -139,7 +142,8 @@ class PaymentProvider(models.Model):
                 raise failure
             if time.monotonic() > deadline:
                 break
-        self._btcpay_report_success()
+        if transactions - refunds:  # Anybody may read refunds: the key may be of no use.
+            self._btcpay_report_success()
         self._btcpay_adopt_refunds(listed)
 
     def _btcpay_read_invoices(self, transactions):
@@ -197,7 +201,7 @@ class PaymentProvider(models.Model):
         return data
 
     def _btcpay_adopt_refunds(self, refunds):
-        """Adopt the refunds that were made at the server itself, where no webhook told.
+        """Adopt the refunds that were made at the server itself, where no webhook reported them.
 
         They are known by the name that the server gives them.
 

@@ -1,4 +1,4 @@
-"""The webhook by which the server tells Odoo of payments: register, remove, check, repair."""
+"""The webhook by which the server reports payments to Odoo: register, remove, check, repair."""
 import secrets
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ class PaymentProvider(models.Model):
     # === ACTION METHODS === #
 
     def action_btcpay_repair_webhook(self):
-        """Have the server tell us of payments (again), with the key there is.
+        """Register the webhook (again), with the key there is.
 
         Note: `self.ensure_one()`
 
@@ -32,9 +32,8 @@ class PaymentProvider(models.Model):
         if not provider._btcpay_is_connected():
             raise UserError(_("Connect a store first."))
         connection = provider._btcpay_get_connection()
-        undo = []
         commit_and_refresh(self.env)  # No row may be held while waiting for the server.
-        try:
+        with provider._btcpay_undo_on_failure() as undo:
             values = provider._btcpay_register_webhook(
                 provider._btcpay_client(), connection.store_id, connection, undo
             )
@@ -42,14 +41,9 @@ class PaymentProvider(models.Model):
             provider.write({**values, 'btcpay_use_webhook': True})
             provider._btcpay_note_webhook(False)
             commit_and_refresh(self.env)
-        except Exception:
-            self.env.cr.rollback()
-            for step in reversed(undo):
-                step()
-            raise
 
     def action_btcpay_disable_webhook(self):
-        """Ask the server from now on: it is not to tell us any more.
+        """Poll the server from now on, without a webhook.
 
         Note: `self.ensure_one()`
 
@@ -69,8 +63,8 @@ class PaymentProvider(models.Model):
             return None
         return notify(
             _(
-                "Odoo asks by itself from now on, but the BTCPay Server could not be told. Remove"
-                " Odoo's webhook in the store's settings there."
+                "Odoo polls the BTCPay Server from now on, but its webhook could not be removed"
+                " there. Remove it in the store's settings on the server."
             ),
             type='warning', sticky=True, reload=True,
         )
@@ -92,7 +86,7 @@ class PaymentProvider(models.Model):
         return f'{base_url.rstrip("/")}{const.WEBHOOK_ROUTE}/{self.id}'
 
     def _btcpay_register_webhook(self, client, store_id, previous, undo):
-        """Have the server tell us of payments; ours, or one with our address, is used again.
+        """Register the webhook; ours, or one with our address, is used again.
 
         The secret stays if we know it, else it gets a new one.
 
@@ -123,7 +117,7 @@ class PaymentProvider(models.Model):
                 webhook_id = client.create_webhook(store_id, WebhookDraft(url, secret)).id
         except GreenfieldError as error:
             raise ConnectionRefused('webhook', _(
-                "The BTCPay Server did not take the webhook by which it tells Odoo of payments."
+                "The BTCPay Server did not accept the webhook by which it reports payments to Odoo."
                 " Check in the store's settings on the server that webhooks can be made, then try"
                 " again. %s", self._btcpay_explain(error),
             )) from error
@@ -276,8 +270,8 @@ class PaymentProvider(models.Model):
                 provider.env
             ))
             provider._btcpay_raise_alert('btcpay_webhook_activity_id', _(
-                "The webhook by which the BTCPay Server tells “%(provider)s” of payments does not"
-                " work: %(problem)s. Odoo notices payments all the same, but later, since it asks"
+                "The webhook by which the BTCPay Server reports payments to “%(provider)s” does not"
+                " work: %(problem)s. Odoo notices payments all the same, but later, since it polls"
                 " every %(minutes)s minutes. Click “Repair Webhook” on the payment provider.",
                 provider=provider.name, problem=labels[problem], minutes=const.POLL_MINUTES,
             ))

@@ -28,7 +28,7 @@ class PaymentTransaction(models.Model):
             # What is booked is in the residual amounts.
             unbooked = (documents.transaction_ids - family).filtered(lambda tx: not tx.payment_id)
             due = sum(documents.mapped('amount_residual')) - unbooked._btcpay_get_net_amount()
-            due += sum(without.filtered('payment_id').mapped('amount'))
+            due += without._btcpay_get_booked_amount(documents)
         else:
             moves = documents.invoice_ids.filtered(lambda move: (
                 move.state == 'posted' and move.currency_id == documents.currency_id
@@ -41,9 +41,7 @@ class PaymentTransaction(models.Model):
             booked = sum(
                 move.direction_sign * (move.amount_residual - move.amount_total)
                 for move in own_moves
-            ) - sum(without.filtered(
-                lambda tx: tx.payment_id and tx.invoice_ids & own_moves
-            ).mapped('amount'))
+            ) - without._btcpay_get_booked_amount(own_moves)
             due = sum(documents.mapped('amount_total')) - max(
                 (transactions - family)._btcpay_get_net_amount(), booked
             )
@@ -74,6 +72,20 @@ class PaymentTransaction(models.Model):
             return ''
         amount = self._btcpay_get_amount_due(document)
         return document._btcpay_make_payment_link(amount) if amount > 0 else ''
+
+    def _btcpay_get_booked_amount(self, moves):
+        """Return what the transactions' payments have paid of invoices.
+
+        Of what was paid in another way before, it is nothing.
+
+        :param account.move moves: The customer invoices.
+        :rtype: float
+        """
+        return sum(
+            partial.credit_amount_currency
+            for partial in self.payment_id.move_id.line_ids.matched_debit_ids
+            if partial.debit_move_id.move_id in moves
+        )
 
     def _btcpay_get_net_amount(self):
         """Return what came in by the transactions, without what was refunded of it.

@@ -120,7 +120,6 @@ class PaymentTransaction(models.Model):
                 " before it was confirmed. Nothing is paid now; the customer can still pay the same"
                 " invoice until it expires.", self.reference,
             ))
-        self._btcpay_invalidate_obsolete()
 
     def _btcpay_on_partial(self, is_new):
         if is_new:

@@ -1,0 +1,225 @@
+import html
+
+from odoo.fields import Command
+from odoo.tests import tagged
+from odoo.tools import html2plaintext, mute_logger
+
+from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
+from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
+
+
+@tagged('post_install', '-at_install')
+class TestPartLinks(MoneyMixin, BTCPayHttpCommon):
+    """What the customer reads of a part, and how they pay the amount due."""
+
+    def setUp(self):
+        super().setUp()
+        self.order = self._create_order(require_payment=True, prepayment_percent=1.0)
+        self.tx = self._create_btcpay_transaction(self.order)
+
+    def _accept_part(self, fraction='0.4'):
+        self.btcpay.btcpay_accept_partial = True
+        self.world.pay(self.tx.btcpay_invoice_id, fraction=fraction)
+        self._look(self.tx)
+        self.world.expire(self.tx.btcpay_invoice_id)
+        self.world.mine()
+        self._look(self.tx)
+        self._post_process()
+
+    def _find_link(self, message):
+        return next(
+            url for url in html.unescape(str(message.body)).split('"')
+            if url.startswith('http')
+        )
+
+    def _open(self, url, **params):
+        response = self._make_http_get_request(url, params=params)
+        self.assertEqual(response.status_code, 200)
+        return response
+
+    def _pay_on_page(self, response):
+        """Pay with Bitcoin what the page asks for.
+
+        :return: The transaction.
+        """
+        context = self._get_payment_context(response)
+        values = self._portal_transaction(
+            tx_route=context['transaction_route'],
+            provider_id=self.btcpay.id,
+            payment_method_id=self.payment_method.id,
+            token_id=None,
+            amount=context['amount'],
+            flow='redirect',
+            tokenization_requested=False,
+            landing_route=context['landing_route'],
+            access_token=context['access_token'],
+        )
+        tx = self.env['payment.transaction'].search([('reference', '=', values['reference'])])
+        self.world.pay(tx.btcpay_invoice_id)
+        self.world.mine()
+        self._look(tx)
+        self._post_process()
+        return tx
+
+    # === MAILS === #
+
+    def test_part_is_mailed_at_once(self):
+        for index, (fraction, missing) in enumerate([('0.4', '60.00'), ('0.2', '45.00')]):
+            self.world.pay(self.tx.btcpay_invoice_id, fraction=fraction)
+            self._look(self.tx, self.tx)  # Once a part, however often it is synced.
+            mails = self._mails(self.order)
+            self.assertEqual(len(mails), index + 1)
+            self.assertIn(missing, mails[0].subject)
+            self.assertIn(missing, html2plaintext(mails[0].body))
+            self.assertEqual(self._find_link(mails[0]), self.tx.btcpay_checkout_link)
+            self.assertIn(self.partner, mails[0].notified_partner_ids)
+            # It is a mail, and not its source, that arrives.
+            self.assertNotIn('&lt;', mails[0].body)
+
+    def test_mail_is_in_the_customers_language(self):
+        self.env['res.lang']._activate_lang('fr_FR')
+        self.env.ref('payment_btcpay.mail_template_partial_paid').with_context(lang='fr_FR').write({
+            'subject': "{{ object.reference }} : il manque quelque chose",
+            'body_html': "<p>Il manque quelque chose.</p>",
+        })
+        self.partner.lang = 'fr_FR'
+        tx = self._create_btcpay_transaction(self._create_order())
+        self.world.pay(tx.btcpay_invoice_id, fraction='0.4')
+        self._look(tx)
+        mail = tx.sale_order_ids.message_ids.filtered(lambda m: self.partner in m.partner_ids)
+        self.assertEqual(mail.subject, f"{tx.reference} : il manque quelque chose")
+        self.assertIn("Il manque quelque chose.", mail.body)
+
+    def test_expired_part_that_is_not_accepted_is_not_mailed(self):
+        self.world.pay(self.tx.btcpay_invoice_id, fraction='0.4')
+        self.world.expire(self.tx.btcpay_invoice_id)
+        self._look(self.tx)
+        self.assertFalse(self._mails(self.order))
+
+    def test_nothing_is_mailed_without_an_address(self):
+        self.partner.email = False
+        self.world.pay(self.tx.btcpay_invoice_id, fraction='0.4')
+        self._look(self.tx)
+        self.assertFalse(self._mails(self.order))
+        self.assertEqual(self.tx.state, 'pending')
+
+    # === THE LINK FOR THE REST === #
+
+    def test_rest_is_paid_by_the_mails_link(self):
+        """Odoo's own link refuses less than the full prepayment."""
+        self._accept_part()
+        self.assertEqual((self.order.state, self.order.amount_paid), ('draft', 40))
+        mail = self._mails(self.order)[0]
+        self.assertIn("40.00", html2plaintext(mail.body))
+        url = self._find_link(mail)
+        self.assertIn('payment_amount=60.0', url)
+        response = self._open(url)
+        self.assertEqual(self._get_payment_context(response)['amount'], 60)
+        rest = self._pay_on_page(response)
+        self.assertEqual(rest.amount, 60)
+        self.assertRecordValues(self.order, [{'state': 'sale', 'amount_paid': 100}])
+        self.assertEqual(
+            sorted(self.order.transaction_ids.payment_id.mapped('amount')), [40, 60]
+        )
+        self.assertFalse(self.order.activity_ids)
+
+    def test_amounts_that_floats_do_not_have(self):
+        self.order = self._create_order(
+            100.1, require_payment=True, prepayment_percent=1.0
+        )
+        for amount in (33.37, 33.36, 33.37):  # 100.1 - 33.37 is 66.72999999999999.
+            tx = self._create_btcpay_transaction(self.order, amount=amount)
+            self.world.pay(tx.btcpay_invoice_id)
+            self.world.mine()
+            self._look(tx)
+            self._post_process()
+            url = tx._btcpay_get_amount_due_url()
+            if url:
+                context = self._get_payment_context(self._open(url))
+                self.assertEqual(context['amount'], self.order._btcpay_get_amount_due())
+        self.assertFalse(url)
+        self.assertEqual(self.order.state, 'sale')
+
+    def test_orders_page_asks_for_the_rest_only(self):
+        """The customer comes by the quotation's own link."""
+        self.order.require_signature = False
+        self._accept_part()
+        for params in ({}, {'amount_selection': 'full_amount'}):
+            response = self._open(
+                f'/my/orders/{self.order.id}',
+                access_token=self.order._portal_ensure_token(), **params,
+            )
+            self.assertEqual(self._get_payment_context(response)['amount'], 60)
+
+    def test_more_than_half_is_paid_but_not_all(self):
+        """The page does not take the rest to be all there is to prepay."""
+        self._accept_part('0.7')
+        url = self._find_link(self._mails(self.order)[0])
+        response = self._open(url)
+        self.assertIn("you confirm acceptance", ' '.join(html2plaintext(response.text).split()))
+        self.assertEqual(self.order.state, 'draft')
+        self._pay_on_page(response)
+        self.assertEqual(self.order.state, 'sale')
+
+    def test_less_than_the_rest_is_refused_still(self):
+        self._accept_part()
+        with mute_logger('odoo.http'):
+            response = self._make_http_get_request(f'/my/orders/{self.order.id}', params={
+                'access_token': self.order._portal_ensure_token(), 'payment_amount': 10,
+            })
+        self.assertNotEqual(response.status_code, 200)
+
+    def test_orders_that_were_not_paid_in_bitcoin_are_as_they_were(self):
+        order = self._create_order(require_payment=True, prepayment_percent=1.0)
+        other = self._create_other_transaction(order, amount=40)
+        other._set_done()
+        with mute_logger('odoo.http'):
+            response = self._make_http_get_request(f'/my/orders/{order.id}', params={
+                'access_token': order._portal_ensure_token(), 'payment_amount': 60,
+            })
+        self.assertNotEqual(response.status_code, 200)
+
+    def test_way_back_from_a_cart_that_is_a_quotation_by_now(self):
+        self.tx.landing_route = '/shop/payment/validate'
+        self.assertEqual(self.tx._btcpay_get_retry_url(), '/shop/payment')
+        self.world.pay(self.tx.btcpay_invoice_id, fraction='0.4')
+        self._look(self.tx)
+        self._post_process()
+        self.assertEqual((self.tx.state, self.order.state), ('pending', 'sent'))
+        self.world.expire(self.tx.btcpay_invoice_id)
+        self._look(self.tx)
+        response = self._open(self.tx._btcpay_get_retry_url())
+        self.assertIn(self.order.name, response.text)
+
+    def test_salespersons_link(self):
+        self._accept_part()
+        wizard = self.env['payment.link.wizard'].with_context(
+            active_model='sale.order', active_id=self.order.id
+        ).create({})
+        self.assertEqual((wizard.amount, wizard.amount_max), (60, 60))
+        self.assertFalse(wizard.warning_message)
+        self.assertEqual(self._get_payment_context(self._open(wizard.link))['amount'], 60)
+
+    def test_rest_of_customer_invoice(self):
+        self.env['ir.config_parameter'].sudo().set_param(
+            'account_payment.enable_portal_payment', 'True'
+        )
+        move = self._create_invoice()
+        self.tx = self._create_btcpay_transaction(
+            reference='INV-rest', invoice_ids=[Command.set(move.ids)]
+        )
+        self._accept_part()
+        response = self._open(self._find_link(self._mails(move)[0]))
+        self.assertEqual(self._get_payment_context(response)['amount'], 60)
+        rest = self._pay_on_page(response)
+        self.assertEqual(rest.invoice_ids, move)
+        self.assertEqual(move.amount_residual, 0)
+        self.assertFalse(move.activity_ids)
+
+    def test_nothing_is_left(self):
+        self.assertIn('payment_amount=100', self.tx._btcpay_get_amount_due_url())
+        self._create_other_transaction(self.order)._set_done()
+        self.assertEqual(self.tx._btcpay_get_amount_due_url(), '')
+        self.order._action_cancel()
+        self.assertEqual(self.tx._btcpay_get_amount_due_url(), '')
+        self.assertEqual(self._create_btcpay_transaction()._btcpay_get_amount_due_url(), '')

@@ -1,0 +1,92 @@
+from odoo.tests import tagged
+
+from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
+from odoo.addons.payment_btcpay.tests.refund.refund_common import RefundMixin
+
+
+@tagged('post_install', '-at_install')
+class TestDecided(RefundMixin, BTCPayCommon):
+    """What a person was asked is closed when it is decided, and only then."""
+
+    def setUp(self):
+        super().setUp()
+        self.order = self._create_order(require_payment=True, prepayment_percent=1.0)
+        self.tx = self._create_btcpay_transaction(self.order)
+
+    def _pay(self, fraction, late=False):
+        if late:
+            self.world.expire(self.tx.btcpay_invoice_id)
+        self.world.pay(self.tx.btcpay_invoice_id, fraction=fraction)
+        if not late and float(fraction) < 1:
+            self.world.expire(self.tx.btcpay_invoice_id)
+        self.world.mine()
+        self._look(self.tx)
+        self._post_process()
+
+    def _assert_asked(self, is_asked):
+        self.env.invalidate_all()
+        self.assertTrue(self.tx.btcpay_review_note)
+        self.assertEqual(bool(self.order.activity_ids), is_asked)
+        self.assertEqual(self.tx.btcpay_is_resolved, not is_asked)
+
+    def test_part_is_accepted(self):
+        self._pay('0.4')
+        self._assert_asked(True)
+        self.assertEqual(self.order.btcpay_status_text, "Expired, partly paid")
+        self.tx.action_btcpay_accept_partial()
+        self._assert_asked(False)
+        self.assertEqual(self.order.btcpay_status_text, "Partial payment accepted")
+        self._look(self.tx)
+        self._assert_asked(False)
+
+    def test_part_is_refunded(self):
+        self._pay('0.4')
+        refund = self.tx._btcpay_request_refund(10)
+        self._assert_asked(True)
+        self.assertEqual(self.order.btcpay_status_text, "Expired, partly paid, refund underway")
+        self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
+        refund._btcpay_sync()
+        self.tx._btcpay_request_refund(40)
+        self._assert_asked(False)
+
+    def test_late_payment_is_accepted(self):
+        self._pay('1', late=True)
+        self._assert_asked(True)
+        self.tx.action_btcpay_accept_late()
+        self._assert_asked(False)
+        self.assertEqual(self.order.btcpay_status_text, "Paid late, accepted")
+
+    def test_overpayment_is_refunded(self):
+        self._pay('1.5')
+        self._assert_asked(True)
+        self.tx._btcpay_request_refund(20)
+        self._assert_asked(True)
+        self.tx._btcpay_request_refund(30)
+        self._assert_asked(False)
+
+    def test_overpayment_of_a_late_payment_is_refunded(self):
+        self._pay('1.5', late=True)
+        self.tx._btcpay_request_refund(50)
+        self._assert_asked(True)
+        self.tx._btcpay_request_refund(100)
+        self._assert_asked(False)
+
+    def test_overpayment_is_refunded_at_the_server(self):
+        self._pay('1.5')
+        pull_payment = self._server_refund(
+            self.tx, refundVariant='Custom', customAmount='50', customCurrency='USD'
+        )
+        self.tx._btcpay_find_or_adopt_refund(pull_payment['id'])
+        self._assert_asked(False)
+
+    def test_unanswered_refund_decides_nothing(self):
+        self._pay('1.5')
+        self._lose_answer(took_effect=False)
+        with self._quiet():
+            self.tx._btcpay_request_refund(50)
+        self._assert_asked(True)
+
+    def test_activity_is_marked_done(self):
+        self._pay('0.4')
+        self.order.activity_ids.action_feedback()
+        self._assert_asked(False)

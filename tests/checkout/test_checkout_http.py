@@ -1,0 +1,163 @@
+from unittest.mock import patch
+
+from werkzeug.urls import url_parse
+
+from odoo.tests import JsonRpcException, tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
+
+CHECKOUT_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction.checkout'
+
+
+@tagged('post_install', '-at_install')
+class TestCheckoutHttp(BTCPayHttpCommon):
+    """What a browser may ask for, honest or not."""
+
+    def setUp(self):
+        super().setUp()
+        self.authenticate(None, None)
+
+    def _pay(self, route='/payment/transaction', headers=None, **values):
+        """Press “Pay now”.
+
+        :return: The processing values, and the payloads with which invoices were asked for.
+        """
+        before = self.world.requests()[-1]['n'] if self.world.requests() else 0
+        self.env.flush_all()
+        result = self.make_jsonrpc_request(route, {
+            **self._prepare_transaction_values(self.payment_method_id, None, 'redirect'),
+            'tokenization_requested': False,
+            **values,
+        }, headers=headers)
+        self.env.invalidate_all()
+        return result, self._get_posts(before)
+
+    def _get_posts(self, since=0):
+        return [
+            r['body'] for r in self.world.requests(since)
+            if r['method'] == 'POST' and r['path'].endswith('/invoices')
+        ]
+
+    def _assert_refused(self, reason, **values):
+        with self.assertLogs(CHECKOUT_LOG, 'WARNING') as logs:
+            result, posts = self._pay(**values)
+        self.assertIn(reason, logs.output[0])
+        self.assertFalse(posts)
+        self.assertEqual(result['state'], 'error')
+        self.assertIn("Nothing was charged", result['state_message'])
+        self.assertEqual(self._get_tx(result['reference']).state, 'error')
+
+    def _get_token(self, amount, currency=None):
+        return self._generate_test_access_token(
+            self.partner.id, amount, (currency or self.currency).id
+        )
+
+    # === HONEST === #
+
+    def test_payment(self):
+        result, (payload,) = self._pay()
+        tx = self._get_tx(result['reference'])
+        self.assertEqual(result['state'], 'draft')
+        form = self._extract_values_from_html_form(result['redirect_form_html'])
+        self.assertEqual(form['action'], tx.btcpay_checkout_link)
+        self.assertEqual(payload['amount'], '100.00')
+        self.assertEqual(payload['metadata'], {
+            'orderId': tx.reference, const.TOKEN_KEY: tx.sudo().btcpay_invoice_token,
+        })
+
+    def test_return_to_the_website_the_customer_is_on(self):
+        if self.env['ir.module.module']._get('website_payment').state != 'installed':
+            self.skipTest("There are no websites (module website_payment is not installed).")
+        for host in (
+            'shop.example.com', 'laden.example.org:8443', 'xn--mnchen-3ya.example.com',
+        ):
+            with self.subTest(host=host):
+                _result, (payload,) = self._pay(headers={'Host': host})
+                url = url_parse(payload['checkout']['redirectURL'])
+                self.assertEqual((url.netloc, url.path), (host, const.RETURN_ROUTE))
+        # And the webhook's address is not touched by that.
+        self.assertEqual(self.btcpay.sudo().btcpay_webhook_url, self.webhook_url)
+
+    def test_server_that_fails(self):
+        self.world.fault('status', path='/invoices$')
+        with mute_logger(
+            CHECKOUT_LOG, 'odoo.addons.payment_btcpay.models.payment_provider.client'
+        ):
+            result, _posts = self._pay()
+        self.assertEqual(result['state'], 'error')
+        self.assertIn("try again in a few minutes", result['state_message'])
+        self.assertEqual(self._get_tx(result['reference']).state, 'error')
+
+    # === NOT HONEST === #
+
+    @mute_logger('odoo.http')
+    def test_amount_that_was_not_agreed_on(self):
+        before = len(self._get_posts())
+        for values in (
+            {'amount': 1.0}, {'amount': -100.0}, {'currency_id': self.currency_euro.id},
+            {'partner_id': self.admin_partner.id},
+        ):
+            with self.subTest(**values), self.assertRaises(JsonRpcException):
+                self._pay(**values)
+        self.assertEqual(len(self._get_posts()), before)
+
+    def test_amount_that_is_none(self):
+        for amount in (-5.0, -0.01):
+            self._assert_refused(
+                "is not positive", amount=amount, access_token=self._get_token(amount)
+            )
+
+    def test_method_of_another_provider(self):
+        self._assert_refused(
+            "is not one of the provider", payment_method_id=self.pm_unknown.id
+        )
+
+    def test_disabled_provider(self):
+        self.btcpay.state = 'disabled'
+        self._assert_refused("disabled or not connected")
+
+    def test_direct_flow(self):
+        self._assert_refused("operation online_direct", flow='direct')
+
+    def test_validation(self):
+        # The framework makes a transaction over 0 of it.
+        with self.assertLogs(CHECKOUT_LOG, 'WARNING'), mute_logger('odoo.http'):
+            try:
+                result, posts = self._pay(is_validation=True)
+            except JsonRpcException:
+                self.fail("The validation was not refused by us.")
+        self.assertFalse(posts)
+        self.assertEqual(result['state'], 'error')
+
+    def test_part_of_an_order_does_not_confirm_it(self):
+        """The portal lets the browser choose the amount."""
+        order = self._create_order()
+        order.require_payment = True
+        values = self._prepare_transaction_values(self.payment_method_id, None, 'redirect')
+        values = {k: values[k] for k in (
+            'provider_id', 'payment_method_id', 'token_id', 'flow', 'is_validation',
+            'landing_route',
+        )}
+
+        def pay_one():
+            result = self.make_jsonrpc_request(f'/my/orders/{order.id}/transaction', {
+                **values, 'amount': 1.0, 'access_token': order._portal_ensure_token(),
+                'tokenization_requested': False,
+            })
+            self.env.invalidate_all()
+            return self._get_tx(result['reference'])
+
+        tx = pay_one()
+        self.assertEqual((tx.state, tx.btcpay_invoice_id), ('cancel', False))
+        self.assertIn("is due now", tx.state_message)
+        # Where the order was changed right after that was checked.
+        with patch.object(type(tx), '_btcpay_find_change', lambda _tx: ''):
+            tx = pay_one()
+        self.world.pay(tx.btcpay_invoice_id, method='BTC-LN')
+        tx._btcpay_sync()
+        self.env['payment.transaction']._cron_post_process()
+        self.assertEqual((tx.state, tx.amount), ('done', 1))
+        self.assertEqual(order.amount_paid, 1)
+        self.assertNotEqual(order.state, 'sale')

@@ -1,0 +1,188 @@
+from contextlib import contextmanager
+from unittest.mock import patch
+
+from odoo.fields import Command
+from odoo.tests import JsonRpcException, tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
+
+
+@tagged('post_install', '-at_install')
+class TestShop(BTCPayHttpCommon):
+    """The customer's way through the shop; where `website_sale` is not installed there is none."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if cls.env['ir.module.module']._get('website_sale').state != 'installed':
+            cls.skipTest(cls, "The shop (module website_sale) is not installed.")
+        cls.website = cls.env['website'].get_current_website()
+        cls.env.company.country_id = cls.country_belgium
+        cls.website.company_id = cls.env.company
+        cls.env['website'].search([]).company_id = cls.env.company
+        cls.product = cls.env['product.product'].create({
+            'name': "Hat of the tests", 'list_price': 100.0, 'taxes_id': [Command.clear()],
+            'website_published': True, 'type': 'service', 'sale_ok': True,
+        })
+
+    def setUp(self):
+        super().setUp()
+        partner = self.portal_user.partner_id
+        partner.write({
+            'street': "Rue de la Loi 1", 'city': "Brussels", 'zip': '1000', 'phone': '+32 1',
+            'email': 'shopper@example.com', 'country_id': self.country_belgium.id,
+        })
+        self.portal_user.password = 'portal_user_password'
+        self.authenticate(self.portal_user.login, 'portal_user_password')
+
+    def _fill_cart(self):
+        """Put the hat in the cart.
+
+        :return: The order that is the cart.
+        """
+        self.make_jsonrpc_request('/shop/cart/add', {
+            'product_template_id': self.product.product_tmpl_id.id,
+            'product_id': self.product.id,
+            'quantity': 1,
+        })
+        self.env.invalidate_all()
+        order = self.env['sale.order'].search(
+            [('partner_id', '=', self.portal_user.partner_id.id)], limit=1
+        )
+        self.assertEqual(order.order_line.product_id, self.product)
+        return order
+
+    def _pay(self, order, **values):
+        """Press “Pay now” on the shop's payment page.
+
+        :return: The transaction.
+        """
+        result = self.make_jsonrpc_request(f'/shop/payment/transaction/{order.id}', {
+            'provider_id': self.btcpay.id,
+            'payment_method_id': self.payment_method_id,
+            'token_id': None,
+            'amount': order.amount_total,
+            'flow': 'redirect',
+            'tokenization_requested': False,
+            'landing_route': '/shop/payment/validate',
+            'is_validation': False,
+            'access_token': order._portal_ensure_token(),
+            **values,
+        })
+        self.env.invalidate_all()
+        return self._get_tx(result['reference'])
+
+    def _poll(self, tx):
+        """What the waiting page does, some time after the last look."""
+        tx.btcpay_synced_at = False
+        self.env.flush_all()
+        result = self.make_jsonrpc_request('/payment/status/poll')
+        self.env.invalidate_all()
+        return result
+
+    @mute_logger('odoo.http')
+    def test_tampered_amount(self):
+        order = self._fill_cart()
+        before = len(self.world.requests())
+        for amount in (1.0, -100.0, 1000.0):
+            with self.subTest(amount=amount), self.assertRaises(JsonRpcException):
+                self._pay(order, amount=amount)
+        self.assertFalse(order.transaction_ids)
+        self.assertEqual(len(self.world.requests()), before)
+
+    def test_cart_is_not_lost_when_the_payment_fails(self):
+        order = self._fill_cart()
+        self.url_open('/shop/checkout')
+        for bring_about, state in [
+            (self.world.expire, 'cancel'),
+            (lambda invoice_id: self.world.mark(invoice_id, 'Invalid'), 'error'),
+        ]:
+            with self.subTest(state=state):
+                tx = self._pay(order)
+                self.url_open('/payment/status')
+                bring_about(tx.btcpay_invoice_id)
+                with mute_logger('odoo.addons.payment.models.payment_transaction'):
+                    values = self._poll(tx)
+                self.assertEqual((values['state'], tx.state), (state, state))
+                # The page goes where it is told to, and from there back to the order.
+                page = self.url_open(values['landing_route'])
+                self.assertIn('o_btcpay_payment_failed', page.text)
+                self.assertIn('href="/shop/payment"', page.text)
+                page = self.url_open('/shop/payment')
+                self.assertTrue(page.url.endswith('/shop/payment'), page.url)
+                self.assertIn("Hat of the tests", page.text)
+        # And it can be paid by a new attempt.
+        tx = self._pay(order)
+        self.world.pay(tx.btcpay_invoice_id, method='BTC-LN')
+        values = self._poll(tx)
+        self.assertEqual(
+            (values['state'], values['landing_route']), ('done', '/shop/payment/validate')
+        )
+        self.assertEqual(order.state, 'sale')
+        page = self.url_open('/shop/payment/validate')
+        self.assertIn('/shop/confirmation', page.url)
+
+    def test_part_paid_closes_the_cart(self):
+        """What is being paid must not change any more."""
+        order = self._fill_cart()
+        tx = self._pay(order)
+        self.world.pay(tx.btcpay_invoice_id, fraction='0.4')
+        self.assertEqual(self._poll(tx)['state'], 'pending')
+        page = self.url_open('/shop/cart')
+        self.assertNotIn("Hat of the tests", page.text)
+
+    def test_only_a_cart_that_is_changed_has_its_invoice_invalidated(self):
+        """Each step of the checkout computes the cart's prices and taxes anew."""
+        self.product.taxes_id = self.env['account.tax'].create({
+            'name': "Nine", 'amount': 9.25, 'company_id': self.env.company.id,
+        })
+        order = self._fill_cart()
+        self.assertEqual(order.amount_total, 109.25)
+        tx = self._pay(order)
+        for step in ('/shop/cart', '/shop/checkout', '/shop/payment', '/shop/payment'):
+            self.url_open(step)
+            self.env.invalidate_all()
+            self.env['payment.transaction']._cron_btcpay_run_pending_actions()
+            self.assertEqual(tx.state, 'draft', f"Invalidated by {step}.")
+        self.make_jsonrpc_request('/shop/cart/update', {
+            'line_id': order.order_line.id, 'product_id': self.product.id, 'quantity': 2,
+        })
+        self.env.invalidate_all()
+        self.assertEqual(order.amount_total, 218.5)
+        self.env['payment.transaction']._cron_btcpay_run_pending_actions()
+        self.assertEqual(tx.state, 'cancel')
+        self.assertIn("Hat of the tests", self.url_open('/shop/cart').text)
+
+    @contextmanager
+    def _world_speaks_during_tours(self):
+        """Let the server's deliveries reach Odoo as well as the browser's requests."""
+        allow_requests = self.allow_requests
+
+        @contextmanager
+        def allow_all_requests(browser=None, **_kwargs):
+            with allow_requests(browser=browser, all_requests=True):
+                yield
+                self.world.wait_deliveries(timeout=30)
+
+        with patch.object(self, 'allow_requests', allow_all_requests):
+            yield
+        self.env.invalidate_all()
+
+    def test_purchase(self):
+        """A customer buys in a browser, up to the confirmed order."""
+        self.world.settings(auto_pay='full', auto_mine=True)
+        self.addCleanup(self.world.settings, auto_pay=None, auto_mine=False)
+        with self._world_speaks_during_tours():
+            self.start_tour('/shop', 'payment_btcpay.purchase', login=self.portal_user.login)
+        order = self.env['sale.order'].search(
+            [('partner_id', '=', self.portal_user.partner_id.id)], limit=1
+        )
+        self.assertEqual(order.state, 'sale')
+        tx = order.transaction_ids
+        self.assertEqual((tx.provider_code, tx.state), ('btcpay', 'done'))
+        self.assertEqual((order.amount_total, tx.amount, order.amount_paid), (100, 100, 100))
+        self.assertTrue(tx.payment_id)
+        deliveries = self.env['btcpay.delivery'].search([('transaction_id', '=', tx.id)])
+        self.assertIn('InvoiceSettled', deliveries.mapped('event'))
+        self.assertEqual(set(deliveries.mapped('state')), {'processed'})

@@ -1,0 +1,102 @@
+from odoo.tests import tagged
+
+from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
+from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
+
+
+@tagged('post_install', '-at_install')
+class TestOrderMails(MoneyMixin, BTCPayCommon):
+    """The customer gets one mail of what became of their payment: ours, or Odoo's own."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.partner.email = 'customer@example.com'
+
+    def setUp(self):
+        super().setUp()
+        self.order = self._create_order(require_payment=True, prepayment_percent=1.0)
+        self.tx = self._create_btcpay_transaction(self.order)
+        self.env.cr.commit()
+        self.known = self.order.message_ids
+
+    def _assert_mailed(self, *expected):
+        """Check which mails the customer got since the last time, by a part of their subjects."""
+        self._post_process()
+        new = (self.order.message_ids - self.known).sorted('id')
+        self.known |= new
+        subjects = new.filtered(lambda m: self.partner in m.notified_partner_ids).mapped('subject')
+        self.assertEqual(len(subjects), len(expected), subjects)
+        for subject, part in zip(subjects, expected, strict=True):
+            self.assertIn(part, subject)
+
+    def _pay(self, tx=None, mine=True, **values):
+        tx = tx or self.tx
+        self.world.pay(tx.btcpay_invoice_id, **values)
+        if mine:
+            self.world.mine()
+        self._look(tx)
+
+    def test_part(self):
+        self._pay(fraction='0.4')
+        self._assert_mailed("60.00 is still due")
+        # All else is done that Odoo does when something is pending.
+        self.assertEqual((self.tx.state, self.order.state), ('pending', 'sent'))
+        self.assertTrue(self.tx.is_post_processed)
+        self._pay()
+        self._assert_mailed("Order (Ref")
+        self.assertEqual(self.order.state, 'sale')
+
+    def test_rest_comes_at_once(self):
+        self._pay(fraction='0.4', mine=False)
+        self._pay(mine=False)
+        self._assert_mailed("60.00 is still due", "Pending Order")
+
+    def test_whole_waits_for_confirmation(self):
+        self._pay(mine=False)
+        self._assert_mailed("Pending Order")
+
+    def test_nothing_is_pending_of_what_was_replaced(self):
+        txid = self.world.pay(self.tx.btcpay_invoice_id, replaceable=True)
+        self._look(self.tx)
+        self.world.replace(txid)
+        self.world.mine()
+        self._look(self.tx)
+        self.assertEqual(self.tx.state, 'pending')
+        self._assert_mailed()
+
+    def test_accepted_part(self):
+        self._pay(fraction='0.4')
+        self.world.expire(self.tx.btcpay_invoice_id)
+        self._look(self.tx)
+        self._assert_mailed("is still due")
+        self.tx.action_btcpay_accept_partial()
+        self._assert_mailed("your partial payment was accepted")
+        self.assertEqual(self.order.amount_paid, 40)
+
+    def test_part_that_confirms_the_order(self):
+        self.order.prepayment_percent = 0.4
+        self._pay(fraction='0.4')
+        self.world.expire(self.tx.btcpay_invoice_id)
+        self._look(self.tx)
+        self._assert_mailed("is still due")
+        self.tx.action_btcpay_accept_partial()
+        self._assert_mailed("your partial payment was accepted", "Order (Ref")
+        self.assertEqual(self.order.state, 'sale')
+
+    def test_order_became_dearer(self):
+        self.world.pay(self.tx.btcpay_invoice_id)
+        self.order.order_line.price_unit = 120
+        self.world.mine()
+        self._look(self.tx)
+        self._assert_mailed("the amount due of your changed order")
+
+    def test_what_was_asked_for_is_a_part(self):
+        tx = self._create_btcpay_transaction(self.order, amount=30)
+        self._pay(tx)
+        self._assert_mailed("Order (Ref")
+        self.assertEqual(self.order.state, 'draft')
+
+    def test_other_providers(self):
+        self._create_other_transaction(self.order, amount=30)._set_pending()
+        self._assert_mailed("Pending Order")

@@ -1,0 +1,285 @@
+from datetime import timedelta
+from unittest.mock import patch
+
+from lxml import html
+
+from odoo import fields
+from odoo.exceptions import UserError
+from odoo.fields import Command
+from odoo.tests import new_test_user, tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.tests.provider.connect_common import BTCPayConnectCommon
+
+CONTROLLER = 'odoo.addons.payment_btcpay.controllers.onboarding'
+REQUEST = 'odoo.addons.payment_btcpay.models.payment_provider.client'
+WEBHOOK = 'odoo.addons.payment_btcpay.models.payment_provider.webhook'
+
+
+class RefusalCommon(BTCPayConnectCommon):
+
+    def _assert_refused(self, state, reason, text, may_see=True):
+        """Open the page, which refuses; nothing at all may have changed in Odoo.
+
+        :return: The page's response.
+        :rtype: requests.Response
+        """
+        before = self._read_row()
+        with self.assertLogs(CONTROLLER, 'WARNING') as log, mute_logger(REQUEST, WEBHOOK):
+            response = self._open_page(state)
+        self.assertEqual(response.status_code, 400)
+        self.assertIn(f'({reason})', log.output[0])
+        page = html.fromstring(response.text)
+        box = page.xpath("//div[@name='o_btcpay_connection_refused']")[0]
+        self.assertEqual(box.get('data-reason'), reason)
+        self.assertIn(text, " ".join(box.text_content().split()))
+        links = [link.get('href') for link in box.xpath('.//a')]
+        if may_see:
+            self.assertIn('/odoo/action-', links[0])
+        else:
+            self.assertFalse(links, "He cannot see the provider.")
+        self.assertEqual(self._read_row(), before, "Something was changed on the provider.")
+        return response
+
+    def _assert_key_refused(self, reason, text, api_key=None, store=None):
+        """Go all the way with a key, which is refused, and nothing is left at the server."""
+        api_key = api_key or self._new_key()
+        state = self._begin_state()
+        self._post_key(state, api_key)
+        response = self._assert_refused(state, reason, text)
+        self.assertNotIn(api_key, response.text)
+        authorization = self._find_authorization(state)
+        self.assertEqual((authorization.state, authorization.api_key), ('used', False))
+        self.assertFalse(self.world.webhooks(store or self.store_id), "A webhook was left behind.")
+        self.assertFalse(self._is_key_known(api_key), "The key was left behind.")
+
+
+@tagged('post_install', '-at_install')
+class TestConnectRefusedBefore(RefusalCommon):
+    """The key is not even looked at."""
+
+    def _begin_with_key(self):
+        self.api_key = self._new_key()
+        state = self._begin_state()
+        self._post_key(state, self.api_key)
+        self.asked = max(request['n'] for request in self.world.requests())
+        return state
+
+    def _assert_not_used(self):
+        used = [
+            request['path'] for request in self.world.requests(self.asked)
+            if request['path'].startswith('/api/v1/')
+        ]
+        self.assertFalse(used, "The key was used.")
+
+    def test_unknown_state(self):
+        self._assert_refused('unknown', 'state', "was not started here")
+        self._assert_refused('', 'state', "was not started here")
+
+    def test_no_key(self):
+        state = self._begin_state()
+        self._assert_refused(state, 'no_key', "has not sent an API key")
+        # It can still come.
+        self._post_key(state, self._new_key())
+        self.assertEqual(self._open_page(state).status_code, 303)
+
+    def test_expired(self):
+        state = self._begin_with_key()
+        authorization = self._find_authorization(state)
+        authorization.expires_at = fields.Datetime.now() - timedelta(seconds=1)
+        self._assert_refused(state, 'expired', "more than 30 minutes ago")
+        self._assert_not_used()
+
+    def test_used_after_success(self):
+        state = self._begin_with_key()
+        self.assertEqual(self._open_page(state).status_code, 303)
+        self.asked = max(request['n'] for request in self.world.requests())
+        self._assert_refused(state, 'used', "made or refused already")
+        self._assert_not_used()
+
+    def test_used_after_refusal(self):
+        state = self._begin_with_key()
+        self.world.fault('status', path='api-keys', status=503)
+        self._assert_refused(state, 'server', "HTTP 503")
+        self.asked = max(request['n'] for request in self.world.requests())
+        self._assert_refused(state, 'used', "made or refused already")
+        self._assert_not_used()
+
+    def test_other_administrator(self):
+        state = self._begin_with_key()
+        new_test_user(self.env, 'btcpay_other', 'base.group_user,base.group_system')
+        self.authenticate('btcpay_other', 'btcpay_other')
+        self._assert_refused(state, 'user', "Another user started")
+        self._assert_not_used()
+        # It is still there for who began.
+        self.authenticate('btcpay_administrator', 'btcpay_administrator')
+        self.assertEqual(self._open_page(state).status_code, 303)
+
+    def test_no_longer_administrator(self):
+        state = self._begin_with_key()
+        self.administrator.group_ids = [Command.unlink(self.env.ref('base.group_system').id)]
+        self._assert_refused(state, 'user', "as an administrator", may_see=False)
+        self._assert_not_used()
+
+    def test_portal_user(self):
+        state = self._begin_with_key()
+        new_test_user(self.env, 'btcpay_portal', 'base.group_portal')
+        self.authenticate('btcpay_portal', 'btcpay_portal')
+        self._assert_refused(state, 'user', "Another user started", may_see=False)
+        self._assert_not_used()
+
+    def test_not_logged_in(self):
+        state = self._begin_with_key()
+        before = self._read_row()
+        self.authenticate(None, None)
+        response = self._open_page(state)
+        self.assertEqual(response.status_code, 303)
+        self.assertIn('/web/login', response.headers['Location'])
+        self.assertIn(state, response.headers['Location'])
+        self.assertEqual(self._read_row(), before)
+        self._assert_not_used()
+
+
+@tagged('post_install', '-at_install')
+class TestConnectRefusedKey(RefusalCommon):
+
+    def test_several_stores(self):
+        other = self.world.new_store("Other")
+        key = self._new_key([self.store_id, other])
+        self._assert_key_refused('stores', "is for 2 stores", key)
+        self.assertFalse(self.world.webhooks(other))
+
+    def test_missing_permission(self):
+        for permission in const.PERMISSIONS:
+            with self.subTest(permission=permission):
+                key = self._new_key(permissions=set(const.PERMISSIONS) - {permission})
+                self._assert_key_refused('permission', f"lacks permissions: {permission}.", key)
+
+    def test_all_stores(self):
+        key = self.world.new_key(None, const.PERMISSIONS)
+        self._assert_key_refused('wildcard', "is for all stores", key)
+
+    def test_one_permission_for_all_stores(self):
+        scoped = [f'{permission}:{self.store_id}' for permission in const.PERMISSIONS]
+        key = self.world.new_key(None, [*scoped, 'btcpay.store.canviewinvoices'])
+        self._assert_key_refused('wildcard', "is for all stores", key)
+
+    def test_unrestricted(self):
+        scoped = [f'{permission}:{self.store_id}' for permission in const.PERMISSIONS]
+        key = self.world.new_key(None, [*scoped, 'unrestricted'])
+        self._assert_key_refused('wildcard', "is for all stores", key)
+
+    def test_not_accepted(self):
+        self._assert_key_refused('key', "does not accept the API key", 'a1' * 20)
+
+    def test_no_permission_at_all(self):
+        self._assert_key_refused('permission', "lacks permissions", self.world.new_key(None, []))
+
+
+@tagged('post_install', '-at_install')
+class TestConnectRefusedByServer(RefusalCommon):
+
+    def test_server_gone(self):
+        for path in ('/api-keys/current$', f'/stores/{self.store_id}$', '/payment-methods$'):
+            for kind, text in {
+                'drop': "did not answer", 'status': "HTTP 503", 'half': "understood|answer",
+                'wrong_json': "cannot be understood",
+            }.items():
+                with self.subTest(path=path, kind=kind):
+                    self.world.fault(kind, path=path, method='GET')
+                    if kind == 'half':  # Either half is read, or that it is half is noticed.
+                        text = "answer"
+                    self._assert_key_refused('server', text)
+
+    def test_server_ended(self):
+        state = self._begin_state()
+        self._find_authorization(state).server_url = 'http://127.0.0.1:1'
+        self._post_key(state, self._new_key())
+        self._assert_refused(state, 'server', "did not answer")
+
+    def test_server_hangs(self):
+        self.patch(const, 'TIMEOUT', 1)
+        self.world.fault('hang', path='/api-keys/current$', seconds=3)
+        self._assert_key_refused('server', "did not answer")
+
+    def test_no_payment_method(self):
+        store = self.world.new_store("Empty", methods=())
+        self._assert_key_refused('methods', "“Empty” cannot take payments", self._new_key(store),
+                                 store)
+
+    def test_no_enabled_payment_method(self):
+        store = self.world.new_store("Switched off")
+        self.world.change_store(store, methods=())
+        self._assert_key_refused('methods', "no payment method is enabled", self._new_key(store),
+                                 store)
+
+    def test_webhook_refused(self):
+        for status in (400, 403, 422, 500):
+            with self.subTest(status=status):
+                self.world.fault('status', path='/webhooks$', method='POST', status=status)
+                self._assert_key_refused('webhook', "did not accept the webhook")
+
+    def test_webhooks_not_listed(self):
+        for kind in ('status', 'drop', 'wrong_json'):
+            with self.subTest(kind=kind):
+                self.world.fault(kind, path='/webhooks$', method='GET')
+                self._assert_key_refused('webhook', "did not accept the webhook")
+
+    def test_webhook_made_without_an_answer(self):
+        for kind in ('drop', 'half', 'wrong_json', 'status'):
+            with self.subTest(kind=kind):
+                self.world.fault(kind, path='/webhooks$', method='POST', after=True)
+                self._assert_key_refused('webhook', "did not accept the webhook")
+
+    def test_writing_fails(self):
+        provider_class = self.env.registry['payment.provider']
+        write = provider_class.write
+
+        def fail(records, vals):
+            result = write(records, vals)
+            if vals.get('btcpay_connection_state') == 'connected':
+                self.assertTrue(self.world.webhooks(self.store_id), "It is not the last step.")
+                raise UserError("No journal.")
+            return result
+
+        with patch.object(provider_class, 'write', fail):
+            self._assert_key_refused('failed', "No journal.")
+
+    def test_writing_breaks(self):
+        provider_class = self.env.registry['payment.provider']
+        state, before, api_key = self._begin_state(), self._read_row(), self._new_key()
+        self._post_key(state, api_key)
+        with (
+            patch.object(provider_class, 'write', side_effect=ZeroDivisionError),
+            mute_logger('odoo.http'),
+        ):
+            self.assertEqual(self._open_page(state).status_code, 500)
+        self.assertEqual(self._read_row(), before)
+        self.assertFalse(self.world.webhooks(self.store_id))
+        self.assertFalse(self._is_key_known(api_key))
+
+    def test_connected_store_stays(self):
+        """What is refused leaves the connection there is, at both ends."""
+        api_key = self._connect_well()
+        webhooks = self.world.webhooks(self.store_id)
+        for kind, path, reason in (
+            ('drop', '/api-keys/current$', 'server'), ('status', '/webhooks/', 'webhook'),
+        ):
+            self.world.fault(kind, path=path, method='PUT' if reason == 'webhook' else 'GET')
+            state, new_key = self._begin_state(), self._new_key()
+            self._post_key(state, new_key)
+            self._assert_refused(state, reason, "")
+            self.assertFalse(self._is_key_known(new_key))
+            self.assertTrue(self._is_key_known(api_key))
+            self.assertEqual(self.world.webhooks(self.store_id), webhooks)
+
+    def test_key_of_the_connection_stays(self):
+        """Who posts the key that is in use cannot have it revoked."""
+        api_key = self._connect_well()
+        self.world.change_store(self.store_id, methods=())
+        self.addCleanup(self.world.change_store, self.store_id, methods=self.store_methods)
+        state = self._begin_state()
+        self._post_key(state, api_key)
+        self._assert_refused(state, 'methods', "no payment method")
+        self.assertTrue(self._is_key_known(api_key))

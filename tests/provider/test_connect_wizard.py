@@ -1,0 +1,160 @@
+import hashlib
+from datetime import timedelta
+from unittest.mock import patch
+from urllib.parse import urlsplit
+
+from odoo import fields
+from odoo.exceptions import AccessError, ValidationError
+from odoo.tests import Form, tagged
+
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.greenfield import address
+from odoo.addons.payment_btcpay.tests.provider.connect_common import BTCPayConnectCommon
+from odoo.addons.payment_btcpay.tests.provider.small_server import SmallServer
+
+
+@tagged('post_install', '-at_install')
+class TestConnectWizard(BTCPayConnectCommon):
+
+    def test_authorize_page(self):
+        self.btcpay.company_id.name = "Hats & Söhne"
+        params = self._begin(f'{self.world.url}/')
+        self.assertEqual(
+            f'{self.authorize_url.scheme}://{self.authorize_url.netloc}{self.authorize_url.path}',
+            f'{self.world.url}/api-keys/authorize',
+        )
+        self.assertEqual([value for name, value in params if name == 'permissions'], [
+            'btcpay.store.canviewinvoices',
+            'btcpay.store.cancreateinvoice',
+            'btcpay.store.canmodifyinvoices',
+            'btcpay.store.webhooks.canmodifywebhooks',
+            'btcpay.store.canviewstoresettings',
+            'btcpay.store.cancreatenonapprovedpullpayments',
+        ])
+        others = {name: value for name, value in params if name != 'permissions'}
+        self.assertEqual(len(params), 6 + len(others), "A parameter is repeated.")
+        self.assertEqual(others.pop('strict'), 'true')
+        self.assertEqual(others.pop('selectiveStores'), 'true')
+        self.assertEqual(others.pop('applicationName'), "Odoo - Hats & Söhne")
+        self.assertEqual(others.pop('applicationIdentifier'), f'odoo-{self.btcpay.id}')
+        redirect = urlsplit(others.pop('redirect'))
+        self.assertEqual(
+            f'{redirect.scheme}://{redirect.netloc}{redirect.path}',
+            f'{self.base_url()}/payment/btcpay/callback',
+        )
+        self.assertRegex(redirect.query, r'^state=[A-Za-z0-9_-]{43}$')
+        self.assertFalse(others)
+
+    def test_authorize_page_below_a_path(self):
+        with SmallServer(lambda http: http.reply()) as server:
+            self._begin(f'{server.url}/pay/')
+            self.assertEqual(server.requests[0][1], '/pay/api/v1/health')
+        self.assertEqual(self.authorize_url.path, '/pay/api-keys/authorize')
+
+    def test_state(self):
+        state = self._begin_state()
+        authorization = self._find_authorization(state)
+        self.assertRecordValues(authorization, [{
+            'provider_id': self.btcpay.id,
+            'user_id': self.administrator.id,
+            'server_url': self.world.url,
+            'state': 'started',
+            'state_hash': hashlib.sha256(state.encode()).hexdigest(),
+            'api_key': False,
+        }])
+        self.assertAlmostEqual(
+            authorization.expires_at, fields.Datetime.now() + timedelta(minutes=30),
+            delta=timedelta(minutes=1),
+        )
+        self.env.cr.execute(
+            'SELECT row_to_json(a)::text FROM btcpay_authorization a WHERE id = %s',
+            [authorization.id],
+        )
+        self.assertNotIn(state, self.env.cr.fetchone()[0], "The state itself is stored.")
+        self.assertNotEqual(self._begin_state(), state)
+
+    def test_nothing_is_stored_of_the_provider(self):
+        before = self._read_row()
+        self._begin()
+        self.assertEqual(self._read_row(), before)
+        self.assertFalse(self.world.webhooks(self.store_id))
+
+    def test_refused_address(self):
+        count = self.env['btcpay.authorization'].sudo().search_count([])
+        for server_url, text in {
+            'ftp://example.com': "must begin", 'http://8.8.8.8': "plain http",
+            f'{self.world.url}/login': "There is no BTCPay Server",
+        }.items():
+            with self.subTest(url=server_url), self.assertRaisesRegex(ValidationError, text):
+                self._begin(server_url)
+        self.assertEqual(self.env['btcpay.authorization'].sudo().search_count([]), count)
+
+    def test_no_key_is_sent(self):
+        self._connect_well()
+        with SmallServer(lambda http: http.reply()) as server:
+            self._begin(server.url)
+        self.assertTrue(server.requests)
+        for _method, _path, headers in server.requests:
+            self.assertNotIn('Authorization', headers)
+
+    def test_no_lock_while_waiting(self):
+        events = []
+        resolve = 'odoo.addons.payment_btcpay.greenfield.address.resolve'
+        wizard = self._open_wizard()
+        commit = self.env.cr.commit
+        with (
+            patch.object(self.env.cr, 'commit', lambda: [events.append('commit'), commit()]),
+            patch(resolve, lambda *args: [events.append('resolve'), self.world.url][1]),
+        ):
+            wizard.action_connect()
+        self.assertEqual(events[:2], ['commit', 'resolve'])
+
+    def test_plain_http_warning(self):
+        form = Form(self._open_wizard())
+        for server_url, expected in {
+            'http://192.168.1.5': True, ' HTTP://btcpay.local': True, 'http://[bad': True,
+            'http://127.0.0.1:14142': False, 'http://localhost': False, 'https://a.b': False,
+            'a.b': False, '': False,
+        }.items():
+            form.server_url = server_url
+            self.assertEqual(form.is_insecure, expected, server_url)
+
+    def test_begins_with_the_connected_address(self):
+        self.assertFalse(self.env['btcpay.connect.wizard'].with_context(
+            default_provider_id=self.btcpay.id
+        ).default_get(['server_url', 'provider_id']).get('server_url'))
+        self._connect_well()
+        values = self.env['btcpay.connect.wizard'].with_user(self.administrator).with_context(
+            default_provider_id=self.btcpay.id
+        ).default_get(['server_url', 'provider_id'])
+        self.assertEqual(values['server_url'], self.world.url)
+
+    def test_administrators_only(self):
+        with self.assertRaises(AccessError):
+            self._open_wizard(user=self.internal_user)
+
+    def test_expired_authorizations_are_removed(self):
+        old, fresh = self._begin_state(), self._begin_state()
+        self._find_authorization(old).expires_at = fields.Datetime.now() - timedelta(days=2)
+        self.env['btcpay.authorization']._gc_authorizations()
+        self.assertFalse(self._find_authorization(old))
+        self.assertTrue(self._find_authorization(fresh))
+
+    def test_onboarding_opens_the_wizard(self):
+        action = self.btcpay.action_start_onboarding()
+        self.assertEqual(action['res_model'], 'btcpay.connect.wizard')
+        self.assertEqual(const.AUTHORIZATION_VALIDITY, 30)
+
+    def test_when_an_address_is_refused_then_each_reason_has_a_sentence_of_its_own(self):
+        wizard = self._open_wizard()
+        values = {'address': 'x', 'url': 'https://a.example.com', 'target': 'http://b.example.com'}
+        sentences = {
+            wizard._explain(address.AddressRefused(reason, **values))
+            for reason in address.REASONS
+        }
+        self.assertEqual(len(sentences), len(address.REASONS))
+
+    def test_when_nobody_answers_then_it_is_said(self):
+        wizard = self._open_wizard(server_url='http://127.0.0.1:9')
+        with self.assertRaisesRegex(ValidationError, "No server answers at http://127.0.0.1:9"):
+            wizard.action_connect()

@@ -1,0 +1,153 @@
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import new_test_user, tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
+
+REQUEST = 'odoo.addons.payment_btcpay.models.payment_provider.client'
+
+
+@tagged('post_install', '-at_install')
+class TestDisconnect(BTCPayCommon):
+    """Nothing of ours is left at the server: no webhook and no key."""
+
+    def setUp(self):
+        super().setUp()
+        self.foreign = self.world.new_webhook(self.store_id, 'https://example.com/hook')
+        self.addCleanup(self._forget_webhooks)
+        self.btcpay.sudo().write({
+            'state': 'disabled', **self.btcpay._btcpay_get_empty_connection(),
+        })
+        self.key = self.world.new_key(self.store_id, const.PERMISSIONS)
+        self.btcpay._btcpay_connect(self.world.url, self.key)
+        self.assertEqual(len(self.world.webhooks(self.store_id)), 2)
+
+    def _forget_webhooks(self):
+        self.world.clear_faults()
+        for webhook in self.world.webhooks(self.store_id):
+            self.world.api('DELETE', f'/stores/{self.store_id}/webhooks/{webhook["id"]}')
+
+    def _is_key_known(self):
+        return self.world.call('GET', '/api/v1/api-keys/current', key=self.key).status_code == 200
+
+    def _assert_nothing_is_left(self):
+        self.assertEqual(
+            [webhook['id'] for webhook in self.world.webhooks(self.store_id)],
+            [self.foreign['id']], "Our webhook is still there, or another's is not.",
+        )
+        self.assertFalse(self._is_key_known())
+
+    def _assert_disconnected(self, provider=None):
+        provider = (provider or self.btcpay).sudo()
+        self.assertEqual((provider.state, provider.is_published), ('disabled', False))
+        self.assertEqual(provider.btcpay_connection_state, 'disconnected')
+        for name, value in provider._btcpay_get_empty_connection().items():
+            self.assertEqual(provider[name], value, name)
+
+    # === DISCONNECT === #
+
+    def test_disconnected(self):
+        administrator = new_test_user(
+            self.env, 'btcpay_administrator', 'base.group_system,account.group_account_manager'
+        )
+        self.assertIs(self.btcpay.with_user(administrator).action_reset_credentials(), True)
+        self._assert_disconnected()
+        self._assert_nothing_is_left()
+
+    def test_stored_before_the_server_is_told(self):
+        """What cannot be taken back is done last; else Odoo would go on with a dead key."""
+        states = []
+        clean_up = type(self.btcpay)._btcpay_clean_up
+        self.patch(self.env.registry['payment.provider'], '_btcpay_clean_up', lambda s, c: [
+            states.append(s.btcpay_connection_state), clean_up(s, c),
+        ][1])
+        self.btcpay.action_reset_credentials()
+        self.assertEqual(states, ['disconnected'])
+
+    def test_key_of_another_provider_stays(self):
+        other = self.btcpay.copy()
+        other.sudo().write({
+            'btcpay_server_url': self.world.url, 'btcpay_api_key': self.key,
+            'btcpay_store_id': self.store_id,
+        })
+        self.assertIs(self.btcpay.action_reset_credentials(), True)
+        self._assert_disconnected()
+        self.assertEqual(len(self.world.webhooks(self.store_id)), 1)
+        self.assertTrue(self._is_key_known())
+
+    def test_gone_already(self):
+        self.world.revoke_key(self.key)
+        with mute_logger(REQUEST):
+            self.assertIs(self.btcpay.action_reset_credentials(), True)
+        self._assert_disconnected()
+
+    def test_webhook_gone_already(self):
+        self._forget_webhooks()
+        with mute_logger(REQUEST):
+            self.assertIs(self.btcpay.action_reset_credentials(), True)
+        self._assert_disconnected()
+        self.assertFalse(self._is_key_known())
+
+    def test_server_gone(self):
+        for path in ('/webhooks/', '/api-keys/current$'):
+            with self.subTest(path=path):
+                self.world.clear_faults()
+                self.key = self.world.new_key(self.store_id, const.PERMISSIONS)
+                self.btcpay._btcpay_connect(self.world.url, self.key)
+                self.world.fault('drop', path=path, method='DELETE')
+                with mute_logger(REQUEST):
+                    action = self.btcpay.action_reset_credentials()
+                self.assertEqual(action['params']['type'], 'warning')
+                self.assertIn("could not be removed", action['params']['message'])
+                self._assert_disconnected()
+
+    def test_administrators_only(self):
+        with self.assertRaises(AccessError):
+            self.btcpay.with_user(self.internal_user).action_reset_credentials()
+        self.assertTrue(self._is_key_known())
+
+    def test_not_connected(self):
+        self.btcpay.action_reset_credentials()
+        since = max(request['n'] for request in self.world.requests())
+        self.assertIs(self.btcpay.action_reset_credentials(), True)
+        self.assertFalse(self.world.requests(since))
+
+    def test_other_providers(self):
+        self.assertIs(self.dummy_provider.action_reset_credentials(), True)
+        self.assertTrue(self._is_key_known())
+
+    # === UNINSTALLATION === #
+
+    def test_uninstalled(self):
+        other_store = self.world.new_store("Other")
+        other_key = self.world.new_key(other_store, const.PERMISSIONS)
+        other = self.btcpay.copy()
+        other._btcpay_connect(self.world.url, other_key)
+        self.env['payment.provider'].sudo()._remove_provider('btcpay')
+        self._assert_disconnected()
+        self._assert_disconnected(other)
+        self.assertEqual(set((self.btcpay + other).mapped('code')), {'none'})
+        self._assert_nothing_is_left()
+        self.assertFalse(self.world.webhooks(other_store))
+
+    def test_uninstalled_without_server(self):
+        self.world.fault('drop', count=None)
+        with mute_logger(REQUEST):
+            self.env['payment.provider'].sudo()._remove_provider('btcpay')
+        self._assert_disconnected()
+
+    def test_another_module_is_uninstalled(self):
+        self.env['payment.provider'].sudo()._remove_provider('none')
+        self.assertEqual(self.btcpay.btcpay_connection_state, 'connected')
+        self.assertTrue(self._is_key_known())
+
+    def test_not_uninstalled_with_payments(self):
+        tx = self._pay_order(self._create_order())
+        tx._post_process()
+        self.assertTrue(tx.payment_id)
+        with self.assertRaises(UserError):
+            self.env['payment.provider'].sudo()._remove_provider('btcpay')
+        self.assertEqual(self.btcpay.btcpay_connection_state, 'connected')
+        self.assertEqual(len(self.world.webhooks(self.store_id)), 2)
+        self.assertTrue(self._is_key_known())

@@ -1,0 +1,241 @@
+from datetime import timedelta
+from unittest.mock import patch
+
+from odoo import fields
+from odoo.tests import freeze_time, tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.greenfield import WebhookEvent
+from odoo.addons.payment_btcpay.tests.sync.test_sync_in_batches import (
+    MODELS,
+    QUIET,
+    ReconcileCommon,
+)
+
+
+@tagged('post_install', '-at_install')
+class TestServerHealth(ReconcileCommon):
+
+    def setUp(self):
+        super().setUp()
+        self.partner_of_company = self.btcpay.company_id.partner_id
+        self.now = fields.Datetime.now()
+        self.quiet = mute_logger(
+            *QUIET, f'{MODELS}.btcpay_delivery', f'{MODELS}.payment_provider.webhook'
+        )
+        self.quiet.__enter__()
+        self.addCleanup(self.quiet.__exit__)
+
+    def _get_activities(self):
+        return self.partner_of_company.activity_ids.filtered(
+            lambda a: self.btcpay.name in (a.summary or '')
+        )
+
+    def _run_minutes(self, *minutes):
+        """Run the scheduled action minutes from the beginning, with the transactions due.
+
+        :return: The minutes in which the server was asked.
+        :rtype: list[int]
+        """
+        asked = []
+        for minute in minutes:
+            moment = self.now + timedelta(minutes=minute)
+            with freeze_time(moment):
+                self._make_due(self.transactions)
+                if self._reconcile():
+                    asked.append(minute)
+        return asked
+
+    def _bring_down(self, **fault):
+        self.world.fault(**{'kind': 'status', 'path': '/api/', 'count': None, **fault})
+
+    def test_waits_longer_each_time(self):
+        self.transactions = self._create_open()
+        self._bring_down()
+        due = [0, 1, 2, 4, 8, 16, 32, 64, 124, 184]
+        around = sorted({max(minute + step, 0) for minute in due for step in (-1, 0, 1)})
+        self.assertEqual(self._run_minutes(*around), due)
+
+    def test_one_call_finds_out_that_the_server_is_down(self):
+        self.transactions = self._create_open(3)
+        self._bring_down()
+        with patch.object(const, 'LIST_SIZE', 1):
+            self.assertEqual(self._reconcile(), [('GET', '/invoices')])
+
+    def test_is_told_once_and_closed_when_it_is_back(self):
+        self.transactions = self._create_open()
+        self.btcpay.btcpay_responsible_id = self.env.ref('base.user_admin')
+        self._bring_down()
+        self._run_minutes(0)
+        self.assertFalse(self._get_activities(), "It may be a restart.")
+        self._run_minutes(1, 2, 3, 4, 10, 59)
+        activity = self._get_activities()
+        self.assertEqual(len(activity), 1)
+        self.assertEqual(activity.user_id, self.btcpay.btcpay_responsible_id)
+        self.assertIn(self.btcpay.name, activity.note)
+        self.assertEqual(self.btcpay.btcpay_connection_state, 'unreachable')
+        self.assertIn("HTTP 503", self.btcpay.btcpay_connection_problem)
+        self.world.clear_faults()
+        self.world.pay(self.transactions.btcpay_invoice_id)
+        self.world.mine()
+        self._run_minutes(118)
+        self.assertEqual(self.transactions.state, 'done')
+        self.assertFalse(self._get_activities())
+        self.assertEqual(self.btcpay.btcpay_connection_state, 'connected')
+        self.assertFalse(self.btcpay.btcpay_connection_problem)
+        self.assertFalse(self.btcpay.btcpay_unreachable_since)
+        self.assertFalse(self.btcpay.btcpay_retry_at)
+
+    def test_is_logged_once(self):
+        self.transactions = self._create_open()
+        self._bring_down()
+        self.quiet.__exit__(None, None, None)
+        with (
+            mute_logger(f'{MODELS}.payment_provider.client'),
+            self.assertLogs(f'{MODELS}.payment_provider.health', 'WARNING') as logs,
+        ):
+            self._run_minutes(0, 1, 2, 4, 10, 59)
+        self.quiet.__enter__()
+        self.assertEqual(len(logs.output), 1)
+
+    def test_comes_back_though_nothing_is_due(self):
+        self.transactions = self._create_open()
+        self._bring_down()
+        self._run_minutes(0, 1)
+        self.assertEqual(self.btcpay.btcpay_connection_state, 'unreachable')
+        self.world.clear_faults()
+        self.transactions.state = 'done'
+        self.transactions.btcpay_status = 'Settled'
+        self._run_minutes(2)
+        self.assertEqual(self.btcpay.btcpay_connection_state, 'connected')
+
+    def test_answers_that_are_none(self):
+        self.transactions = self._create_open()
+        for kind in ('drop', 'half', 'wrong_json'):
+            with self.subTest(kind):
+                self.btcpay.write(self.btcpay._btcpay_get_healthy_values())
+                self.env.cr.commit()
+                self._bring_down(kind=kind)
+                self._run_minutes(0, 1)
+                self.assertEqual(self.btcpay.btcpay_connection_state, 'unreachable')
+                self.assertEqual(self.transactions.state, 'draft')
+                self.world.clear_faults()
+
+    def test_key_that_was_revoked(self):
+        self.transactions = self._create_open()
+        key = self.world.new_key(self.store_id, const.PERMISSIONS)
+        self.btcpay.btcpay_api_key = key
+        self.world.revoke_key(key)
+        self._run_minutes(0)
+        self.assertEqual(self.btcpay.btcpay_connection_state, 'refused')
+        self.assertIn("API key", self._get_activities().note)
+        self._run_minutes(1, 2, 4, 59)
+        self.assertEqual(len(self._get_activities()), 1, "It is told once.")
+
+    def test_store_that_was_deleted(self):
+        self.transactions = self._create_open()
+        store_id = self.world.new_store("To be deleted")
+        key = self.world.new_key(store_id, const.PERMISSIONS)
+        self.btcpay.write({
+            'btcpay_api_key': key, 'btcpay_store_id': store_id, 'btcpay_store_name': "Deleted",
+        })
+        self.transactions.btcpay_store_id = store_id
+        self.env.cr.commit()
+        self.world.delete_store(store_id)
+        self._run_minutes(0)
+        self.assertEqual(self.btcpay.btcpay_connection_state, 'gone')
+        self.assertIn("Deleted", self._get_activities().note)
+
+    def test_permission_that_was_taken_away(self):
+        self.transactions = self._create_open()
+        self.btcpay.btcpay_api_key = self.world.new_key(
+            self.store_id, ['btcpay.store.cancreateinvoice']
+        )
+        self._run_minutes(0)
+        self.assertEqual(self.btcpay.btcpay_connection_state, 'refused')
+        self.assertIn('canviewinvoices', self._get_activities().note)
+
+    def test_people_are_not_held_up(self):
+        """While the scheduled actions wait, a look that somebody asked for is made at once."""
+        self.transactions = tx = self._create_open()
+        self._bring_down()
+        self._run_minutes(0, 1, 2, 4, 8)
+        self.world.clear_faults()
+        self.assertFalse(self.btcpay._btcpay_may_ask())
+        self.world.pay(tx.btcpay_invoice_id)
+        self.world.mine()
+        tx.action_btcpay_sync()
+        self.assertEqual(tx.state, 'done')
+        self.assertTrue(self.btcpay._btcpay_may_ask(), "The server is seen to be there.")
+
+    def test_other_providers_are_not_held_up(self):
+        self.transactions = self._create_open()
+        other = self.btcpay.copy({
+            'name': "Other", 'state': 'disabled', 'btcpay_server_url': self.world.url,
+            'btcpay_connection_state': 'connected',
+            'btcpay_webhook_checked_at': self.now + timedelta(days=1),
+        })
+        other.btcpay_store_id = self.world.new_store("Other")
+        other.btcpay_api_key = self.world.new_key(other.btcpay_store_id, const.PERMISSIONS)
+        other.write({'state': 'test', 'payment_method_ids': self.btcpay.payment_method_ids.ids})
+        self.provider = other
+        tx = self._create_btcpay_transaction(provider_id=other.id)
+        self.transactions += tx
+        self.assertEqual(tx.provider_id, other)
+        self.world.pay(tx.btcpay_invoice_id)
+        self.world.mine()
+        self._bring_down(path=self.store_id)
+        self._run_minutes(0, 1)
+        self.assertEqual(tx.state, 'done')
+        self.assertEqual(self.btcpay.btcpay_connection_state, 'unreachable')
+        self.assertEqual(other.btcpay_connection_state, 'connected')
+
+    def test_server_that_fails_singly(self):
+        """The list is answered, but nothing else: the rest of the batch is spared."""
+        self.transactions = self._create_open(10)
+        for tx in self.transactions:
+            self.world.pay(tx.btcpay_invoice_id)
+        self._bring_down(path='payment-methods')
+        calls = self._reconcile()
+        self.assertEqual(len(calls), 1 + const.MAX_FAILURES)
+        self.assertTrue(self.btcpay.btcpay_unreachable_since)
+
+    def test_error_in_the_code_does_not_switch_the_action_off(self):
+        self.transactions = self._create_open()
+        self.patch(type(self.btcpay), '_btcpay_read_invoices', lambda *_args: 1 / 0)
+        self.quiet.__exit__(None, None, None)
+        with self.assertLogs(f'{MODELS}.payment_provider.sync', 'ERROR'):
+            self._reconcile()
+        self.quiet.__enter__()
+
+    # === DELIVERIES === #
+
+    def _create_deliveries(self, count):
+        deliveries = self.env['btcpay.delivery'].sudo()
+        for number in range(count):
+            tx = self._create_btcpay_transaction(reference=f'{self._testMethodName}-{number}')
+            deliveries += deliveries._keep(self.btcpay, WebhookEvent(
+                f'{self._testMethodName[-40:]}{number}', 'InvoiceSettled',
+                invoice_id=tx.btcpay_invoice_id,
+            ), b'')
+        deliveries.next_try_at = self.now - timedelta(hours=1)
+        self.env.cr.commit()
+        return deliveries
+
+    def test_deliveries_spare_a_server_that_is_down(self):
+        deliveries = self._create_deliveries(5)
+        self._bring_down()
+        last = max(r['n'] for r in self.world.requests())
+        deliveries._cron_process()
+        self.assertEqual(len(self.world.requests(since=last)), const.MAX_FAILURES)
+        self.assertFalse(self.btcpay._btcpay_may_ask())
+        deliveries._cron_process()
+        self.assertEqual(len(self.world.requests(since=last)), const.MAX_FAILURES)
+        untried = deliveries.filtered(lambda d: not d.try_count)
+        self.assertEqual(len(untried), 5 - const.MAX_FAILURES, "No try is used up meanwhile.")
+
+        self.world.clear_faults()
+        with freeze_time(self.now + timedelta(minutes=2)):
+            deliveries._cron_process()
+        self.assertEqual(set(untried.mapped('state')), {'processed'})

@@ -1,0 +1,138 @@
+from unittest.mock import patch
+
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.greenfield import NotUnderstood, WebhookEvent
+from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
+from odoo.addons.payment_btcpay.tests.refund.refund_common import RefundMixin
+
+WEBHOOK_LOG = 'odoo.addons.payment_btcpay.models.payment_provider.webhook'
+
+
+@tagged('post_install', '-at_install')
+class TestRefundAdopted(RefundMixin, BTCPayCommon):
+    """Refunds that were made at the server itself: each is adopted once, and none too much."""
+
+    def _look_for_others(self):
+        """Have the scheduled action look, with the hourly look for other refunds due."""
+        self.btcpay.sudo().btcpay_webhook_checked_at = False
+        with self._quiet(), mute_logger(WEBHOOK_LOG):
+            self._reconcile()
+
+    def test_two_events_at_once(self):
+        tx = self._paid()
+        pull_payment = self._server_refund(tx)
+        book = type(tx)._btcpay_book_receipts
+
+        def book_and_be_overtaken(root):
+            with patch.object(type(tx), '_btcpay_book_receipts', book):
+                root._btcpay_find_or_adopt_refund(pull_payment['id'])
+            return book(root)
+
+        with patch.object(type(tx), '_btcpay_book_receipts', book_and_be_overtaken):
+            refund = tx._btcpay_find_or_adopt_refund(pull_payment['id'])
+        self.assertEqual(tx.btcpay_refund_ids, refund)
+        self.assertFalse(tx.sale_order_ids.activity_ids)
+
+    def test_who_waits_for_the_lock_begins_anew(self):
+        """As where a refund is made in Odoo: what is adopted is not overlooked."""
+        tx = self._paid()
+        pull_payment = self._server_refund(tx)
+        self.patch(type(tx), '_btcpay_sync', lambda tx, **kwargs: None)
+        before = self._row_version(tx)
+        tx._btcpay_find_or_adopt_refund(pull_payment['id'])
+        self.assertNotEqual(self._row_version(tx), before)
+        self.assertEqual(tx.btcpay_returned_amount, 100)
+
+    def test_next_to_nothing(self):
+        tx = self._paid()
+        pull_payment = self._server_refund(
+            tx, refundVariant='Custom', customAmount='0.00000001', customCurrency='BTC'
+        )
+        self.assertFalse(tx._btcpay_find_or_adopt_refund(pull_payment['id']))
+        self.assertFalse(tx.btcpay_refund_ids)
+        self.assertIn("made at the BTCPay Server itself", self._activities(tx.sale_order_ids))
+
+    def test_currency_that_was_not_paid_in(self):
+        tx = self._paid()
+        pull_payment = self._server_refund(
+            tx, refundVariant='Custom', customAmount='50', customCurrency='EUR'
+        )
+        self.assertFalse(tx._btcpay_find_or_adopt_refund(pull_payment['id']))
+        self.assertIn("50 EUR", self._activities(tx.sale_order_ids))
+
+    def test_answer_about_another_one(self):
+        tx = self._paid()
+        pull_payment, other = self._server_refund(tx), self._server_refund(tx)
+        send = type(self.btcpay)._send_api_request
+
+        def answer(provider, method, endpoint, **kwargs):
+            endpoint = endpoint.replace(pull_payment['id'], other['id'])
+            return send(provider, method, endpoint, **kwargs)
+
+        self.patch(type(self.btcpay), '_send_api_request', answer)
+        with self.assertRaises(NotUnderstood):
+            tx._btcpay_find_or_adopt_refund(pull_payment['id'])
+        self.assertFalse(tx.btcpay_refund_ids)
+
+    def test_answer_about_another_one_when_it_is_synced(self):
+        tx = self._paid()
+        refund = tx._btcpay_request_refund(50)
+        other = self._server_refund(tx, refundVariant='Custom', customAmount='1',
+                                    customCurrency='USD')
+        self._claim(refund, '1.00')
+        send = type(self.btcpay)._send_api_request
+
+        def answer(provider, method, endpoint, **kwargs):
+            if not endpoint.endswith('/payouts'):
+                endpoint = endpoint.replace(refund.btcpay_pull_payment_id, other['id'])
+            return send(provider, method, endpoint, **kwargs)
+
+        self.patch(type(self.btcpay), '_send_api_request', answer)
+        with self.assertRaises(NotUnderstood):
+            refund._btcpay_sync()
+        self.assertEqual(refund.state, 'pending')
+
+    def test_id_that_is_none(self):
+        tx = self._paid()
+        self._call_count('', '')
+        self.assertFalse(tx._btcpay_find_or_adopt_refund('../api-keys/current'))
+        self.assertFalse(self.world.requests(since=self.last_call))
+
+    def test_given_up_before_odoo_knew_of_it(self):
+        tx = self._paid()
+        self.world.archive_pull_payment(self._server_refund(tx)['id'])
+        self._look_for_others()
+        self.assertFalse(tx.btcpay_refund_ids)
+
+    def test_paid_out_before_odoo_knew_of_it(self):
+        tx = self._paid()
+        pull_payment = self._server_refund(tx)
+        payout_id = self.world.claim(pull_payment['id'], '20.00')
+        self.world.approve(payout_id)
+        self.world.pay_payout(payout_id)
+        self.world.archive_pull_payment(pull_payment['id'])
+        self._look_for_others()
+        self._post_process()
+        refund = tx.btcpay_refund_ids
+        self.assertEqual((refund.state, refund.amount), ('done', -20))
+        self.assertEqual(refund.payment_id.amount, 20)
+
+    def test_event_that_is_given_up_asks_the_server_once(self):
+        """What is said of a failure must not fail for the same reason."""
+        tx = self._paid()
+        pull_payment = self._server_refund(tx)
+        delivery = self.env['btcpay.delivery']._keep(self.btcpay, WebhookEvent(
+            'given-up', 'PullPaymentCreated', invoice_id=tx.btcpay_invoice_id,
+            pull_payment_id=pull_payment['id'],
+        ), b'')
+        delivery.try_count = len(const.DELIVERY_WAITS)
+        self.world.fault('status', path='/v1/pull-payments/', count=None)
+        self._call_count('', '')
+        with self._quiet():
+            delivery._process()
+        self.assertEqual(self._call_count('GET', '/v1/pull-payments/'), 1)
+        self.assertEqual(delivery.state, 'failed')
+        self.assertIn("could not be processed", self._activities(tx.sale_order_ids))

@@ -1,0 +1,111 @@
+from decimal import Decimal
+from unittest.mock import patch
+
+from odoo.tests import tagged
+
+from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
+from odoo.addons.payment_btcpay.tests.refund.refund_common import RefundMixin
+
+
+@tagged('post_install', '-at_install')
+class TestRefundAmounts(RefundMixin, BTCPayCommon):
+    """What a refund comes to where the figures are not round, or the answers are none."""
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.world.set_rates, self.store_id)
+
+    def _patch_answer(self, end, value):
+        """Have calls whose path ends like this answered with something else."""
+        send = type(self.btcpay)._send_api_request
+
+        def answer(provider, method, endpoint, **kwargs):
+            answered = send(provider, method, endpoint, **kwargs)
+            return value if endpoint.endswith(end) else answered
+
+        self.startPatcher(patch.object(type(self.btcpay), '_send_api_request', answer))
+
+    # === FIGURES === #
+
+    def test_part_in_bitcoin_less_the_fee(self):
+        for variant, amount in (('rate_then', '0.0009'), ('current_rate', '0.00045')):
+            self.world.set_rates(self.store_id)
+            tx = self._paid()
+            self.world.set_rates(self.store_id, BTC_USD='100000')
+            refund = tx._btcpay_request_refund(50, variant=variant, fee_percent='10')
+            self.assertEqual(refund.btcpay_pull_amount, amount)
+
+    def test_part_in_bitcoin_of_more_than_was_asked_for(self):
+        """A part of what was received, not of what the invoice was over."""
+        tx = self._paid(fraction='1.5')
+        self.assertEqual(tx.btcpay_paid_amount, 150)
+        refund = tx._btcpay_request_refund(50, variant='rate_then')
+        self.assertEqual(refund.btcpay_pull_amount, '0.001')
+
+    def test_part_in_bitcoin_is_rounded_down_to_satoshis(self):
+        """Also where the server counts in parts of them, as for Lightning."""
+        for method in ('BTC-LN', 'BTC-CHAIN'):
+            self.world.set_rates(self.store_id, BTC_USD='63123.45')
+            tx = self._paid(method=method)
+            received = tx._btcpay_fetch_refund_preview().payment_amount_then
+            refund = tx._btcpay_request_refund(99.99, variant='rate_then')
+            made = Decimal(refund.btcpay_pull_amount)
+            self.assertEqual(made, round(made, 8))
+            self.assertTrue(0 <= received * Decimal('0.9999') - made < Decimal('0.00000001'))
+
+    def test_what_is_kept_and_what_is_given_are_all_of_it(self):
+        tx = self._paid()
+        for amount, percent in ((0.05, '10'), (33.33, '10'), (99.99, '0.05'), (0.01, '50')):
+            net, fee = tx._btcpay_split_fee(amount, percent)
+            self.assertEqual(self.currency.compare_amounts(net + fee, amount), 0)
+            self.assertEqual((net, fee), (self.currency.round(net), self.currency.round(fee)))
+
+    def test_name_fits_the_server(self):
+        """It takes 50 characters; the refund is found by the name it was made with."""
+        order = self._create_order()
+        tx = self._create_btcpay_transaction(order, reference='A-long-reference-' * 4)
+        self.world.pay(tx.btcpay_invoice_id)
+        self.world.mine()
+        tx._btcpay_sync()
+        self._post_process()
+        refund = tx._btcpay_request_refund(50)
+        self.assertLessEqual(len(refund.btcpay_refund_name), 50)
+        self.assertEqual(self._pull_payments()[0]['name'], refund.btcpay_refund_name)
+
+    # === THE WIZARD === #
+
+    def test_wizard_looks_first(self):
+        """The customer may have paid once more since."""
+        tx = self._paid()
+        self.world.pay(tx.btcpay_invoice_id, amount='0.001')
+        self.world.mine()
+        self.assertEqual(tx.btcpay_paid_amount, 100)
+        self.assertGreater(self._open_wizard(tx).received_amount, 100)
+
+    def test_everything_again_after_an_amount(self):
+        wizard = self._open_wizard(self._paid(), scope='amount', amount=30)
+        self.assertEqual(wizard.amount, 30)
+        wizard.scope = 'all'
+        self.assertEqual(wizard.amount, 100)
+
+    def test_preview_that_says_nothing(self):
+        tx = self._paid()
+        for answer in ([], {}, {'paymentCurrency': None}):
+            self._patch_answer('/refund/BTC-CHAIN', answer)
+            wizard = self._open_wizard(tx)
+            self.assertTrue(wizard.preview_error)
+            self.assertFalse(wizard.is_rate_then_possible)
+            self.assertTrue(wizard.is_fiat_possible)
+
+    def test_methods_that_say_nothing(self):
+        tx = self._paid()
+        for answer, methods in (
+            (None, ['BTC-CHAIN']),
+            (
+                [None, 'x', {}, {'paymentMethodId': 'BTC-LNURL', 'payments': []}],
+                ['BTC-CHAIN', 'BTC-LN'],
+            ),
+        ):
+            self._patch_answer('/payment-methods', answer)
+            self.patch(type(tx), '_btcpay_sync', lambda tx: None)
+            self.assertEqual(self._open_wizard(tx).method_ids.mapped('code'), methods)

@@ -1,0 +1,102 @@
+from odoo.tests import tagged
+
+from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
+from odoo.addons.payment_btcpay.tests.refund.refund_common import RefundMixin
+
+
+@tagged('post_install', '-at_install')
+class TestRefundHttp(RefundMixin, BTCPayHttpCommon):
+    """The customer's page, and what the server tells us."""
+
+    # === THE CUSTOMER'S PAGE === #
+
+    def _page(self, order):
+        self.env.flush_all()
+        return self.url_open(order.get_portal_url()).text
+
+    def test_order_page(self):
+        order = self._create_order()
+        tx = self._paid(order)
+        self.assertNotIn("Refunds in Bitcoin", self._page(order))
+        refund = tx._btcpay_request_refund(50)
+        page = self._page(order)
+        self.assertIn("Refunds in Bitcoin", page)
+        self.assertIn(f'href="{refund.btcpay_refund_link}"', page)
+        self._claim(refund, '12.00')
+        refund._btcpay_sync()
+        self.assertRegex(self._page(order), r'12\.00 of .{1,2}50\.00 paid out')
+        self._claim(refund)
+        refund._btcpay_sync()
+        page = self._page(order)
+        self.assertIn("Refund paid out", page)
+        self.assertNotIn(refund.btcpay_refund_link, page)
+
+    def test_order_page_of_canceled(self):
+        order = self._create_order()
+        refund = self._paid(order)._btcpay_request_refund(50)
+        self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
+        refund._btcpay_sync()
+        page = self._page(order)
+        self.assertNotIn(refund.btcpay_refund_link, page)
+        self.assertNotIn("Refunds in Bitcoin", page)
+
+    # === WEBHOOKS === #
+
+    def test_followed_by_webhooks(self):
+        order = self._create_order()
+        tx = self._paid(order)
+        refund = tx._btcpay_request_refund(50)
+        with self._world_speaks():
+            payout_id = self._claim(refund, '12.00', pay=False)
+        self.assertEqual(refund.btcpay_payout_ids.state, 'AwaitingApproval')
+        with self._world_speaks():
+            self.world.approve(payout_id)
+            self.world.pay_payout(payout_id)
+        self.assertEqual(refund.btcpay_paid_out_amount, 12)
+        with self._world_speaks():
+            self._claim(refund)
+        self.assertEqual(refund.state, 'done')
+        self.assertEqual(len(self._refund_mails(order)), 2)
+        self.assertEqual(len(tx.btcpay_refund_ids), 1)
+
+    def test_event_instead_of_the_answer(self):
+        order = self._create_order()
+        tx = self._paid(order)
+        self._lose_answer()
+        with self._quiet():
+            refund = tx._btcpay_request_refund(50)
+        [pull_payment] = self._pull_payments()
+        event = self._prepare_event(tx, 'InvoiceRefund', pullPaymentId=pull_payment['id'])
+        self.env.flush_all()
+        self.assertEqual(self._post_event(event).status_code, 200)
+        self.env.invalidate_all()
+        self.assertEqual(refund.state, 'pending')
+        self.assertEqual(tx.btcpay_refund_ids, refund)
+        self.assertEqual(refund.btcpay_pull_payment_id, pull_payment['id'])
+        self.assertEqual(len(self._refund_mails(order)), 1)
+
+    def test_made_at_the_server(self):
+        tx = self._paid()
+        with self._world_speaks():
+            pull_payment = self._server_refund(tx)
+        refund = tx.btcpay_refund_ids
+        self.assertEqual(refund.btcpay_pull_payment_id, pull_payment['id'])
+        self.assertEqual(refund.state, 'pending')
+        with self._world_speaks():
+            self.world.archive_pull_payment(pull_payment['id'])
+        refund._btcpay_sync()
+        self.assertEqual(refund.state, 'cancel')
+
+    def test_event_of_unknown_payout(self):
+        event = self._prepare_event(None, 'PayoutCreated', pullPaymentId='unknown', payoutId='x')
+        del event['invoiceId']
+        self.assertEqual(self._post_event(event).status_code, 200)
+        delivery = self.env['btcpay.delivery'].search([], limit=1)
+        self.assertEqual(delivery.state, 'ignored')
+        self.assertIn("No refund", delivery.reason)
+
+    def test_event_of_unknown_invoice(self):
+        event = self._prepare_event(None, 'InvoiceRefund', pullPaymentId='unknown')
+        self.assertEqual(self._post_event(event).status_code, 200)
+        delivery = self.env['btcpay.delivery'].search([], limit=1)
+        self.assertEqual(delivery.state, 'ignored')

@@ -1,0 +1,131 @@
+from odoo.tests import tagged
+from odoo.tools import html2plaintext
+
+from odoo.addons.payment_btcpay.greenfield import PullPayment
+from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
+from odoo.addons.payment_btcpay.tests.refund.refund_common import RefundMixin
+
+
+@tagged('post_install', '-at_install')
+class TestRefundMails(RefundMixin, BTCPayCommon):
+    """What the customer is told."""
+
+    def _text(self, message):
+        return ' '.join(html2plaintext(message.body).split())
+
+    def test_link_is_mailed(self):
+        order = self._create_order()
+        refund = self._paid(order)._btcpay_request_refund(50)
+        [mail] = self._refund_mails(order)
+        self.assertIn(order.transaction_ids.reference, mail.subject)
+        self.assertIn(refund.btcpay_refund_link, mail.body)
+        self.assertIn('50.00', self._text(mail))
+
+    def test_link_is_only_shown(self):
+        order = self._create_order()
+        wizard = self._open_wizard(self._paid(order), delivery='show')
+        refund = self._refund_by(wizard)
+        self.assertFalse(self._refund_mails(order))
+        self.assertTrue(refund.btcpay_refund_link)
+        # Once it is paid he is told all the same.
+        self._claim(refund)
+        refund._btcpay_sync()
+        self.assertIn("was paid", self._refund_mails(order).subject)
+
+    def test_link_is_sent_again(self):
+        order = self._create_order()
+        refund = self._paid(order)._btcpay_request_refund(50)
+        action = refund.action_btcpay_send_refund_link()
+        self.assertEqual(action['params']['type'], 'success')
+        self.assertEqual(len(self._refund_mails(order)), 2)
+        self.assertIn(refund.btcpay_refund_link, self._refund_mails(order)[0].body)
+        self.partner.email = False
+        self._assert_refused(refund.action_btcpay_send_refund_link, "no email address")
+        self.partner.email = 'a@example.com'
+        self._claim(refund)
+        refund._btcpay_sync()
+        self._assert_refused(refund.action_btcpay_send_refund_link, "nothing to claim")
+
+    def test_nobody_is_told_of_a_mail_that_was_not_sent(self):
+        order = self._create_order()
+        refund = self._paid(order)._btcpay_request_refund(50)
+        self.env.ref('payment_btcpay.mail_template_refund').unlink()
+        action = refund.action_btcpay_send_refund_link()
+        self.assertEqual(action['params']['type'], 'danger')
+        self.assertIn("was not mailed", action['params']['message'])
+        self.assertEqual(len(self._refund_mails(order)), 1)
+
+    def test_second_mail(self):
+        order = self._create_order()
+        refund = self._paid(order)._btcpay_request_refund(50)
+        self._claim(refund, '12.00')
+        refund._btcpay_sync()
+        self.assertEqual(len(self._refund_mails(order)), 1)
+        self._claim(refund)
+        for _time in range(2):
+            refund._btcpay_sync()
+        mails = self._refund_mails(order)
+        self.assertEqual(len(mails), 2)
+        self.assertIn("was paid", mails[0].subject)
+        for payout in refund.btcpay_payout_ids:
+            self.assertIn(payout.destination, self._text(mails[0]))
+
+    def test_no_address(self):
+        self.partner.email = False
+        wizard = self._open_wizard(self._paid())
+        self.assertEqual(wizard.delivery, 'show')
+        self.assertEqual(self._refund_by(wizard).state, 'pending')
+
+    def test_lightning_sentence(self):
+        self.world.change_store(self.store_id, refundBOLT11Expiration=7)
+        self.addCleanup(self.world.change_store, self.store_id, refundBOLT11Expiration=30)
+        for methods, is_told in ((['BTC-LN'], True), (['BTC-CHAIN'], False), (None, True)):
+            order = self._create_order()
+            tx = self._paid(order, method='BTC-LN')
+            tx._btcpay_request_refund(50, methods=methods)
+            text = self._text(self._refund_mails(order)[0])
+            self.assertEqual("valid for at least 7 days" in text, is_told)
+
+    def test_lightning_days_as_documented(self):
+        """The server's documentation says that they are a string."""
+        order = self._create_order()
+        refund = self._paid(order, method='BTC-LN')._btcpay_request_refund(50, mail_customer=False)
+        for days, stored in (('14', 14), (14, 14), (None, 0), ('x', 0), (True, 0)):
+            refund.btcpay_pull_payment_id = False
+            refund._btcpay_store_pull_payment(PullPayment.parse({
+                'id': 'abc', 'amount': '50.00', 'currency': 'USD', 'BOLT11Expiration': days,
+            }))
+            self.assertEqual(refund.btcpay_bolt11_days, stored)
+
+    def test_claim_page_in_the_language_of_the_customer(self):
+        self.env['res.lang']._activate_lang('ja_JP')
+        self.env['ir.module.module']._load_module_terms(['payment_btcpay'], ['ja_JP'])
+        self.partner.lang = 'ja_JP'
+        tx = self._paid()
+        tx.partner_lang = 'ja_JP'
+        wizard = self._open_wizard(tx)
+        self.assertNotIn("Refund of", wizard.description)
+        self.assertIn(tx.reference, wizard.description)
+        tx._btcpay_request_refund(50)
+        self.assertEqual(self._pull_payments()[0]['description'], wizard.description)
+
+    def test_crypto_amount_in_the_mail(self):
+        order = self._create_order()
+        self._paid(order)._btcpay_request_refund(100, variant='rate_then')
+        self.assertIn('(0.002 BTC)', self._text(self._refund_mails(order)[0]))
+
+    def test_translated(self):
+        self.env['res.lang']._activate_lang('fr_FR')
+        template = self.env.ref('payment_btcpay.mail_template_refund')
+        template.with_context(lang='fr_FR').subject = "Remboursement: your refund {{ object.id }}"
+        self.partner.lang = 'fr_FR'
+        order = self._create_order()
+        tx = self._paid(order)
+        tx.partner_lang = 'fr_FR'
+        tx._btcpay_request_refund(50)
+        self.assertIn("Remboursement", self._refund_mails(order)[0].subject)
+
+    def test_invoice_without_order(self):
+        invoice, tx = self._invoiced()
+        tx._btcpay_request_refund(50)
+        self.assertEqual(len(self._refund_mails(invoice)), 1)

@@ -1,0 +1,131 @@
+from odoo.exceptions import AccessError
+from odoo.tests import tagged
+
+from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
+from odoo.addons.payment_btcpay.tests.refund.refund_common import RefundMixin
+
+
+@tagged('post_install', '-at_install')
+class TestRefundRights(RefundMixin, BTCPayCommon):
+    """Who may refund: whom Odoo lets, and the group for it."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls._create_people()
+
+    def _order_of(self, user):
+        order = self._create_order(user_id=user.id)
+        self._paid(order)
+        self.env.cr.commit()
+        return order
+
+    def test_accountant(self):
+        wizard = self._open_wizard(self._order_of(self.seller).transaction_ids, self.accountant)
+        refund = self._refund_by(wizard)
+        self.assertEqual(refund.state, 'pending')
+        self.assertTrue(refund.with_user(self.accountant).btcpay_refund_link)
+
+    def test_group(self):
+        order = self._order_of(self.refunder)
+        wizard = self._open_wizard(order, self.refunder)
+        refund = self._refund_by(wizard)
+        self._claim(refund, '10.00')
+        refund = refund.with_user(self.refunder)
+        refund.action_btcpay_sync()
+        refund.action_btcpay_send_refund_link()
+        self.assertEqual(refund.read(['btcpay_status_text', 'amount'])[0]['amount'], -100)
+        self.assertEqual(refund.btcpay_payout_ids.mapped('state'), ['Completed'])
+
+    def test_group_but_not_his_order(self):
+        order = self._order_of(self.seller)
+        with self.assertRaises(AccessError):
+            order.with_user(self.refunder).action_btcpay_refund()
+        with self.assertRaises(AccessError):
+            order.transaction_ids.with_user(self.refunder).action_btcpay_refund()
+        self.assertFalse(self._pull_payments())
+
+    def test_salesperson_without_the_right(self):
+        order = self._order_of(self.seller)
+        tx = order.transaction_ids.with_user(self.seller)
+        for action in (
+            order.with_user(self.seller).action_btcpay_refund,
+            tx.action_btcpay_refund,
+            tx.action_refund,
+        ):
+            with self.assertRaises(AccessError):
+                action()
+        with self.assertRaises(AccessError):
+            self.env['btcpay.refund.wizard'].with_user(self.seller).create({
+                'transaction_id': tx.id,
+            })
+        self.assertFalse(self._pull_payments())
+        # He sees the refunds of others, and may do nothing with them.
+        refund = order.transaction_ids._btcpay_request_refund(50).with_user(self.seller)
+        self.assertTrue(refund.read(['btcpay_status_text', 'amount']))
+        for action in (
+            refund.action_btcpay_send_refund_link, refund.action_btcpay_cancel_refund
+        ):
+            with self.assertRaises(AccessError):
+                action()
+
+    def test_nobody_else(self):
+        order = self._order_of(self.seller)
+        for user in (self.portal_user, self.internal_user):
+            for record in (order, order.transaction_ids):
+                with self.assertRaises(AccessError):
+                    record.with_user(user).action_btcpay_refund()
+
+    def test_wizard_of_a_colleague(self):
+        """Who has the right for his own orders cannot use it for those of others by hand."""
+        order = self._order_of(self.seller)
+        wizard = self._open_wizard(order)
+        with self.assertRaises(AccessError):
+            wizard.with_user(self.refunder).action_refund()
+        self.assertFalse(self._pull_payments())
+
+    def test_wizard_made_by_hand(self):
+        """It tells what was received of whom."""
+        order = self._order_of(self.seller)
+        wizards = self.env['btcpay.refund.wizard'].with_user(self.refunder)
+        for values in ({}, {'scope': 'amount', 'amount': 1}):
+            with self.assertRaises(AccessError):
+                wizards.create({
+                    'transaction_id': order.transaction_ids.id, **values,
+                }).read(['received_amount', 'customer_email'])
+        with self.assertRaises(AccessError):
+            wizards.onchange(
+                {'transaction_id': order.transaction_ids.id}, [],
+                {'transaction_id': {}, 'received_amount': {}, 'customer_email': {}},
+            )
+        self.assertFalse(self._pull_payments())
+
+    def test_claim_link(self):
+        """Whoever has it can claim the money."""
+        order = self._order_of(self.seller)
+        refund = order.transaction_ids._btcpay_request_refund(50, mail_customer=False)
+        self.env.cr.commit()
+        with self.assertRaises(AccessError):
+            refund.with_user(self.seller).read(['btcpay_refund_link'])
+        order.user_id = self.refunder
+        for user in (self.refunder, self.accountant):
+            self.assertTrue(refund.with_user(user).btcpay_refund_link)
+        for user, is_shown in ((self.refunder, True), (self.seller, False)):
+            for view in ('btcpay_refund_form', 'btcpay_transaction_form'):
+                arch = self.env['payment.transaction'].with_user(user).get_view(
+                    self.env.ref(f'payment_btcpay.{view}').id
+                )['arch']
+                self.assertEqual('btcpay_refund_link' in arch, is_shown)
+
+    def test_buttons(self):
+        for user, is_shown in (
+            (self.accountant, True), (self.refunder, True), (self.seller, False),
+        ):
+            arch = self.env['payment.transaction'].with_user(user).get_view(
+                self.env.ref('payment_btcpay.btcpay_refund_form').id
+            )['arch']
+            self.assertEqual('action_btcpay_cancel_refund' in arch, is_shown)
+            arch = self.env['sale.order'].with_user(user).get_view(
+                self.env.ref('sale.view_order_form').id
+            )['arch']
+            self.assertEqual('action_btcpay_refund"' in arch, is_shown)
