@@ -1,5 +1,6 @@
 """Odoo runs what is imported here by a name that begins with `test_`."""
 from .acceptance import (
+    test_any_order,
     test_late_payments,
     test_partial_payment_links,
     test_partial_payments,

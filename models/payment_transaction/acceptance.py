@@ -1,4 +1,4 @@
-from odoo import _, api, models
+from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
 
@@ -28,10 +28,10 @@ class PaymentTransaction(models.Model):
         if not tx._btcpay_can_accept_partial():
             raise UserError(_(
                 "There is no partial payment to accept: the invoice has not expired, or what was"
-                " received for it is already booked, or is not confirmed yet."
+                " received for it is already booked, is given back, or is not confirmed yet."
             ))
         tx._btcpay_accept_partial()
-        tx._btcpay_resolve_review()
+        tx._btcpay_close_settled_matters()
 
     def action_btcpay_accept_late(self):
         """Accept a payment that was made after the invoice had expired.
@@ -49,11 +49,11 @@ class PaymentTransaction(models.Model):
         lock(tx)
         if not tx._btcpay_can_accept_late():
             raise UserError(_(
-                "There is no late payment to accept: less than the full amount was received, or it"
-                " is not confirmed yet."
+                "There is no late payment to accept: less than the full amount was received or is"
+                " left after refunds, or it is not confirmed yet."
             ))
         tx.btcpay_pending_action = 'accept_late'
-        tx._btcpay_resolve_review()
+        tx._btcpay_settle_matters('late', 'unconfirmed')
         try:
             tx._btcpay_run_pending_action()
         except GreenfieldError as error:
@@ -86,7 +86,7 @@ class PaymentTransaction(models.Model):
 
     @api.depends(
         'state', 'btcpay_status', 'btcpay_additional_status', 'btcpay_paid_amount',
-        'btcpay_payment_ids.status', 'child_transaction_ids.state',
+        'btcpay_payment_ids.status', 'child_transaction_ids.state', 'btcpay_returned_amount',
     )
     def _compute_btcpay_can_accept(self):
         for tx in self:
@@ -108,10 +108,10 @@ class PaymentTransaction(models.Model):
         )
 
     def _btcpay_can_accept_late(self):
-        """Return whether the full amount was received and is confirmed, but came late.
+        """Return whether all that is to be paid came late, is confirmed and not given back.
 
-        The sums are worked out from the payments: the server says `PaidLate` also of a partial
-        payment, of an overpayment, and before anything is confirmed.
+        The server says `PaidLate` of what it would take for the whole: also of what is short by no
+        more than the store's tolerance, of an overpayment, and before anything is confirmed.
         """
         self.ensure_one()
         return (
@@ -119,8 +119,16 @@ class PaymentTransaction(models.Model):
             and self.state != 'done'
             and (self.btcpay_status, self.btcpay_additional_status) == ('Expired', 'PaidLate')
             and self._btcpay_is_confirmed()
-            and self._btcpay_is_paid_in_full()
+            and self._btcpay_is_kept_in_full()
+            and bool(self._btcpay_get_unbooked_amount())
         )
+
+    def _btcpay_is_kept_in_full(self):
+        """Return whether what was received for the whole is still there, refunds deducted."""
+        self.ensure_one()
+        kept = self._btcpay_get_kept_amount()
+        wanted = min(self.amount, self.btcpay_paid_amount)
+        return self.currency_id.compare_amounts(kept, wanted) >= 0
 
     def _btcpay_is_partial_auto_accepted(self):
         """Return whether a partial payment is accepted by itself, as soon as it is confirmed."""
@@ -138,9 +146,108 @@ class PaymentTransaction(models.Model):
         return (
             self.provider_id.sudo().btcpay_late_policy == 'accept'
             and self.state in ('draft', 'pending', 'cancel')
-            and self._btcpay_is_paid_in_full()
+            and self._btcpay_is_kept_in_full()
+            and bool(self._btcpay_get_unbooked_amount())
             and not self._btcpay_get_obsolete_reason()
         )
+
+    def _btcpay_is_accepted_by_odoo(self):
+        """Return whether the invoice was marked as settled by Odoo, not by the merchant."""
+        self.ensure_one()
+        return bool(self.btcpay_accepted_at) or self.btcpay_pending_action in (
+            'accept_late', 'accept_late_unchanged',
+        )
+
+    # === WHAT THE STATUS TABLE ASKS FOR === #
+
+    def _btcpay_on_expired_partial(self, is_new):
+        if self._btcpay_report_contradiction():
+            return
+        # More may have come late, which the server does not tell apart.
+        if not self._btcpay_get_unbooked_amount():
+            return  # All of it is accepted or given back.
+        sums = self._btcpay_get_sums()
+        if self._btcpay_is_partial_auto_accepted():
+            if self._btcpay_can_accept_partial():
+                self._btcpay_accept_partial()
+                return
+            self._btcpay_await_acceptance(is_new, _(
+                "%(paid)s of %(amount)s was received for %(reference)s, whose invoice has expired."
+                " The partial payment is accepted as soon as it is confirmed.", **sums,
+            ))
+        elif self.btcpay_returned_amount or self._btcpay_get_partial_receipts():
+            self._btcpay_flag_rest()
+        elif self._btcpay_is_all_late():
+            self._btcpay_flag_for_review(_(
+                "Late partial payment of %(reference)s: %(paid)s of %(amount)s was received after"
+                " the invoice had expired. Accept the partial payment or refund it.", **sums,
+            ), 'partial')
+        else:
+            self._btcpay_flag_for_review(_(
+                "Partial payment of %(reference)s: %(paid)s of %(amount)s was received, and the"
+                " invoice has expired. Accept the partial payment or refund it.", **sums,
+            ), 'partial')
+
+    def _btcpay_on_paid_late(self, is_new):
+        if self._btcpay_report_contradiction() or self._btcpay_is_accepted_by_odoo():
+            return
+        if not self._btcpay_get_unbooked_amount():
+            if self._btcpay_get_partial_receipts() - self._btcpay_get_loose_receipts():
+                self._btcpay_on_overpaid(is_new)
+            return  # All that was asked for is accepted or given back.
+        sums = self._btcpay_get_sums()
+        if self._btcpay_is_late_auto_accepted():
+            if self._btcpay_can_accept_late():
+                self._btcpay_plan('accept_late_unchanged')
+                return
+            self._btcpay_await_acceptance(is_new, _(
+                "%(paid)s was received for %(reference)s after the invoice had expired. The late"
+                " payment is accepted as soon as it is confirmed.", **sums,
+            ))
+        elif self.btcpay_returned_amount or self._btcpay_get_partial_receipts():
+            self._btcpay_flag_rest()
+        elif self.btcpay_overpaid_amount:
+            self._btcpay_flag_for_review(_(
+                "Late payment of %(reference)s: %(paid)s was received after the invoice of"
+                " %(amount)s had expired, %(overpaid)s more than that. Accept the late payment and"
+                " refund the overpayment, or refund all of it.", **sums,
+            ) if self._btcpay_is_all_late() else _(
+                "Late payment of %(reference)s: %(paid)s was received, in part after the invoice of"
+                " %(amount)s had expired, %(overpaid)s more than that. Accept the late payment and"
+                " refund the overpayment, or refund all of it.", **sums,
+            ), 'late')
+        else:
+            self._btcpay_flag_for_review(_(
+                "Late payment of %(reference)s: %(paid)s was received after the invoice of"
+                " %(amount)s had expired. Accept the late payment or refund it.", **sums,
+            ) if self._btcpay_is_all_late() else _(
+                "Late payment of %(reference)s: %(paid)s was received, in part after the invoice of"
+                " %(amount)s had expired. Accept the late payment or refund it.", **sums,
+            ), 'late')
+
+    def _btcpay_flag_rest(self):
+        """Ask what becomes of what is left where parts were accepted or given back."""
+        self.ensure_one()
+        self._btcpay_flag_for_review(_(
+            "%(paid)s was received for %(reference)s, whose invoice of %(amount)s has expired;"
+            " %(returned)s was refunded or is being refunded, and %(open)s is neither accepted nor"
+            " refunded. Accept it or refund it.", **self._btcpay_get_sums(),
+        ), 'partial')
+
+    def _btcpay_await_acceptance(self, is_new, message):
+        """Say that a payment is accepted once it is confirmed, or that it was not in time.
+
+        :param bool is_new: Whether anything is new.
+        :param str message: What is waited for.
+        """
+        if self._btcpay_is_monitoring_over():
+            self._btcpay_flag_for_review(_(
+                "%(paid)s was received for %(reference)s, whose invoice has expired, but is still"
+                " not confirmed, and Odoo no longer syncs it by itself. Click “Sync with BTCPay”"
+                " once it is confirmed to accept it, or refund it.", **self._btcpay_get_sums(),
+            ), 'unconfirmed')
+        elif is_new:
+            self._btcpay_post_note(message)
 
     # === BOOKING WHAT IS ACCEPTED === #
 
@@ -156,23 +263,86 @@ class PaymentTransaction(models.Model):
 
         Note: `self.ensure_one()`; the transaction is locked.
 
-        :param float amount: The amount to book; by default what was received.
+        :param float amount: The amount to book; by default what can be accepted.
         """
         self.ensure_one()
-        child = self._create_child_transaction(
-            amount or self._btcpay_get_unbooked_amount(),
-            provider_reference=self.provider_reference,
-            sale_order_ids=[Command.set(self.sale_order_ids.ids)],
-            invoice_ids=[Command.set(self.invoice_ids.ids)],
-            landing_route=self.landing_route,
-        )
-        child._set_done()
+        amount = amount or self._btcpay_get_unbooked_amount()
+        rest = self.currency_id.round(amount - self._btcpay_assign_free_receipts(amount))
+        if rest > 0:
+            self._create_child_transaction(
+                rest, provider_reference=self.provider_reference, **self._btcpay_get_receipt_values()
+            )._set_done()
         self._btcpay_post_note(_(
+            "%(partial)s of the payment %(reference)s of %(amount)s was accepted.",
+            partial=self.currency_id.format(amount), reference=self.reference,
+            amount=self.currency_id.format(self.amount),
+        ) if self._btcpay_is_paid_in_full() else _(
             "The partial payment of %(partial)s of %(amount)s for %(reference)s was accepted.",
-            partial=self.currency_id.format(child.amount), reference=self.reference,
+            partial=self.currency_id.format(amount), reference=self.reference,
             amount=self.currency_id.format(self.amount),
         ))
         self.env.ref('payment.cron_post_process_payment_tx')._trigger()
+
+    def _btcpay_book_settled(self):
+        """Book for the documents what the server counts as paid, where parts of it are booked
+        already or were given back: what is not given back, up to the amount asked for.
+
+        Where nothing was given back, the whole is paid by the merchant's word, whatever came in.
+
+        Note: `self.ensure_one()`; the transaction is locked.
+        """
+        self.ensure_one()
+        paid = self.amount
+        if self.btcpay_returned_amount:
+            paid = min(paid, self._btcpay_get_kept_amount())
+        amount = self.currency_id.round(paid - self._btcpay_get_accounted_amount())
+        if amount > 0:
+            self._btcpay_book_received(amount)
+
+    def _btcpay_get_receipt_values(self):
+        """Return what makes a child transaction a receipt for the documents.
+
+        :rtype: dict
+        """
+        self.ensure_one()
+        return {
+            'operation': self.operation,
+            'sale_order_ids': [Command.set(self.sale_order_ids.ids)],
+            'invoice_ids': [Command.set(self.invoice_ids.ids)],
+            'landing_route': self.landing_route,
+        }
+
+    def _btcpay_assign_free_receipts(self, amount):
+        """Have the documents paid by what was booked for refunds that were canceled since.
+
+        It is in the books already: what is not given back of a receipt becomes one of its own, with
+        the same payment.
+
+        :param float amount: The amount that is to be booked for the documents.
+        :return: What of it is booked by that.
+        :rtype: float
+        """
+        self.ensure_one()
+        left = min(amount, self._btcpay_get_free_amount())
+        assigned = 0
+        for receipt in self._btcpay_get_loose_receipts().sorted('id', reverse=True):
+            part = self.currency_id.round(min(receipt.amount, left - assigned))
+            if part <= 0:
+                continue
+            assigned = self.currency_id.round(assigned + part)
+            if self.currency_id.compare_amounts(part, receipt.amount) == 0:
+                values = self._btcpay_get_receipt_values()
+                receipt.write({
+                    **values, 'is_post_processed': False, 'btcpay_is_handled': False,
+                    'btcpay_confirm_at': False, 'last_state_change': fields.Datetime.now(),
+                })
+                continue
+            receipt.amount = self.currency_id.round(receipt.amount - part)
+            self._create_child_transaction(
+                part, provider_reference=self.provider_reference,
+                payment_id=receipt.payment_id.id, **self._btcpay_get_receipt_values(),
+            )._set_done()
+        return assigned
 
     def _btcpay_reconcile_partial(self, payment):
         """Reconcile the payment of a partial receipt with the invoices made of it.
@@ -186,9 +356,30 @@ class PaymentTransaction(models.Model):
         source = self.source_transaction_id
         if self.operation != source.operation:
             return
-        invoices = (self.invoice_ids - source.invoice_ids).filtered(
-            lambda move: move.state == 'posted'
-        )
-        (payment.move_id + invoices).line_ids.filtered(
+        self._btcpay_reconcile_invoices(payment, self.invoice_ids - source.invoice_ids)
+
+    def _btcpay_reconcile_assigned(self):
+        """Reconcile the payment of a receipt that was assigned to documents after it was booked.
+
+        While a refund is underway that is to be reconciled with it, that is left to a person.
+        """
+        self.ensure_one()
+        if (
+            self.source_transaction_id and self.operation == self.source_transaction_id.operation
+            and self.state == 'done' and self.payment_id
+            and 'pending' not in self._btcpay_get_root().btcpay_refund_ids.mapped('state')
+        ):
+            self._btcpay_reconcile_invoices(self.payment_id, self.invoice_ids)
+
+    def _btcpay_reconcile_invoices(self, payment, invoices):
+        """Reconcile a payment with posted invoices, as far as both are open.
+
+        :param account.payment payment: The payment.
+        :param account.move invoices: The customer invoices.
+        """
+        invoices = invoices.filtered(lambda move: move.state == 'posted')
+        lines = (payment.move_id + invoices).line_ids.filtered(
             lambda line: line.account_id == payment.destination_account_id and not line.reconciled
-        ).reconcile()
+        )
+        if payment.move_id in lines.move_id and len(lines.move_id) > 1:
+            lines.reconcile()

@@ -1,4 +1,6 @@
 """What is due, what was received, and what of it is booked: the one place that says so."""
+from decimal import Decimal
+
 from odoo import api, models
 
 PAID_STATES = ('authorized', 'done')
@@ -95,15 +97,19 @@ class PaymentTransaction(models.Model):
         paid = self.filtered(
             lambda tx: tx.state in PAID_STATES and tx.operation not in ('refund', 'validation')
         )
-        # An overpayment is booked, without a document, when it is refunded.
-        overpayments = (paid | paid.source_transaction_id).child_transaction_ids.filtered(
-            lambda tx: tx.provider_code == 'btcpay' and tx.operation == 'offline'
-            and tx.state == 'done'
-        )
-        refunds = (paid | overpayments).child_transaction_ids.filtered(
+        ours = paid.filtered(lambda tx: tx.provider_code == 'btcpay')
+        refunds = (paid - ours).child_transaction_ids.filtered(
             lambda tx: tx.operation == 'refund' and tx.state in ('pending', 'done')
         )
-        return sum((paid | overpayments | refunds).mapped('amount'))
+        net_amount = sum((paid | refunds).mapped('amount'))
+        for root in ours.btcpay_root_id | ours.filtered(lambda tx: not tx.btcpay_root_id):
+            # What is given back is first what was booked, without a document, to be given back.
+            refunded = -sum(root.btcpay_refund_ids.filtered(
+                lambda tx: tx.state in ('pending', 'done')
+            ).mapped('amount'))
+            loose = sum(root._btcpay_get_loose_receipts().mapped('amount'))
+            net_amount -= max(refunded - loose, 0)
+        return net_amount
 
     # === WHAT THE TRANSACTION IS FOR === #
 
@@ -182,6 +188,15 @@ class PaymentTransaction(models.Model):
         payments = self.btcpay_payment_ids.filtered(lambda payment: payment.status != 'Invalid')
         return bool(payments) and all(payment.status == 'Settled' for payment in payments)
 
+    def _btcpay_is_all_late(self):
+        """Return whether all that was received came after the invoice had expired."""
+        self.ensure_one()
+        payments = self.btcpay_payment_ids.filtered(lambda payment: payment.status != 'Invalid')
+        return bool(payments and self.btcpay_expires_at) and all(
+            payment.received_at and payment.received_at > self.btcpay_expires_at
+            for payment in payments
+        )
+
     def _btcpay_has_money(self):
         """Return whether something was paid already."""
         self.ensure_one()
@@ -207,16 +222,94 @@ class PaymentTransaction(models.Model):
             lambda tx: tx.operation != 'refund' and tx.state == 'done'
         )
 
+    def _btcpay_get_loose_receipts(self):
+        """Return the receipts without a document: booked so that they could be given back.
+
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        return self._btcpay_get_partial_receipts().filtered(lambda tx: tx.operation == 'offline')
+
+    def _btcpay_get_kept_amount(self):
+        """Return what was received and is neither given back nor to be given back.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        return self.currency_id.round(self.btcpay_paid_amount - self.btcpay_returned_amount)
+
+    def _btcpay_get_free_amount(self):
+        """Return what was booked without a document to be given back, and then was not.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        loose = sum(self._btcpay_get_loose_receipts().mapped('amount'))
+        return max(self.currency_id.round(loose - self.btcpay_returned_amount), 0)
+
+    def _btcpay_get_accounted_amount(self):
+        """Return what of the money is booked for the documents and was not given back again.
+
+        What is given back is first what was booked for that, without a document.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        receipts = self._btcpay_get_receipts() - self._btcpay_get_loose_receipts()
+        return self.currency_id.round(
+            sum(receipts.mapped('amount')) - self._btcpay_get_given_back_amount()
+        )
+
+    def _btcpay_get_given_back_amount(self):
+        """Return what was given back of what is booked for documents, or is to be given back.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        root = self._btcpay_get_root()
+        if root.provider_code != 'btcpay':
+            return -sum(root.child_transaction_ids.filtered(
+                lambda tx: tx.operation == 'refund' and tx.state in ('pending', 'done')
+            ).mapped('amount'))
+        loose = sum(root._btcpay_get_loose_receipts().mapped('amount'))
+        return max(self.currency_id.round(root.btcpay_returned_amount - loose), 0)
+
     def _btcpay_get_unbooked_amount(self):
-        """Return what was received of the amount asked for and is not booked yet.
+        """Return what was received of the amount asked for, was not given back and is not booked
+        for the documents: what can be accepted.
 
         :rtype: float
         """
         self.ensure_one()
         if self.state == 'done':
             return 0
-        booked = sum(self._btcpay_get_partial_receipts().mapped('amount'))
-        return self.currency_id.round(min(self.btcpay_paid_amount, self.amount) - booked)
+        kept = min(self._btcpay_get_kept_amount(), self.amount)
+        return max(self.currency_id.round(kept - self._btcpay_get_accounted_amount()), 0)
+
+    def _btcpay_get_surplus(self):
+        """Return what was received beyond the amount asked for and is not given back, confirmed or
+        not.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        return max(
+            self.currency_id.round(self.btcpay_overpaid_amount - self.btcpay_returned_amount), 0
+        )
+
+    def _btcpay_get_confirmed_amount(self):
+        """Return what of the amount received is confirmed.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        waiting = self.btcpay_payment_ids.filtered(lambda payment: payment.status == 'Processing')
+        unconfirmed = sum(
+            (Decimal(payment.crypto_amount) - Decimal(payment.crypto_fee or 0))
+            * Decimal(payment.rate or 0)
+            for payment in waiting
+        )
+        return max(self.currency_id.round(self.btcpay_paid_amount - float(unconfirmed)), 0)
 
     # === WHAT WAS GIVEN BACK === #
 
@@ -254,7 +347,11 @@ class PaymentTransaction(models.Model):
         refunded = self.btcpay_refund_ids.filtered(
             lambda refund: refund.state == 'done'
         )._btcpay_get_returned_amount()
-        available = max(self.currency_id.round(self.btcpay_paid_amount - returned), 0)
+        available = self.btcpay_paid_amount
+        if not self._btcpay_is_confirmed():
+            # What is confirmed beyond the price can be given back while the rest is not.
+            available = min(available, self._btcpay_get_confirmed_amount() - self.amount)
+        available = max(self.currency_id.round(available - returned), 0)
         # What is given back is taken from the overpayment first.
         overpayment = min(self.btcpay_overpaid_amount - returned, available)
         return {
@@ -264,13 +361,3 @@ class PaymentTransaction(models.Model):
             'available': available,
             'overpayment': max(self.currency_id.round(overpayment), 0),
         }
-
-    def _btcpay_is_settled_by_refunds(self):
-        """Return whether all, or all of the overpayment, is given back and nothing is left open."""
-        self.ensure_one()
-        sums = self._btcpay_get_refund_sums()
-        return not sums['available'] or bool(
-            self.btcpay_overpaid_amount
-            and not sums['overpayment']
-            and not self._btcpay_get_unbooked_amount()
-        )

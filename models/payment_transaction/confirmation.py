@@ -43,6 +43,7 @@ class PaymentTransaction(models.Model):
         """Look for payments that do not fit what they are for, and whether all is confirmed."""
         for tx in self:
             if tx.provider_code == 'btcpay':
+                tx._btcpay_reconcile_assigned()
                 tx.btcpay_is_handled = tx._btcpay_is_all_handled()
             elif not any(
                 other.provider_code == 'btcpay' for other in tx._btcpay_get_payment_siblings()
@@ -137,6 +138,7 @@ class PaymentTransaction(models.Model):
             self._btcpay_note_failed_confirmation(reason)
         elif self.btcpay_confirm_tries > 1:
             self.btcpay_confirm_error = False
+            self._btcpay_settle_matters('confirm')
             self._btcpay_post_note(_("What %s has paid for is confirmed now.", self.reference))
 
     def _btcpay_note_failed_confirmation(self, reason):
@@ -156,4 +158,4 @@ class PaymentTransaction(models.Model):
                 "%(reference)s is paid, but Odoo cannot confirm what was paid for: %(reason)s Odoo"
                 " tries again by itself. Remove the reason, or confirm it yourself.",
                 reference=self.reference, reason=reason.rstrip('.') + '.',
-            ))
+            ), 'confirm')

@@ -45,7 +45,7 @@ class PaymentTransaction(models.Model):
                 " “%(template)s” fails (%(error)s). Write to the customer, and correct it.",
                 reference=self.reference, template=template.name,
                 error=' '.join(str(error).split())[:300],
-            ))
+            ), 'mail')
             return False
         return True
 
@@ -115,12 +115,21 @@ class PaymentTransaction(models.Model):
                 "The time for this Bitcoin payment is over. Nothing was charged, and your order is"
                 " kept: you can pay it again."
             )
-        if self.btcpay_paid_amount:
+        if not self.btcpay_paid_amount:
+            return ''
+        if self._btcpay_is_paid_in_full():
             return _(
-                "%(paid)s of %(amount)s has arrived, but not in full or not in time. We have been"
-                " notified and will contact you.", **self._btcpay_get_sums(),
+                "%(paid)s has arrived, but not before the time for this payment was over. We have"
+                " been notified and will contact you.", **self._btcpay_get_sums(),
             )
-        return ''
+        return _(
+            "%(paid)s of %(amount)s has arrived after the time for this payment was over. We have"
+            " been notified and will contact you.", **self._btcpay_get_sums(),
+        ) if self._btcpay_is_all_late() else _(
+            "%(paid)s of %(amount)s has arrived, but the rest did not before the time for this"
+            " payment was over. We have been notified and will contact you.",
+            **self._btcpay_get_sums(),
+        )
 
     def _btcpay_get_wait_message(self):
         """Return what the customer is waiting for.

@@ -175,6 +175,8 @@ class PaymentTransaction(models.Model):
         lock(self)
         if self.btcpay_pending_action == action:
             self.btcpay_pending_action = False
+        if action != 'invalidate' and invoice and (status or invoice.status == 'Settled'):
+            self.btcpay_accepted_at = fields.Datetime.now()
         # An earlier call may have taken effect without being answered.
         if action == 'invalidate' and (status or not invoice or invoice.status == 'Invalid'):
             self.btcpay_invalidated_at = fields.Datetime.now()
@@ -194,10 +196,11 @@ class PaymentTransaction(models.Model):
         match self.btcpay_pending_action:
             case 'invalidate':
                 return bool(self._btcpay_get_obsolete_reason())
+            case 'accept_late':
+                return self._btcpay_can_accept_late()
             case 'accept_late_unchanged':
                 return self._btcpay_is_late_auto_accepted() and self._btcpay_can_accept_late()
-            case action:
-                return bool(action)
+        return False
 
     @staticmethod
     def _btcpay_get_target_status(action, invoice):
@@ -233,4 +236,4 @@ class PaymentTransaction(models.Model):
             "The BTCPay Server refused what Odoo wanted to do with the invoice of %(reference)s:"
             " %(error)s Check the invoice on the server.",
             reference=self.reference, error=self.provider_id._btcpay_explain(error),
-        ))
+        ), 'refused')

@@ -149,12 +149,15 @@ class PaymentTransaction(models.Model):
     # === GUARDS === #
 
     def _btcpay_is_refundable(self):
-        """Return whether the server refunds the invoice, and what was received is final."""
+        """Return whether the server refunds the invoice, and what was received is final, or what
+        is final of it is more than was asked for."""
         self.ensure_one()
         # What is not confirmed may still vanish, whatever the server would refund.
-        return (
-            self.btcpay_status in ('Settled', 'Invalid', 'Expired')
-            and self._btcpay_is_confirmed()
+        return self.btcpay_status in ('Settled', 'Invalid', 'Expired') and (
+            self._btcpay_is_confirmed()
+            or self.btcpay_status == 'Settled' and self.currency_id.compare_amounts(
+                self._btcpay_get_confirmed_amount(), self.amount
+            ) > 0
         )
 
     def _btcpay_is_claimable(self):
@@ -229,7 +232,8 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         receipts = self._btcpay_get_receipts()
         unbooked = self.btcpay_paid_amount - sum(receipts.mapped('amount'))
-        missing = self.currency_id.round(min(amount, unbooked))
+        # What was booked for a refund that was canceled is given back before anything else.
+        missing = self.currency_id.round(min(amount - self._btcpay_get_free_amount(), unbooked))
         if missing > 0:
             receipt = self._create_child_transaction(
                 missing, provider_reference=self.provider_reference, operation='offline'

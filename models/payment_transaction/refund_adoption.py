@@ -81,7 +81,7 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         amount = self._btcpay_get_pull_payment_value(pull_payment)
-        available = self._btcpay_get_refund_sums()['available']
+        available = self._btcpay_get_kept_amount()  # Confirmed or not: it is done.
         compare = self.currency_id.compare_amounts
         if amount is None or compare(amount, 0) <= 0 or compare(amount, available) > 0:
             self._btcpay_flag_for_review(_(

@@ -274,8 +274,7 @@ class PaymentTransaction(models.Model):
         self._set_pending(extra_allowed_states=('error',))
         self._btcpay_schedule_sync()
         root = self._btcpay_get_root()
-        if root._btcpay_is_settled_by_refunds():
-            root._btcpay_resolve_review()
+        (root | root._btcpay_get_payment_siblings())._btcpay_close_settled_matters()
         if self.btcpay_refund_is_mailed:
             self._btcpay_mail_customer('mail_template_refund')
 

@@ -121,6 +121,7 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         if not self.btcpay_paid_out_amount:
             self._set_canceled(_("The refund was canceled before it was claimed."))
+            self._btcpay_get_root()._btcpay_review_again()
             return
         message = _(
             "The refund %(reference)s was canceled with %(paid_out)s.",
@@ -129,6 +130,7 @@ class PaymentTransaction(models.Model):
         # What was not paid out can be refunded again.
         self.write({'amount': -self.btcpay_paid_out_amount, 'btcpay_refund_fee_amount': 0})
         self._set_done()
+        self._btcpay_get_root()._btcpay_review_again()
         self._btcpay_post_note(message)
         self._btcpay_mail_customer('mail_template_refund_paid')
 

@@ -74,10 +74,11 @@ class PaymentTransaction(models.Model):
                 " decide what is to be done.",
                 status=self.btcpay_status, additional=self.btcpay_additional_status,
                 reference=self.reference,
-            ))
+            ), 'unknown')
             return
         self._btcpay_set_state(row.state)
         getattr(self, row.then)(is_new)
+        self._btcpay_close_settled_matters()
 
     def _btcpay_set_state(self, state):
         """Bring the transaction to a state, unless it is further on: done ones stay done.
@@ -90,13 +91,11 @@ class PaymentTransaction(models.Model):
         match state, self.state:
             case 'pending', 'draft':
                 self._set_pending()
-            case 'done', _any if self._btcpay_get_partial_receipts():
+            case 'done', _any if (
+                self._btcpay_get_partial_receipts() or self.btcpay_returned_amount
+            ):
                 # Beside its partial payments the whole would count twice.
-                amount_left = self.currency_id.round(
-                    self.amount - sum(self._btcpay_get_partial_receipts().mapped('amount'))
-                )
-                if amount_left > 0:
-                    self._btcpay_book_received(amount_left)
+                self._btcpay_book_settled()
             case 'done', _any:
                 # The money is there, whatever was thought of the payment before.
                 self._set_done(extra_allowed_states=('cancel',))
@@ -119,7 +118,7 @@ class PaymentTransaction(models.Model):
                 "The payment seen for %s is gone: the customer's wallet replaced or canceled it"
                 " before it was confirmed. Nothing is paid now; the customer can still pay the same"
                 " invoice until it expires.", self.reference,
-            ))
+            ), 'gone')
 
     def _btcpay_on_partial(self, is_new):
         if is_new:
@@ -144,10 +143,22 @@ class PaymentTransaction(models.Model):
             self._btcpay_on_overpaid(is_new)
 
     def _btcpay_on_overpaid(self, is_new):
-        self._btcpay_flag_for_review(_(
-            "Overpayment of %(reference)s: %(paid)s was received, %(overpaid)s more than the"
-            " %(amount)s requested. Refund the overpayment.", **self._btcpay_get_sums(),
-        ))
+        if not self._btcpay_get_surplus():
+            return
+        sums = self._btcpay_get_sums()
+        if self._btcpay_is_confirmed():
+            message = _(
+                "Overpayment of %(reference)s: %(paid)s was received, %(overpaid)s more than the"
+                " %(amount)s requested. Refund the overpayment.", **sums,
+            )
+        else:
+            message = _(
+                "Overpayment of %(reference)s: %(paid)s was received, %(overpaid)s more than the"
+                " %(amount)s requested, but %(unconfirmed)s of it is not confirmed yet and may"
+                " still vanish. Nothing is to be done now: you are asked for the refund once it is"
+                " confirmed.", **sums,
+            )
+        self._btcpay_flag_for_review(message, 'overpaid')
 
     def _btcpay_on_underpaid(self, is_new):
         if is_new:
@@ -157,96 +168,38 @@ class PaymentTransaction(models.Model):
             ))
 
     def _btcpay_on_marked_settled(self, is_new):
-        if is_new and self._btcpay_is_paid_in_full():
+        if self.btcpay_returned_amount and self.state != 'done':
+            self._btcpay_flag_for_review(_(
+                "The payment %(reference)s is marked as settled at the BTCPay Server, but"
+                " %(returned)s of the %(paid)s received for it was refunded or is being refunded."
+                " Only what was kept, %(kept)s, counts as paid. Ask the customer to pay the rest"
+                " again, or cancel the order.", **self._btcpay_get_sums(),
+            ), 'returned')
+        elif is_new and (self._btcpay_is_paid_in_full() or self._btcpay_is_accepted_by_odoo()):
             self._btcpay_post_note(_(
                 "The late payment of %(paid)s for %(reference)s was accepted.",
                 **self._btcpay_get_sums(),
             ))
+            if not self._btcpay_is_paid_in_full():
+                self._btcpay_on_underpaid(is_new)
         elif is_new:
             self._btcpay_post_note(_(
                 "The payment %(reference)s of %(amount)s was marked as settled at the BTCPay"
                 " Server by the merchant. Actually received: %(paid)s.", **self._btcpay_get_sums(),
             ))
-        if self.btcpay_overpaid_amount:  # Late and over: the status has forgotten it.
-            self._btcpay_on_overpaid(is_new)
+        self._btcpay_on_overpaid(is_new)  # Late and over: the status has forgotten it.
 
     def _btcpay_on_expired(self, is_new):
         self._btcpay_report_contradiction()
 
-    def _btcpay_on_expired_partial(self, is_new):
-        if self._btcpay_report_contradiction():
-            return
-        # More may have come late, which the server does not tell apart.
-        if self._btcpay_get_partial_receipts() and not self._btcpay_get_unbooked_amount():
-            return
-        if not self._btcpay_is_partial_auto_accepted():
-            self._btcpay_flag_for_review(_(
-                "Partial payment of %(reference)s: %(paid)s of %(amount)s was received, and the"
-                " invoice has expired. Accept the partial payment or refund it.",
-                **self._btcpay_get_sums(),
-            ))
-        elif self._btcpay_can_accept_partial():
-            self._btcpay_accept_partial()
-        else:
-            self._btcpay_await_acceptance(is_new, _(
-                "%(paid)s of %(amount)s was received for %(reference)s, whose invoice has expired."
-                " The partial payment is accepted as soon as it is confirmed.",
-                **self._btcpay_get_sums(),
-            ))
-
-    def _btcpay_on_paid_late(self, is_new):
-        if self._btcpay_report_contradiction():
-            return
-        sums = self._btcpay_get_sums()
-        if self._btcpay_is_late_auto_accepted():
-            if self._btcpay_can_accept_late():
-                self._btcpay_plan('accept_late_unchanged')
-            else:
-                self._btcpay_await_acceptance(is_new, _(
-                    "%(paid)s was received for %(reference)s after the invoice had expired. The"
-                    " late payment is accepted as soon as it is confirmed.", **sums,
-                ))
-        elif not self._btcpay_is_paid_in_full():
-            self._btcpay_flag_for_review(_(
-                "Late payment of %(reference)s: %(paid)s was received, in part after the invoice"
-                " of %(amount)s had expired; %(due)s is due. Accept the partial payment or refund"
-                " it.", **sums,
-            ))
-        elif self.btcpay_overpaid_amount:
-            self._btcpay_flag_for_review(_(
-                "Late payment of %(reference)s: %(paid)s was received after the invoice of"
-                " %(amount)s had expired, %(overpaid)s more than that. Accept the late payment and"
-                " refund the overpayment, or refund all of it.", **sums,
-            ))
-        else:
-            self._btcpay_flag_for_review(_(
-                "Late payment of %(reference)s: %(paid)s was received after the invoice of"
-                " %(amount)s had expired. Accept the late payment or refund it.", **sums,
-            ))
-
     def _btcpay_on_invalid(self, is_new):
         self._btcpay_report_contradiction()
-        if self.btcpay_paid_amount:
+        if self._btcpay_get_unbooked_amount():
             self._btcpay_flag_for_review(_(
                 "The payment %(reference)s is invalid at the BTCPay Server, but %(paid)s was"
                 " received for it. Check the invoice on the server: accept the money by marking"
                 " the invoice as settled there, or refund it.", **self._btcpay_get_sums(),
-            ))
-
-    def _btcpay_await_acceptance(self, is_new, message):
-        """Say that a payment is accepted once it is confirmed, or that it was not in time.
-
-        :param bool is_new: Whether anything is new.
-        :param str message: What is waited for.
-        """
-        if self._btcpay_is_monitoring_over():
-            self._btcpay_flag_for_review(_(
-                "%(paid)s was received for %(reference)s, whose invoice has expired, but is still"
-                " not confirmed, and Odoo no longer syncs it by itself. Click “Sync with BTCPay”"
-                " once it is confirmed to accept it, or refund it.", **self._btcpay_get_sums(),
-            ))
-        elif is_new:
-            self._btcpay_post_note(message)
+            ), 'invalid')
 
     def _btcpay_report_contradiction(self):
         """Flag for review that the server no longer counts as paid what is paid in Odoo.
@@ -260,7 +213,7 @@ class PaymentTransaction(models.Model):
                 " “%(status)s” at the BTCPay Server, with %(paid)s received. Odoo leaves it"
                 " confirmed: check the invoice on the server and decide what becomes of the order.",
                 status=self.btcpay_status, **self._btcpay_get_sums(),
-            ))
+            ), 'contradiction')
         return self.state == 'done'
 
     # === WORDS === #
@@ -281,6 +234,10 @@ class PaymentTransaction(models.Model):
             'paid': shown(self.btcpay_paid_amount),
             'due': shown(self.btcpay_due_amount),
             'overpaid': shown(self.btcpay_overpaid_amount),
+            'unconfirmed': shown(self.btcpay_paid_amount - self._btcpay_get_confirmed_amount()),
+            'returned': shown(self.btcpay_returned_amount),
+            'kept': shown(max(self._btcpay_get_kept_amount(), 0)),
+            'open': shown(self._btcpay_get_unbooked_amount()),
         }
 
     @api.depends(

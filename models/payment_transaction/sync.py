@@ -230,6 +230,7 @@ class PaymentTransaction(models.Model):
         if 'invoice' in data and not self.btcpay_invoice_id:
             self._btcpay_adopt_invoice(data['invoice'])
         self._process('btcpay', data)
+        self._btcpay_settle_matters('sync')
         self.write({
             'btcpay_sync_count': self.btcpay_sync_count + 1,
             'btcpay_synced_at': fields.Datetime.now(),
@@ -355,5 +356,5 @@ class PaymentTransaction(models.Model):
                 "The payment %(reference)s cannot be synced: %(reason)s If the invoice no longer"
                 " exists on the server, decide here what becomes of the order.",
                 reference=tx.reference, reason=reason,
-            ))
+            ), 'sync')
         commit_and_refresh(self.env)

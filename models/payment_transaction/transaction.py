@@ -92,6 +92,10 @@ class PaymentTransaction(models.Model):
     btcpay_invalidated_at = fields.Datetime(
         string="Invoice Invalidated", readonly=True, copy=False
     )
+    btcpay_accepted_at = fields.Datetime(
+        string="Late Payment Accepted", help="When Odoo marked the invoice as settled.",
+        readonly=True, copy=False,
+    )
 
     # === THE DOCUMENTS === #
 
@@ -136,6 +140,10 @@ class PaymentTransaction(models.Model):
     btcpay_review_note = fields.Text(
         string="Needs Review", help="What Odoo could not settle by itself.",
         readonly=True, copy=False,
+    )
+    # What was asked of each matter: `message`, `activity_id`, and whether it is `settled` by now.
+    btcpay_review_matters = fields.Json(
+        string="Review Matters", readonly=True, copy=False, groups='base.group_system'
     )
     btcpay_review_activity_ids = fields.Many2many(
         string="Review Activities", help="The activities by which somebody was asked.",

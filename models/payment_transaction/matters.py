@@ -1,0 +1,255 @@
+"""What a person is asked about a payment: each matter once, until it is settled, by whomever."""
+from odoo import _, api, models
+
+from odoo.addons.payment_btcpay.models.payment_transaction.status import find_row
+from odoo.addons.payment_btcpay.utils import choose_assignee, get_salesperson
+
+# Paid twice, or about to be: all payments for the same documents are one matter.
+SHARED_MATTER = 'double'
+
+
+class PaymentTransaction(models.Model):
+    _inherit = 'payment.transaction'
+
+    # === FLAGGING === #
+
+    def _btcpay_flag_for_review(self, message, matter=None):
+        """Leave what Odoo cannot settle by itself to a person: a note and an activity.
+
+        A matter has one activity, however often the transaction is synced: where its message
+        changes, the activity does. One that a person has closed is asked of again when there is
+        something new to say, one that was settled when it comes up again.
+
+        Note: `self.ensure_one()`
+
+        :param str message: What happened and what to do, in one line.
+        :param str matter: The kind of what is asked, see `_btcpay_is_matter_open`; without one each
+                           message is a matter of its own.
+        :return: Whether it is new.
+        :rtype: bool
+        """
+        self.ensure_one()
+        matter = matter or message
+        is_shared = matter == SHARED_MATTER
+        if not is_shared and not self._btcpay_is_matter_open(matter):
+            return False
+        if is_shared and (holder := self._btcpay_find_matter_holder(matter)) != self:
+            return self._btcpay_add_review_note(message) and (
+                holder._btcpay_flag_for_review(message, matter)
+            )
+        matters = dict(self.sudo().btcpay_review_matters or {})
+        known = matters.get(matter)
+        is_asked = known and not known.get('settled')
+        if is_asked and known['message'] == message:
+            return False
+        is_noted = self._btcpay_add_review_note(
+            message, replaced=known and not is_shared and known['message']
+        )
+        # Of what several transactions say of it each is told once.
+        if not is_noted and (is_asked if is_shared else not known):
+            return False
+        activity = self._btcpay_get_matter_activities(known)
+        self._btcpay_post_note(message)
+        if activity:
+            activity.note = message
+        else:
+            activity = self._btcpay_schedule_review(message)
+        matters[matter] = {'message': message, 'activity_id': activity.id}
+        self.sudo().btcpay_review_matters = matters
+        return True
+
+    def _btcpay_schedule_review(self, message):
+        """Ask the responsible person.
+
+        :param str message: What happened and what to do.
+        :return: The activity; none where the context suppresses them.
+        :rtype: mail.activity
+        """
+        self.ensure_one()
+        document = self._btcpay_get_document()
+        activity = document.activity_schedule(
+            'mail.mail_activity_data_todo',
+            summary=_("Bitcoin payment %s", self.reference),
+            note=message,
+            user_id=self._btcpay_get_responsible(document).id,
+        ) or self.env['mail.activity']
+        self.sudo().btcpay_review_activity_ids += activity
+        return activity
+
+    def _btcpay_find_matter_holder(self, matter):
+        """Return the transaction for the same documents that has a matter's open activity.
+
+        :param str matter: The kind of what is asked.
+        :return: The transaction; this one if none has it.
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        return (self | self._btcpay_get_payment_siblings()).filtered(
+            lambda tx: tx.provider_code == 'btcpay' and tx._btcpay_get_matter_activities(
+                (tx.sudo().btcpay_review_matters or {}).get(matter)
+            )
+        )[:1] or self
+
+    def _btcpay_get_matter_activities(self, known):
+        """Return the open activity of a matter.
+
+        :param dict|None known: What was asked, see `btcpay_review_matters`.
+        :rtype: mail.activity
+        """
+        return self.env['mail.activity'].sudo().browse(
+            known and known.get('activity_id') or []
+        ).exists().filtered('active')
+
+    def _btcpay_add_review_note(self, message, replaced=None):
+        """Note on the transaction what needs review, once.
+
+        :param str message: What happened and what to do, in one line.
+        :param str|None replaced: What was noted of the same matter before.
+        :return: Whether it is new.
+        :rtype: bool
+        """
+        self.ensure_one()
+        notes = [note for note in (self.btcpay_review_note or '').split('\n') if note]
+        if message in notes:
+            return False
+        notes = [message if note == replaced else note for note in notes]
+        self.btcpay_review_note = '\n'.join(notes if message in notes else [*notes, message])
+        return True
+
+    def _btcpay_post_note(self, message):
+        """Tell the people who read along on the documents.
+
+        :param str message: What happened.
+        """
+        self.ensure_one()
+        self._log_message_on_linked_documents(message)
+
+    def _btcpay_get_responsible(self, document):
+        """Return the person who is asked.
+
+        :param sale.order|account.move|res.partner document: The document.
+        :return: The document's salesperson, else the provider's responsible, else an administrator.
+        :rtype: res.users
+        """
+        return choose_assignee(
+            get_salesperson(document) or self.provider_id.sudo().btcpay_responsible_id
+        )
+
+    # === SETTLING === #
+
+    @api.depends('btcpay_review_activity_ids.active')
+    def _compute_btcpay_is_resolved(self):
+        for tx in self:
+            activities = tx.btcpay_review_activity_ids
+            tx.btcpay_is_resolved = bool(activities) and not any(activities.mapped('active'))
+
+    def _btcpay_close_settled_matters(self):
+        """Close the activities of matters that are settled, whoever settled them."""
+        for tx in self:
+            tx._btcpay_settle_matters(*(
+                matter for matter in tx._btcpay_get_open_matters()
+                if not tx._btcpay_is_matter_open(matter)
+            ))
+
+    def _btcpay_get_open_matters(self):
+        """Return the kinds of what was asked and is not settled yet.
+
+        :rtype: list[str]
+        """
+        self.ensure_one()
+        return [
+            matter for matter, known in (self.sudo().btcpay_review_matters or {}).items()
+            if not known.get('settled')
+        ]
+
+    def _btcpay_settle_matters(self, *matters):
+        """Close the activities of matters, since they are settled.
+
+        :param str matters: The kinds of what was asked.
+        """
+        self.ensure_one()
+        settled = set(matters).intersection(self._btcpay_get_open_matters())
+        if not settled:
+            return
+        known = self.sudo().btcpay_review_matters
+        for matter in settled:
+            self._btcpay_get_matter_activities(known[matter]).action_feedback()
+        self.sudo().btcpay_review_matters = {
+            matter: {**asked, 'settled': True} if matter in settled else asked
+            for matter, asked in known.items()
+        }
+
+    def _btcpay_review_again(self):
+        """See what is to be decided now that a refund has ended with less than it was to be.
+
+        Note: `self.ensure_one()`; the transaction is locked.
+        """
+        self.ensure_one()
+        tx = self._btcpay_as_odoo()
+        if tx.btcpay_status:
+            tx._btcpay_apply_status(is_new=False)
+
+    def _btcpay_is_matter_open(self, matter):
+        """Return whether there still is something to decide.
+
+        :param str matter: The kind of what is asked.
+        :return: Whether there is; of what cannot be told, that there is.
+        :rtype: bool
+        """
+        self.ensure_one()
+        match matter:
+            case 'gone':  # The payment that had been seen was replaced.
+                return (
+                    self.state == 'pending' and self.btcpay_status == 'New'
+                    and not self.btcpay_paid_amount
+                )
+            case 'late' | 'partial' | 'unconfirmed':  # Accept or refund.
+                return (
+                    self.btcpay_status in ('Expired', 'Invalid')
+                    and bool(self._btcpay_get_unbooked_amount())
+                )
+            case 'invalid':  # The server gave up on money that came.
+                return self.btcpay_status == 'Invalid' and bool(self._btcpay_get_unbooked_amount())
+            case 'overpaid':
+                return bool(self._btcpay_get_surplus())
+            case 'contradiction':  # Paid in Odoo, but not at the server.
+                is_given_back = self.btcpay_returned_amount and self._btcpay_get_kept_amount() <= 0
+                return self.btcpay_status in ('Expired', 'Invalid') and not is_given_back
+            case 'returned':  # Settled at the server after it was given back.
+                return (
+                    self.btcpay_status == 'Settled' and bool(self.btcpay_returned_amount)
+                    and self.currency_id.compare_amounts(
+                        self._btcpay_get_kept_amount(), self.amount
+                    ) < 0
+                )
+            case 'canceled':  # Paid for what was canceled.
+                return self._btcpay_are_documents_canceled() and self._btcpay_get_kept_amount() > 0
+            case 'double':
+                return self._btcpay_is_paid_twice()
+            case 'changed':
+                return self._btcpay_is_change_open()
+            case 'unknown':
+                return not find_row(self.btcpay_status, self.btcpay_additional_status)
+        return True
+
+    def _btcpay_is_change_open(self):
+        """Return whether documents were changed after the invoice was made, and their total is not
+        what was paid of them."""
+        self.ensure_one()
+        documents = self.sale_order_ids or self.invoice_ids
+        return self._btcpay_are_documents_changed() and (
+            documents.currency_id != self.currency_id
+            or bool(self._btcpay_get_amount_due(documents))
+        )
+
+    def _btcpay_is_paid_twice(self):
+        """Return whether more came in than what is to be paid, or is about to, and is kept."""
+        self.ensure_one()
+        family = self | self.child_transaction_ids
+        if self._btcpay_get_kept_amount() > 0 and not self._btcpay_get_receipts():
+            return self._btcpay_get_obsolete_reason() in ('paid', 'newer')
+        return any(
+            tx._btcpay_get_double_amount() > 0
+            for tx in family | self._btcpay_get_payment_siblings()
+            if tx.state in ('authorized', 'done') and tx.operation not in ('refund', 'validation')
+        )

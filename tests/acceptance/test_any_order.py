@@ -1,0 +1,239 @@
+from itertools import permutations
+
+from odoo.tests import tagged
+
+from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
+from odoo.addons.payment_btcpay.tests.refund.refund_common import RefundMixin
+
+# What came in, late, for 100.00, and the sums that can be given back of it.
+CASES = {
+    'exact': {'fraction': '1', 'received': 100, 'surplus': 0},
+    'over': {'fraction': '2', 'received': 200, 'surplus': 100},
+    'partial': {'fraction': '0.4', 'received': 40, 'surplus': 0},
+}
+STEPS = ('refund_surplus', 'refund_all', 'cancel_refund', 'accept', 'change_policy', 'mark')
+
+
+@tagged('post_install', '-at_install')
+class TestAnyOrder(RefundMixin, BTCPayCommon):
+    """Late money is refunded, accepted and marked as settled in any order, and Odoo says where all
+    of it is: what was given back plus what is booked is what came in, to the cent."""
+
+    def _start(self, case):
+        self.btcpay.write({'btcpay_late_policy': 'review', 'btcpay_accept_partial': False})
+        self.order = self._create_order(require_payment=True, prepayment_percent=1.0)
+        self.tx = self._create_btcpay_transaction(self.order)
+        self.world.expire(self.tx.btcpay_invoice_id)
+        self.world.pay(self.tx.btcpay_invoice_id, fraction=case['fraction'])
+        self.world.mine()
+        self._look(self.tx)
+        self.is_vouched_for = False
+
+    def _catch_up(self):
+        self._look(self.tx)
+        self._carry_out()
+        self._post_process()
+        self.env.invalidate_all()
+
+    # === STEPS: EACH DOES WHAT CAN BE DONE, OR SEES THAT IT IS REFUSED === #
+
+    def _refund_surplus(self):
+        if surplus := self.tx._btcpay_get_refund_sums()['overpayment']:
+            self.tx._btcpay_request_refund(surplus)
+
+    def _refund_all(self):
+        if available := self.tx._btcpay_get_refund_sums()['available']:
+            self.tx._btcpay_request_refund(available)
+
+    def _cancel_refund(self):
+        refund = self.tx.btcpay_refund_ids.filtered(lambda tx: tx.state == 'pending')[-1:]
+        if refund:
+            self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
+            refund._btcpay_sync()
+
+    def _accept(self):
+        status = self._status(self.tx)
+        if self.tx.btcpay_can_accept_late:
+            self.tx.action_btcpay_accept_late()
+        elif self.tx.btcpay_can_accept_partial:
+            self.tx.action_btcpay_accept_partial()
+        else:
+            for action in (self.tx.action_btcpay_accept_late, self.tx.action_btcpay_accept_partial):
+                self._assert_refused(action, "There is no ")
+            self.assertEqual(self._status(self.tx), status, "Marked at the server all the same.")
+
+    def _change_policy(self):
+        self.btcpay.write({'btcpay_late_policy': 'accept', 'btcpay_accept_partial': True})
+
+    def _mark(self):
+        if self._status(self.tx)[0] == 'Settled':
+            return
+        # The merchant takes less than the whole for it, nothing of which was given back.
+        self.is_vouched_for = (
+            self.tx.btcpay_paid_amount < 100 and not self.tx.btcpay_returned_amount
+        )
+        self.world.mark(self.tx.btcpay_invoice_id, 'Settled')
+
+    # === WHAT IS SO AFTERWARDS === #
+
+    def _check_sums(self, case):
+        """Check the sums of what was received, given back and booked, in Odoo and in the books."""
+        receipts = self.tx._btcpay_get_receipts()
+        loose = self.tx._btcpay_get_loose_receipts()
+        refunds = self.tx.btcpay_refund_ids.filtered(lambda tx: tx.state != 'cancel')
+        returned = -sum(refunds.mapped('amount'))
+        booked = sum(receipts.mapped('amount'))
+        accepted = sum((receipts - loose).mapped('amount'))
+        self.assertEqual(self.tx.btcpay_paid_amount, case['received'])
+        kept = case['received'] - returned
+        self.assertGreaterEqual(kept, 0, "More was given back than came in.")
+        # All receipts are in the books, once each, and not for more than came in.
+        payments = receipts.payment_id
+        self.assertEqual(sum(payments.mapped('amount')), booked)
+        self.assertEqual(set(payments.mapped('state')) - {'in_process', 'paid'}, set())
+        came_in = case['received']
+        if self.is_vouched_for:
+            came_in = max(came_in, 100)
+        self.assertLessEqual(booked, came_in)
+        # What is given back was booked, too, as far as it was not the order's.
+        self.assertGreaterEqual(booked, returned)
+        # Nothing is missing: what is neither booked nor given back can still be decided on.
+        undecided = came_in - booked
+        free = self.tx._btcpay_get_free_amount()
+        self.assertEqual(
+            self.tx._btcpay_get_accounted_amount() + returned + undecided + free, came_in,
+            "What was given back, booked and left to decide is not what came in.",
+        )
+        self.assertEqual(self.order.amount_paid, accepted)
+        return kept, accepted
+
+    def _check(self, case, steps):
+        kept, accepted = self._check_sums(case)
+        status = self._status(self.tx)
+        wanted = min(kept, 100)
+        net = self.tx._btcpay_get_accounted_amount()
+        if status[0] == 'Settled' or 'change_policy' in steps:
+            # Accepted by somebody: what was kept of the price is on the order, all of it.
+            if self.is_vouched_for:
+                self.assertGreaterEqual(net, wanted)
+            else:
+                self.assertEqual(net, wanted)
+            self.assertFalse(self.tx.btcpay_can_accept_late or self.tx.btcpay_can_accept_partial)
+        else:
+            # What was not accepted can be: the price of what was kept.
+            can_accept = self.tx.btcpay_can_accept_late or self.tx.btcpay_can_accept_partial
+            self.assertEqual(bool(can_accept), wanted > net)
+            self.assertEqual(self.tx._btcpay_get_unbooked_amount(), max(wanted - net, 0))
+        if accepted >= 100:
+            self.assertEqual(self.order.state, 'sale', "Enough is booked, but it is a quotation.")
+        else:
+            self.assertEqual(self.order.state, 'draft')
+        if net >= 100:
+            self.assertEqual(self.order.amount_paid, 100)
+        # One matter is asked of once.
+        self.assertLessEqual(len(self.order.activity_ids), 2)
+        notes = self._activities(self.order).splitlines()
+        self.assertEqual(len(notes), len(set(notes)))
+
+    def _run(self, name, steps):
+        case = CASES[name]
+        self._start(case)
+        for index, step in enumerate(steps):
+            with self.subTest(case=name, steps=steps[:index + 1]):
+                getattr(self, f'_{step}')()
+                self._catch_up()
+                self._check(case, steps[:index + 1])
+
+    def test_when_late_money_is_decided_on_in_any_order_then_every_sum_is_right(self):
+        self.assertEqual(len(CASES), 3)
+        for name in CASES:
+            for steps in permutations(STEPS, 3):
+                if name != 'over' and 'refund_surplus' in steps:
+                    continue  # There is none.
+                if steps[0] == 'cancel_refund':
+                    continue  # There is none yet.
+                self._run(name, steps)
+
+    def test_when_everything_is_decided_one_after_the_other_then_every_sum_is_right(self):
+        """A few of the orders of all six steps, each step after each other."""
+        rotations = [STEPS[index:] + STEPS[:index] for index in range(len(STEPS))]
+        for steps in rotations + [tuple(reversed(steps)) for steps in rotations]:
+            self._run('over', steps)
+
+    # === THE SAME IN FIGURES === #
+
+    def _booked(self):
+        """Return what is booked for the order, what is given back, and the order's state."""
+        self._catch_up()
+        return (
+            self.order.amount_paid, self.tx.btcpay_returned_amount, self.order.state,
+            sum(self.tx._btcpay_get_receipts().payment_id.mapped('amount')),
+        )
+
+    def test_when_surplus_was_refunded_and_late_payment_is_accepted_then_price_is_booked(self):
+        for how in ('accept', 'change_policy', 'mark'):
+            with self.subTest(how=how):
+                self._start(CASES['over'])
+                self.tx._btcpay_request_refund(100)
+                getattr(self, f'_{how}')()
+                self.assertEqual(self._booked(), (100, 100, 'sale', 200))
+                self.assertEqual(self._status(self.tx), ('Settled', 'Marked'))
+                self.assertFalse(self.order.activity_ids)
+
+    def test_when_all_was_refunded_then_nothing_can_be_accepted(self):
+        for name, sums in (('exact', 100), ('over', 200), ('partial', 40)):
+            with self.subTest(name):
+                self._start(CASES[name])
+                status = self._status(self.tx)
+                self.tx._btcpay_request_refund(sums)
+                self.assertFalse(self.tx.btcpay_can_accept_late)
+                self.assertFalse(self.tx.btcpay_can_accept_partial)
+                self.assertFalse(self.order.btcpay_can_accept_late)
+                self._accept()
+                self._change_policy()
+                self.assertEqual(self._booked(), (0, sums, 'draft', sums))
+                self.assertEqual(self._status(self.tx), status, "Marked at the server.")
+                self.assertFalse(self.order.activity_ids)
+
+    def test_when_all_was_refunded_and_merchant_marks_it_then_nothing_is_booked_and_told(self):
+        self._start(CASES['exact'])
+        self.tx._btcpay_request_refund(100)
+        self._mark()
+        self.assertEqual(self._booked(), (0, 100, 'draft', 100))
+        self.assertIn("Only what was kept, $ 0.00, counts as paid", self._activities(self.order))
+        self.assertEqual(len(self.order.activity_ids), 1)
+
+    def test_when_refund_was_canceled_and_payment_is_accepted_then_its_receipt_is_the_orders(self):
+        for name, sums, booked in (('exact', 100, 100), ('over', 200, 200), ('partial', 40, 40)):
+            with self.subTest(name):
+                self._start(CASES[name])
+                self.tx._btcpay_request_refund(sums)
+                self._cancel_refund()
+                self.assertEqual(len(self.order.activity_ids), 1, "Nobody is asked again.")
+                self._accept()
+                paid = min(sums, 100)
+                self.assertEqual(
+                    self._booked(), (paid, 0, 'sale' if paid == 100 else 'draft', booked)
+                )
+
+    def test_when_part_of_refund_was_paid_out_then_the_rest_can_be_accepted(self):
+        self._start(CASES['exact'])
+        refund = self.tx._btcpay_request_refund(100)
+        self._claim(refund, '60.00')
+        refund._btcpay_sync()
+        self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
+        refund._btcpay_sync()
+        self._catch_up()
+        self.assertFalse(self.tx.btcpay_can_accept_late, "It is not the whole any more.")
+        self._accept()
+        self.assertEqual(self._booked(), (40, 60, 'draft', 100))
+        self.assertEqual(self._status(self.tx), ('Expired', 'PaidLate'))
+
+    def test_when_refund_is_canceled_under_policy_accept_then_payment_is_accepted(self):
+        self._start(CASES['exact'])
+        self.tx._btcpay_request_refund(100)
+        self._change_policy()
+        self._catch_up()
+        self._cancel_refund()
+        self.assertEqual(self._booked(), (100, 0, 'sale', 100))
+        self.assertEqual(self._status(self.tx), ('Settled', 'Marked'))
