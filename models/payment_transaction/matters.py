@@ -97,7 +97,7 @@ class PaymentTransaction(models.Model):
         :rtype: mail.activity
         """
         return self.env['mail.activity'].sudo().browse(
-            known and known.get('activity_id') or []
+            (known and known.get('activity_id')) or []
         ).exists().filtered('active')
 
     def _btcpay_add_review_note(self, message, replaced=None):
@@ -247,7 +247,7 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         family = self | self.child_transaction_ids
         if self._btcpay_get_kept_amount() > 0 and not self._btcpay_get_receipts():
-            return self._btcpay_get_obsolete_reason() in ('paid', 'newer')
+            return self._btcpay_get_obsolete_reason() in ('paid', 'lowered', 'newer')
         return any(
             tx._btcpay_get_double_amount() > 0
             for tx in family | self._btcpay_get_payment_siblings()
