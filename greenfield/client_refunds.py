@@ -69,7 +69,7 @@ class RefundOperations(Operations):
         return parse_listing(answer, 'payouts', Payout.parse)
 
     def archive_pull_payment(self, store_id: str, pull_payment_id: str) -> None:
-        """Take a pull payment back: open claims are cancelled, and nothing more can be claimed.
+        """Take a pull payment back: open claims are canceled, and nothing more can be claimed.
 
         `DELETE /api/v1/stores/{storeId}/pull-payments/{pullPaymentId}`, permission
         `btcpay.store.canarchivepullpayments`. From then on its payouts are listed nowhere, those

@@ -235,7 +235,7 @@ class Payout:
 
     @property
     def is_open(self) -> bool:
-        """Return whether it may still be paid out, or cancelled."""
+        """Return whether it may still be paid out, or canceled."""
         return self.state in words.OPEN_PAYOUT_STATES
 
     @property

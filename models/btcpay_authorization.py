@@ -19,11 +19,11 @@ class BTCPayAuthorization(models.Model):
         ondelete='cascade',
     )
     user_id = fields.Many2one(
-        string="User", comodel_name='res.users', required=True, ondelete='cascade'
+        comodel_name='res.users', required=True, ondelete='cascade'
     )
     server_url = fields.Char(string="Server", required=True)
     # The state itself is known to the administrator's browser only.
-    state_hash = fields.Char(string="State Hash", required=True, index=True, groups=NO_ACCESS)
+    state_hash = fields.Char(required=True, index=True, groups=NO_ACCESS)
     use_webhook = fields.Boolean(string="Webhook", default=True)
     poll_minutes = fields.Integer(string="Polling Interval", default=const.POLL_MINUTES)
     expires_at = fields.Datetime(string="Expires", required=True)

@@ -28,12 +28,12 @@ class BTCPayDelivery(models.Model):
         string="Original Delivery ID", help="The first delivery of the same event.", readonly=True
     )
     is_redelivery = fields.Boolean(string="Redelivery", readonly=True)
-    event = fields.Char(string="Event", readonly=True)
+    event = fields.Char(readonly=True)
     invoice_ref = fields.Char(string="Invoice ID", readonly=True, index='btree_not_null')
     order_ref = fields.Char(string="Order ID", readonly=True)
     pull_payment_ref = fields.Char(string="Pull Payment ID", readonly=True)
     transaction_id = fields.Many2one(
-        string="Transaction", comodel_name='payment.transaction', readonly=True,
+        comodel_name='payment.transaction', readonly=True,
         index='btree_not_null', ondelete='set null',
     )
     sent_at = fields.Datetime(string="Event Date", readonly=True)
@@ -52,7 +52,7 @@ class BTCPayDelivery(models.Model):
     try_count = fields.Integer(string="Tries", readonly=True)
     next_try_at = fields.Datetime(string="Next Try", readonly=True)
     body = fields.Text(
-        string="Body", help="The event as it came; kept in debug mode only.", readonly=True
+        help="The event as it came; kept in debug mode only.", readonly=True
     )
 
     _delivery_uniq = models.Constraint(

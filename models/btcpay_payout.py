@@ -31,13 +31,13 @@ class BTCPayPayout(models.Model):
     )
     method = fields.Char(string="Payout Method", readonly=True)
     # Decimal strings as the server sends them: satoshis do not survive binary floats.
-    claimed_amount = fields.Char(string="Claimed Amount", readonly=True)
-    claimed_currency = fields.Char(string="Claimed Currency", readonly=True)
-    crypto_amount = fields.Char(string="Crypto Amount", readonly=True)
-    crypto_currency = fields.Char(string="Crypto Currency", readonly=True)
-    destination = fields.Char(string="Destination", readonly=True)
+    claimed_amount = fields.Char(readonly=True)
+    claimed_currency = fields.Char(readonly=True)
+    crypto_amount = fields.Char(readonly=True)
+    crypto_currency = fields.Char(readonly=True)
+    destination = fields.Char(readonly=True)
     proof = fields.Char(
-        string="Proof", help="The transaction id or the payment's preimage.", readonly=True
+        help="The transaction id or the payment's preimage.", readonly=True
     )
     # What people read of it.
     claimed_text = fields.Char(string="Claimed", compute='_compute_texts')

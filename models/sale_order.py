@@ -188,8 +188,7 @@ class SaleOrder(models.Model):
         """Override of `sale` to compare what is paid with the whole of what is to be prepaid."""
         if not self._btcpay_is_partly_paid():
             return super()._is_confirmation_amount_reached()
-        required = super()._get_prepayment_required_amount()
-        return self.currency_id.compare_amounts(required, self.amount_paid) <= 0
+        return self._get_prepayment_required_amount() <= 0  # What is still to be prepaid.
 
     def _send_payment_succeeded_for_order_mail(self):
         """Override of `sale` to mail the customer once, where a mail of ours says it better.
@@ -237,8 +236,10 @@ class SaleOrder(models.Model):
         :rtype: float
         """
         self.ensure_one()
-        required = super()._get_prepayment_required_amount()
-        return max(self.currency_id.round(required - self.amount_paid), 0)
+        required = self._get_prepayment_required_amount()
+        if not self._btcpay_is_partly_paid():
+            required -= self.amount_paid
+        return max(self.currency_id.round(required), 0)
 
     # === TRANSACTIONS === #
 

@@ -19,7 +19,7 @@ class BTCPayPaymentRequest(models.TransientModel):
     partner_id = fields.Many2one(comodel_name='res.partner', compute='_compute_document')
     due_amount = fields.Monetary(string="Amount Due", compute='_compute_document')
     down_payment_amount = fields.Monetary(string="Down Payment", compute='_compute_document')
-    has_down_payment = fields.Boolean(string="Has Down Payment", compute='_compute_document')
+    has_down_payment = fields.Boolean(compute='_compute_document')
     due_text = fields.Char(string="Amount Due (text)", compute='_compute_document')
     down_payment_text = fields.Char(
         string="Down Payment (text)", compute='_compute_document'

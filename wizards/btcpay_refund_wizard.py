@@ -17,16 +17,16 @@ class BTCPayRefundWizard(models.TransientModel):
         string="Bitcoin Payment", comodel_name='payment.transaction', required=True, readonly=True
     )
     credit_note_id = fields.Many2one(
-        string="Credit Note", comodel_name='account.move', readonly=True
+        comodel_name='account.move', readonly=True
     )
     # However often the button is pressed, it makes one refund.
     key = fields.Char(
         string="Refund Key", default=lambda _self: secrets.token_hex(8), required=True,
         readonly=True,
     )
-    reference = fields.Char(string="Reference", compute='_compute_sums', compute_sudo=True)
+    reference = fields.Char(compute='_compute_sums', compute_sudo=True)
     currency_id = fields.Many2one(
-        string="Currency", comodel_name='res.currency', compute='_compute_sums', compute_sudo=True
+        comodel_name='res.currency', compute='_compute_sums', compute_sudo=True
     )
     received_amount = fields.Monetary(
         string="Received", compute='_compute_sums', compute_sudo=True
@@ -53,7 +53,7 @@ class BTCPayRefundWizard(models.TransientModel):
         default='all', required=True,
     )
     amount = fields.Monetary(
-        string="Amount", compute='_compute_amount', store=True, readonly=False,
+        compute='_compute_amount', store=True, readonly=False,
         currency_field='currency_id',
     )
     variant = fields.Selection(
@@ -71,7 +71,7 @@ class BTCPayRefundWizard(models.TransientModel):
     )
     net_amount = fields.Monetary(string="Paid to the Customer", compute='_compute_net_amount')
     # What the server said when the wizard was opened.
-    preview = fields.Json(string="Preview", readonly=True)
+    preview = fields.Json(readonly=True)
     preview_error = fields.Char(string="Why There Is No Preview", readonly=True)
     is_permission_missing = fields.Boolean(string="Lacks the Refund Permission", readonly=True)
     # What stands beside the choices: the figure, or why it cannot be chosen.

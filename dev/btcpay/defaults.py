@@ -54,4 +54,6 @@ SETTINGS = {
     'fee_rate': '100',
     #: node that is stopped: 'lightning', 'chain' or None
     'down': None,
+    #: whether the merchant administers the server
+    'administrator': True,
 }

@@ -6,9 +6,13 @@ always: against the stand-in, or against a real regtest server that the environm
 from . import (
     expectations_api,
     expectations_invoices,
+    expectations_nodes,
     expectations_refunds,
     expectations_webhooks,
 )
 
-TABLES = (expectations_api, expectations_invoices, expectations_webhooks, expectations_refunds)
+TABLES = (
+    expectations_api, expectations_invoices, expectations_nodes, expectations_webhooks,
+    expectations_refunds,
+)
 STORIES = tuple(story for table in TABLES for story in table.STORIES)

@@ -10,6 +10,7 @@ from .steps import (
     make_key,
     make_store,
     new,
+    no_administrator,
     rates,
     refused,
     remove_method,
@@ -149,12 +150,33 @@ STORIES = (
         ),
     ),
     Story(
+        'A key that may do everything says so in one word',
+        (
+            make_key('all', ['unrestricted'], None),
+            call('GET', '/api-keys/current', key='all', answer={'permissions': ['unrestricted']}),
+            call('GET', '/stores/{store}', key='all', answer={'id': '{store}'}),
+            call('GET', '/stores/{store}/webhooks', key='all', answer=[{'id': '{webhook}'}]),
+            empty('DELETE', '/api-keys/current', key='all'),
+        ),
+    ),
+    Story(
+        'A key for the server is none for its stores',
+        (
+            make_key('server', ['btcpay.server.canmodifyserversettings', VIEW], None),
+            forbidden('GET', '/stores', SETTINGS, key='server'),
+            forbidden('GET', '/stores/{store}', SETTINGS, key='server'),
+            call('GET', INVOICES, key='server', answer=[]),
+        ),
+    ),
+    Story(
         'Nothing is to be found where there is no endpoint',
         (empty('GET', '/nosuchthing', status=404),),
     ),
     Story(
-        'Languages of the checkout page',
-        (call('GET', '/misc/lang', key='nobody', answer=languages('en', 'ja-JP', 'fr-FR', 'no')),),
+        'Languages of the checkout page are told with any key',
+        (call('GET', '/misc/lang', answer=languages('en', 'ja-JP', 'fr-FR', 'no')),
+         call('GET', '/misc/lang', key='nobody', status=401, answer=unauthenticated(
+             'Authentication is required for accessing this endpoint'))),
     ),
     Story(
         'Amounts are rounded to the currency, and may be numbers',
@@ -168,6 +190,47 @@ STORIES = (
             taken({'amount': '1', 'currency': 'ZZZ'}, currency='ZZZ'),
             taken({'amount': '1', 'currency': 'USD', 'metadata': {'orderId': LONG}},
                   metadata={'orderId': LONG}),
+        ),
+    ),
+    Story(
+        'Amounts are rounded half away from zero, more finely where that changes 1 % or more',
+        (
+            taken({'amount': '1.125', 'currency': 'USD'}, amount='1.13'),
+            taken({'amount': '3.4', 'currency': 'ARS'}, amount='3.4'),
+            taken({'amount': '1234.5', 'currency': 'JPY'}, amount='1235'),
+            taken({'amount': '1234.56789', 'currency': 'ARS'}, amount='1235'),
+            taken({'amount': '1234.56789', 'currency': 'IQD'}, amount='1235'),
+            taken({'amount': '1234.56789', 'currency': 'KWD'}, amount='1234.568'),
+            taken({'amount': '1234.56789', 'currency': 'CHF'}, amount='1234.57'),
+        ),
+    ),
+    Story(
+        'Amounts of some currencies are not rounded at all',
+        tuple(taken({'amount': '1234.56789', 'currency': currency}, amount='1234.56789')
+              for currency in ('TWD', 'MGA', 'CLF', 'USDT', 'BTC')),
+    ),
+    Story(
+        'A payment method that does not exist may be the default, and a language the closest known',
+        (
+            taken(with_checkout(defaultPaymentMethod='NOPE'),
+                  checkout={'defaultPaymentMethod': 'NOPE', 'paymentMethods': ['BTC-CHAIN']}),
+            taken(with_checkout(defaultPaymentMethod='BTC_LightningNetwork'),
+                  checkout={'defaultPaymentMethod': 'BTC-LN'}),
+            taken(with_checkout(defaultLanguage='ja'), checkout={'defaultLanguage': 'ja-JP'}),
+            taken(with_checkout(monitoringMinutes=-5), checkout={'monitoringMinutes': -5}),
+            taken(with_checkout(redirectURL='javascript:alert(1)'),
+                  checkout={'redirectURL': 'javascript:alert(1)'}),
+        ),
+    ),
+    Story(
+        'An invoice is found by its additional search terms, not shown, and not by metadata',
+        (
+            new(additionalSearchTerms=['S00099', 'tx-9'], metadata={'ours': 'secret-9'}),
+            new(name='other'),
+            call('GET', INVOICES + '?textSearch=tx-9', answer=[{'id': '{invoice}'}]),
+            call('GET', INVOICES + '?textSearch=secret-9', answer=[]),
+            call('GET', INVOICES + '/{invoice}', answer=Is(
+                'an invoice without tx-9', lambda found: 'tx-9' not in str(found))),
         ),
     ),
     Story(
@@ -256,8 +319,15 @@ STORIES = (
         ),
     ),
     Story(
-        'A deleted store answers like a missing permission',
-        (new(), delete_store(), forbidden('GET', '/stores/{store}', SETTINGS),
+        'A deleted store is still read by an administrator, but in no list and makes no invoices',
+        (new(), delete_store(), call('GET', '/stores', answer=[]),
+         call('GET', '/stores/{store}', answer={'id': '{store}', 'name': 'Rig Shop'}),
+         call('GET', INVOICES + '/{invoice}', answer={'id': '{invoice}', 'status': 'New'}),
+         forbidden('POST', INVOICES, 'btcpay.store.cancreateinvoice', {'amount': '1'})),
+    ),
+    Story(
+        'A deleted store answers like a missing permission to plain users',
+        (new(), no_administrator(), delete_store(), forbidden('GET', '/stores/{store}', SETTINGS),
          forbidden('GET', INVOICES + '/{invoice}', VIEW),
          forbidden('POST', INVOICES, 'btcpay.store.cancreateinvoice', {'amount': '1'})),
     ),
@@ -290,7 +360,8 @@ STORIES = (
     Story(
         'The metadata is replaced as a whole, and archiving hides an invoice from lists only',
         (
-            new(metadata={'orderId': 'SO-A', 'itemDesc': 'Order SO-A'}),
+            new(metadata={'orderId': 'SO-A', 'nested': {'a': [1, 2.5, None, True]}}, answer={
+                'metadata': Only(orderId='SO-A', nested=Only(a=[1, 2.5, None, True]))}),
             call('PUT', INVOICES + '/{invoice}', {'metadata': {'orderId': 'SO-A', 'note': 'new'}},
                  answer={'metadata': Only(orderId='SO-A', note='new')}),
             empty('DELETE', INVOICES + '/{invoice}'),

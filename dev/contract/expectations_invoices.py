@@ -296,6 +296,25 @@ STORIES = (
             received(method='BTC-LN', status='Settled', id=HASH), processing(), settled()),
     ),
     Story(
+        'Paid over Lightning too, an invoice is Settled while its payment on-chain is not',
+        (
+            new(),
+            pay(),
+            see('Processing/None'),
+            pay(method='BTC-LN', amount='0.002'),
+            see('Settled/PaidOver', paidAmount='200.00'),
+            methods(BTC_CHAIN={'payments': [{'status': 'Processing'}]},
+                    BTC_LN={'payments': [{'status': 'Settled'}]}),
+            mine(),
+            stays('Settled/PaidOver', paidAmount='200.00'),
+            methods(BTC_CHAIN={'payments': [{'status': 'Settled'}]}),
+        ),
+        store={'methods': ('BTC-CHAIN', 'BTC-LN')},
+        events=(
+            created(), received(), processing(), payment_settled(method='BTC-LN'),
+            received(method='BTC-LN', status='Settled'), settled(over=True), payment_settled()),
+    ),
+    Story(
         'An invoice of nothing is Settled with nothing paid',
         (new('0', answer={'status': 'New', 'amount': '0.0', 'checkout': {'paymentMethods': []}}),
          see('Settled/None', paidAmount='0')),

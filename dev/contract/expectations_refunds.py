@@ -5,6 +5,7 @@ from .steps import (
     archive,
     call,
     cancel_payout,
+    change_store,
     claim,
     empty,
     expire,
@@ -41,6 +42,19 @@ def unlike(title, invoice, *steps):
     return Story(title, (*invoice, *steps, call(
         'POST', REFUND, {'refundVariant': 'Fiat'}, status=400,
         answer=Only(code='non-refundable', message='Cannot refund this invoice'))))
+
+
+NONE_LEFT = ('PayoutMethods', 'Please select one of the payment methods')
+
+
+def _by(*methods, refuses, none=False):
+    """A refund by methods of which one is refused.
+
+    :param bool none: whether no other is left
+    """
+    problems = [('PayoutMethods', f'Invalid or unsupported payout method: {refuses}')]
+    return refused('POST', REFUND, {'refundVariant': 'Fiat', 'payoutMethods': methods},
+                   *problems, *([NONE_LEFT] if none else []))
 
 
 STORIES = (
@@ -81,6 +95,79 @@ STORIES = (
         (new(), pay(amount='0.003'), mine(), see('Settled/PaidOver'),
          refund(refundVariant='OverpaidAmount', answer={'currency': 'BTC', 'amount': '0.001'}),
          call('GET', PREVIEW, answer={'overpaidPaymentAmount': 0.001})),
+    ),
+    Story(
+        'A refund goes by all that was received, network fees included, but for a surplus',
+        (
+            new(), pay(amount='0.002'), pay(amount='0.002'), mine(),
+            see('Settled/PaidOver', paidAmount='195.00'),
+            call('GET', PREVIEW, answer={
+                'paymentAmountThen': 0.004, 'paymentAmountNow': 0.004, 'invoiceAmount': 200.0,
+                'overpaidPaymentAmount': 0.0019}),
+            refund(refundVariant='RateThen', answer={'amount': '0.004'}),
+            refund(refundVariant='Fiat', answer={'amount': '200.00'}),
+            refund(refundVariant='Fiat', subtractPercentage='10', answer={'amount': '180.00'}),
+            refund(refundVariant='OverpaidAmount', answer={'amount': '0.0019'}),
+        ),
+    ),
+    Story(
+        'A preview answers for invoices that cannot be refunded too, by their own methods only',
+        (
+            new(),
+            call('GET', PREVIEW, answer=Only(
+                paymentAmountNow=0.0, paymentAmountThen=0.0, invoiceAmount=0.0,
+                overpaidPaymentAmount=None, invoiceCurrency='USD', paymentCurrency='BTC',
+                paymentCurrencyDivisibility=8, invoiceCurrencyDivisibility=2,
+                currentRateText=None)),
+            pay(amount='0.0008'),
+            see('New/PaidPartial'),
+            call('GET', PREVIEW, answer={'paymentAmountThen': 0.0008, 'invoiceAmount': 40.0}),
+            call('GET', REFUND + '/BTC-LN', status=400, answer=Only(
+                code='invalid-payment-method', message='Invalid payment method')),
+        ),
+    ),
+    Story(
+        'Refunds have digits of their own: what was paid is 2 IQD, what is refunded 1.82',
+        (
+            new('1.4', 'IQD'), pay(amount='1.82'), mine(),
+            see('Settled/PaidOver', amount='1.4', paidAmount='2'),
+            call('GET', PREVIEW, answer={
+                'invoiceAmount': 1.82, 'invoiceCurrencyDivisibility': 3,
+                'overpaidPaymentAmount': 0.42}),
+            refund(refundVariant='Fiat', answer={'amount': '1.82'}),
+            refund(refundVariant='Fiat', subtractPercentage='50', answer={'amount': '0.910'}),
+        ),
+    ),
+    Story(
+        'A refund of any amount is not rounded, and asked for twice it is made twice',
+        (
+            *PAID,
+            refund(refundVariant='Custom', customAmount='0.005', customCurrency='USD',
+                   answer={'amount': '0.005'}),
+            refund(refundVariant='Custom', customAmount='0.000000001', customCurrency='BTC',
+                   answer={'amount': '0.000000001'}),
+            refund('one', refundVariant='Fiat', name='R-1', description='same'),
+            refund('two', refundVariant='Fiat', name='R-1', description='same'),
+            call('GET', '/stores/{store}/pull-payments', answer=[
+                {'id': '{two}', 'name': 'R-1'}, {'id': '{one}', 'name': 'R-1'},
+                {'amount': '0.000000001'}, {'amount': '0.005'}]),
+        ),
+    ),
+    Story(
+        'A refund by a method that is switched off, unknown or an LNURL is refused as a whole',
+        (
+            *PAID,
+            call('GET', '/stores/{store}/payout-processors', answer=[]),
+            _by('BTC-CHAIN', 'XMR-CHAIN', 'XMR-CHAIN', refuses='XMR-CHAIN'),
+            _by('BTC-LNURL', refuses='BTC-LNURL', none=True),
+            refused('POST', REFUND, {'refundVariant': 'Fiat', 'payoutMethods': []}, NONE_LEFT),
+            refund(refundVariant='Fiat', payoutMethods=['BTC-LN', 'BTC-CHAIN'],
+                   answer={'amount': '100.00'}),
+            change_store(methods=('BTC-CHAIN', 'BTC-LNURL')),
+            _by('BTC-LN', refuses='BTC-LN', none=True),
+            refund(refundVariant='Fiat', payoutMethods=['BTC-CHAIN']),
+        ),
+        store={'methods': ('BTC-CHAIN', 'BTC-LN', 'BTC-LNURL')},
     ),
     Story(
         'A refund has the name and the description one gives it, and is found by them',
@@ -220,11 +307,17 @@ STORIES = (
         ),
     ),
     Story(
-        'An archived refund takes no claims, and its open ones are cancelled',
+        'An archived refund takes no claims, cancels open ones and hides all, those paid out too',
         (
             *PAID,
             refund(refundVariant='Fiat'),
-            claim('10.00'),
+            claim('10.00', 'paid'),
+            approve('paid'),
+            pay_payout(payout='paid'),
+            claim('20.00', 'sent'),
+            approve('sent'),
+            pay_payout('InProgress', 'sent'),
+            claim('30.00'),
             forbidden('DELETE', '/stores/{store}/pull-payments/{refund}',
                       'btcpay.store.canarchivepullpayments'),
             archive(),
@@ -232,12 +325,22 @@ STORIES = (
             call('POST', PAYOUTS, {'destination': '{address}', 'payoutMethodId': 'BTC-CHAIN'},
                  status=400, key='nobody', answer=Only(
                      code='archived', message='This pull payment has been archived')),
-            call('GET', PAYOUTS + '?includeCancelled=true', key='nobody', answer=[
-                {'id': '{payout}', 'state': 'Cancelled'}]),
+            call('GET', PAYOUTS + '?includeCancelled=true', key='nobody', answer=[]),
+            call('GET', '/stores/{store}/payouts?includeCancelled=true', answer=[]),
             call('GET', '/stores/{store}/pull-payments', answer=[]),
             call('GET', '/stores/{store}/pull-payments?includeArchived=true', answer=[
                 {'id': '{refund}', 'archived': True}]),
         ),
+        events=(
+            event('InvoiceCreated'), event('InvoiceReceivedPayment'), event('InvoiceProcessing'),
+            event('InvoicePaymentSettled'), event('InvoiceSettled'), refunded(),
+            *(event(f'Payout{kind}', payoutId='{paid}', payoutState=state) for kind, state in (
+                ('Created', 'AwaitingApproval'), ('Approved', 'AwaitingPayment'),
+                ('Updated', 'Completed'))),
+            *(event(f'Payout{kind}', payoutId='{sent}', payoutState=state) for kind, state in (
+                ('Created', 'AwaitingApproval'), ('Approved', 'AwaitingPayment'),
+                ('Updated', 'InProgress'))),
+            payout_event('Created', 'AwaitingApproval'), payout_event('Updated', 'Cancelled')),
     ),
     Story(
         'An address that is none is refused',

@@ -5,6 +5,7 @@ from .steps import (
     change_webhook,
     deliveries,
     empty,
+    forbidden,
     give_up_soon,
     got,
     new,
@@ -90,9 +91,14 @@ STORIES = (
             call('DELETE', HOOK, status=404, answer=Only(
                 code='webhook-not-found', message='The webhook was not found')),
             call('GET', HOOK, status=404),
+            forbidden('GET', HOOK + '/deliveries', 'btcpay.store.webhooks.canmodifywebhooks'),
             new(),
         ),
         events=(),
+    ),
+    Story(
+        'Less than no deliveries is an error of the server',
+        (empty('GET', HOOK + '/deliveries?count=-1', status=500),),
     ),
     Story(
         'There is no way to have a webhook tested',

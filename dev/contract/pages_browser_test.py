@@ -185,16 +185,8 @@ def test_by_itself(site, shop, page):
     site.control('settings', auto_pay='full', auto_approve=True)
     page.goto(site.url + authorize_path(redirect=f'{shop.url}/callback?state=abc'))
     page.wait_for_url(f'{shop.url}/callback?state=abc')
+    posted = parse_qs(next(r for r in shop.requests if r[1].startswith('/callback'))[3].decode())
+    assert posted['permissions[]'] == [f'{policy}:{site.store}' for policy in SIX]
     invoice = redirecting(site, shop)
     page.goto(f'{site.url}/i/{invoice["id"]}')
     page.wait_for_url(f'{shop.url}/done?i={invoice["id"]}&o=S00042')
-
-
-def test_claim_page(site, page):
-    refund = site.refund()
-    page.goto(f'{site.url}/pull-payments/{refund["id"]}')
-    page.fill('#Destination', 'bcrt1qefzceqhljh4edj0j6qxahmwhjzjaprdvw0zm8f')
-    page.fill('#ClaimedAmount', '25')
-    page.click('button:text("Claim Funds")')
-    page.wait_for_selector('text=Awaiting approval')
-    assert page.inner_text('.sums div:first-child strong') == '75.00 USD'

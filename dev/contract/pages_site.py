@@ -1,4 +1,4 @@
-"""A visitor of the stand-in's pages, and how the tests read what he is shown."""
+"""A visitor of the stand-in's pages, and how the tests read what is shown."""
 import html
 import re
 from urllib.parse import quote

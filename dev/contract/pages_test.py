@@ -101,12 +101,6 @@ def test_no_page_loads_from_elsewhere(site):
 # --- authorize ------------------------------------------------------------------------------------
 
 
-def test_authorize_asks_for_login_and_comes_back(site):
-    page = site.get(authorize_path())
-    assert page.url.startswith(f'{site.url}/login?ReturnUrl=%2Fapi-keys%2Fauthorize%3F')
-    page = site.post(page.url.removeprefix(site.url), Email=EMAIL, Password=PASSWORD)
-    assert 'Select the store to grant permission for' in text(page)
-
 
 def test_authorize_one_store(site):
     site.log_in()
@@ -211,7 +205,7 @@ def test_what_the_account_has_not_is_refused(site):
     page = consent(site, path)
     assert 'is required for this application' in text(page)
     site.post('/api-keys/authorize', command='Authorize', Permissions=SIX[0], RedirectUrl=CALLBACK,
-              SelectiveStores='True', StoreId=site.store)  # the merchant's, not his
+              SelectiveStores='True', StoreId=site.store)  # the merchant's, not theirs
     assert site.keys() == []
 
 
@@ -220,13 +214,6 @@ def test_not_strict_lets_the_merchant_choose(site):
     posted = fields(consent(site, authorize_path(strict='false'), chosen=SIX[:2]))
     assert posted['permissions[]'] == [f'{policy}:{site.store}' for policy in SIX[:2]]
 
-
-def test_auto_approve(site):
-    site.control('settings', auto_approve=True)
-    page = requests.get(site.url + authorize_path(), timeout=30)
-    posted = fields(page)
-    assert posted['permissions[]'] == [f'{policy}:{site.store}' for policy in SIX]
-    assert f'action="{CALLBACK}"' in page.text
 
 
 def test_key_is_deleted(site):

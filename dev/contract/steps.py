@@ -103,6 +103,18 @@ def rates(play, **pairs):
     play.world.set_rates(play.names['store'], **pairs)
 
 
+@step
+def node_down(play, node):
+    """:param node: 'lightning' or 'chain', which is stopped; None: all run again"""
+    play.world.settings(down=node)
+
+
+@step
+def no_administrator(play):
+    """The merchant is a plain user of the server."""
+    play.world.settings(administrator=False)
+
+
 # --- invoices -------------------------------------------------------------------------------------
 
 

@@ -1,68 +1,18 @@
-"""The two worlds are one: the same is done in both, by the interface that tests use.
-
-The real server's is tried out on the stand-in, with a bitcoind that is none (fake_bitcoind.py), and
-plays the whole table of expectations there; with a real server named, that is used throughout.
-"""
+"""The world as tests use it: a real server if one is named, else the stand-in and its faults."""
 import time
 from decimal import Decimal
 
 import pytest
 import requests
 
-from ..world import NotPossible, Refused, StandIn, from_environment, real_server_named
+from ..world import Refused, StandIn, from_environment, real_server_named
 from ..world.process import StandInProcess
 from ..world.regtest import Regtest
-from .expectations import STORIES
-from .expectations_test import play_story
-from .fake_bitcoind import FakeBitcoind
 from .replay_receiver import Receiver
 
 
-class Hurried(Regtest):
-    """A real server's world, but that waiting puts the stand-in's clock forward."""
-
-    quiet = 0.1
-
-    def __init__(self, stand_in, bitcoind):
-        self.stand_in = stand_in
-        super().__init__(stand_in.url, stand_in.email, stand_in.password, bitcoind.url)
-
-    def now(self):
-        return self.stand_in.state()['now']
-
-    def sleep(self, seconds):
-        self.stand_in.pass_time(seconds)
-
-
-@pytest.fixture(scope='module')
-def bitcoind(stand_in, world):
-    fake = FakeBitcoind(world)
-    yield fake
-    fake.close()
-
-
-@pytest.fixture(scope='module')
-def like_real(world, bitcoind):
-    world.reset()
-    world.settings(delivery_timeout='1')
-    with Hurried(world, bitcoind) as found:
-        yield found
-
-
-@pytest.fixture(params=['itself', 'like a real server'])
-def any_world(request):
-    if request.param == 'itself':
-        return request.getfixturevalue('world')
-    return request.getfixturevalue('like_real')
-
-
-@pytest.mark.parametrize('story', STORIES, ids=lambda story: story.id)
-def test_expectation_in_the_other_world(like_real, story):
-    play_story(like_real, story)
-
-
-def test_money_and_refund(any_world):
-    world, receiver = any_world, Receiver()
+def test_money_and_refund(world):
+    receiver = Receiver()
     store = world.new_store('Shop', ('BTC-CHAIN', 'BTC-LN'), speedPolicy='MediumSpeed')
     hook = world.new_webhook(store, receiver.url + '/hook')
     invoice = world.new_invoice(store, Decimal('50.00'), 'EUR')['id']
@@ -97,8 +47,7 @@ def test_money_and_refund(any_world):
     receiver.close()
 
 
-def test_replaced_and_late(any_world):
-    world = any_world
+def test_replaced_and_late(world):
     store = world.new_store(methods=('BTC-CHAIN',), invoiceExpiration=60)
     invoice = world.new_invoice(store)['id']
     world.replace(world.pay(invoice, replaceable=True))
@@ -112,8 +61,7 @@ def test_replaced_and_late(any_world):
         world.wait_invoice(invoice, 'Settled', timeout=0)
 
 
-def test_stores_and_keys(any_world):
-    world = any_world
+def test_stores_and_keys(world):
     store = world.new_store('One', ())
     assert world.api('GET', f'/stores/{store}/payment-methods') == []
     world.change_store(store, ('BTC-CHAIN', 'BTC-LNURL'), name='Two', paymentTolerance=1)
@@ -133,63 +81,22 @@ def test_stores_and_keys(any_world):
         world.api('GET', f'/stores/{store}/invoices', key=key)
 
 
-def test_what_cannot_be_paid_is_told(any_world):
-    world = any_world
+def test_what_cannot_be_paid_is_told(world):
     store = world.new_store(methods=('BTC-CHAIN',))
     with pytest.raises(Refused, match='BTC-LN'):
         world.pay(world.new_invoice(store)['id'], 'BTC-LN')
 
 
-# --- what only one of them can --------------------------------------------------------------------
+# --- what only the stand-in can -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize('fault', [
-    lambda world: world.fault('status'), lambda world: world.webhook_fault('never'),
-    lambda world: world.clear_faults(), lambda world: world.restart(),
-    lambda world: world.requests(), lambda world: world.settings(retry_factor='1'),
-    lambda world: world.reset(), lambda world: world.pass_time(3600),
-    lambda world: world.expire(world.new_invoice(world.new_store())['id']),
-    lambda world: world.new_store(methods=('LTC-CHAIN',)),
-])
-def test_a_real_server_says_what_cannot_be_done(like_real, fault):
-    with pytest.raises(NotPossible, match=r'\w+ing(s of)? .*|.* on request|A store with .*'):
-        fault(like_real)
-
-
-def test_a_real_server_is_left_as_it_was(world, bitcoind):
-    before = len(world.api('GET', '/stores'))
-    with Hurried(world, bitcoind) as real:
-        real.new_store()
-        key = real.merchant_key
-    assert len(world.api('GET', '/stores')) == before
-    assert world.call('GET', '/api/v1/stores', key=key).status_code == 401
-
-
-def test_what_is_wrong_with_the_environment_is_told(world, bitcoind, monkeypatch):
-    login = (world.email, world.password)
-    with pytest.raises(RuntimeError, match='BTCPAY_EMAIL and BTCPAY_PASSWORD'):
-        Regtest(world.url, world.email, 'wrong', bitcoind.url)
-    with pytest.raises(RuntimeError, match='user and password of BITCOIND_URL'):
-        Regtest(world.url, *login, f'http://{bitcoind.address}')
+def test_what_is_wrong_with_the_environment_is_told(monkeypatch):
     with pytest.raises(RuntimeError, match='No answer'):
-        Regtest('http://127.0.0.1:9', *login, bitcoind.url)
-    with pytest.raises(RuntimeError, match='Is BTCPAY_URL a BTCPay Server'):
-        Regtest(f'{world.url}/nowhere', *login, bitcoind.url)
-    monkeypatch.setattr(bitcoind, 'chain', 'main')
-    with pytest.raises(RuntimeError, match='only regtest'):
-        Regtest(world.url, *login, bitcoind.url)
-    monkeypatch.setenv('BTCPAY_URL', world.url)
-    with pytest.raises(RuntimeError, match='BTCPAY_EMAIL, BTCPAY_PASSWORD, BITCOIND_URL as well'):
+        Regtest('http://127.0.0.1:9', 'somebody@example.com', 'secret', 'http://u:p@127.0.0.1:9')
+    monkeypatch.setenv('BTCPAY_URL', 'http://127.0.0.1:9')
+    monkeypatch.delenv('BITCOIND_URL', raising=False)
+    with pytest.raises(RuntimeError, match='BITCOIND_URL as well'):
         from_environment()
-
-
-def test_a_wallet_that_can_sign_is_found(world, bitcoind, monkeypatch):
-    monkeypatch.setattr(bitcoind, 'wallets', ['watch'])
-    with Hurried(world, bitcoind) as real:
-        assert real.bitcoind.path == '/wallet/payment_btcpay'
-    monkeypatch.setattr(bitcoind, 'wallets', ['watch', 'miner'])
-    with Hurried(world, bitcoind) as real:
-        assert real.bitcoind.path == '/wallet/miner'
 
 
 def test_faults_of_answers(world, stand_in):

@@ -2,6 +2,7 @@
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from ..odoo import databases
 from ..odoo.postgres import locked
@@ -11,13 +12,14 @@ from ..setup.console import SetupError, say
 from . import module, static
 from .outcome import Outcome, summarise, tell_failures
 
-# In this order; each returns an Outcome. Those with `True` are given Odoo's test instance
+# In this order; each returns an Outcome. Those with `True` are given Odoo's test instance; the
+# others are programs of one core each and run two at a time, the longest first
 PARTS = {
-    'lint': ('Linter ruff', static.ruff, False),
-    'pylint': ('Linter pylint-odoo', static.pylint, False),
-    'mypy': ('Types of the package greenfield', static.mypy, False),
-    'greenfield': ('Tests of the package greenfield', static.greenfield, False),
     'contract': ("Contract of the BTCPay stand-in", static.contract, False),
+    'pylint': ('Linter pylint-odoo', static.pylint, False),
+    'greenfield': ('Tests of the package greenfield', static.greenfield, False),
+    'mypy': ('Types of the package greenfield', static.mypy, False),
+    'lint': ('Linter ruff', static.ruff, False),
     'install': ('Installation of the module', module.install, True),
     'odoo': ("The module's tests in Odoo", module.tests, True),
     'upgrade': ('Upgrade of the module', module.upgrade, True),
@@ -48,12 +50,14 @@ def main(names):
     outcomes = []
     with locked(TEST / 'make-test.lock'):
         try:
-            for name, (title, part, with_odoo) in PARTS.items():
-                if names and name not in names:
-                    continue
+            chosen = [part for name, part in PARTS.items() if not names or name in names]
+            with ThreadPoolExecutor(2) as pool:
+                outcomes += pool.map(
+                    lambda part: _run(*part[:2], []), [part for part in chosen if not part[2]])
+            for title, part, with_odoo in chosen:
                 if with_odoo:
                     instance.cluster.start()
-                outcomes.append(_run(title, part, [instance] if with_odoo else []))
+                    outcomes.append(_run(title, part, [instance]))
         finally:
             if not cluster_ran:  # a developer's is left running
                 instance.cluster.stop()

@@ -1,9 +1,10 @@
 """The torture: nothing may be lost or paid twice, whatever happens.
 
     python -m dev.torture                a few minutes, with a random seed
-    python -m dev.torture --ci           as `make test` runs it: with a fixed seed
+    python -m dev.torture --ci           as `make test` runs it: a minute, with a fixed seed
 
-Any other option is pytest's, or of `conftest.py` (`--seed`, `--shards`, `--sequences`, `--module`).
+Any other option is pytest's, or of `conftest.py` (`--seed`, `--shards`, `--sequences`, `--rounds`,
+`--kills`, `--module`).
 """
 import argparse
 import sys
@@ -16,6 +17,8 @@ from ..setup.console import SetupError, say
 
 PARTS = ('model', 'concurrency', 'refund', 'crash')
 MINUTES = 5
+#: about a minute, in which each kind has its turn
+CI = ('--sequences', '12', '--rounds', '1', '--kills', '2')
 
 
 class Count:
@@ -39,7 +42,7 @@ def main():
     parser = argparse.ArgumentParser(
         prog='python -m dev.torture', description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--ci', action='store_true', help='a fixed seed and number of sequences')
+    parser.add_argument('--ci', action='store_true', help='a minute, with a fixed seed')
     parser.add_argument('--minutes', type=float, help=f'of random sequences, default {MINUTES}')
     parser.add_argument('--only', choices=PARTS, help='one of the tests')
     options, others = parser.parse_known_args()
@@ -47,7 +50,7 @@ def main():
     arguments = [
         *(str(ROOT / 'dev' / 'torture' / f'{part}_test.py') for part in chosen),
         '-q', '-s', '-W', 'ignore::DeprecationWarning', f'--rootdir={ROOT}',
-        '-c', str(ROOT / 'pyproject.toml'), *others]
+        '-c', str(ROOT / 'pyproject.toml'), *(CI if options.ci else ()), *others]
     if options.minutes or not (options.ci or '--sequences' in others):
         arguments += ['--minutes', str(options.minutes or MINUTES)]
         if '--seed' not in others:

@@ -6,6 +6,7 @@ import pytest
 from ..odoo import databases
 from ..paths import ROOT
 from . import stack
+from .rig import WORKERS, Rig
 
 
 def pytest_addoption(parser):
@@ -14,9 +15,18 @@ def pytest_addoption(parser):
     group.addoption('--minutes', type=float, help='go on with further seeds till then')
     group.addoption('--shards', type=int, default=2, help='processes at once')
     group.addoption('--sequences', type=int, default=100, help='for each seed')
+    group.addoption('--rounds', type=int, default=3, help='of what happens at once')
+    group.addoption('--kills', type=int, default=6, help='how often Odoo is killed')
     group.addoption('--shrinking', type=int, default=60,
                     help='seconds to look for a shorter sequence that fails as well')
     group.addoption('--module', default=str(ROOT), help='its source, this repository or a copy')
+
+
+def pytest_generate_tests(metafunc):
+    """Repeat each test that asks for its number."""
+    if 'number' in metafunc.fixturenames:
+        option = '--kills' if metafunc.module.__name__.endswith('crash_test') else '--rounds'
+        metafunc.parametrize('number', range(metafunc.config.getoption(option)))
 
 
 @pytest.fixture(scope='session')
@@ -32,3 +42,10 @@ def instance(pytestconfig):
         made = stack.prepare_base(pytestconfig.getoption('--module'))
         yield made
         databases.remove_database(made, stack.BASE)
+
+
+@pytest.fixture(scope='session')
+def rig(instance):
+    """One for all tests with several processes of Odoo; each begins anew on it."""
+    with Rig(instance, 'workers', WORKERS) as made:
+        yield made

@@ -4,27 +4,17 @@ import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 import requests
 
 from ..world import Refused
 from .history import History
-from .rig import Rig
 from .settle import settle
 from .shop import Shop
 from .truth import Truth
 
-KILLS = 6
 ORDERS = 4
-WORKERS = 2
 #: seconds in which the storm is in full swing
 STORM = 1.2
-
-
-@pytest.fixture(scope='module')
-def rig(instance):
-    with Rig(instance, 'crash', WORKERS) as made:
-        yield made
 
 
 def storm(rig, shop, attempts, late_orders):
@@ -63,7 +53,6 @@ def invoice_of(rig, attempt):
                    attempt.tx)[0]['id']
 
 
-@pytest.mark.parametrize('number', range(KILLS))
 def test_killed_in_a_storm_of_webhooks(rig, seed, number):
     chance = random.Random(seed + number)
     shop = Shop(rig)

@@ -3,19 +3,12 @@ from functools import partial
 
 import pytest
 
-from .concurrency_test import ROUNDS, WORKERS, Scene
+from .concurrency_test import Scene
 from .parallel import at_once
-from .rig import Rig
 from .settle import settle
 
 PEOPLE = 6
 LONG_AGO = "now() AT TIME ZONE 'UTC' - INTERVAL '10 minutes'"
-
-
-@pytest.fixture(scope='module')
-def rig(instance):
-    with Rig(instance, 'torture_refunds', WORKERS) as made:
-        yield made
 
 
 @pytest.fixture
@@ -67,7 +60,6 @@ def assert_consistent(scene, most):
     return made
 
 
-@pytest.mark.parametrize('number', range(ROUNDS))
 def test_who_asks_for_more_than_half(scene, number):
     answers = at_once([partial(refund, scene, 60)] * PEOPLE)
     scene.rig.world.wait_deliveries(60)
@@ -77,7 +69,6 @@ def test_who_asks_for_more_than_half(scene, number):
     assert all(type(answer).__name__ in ('int', 'UserError', 'RowBusy') for answer in answers)
 
 
-@pytest.mark.parametrize('number', range(ROUNDS))
 def test_what_fits_in(scene, number):
     """Who is refused, since others were at it, tries again: in the end all is made that fits in."""
     for _time in range(PEOPLE):
@@ -88,7 +79,6 @@ def test_what_fits_in(scene, number):
 
 
 @pytest.mark.parametrize('took_effect', (False, True))
-@pytest.mark.parametrize('number', range(ROUNDS))
 def test_lost_answer_completed_by_all_at_once(scene, number, took_effect):
     rig = scene.rig
     rig.gate.mode = 'proxy'  # nor does an event tell of it

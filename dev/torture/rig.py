@@ -12,6 +12,8 @@ from ..paths import ODOO
 from ..world import GUIDE
 from .stack import MODULE, Stack, options
 
+#: processes of Odoo where there are to be several
+WORKERS = 2
 #: of a scheduled action
 CODE = re.compile(r'model\.(\w+)\(\)')
 

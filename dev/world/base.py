@@ -50,7 +50,7 @@ class World(ABC):
     """
 
     can_fault = False
-    #: his own key, for what he calls; with None he gives e-mail address and password
+    #: the merchant's own key; with None e-mail address and password are given
     merchant_key = None
 
     def __init__(self, url, email, password):
@@ -298,7 +298,7 @@ class World(ABC):
         self.api('POST', f'/payouts/{payout_id}', {'revision': revision})
 
     def pay_payout(self, payout_id, state='Completed'):
-        """The merchant says that he has paid a payout.
+        """The merchant says that a payout was paid.
 
         :param str state: 'InProgress' for sent but not confirmed, else 'Completed'
         """

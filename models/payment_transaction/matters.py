@@ -99,7 +99,7 @@ class PaymentTransaction(models.Model):
         :rtype: mail.activity
         """
         return self.env['mail.activity'].sudo().browse(
-            known and known.get('activity_id') or []
+            (known and known.get('activity_id')) or []
         ).exists().filtered('active')
 
     def _btcpay_add_review_note(self, message, replaced=None):
@@ -267,5 +267,5 @@ class PaymentTransaction(models.Model):
             return self._btcpay_get_double_amount() > 0
         return (
             self._btcpay_get_kept_amount() > 0 and not self._btcpay_get_receipts()
-            and self._btcpay_get_obsolete_reason() in ('paid', 'newer')
+            and self._btcpay_get_obsolete_reason() in ('paid', 'lowered', 'newer')
         )

@@ -51,7 +51,8 @@ class PaymentTransaction(models.Model):
     def _btcpay_get_obsolete_reason(self):
         """Return why the invoice is not to be paid any more.
 
-        :return: `canceled`, `paid`, `changed` or `newer`; empty if it is to be paid.
+        :return: `canceled`, `paid`, `changed`, `lowered` (less is due by now than is asked for) or
+                 `newer`; empty if it is to be paid.
         :rtype: str
         """
         self.ensure_one()
@@ -61,6 +62,9 @@ class PaymentTransaction(models.Model):
             return 'paid'
         if self._btcpay_are_documents_changed():
             return 'changed'
+        due = self._btcpay_get_amount_due_without_this()
+        if due is not None and self.currency_id.compare_amounts(due, self.amount) < 0:
+            return 'lowered'
         return 'newer' if self._btcpay_has_newer_attempt() else ''
 
     def _btcpay_are_documents_canceled(self):

@@ -155,9 +155,9 @@ class PaymentTransaction(models.Model):
         # What is not confirmed may still vanish, whatever the server would refund.
         return self.btcpay_status in ('Settled', 'Invalid', 'Expired') and (
             self._btcpay_is_confirmed()
-            or self.btcpay_status == 'Settled' and self.currency_id.compare_amounts(
+            or (self.btcpay_status == 'Settled' and self.currency_id.compare_amounts(
                 self._btcpay_get_confirmed_amount(), self.amount
-            ) > 0
+            ) > 0)
         )
 
     def _btcpay_is_claimable(self):

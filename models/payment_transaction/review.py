@@ -45,6 +45,13 @@ class PaymentTransaction(models.Model):
                 "%(reference)s came in for what had been paid in another way. Refund %(overpaid)s.",
                 reference=self.reference, overpaid=self.currency_id.format(overpaid),
             )
+        elif not self._btcpay_get_root()._btcpay_are_documents_changed():
+            message = _(
+                "%(reference)s came in when less was due than the %(amount)s asked for. Refund"
+                " %(overpaid)s.",
+                reference=self.reference, amount=self.currency_id.format(self.amount),
+                overpaid=self.currency_id.format(overpaid),
+            )
         else:
             return  # Less is to be paid now than was agreed on: see below.
         flagged = max(ours, key=lambda tx: tx.id)
@@ -141,6 +148,12 @@ class PaymentTransaction(models.Model):
                     "What %(reference)s is for is paid in another way, but %(paid)s was received"
                     " for its Bitcoin invoice too. Odoo leaves the invoice open: refund one of the"
                     " payments.", **values,
+                ), 'double')
+            case 'lowered':
+                self._btcpay_flag_for_review(_(
+                    "Less is due of what %(reference)s is for than the %(amount)s asked for, but"
+                    " %(paid)s was received for its Bitcoin invoice. Odoo leaves the invoice open:"
+                    " see that no more than the amount due is kept.", **values,
                 ), 'double')
             case 'newer':
                 self._btcpay_flag_for_review(_(

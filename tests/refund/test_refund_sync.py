@@ -298,6 +298,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
 
     def test_not_too_often(self):
         refund = self._paid()._btcpay_request_refund(50)
+        self._make_old(refund)
         self._reconcile()
         self._call_count('', '')
         self._reconcile()

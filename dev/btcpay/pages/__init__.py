@@ -1,4 +1,4 @@
-"""The pages of the stand-in: what a merchant and his customers see in a browser.
+"""The pages of the stand-in: what merchants and their customers see in a browser.
 
 Paths and element ids are the real server's where they are known, so that one browser script drives
 both. What the real one does not have is in a panel of its own that says so.

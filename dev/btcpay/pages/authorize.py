@@ -85,7 +85,7 @@ class Application:
             not self.strict or any(policy.startswith(STORE) for policy in self.permissions))
 
     def choices(self, visit):
-        """What the second page lists: all that is asked for; more only where he may choose."""
+        """What the second page lists: all that is asked for; more only where there is a choice."""
         policies = self.permissions if self.strict else sorted(ALL)
         choices = [
             {'policy': policy, 'asked': policy in self.permissions,

@@ -1,4 +1,4 @@
-"""The page at which a customer claims his refund."""
+"""The page at which a customer claims a refund."""
 from decimal import Decimal, InvalidOperation
 
 from ..errors import ApiError

@@ -1,0 +1,82 @@
+from odoo.fields import Command
+from odoo.tests import tagged
+
+from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
+from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
+
+
+@tagged('-at_install', 'post_install')
+class TestLoweredDocuments(MoneyMixin, BTCPayCommon):
+    """Less is due meanwhile than the open invoice asks for, though the total is the same."""
+
+    def _open(self, moves, amount=100.0):
+        """Open the Bitcoin invoice of customer invoices."""
+        return self._create_btcpay_transaction(
+            reference=self._testMethodName[:40], amount=amount,
+            invoice_ids=[Command.set(moves.ids)],
+        )
+
+    def _register(self, move, amount):
+        """Register a payment that came by bank."""
+        self.env['account.payment.register'].with_context(
+            active_model='account.move', active_ids=move.ids
+        ).create({'amount': amount})._create_payments()
+
+    def _credit(self, move, amount):
+        """Credit a part of an invoice, and match it with that."""
+        note = move._reverse_moves()
+        note.invoice_line_ids.price_unit = amount
+        note.action_post()
+        (move | note).line_ids.filtered(
+            lambda line: line.account_id.account_type == 'asset_receivable'
+        ).reconcile()
+
+    def _assert_invalidated(self, tx):
+        self._carry_out()
+        self.assertEqual(self._status(tx), ('Invalid', 'Marked'))
+        self.assertEqual((tx.state, tx.btcpay_status_text), ('cancel', "Invalidated"))
+
+    def test_when_a_part_is_registered_by_bank_then_the_invoice_is_invalidated(self):
+        move = self._create_invoice(100)
+        tx = self._open(move)
+        self._register(move, 60)
+        self.assertEqual(move.amount_residual, 40)
+        self._assert_invalidated(tx)
+
+    def test_when_a_part_is_credited_then_the_invoice_is_invalidated(self):
+        move = self._create_invoice(100)
+        tx = self._open(move)
+        self._credit(move, 30)
+        self.assertEqual(move.amount_residual, 70)
+        self._assert_invalidated(tx)
+
+    def test_when_one_of_several_invoices_is_paid_then_the_invoice_is_invalidated(self):
+        moves = self._create_invoice(40) | self._create_invoice(60)
+        tx = self._open(moves)
+        self._register(moves[0], 40)
+        self._assert_invalidated(tx)
+
+    def test_when_another_link_is_paid_then_what_asks_for_more_is_invalidated(self):
+        order = self._create_order()
+        tx = self._create_btcpay_transaction(order, amount=60)
+        self._set_done(self._create_other_transaction(order, amount=50))
+        self._assert_invalidated(tx)
+
+    def test_when_enough_is_due_then_the_invoice_stays_open(self):
+        order = self._create_order()
+        other = self._create_other_transaction(order, amount=40)
+        tx = self._create_btcpay_transaction(order, amount=60)
+        self._set_done(other)
+        self._carry_out()
+        self.assertEqual(self._status(tx), ('New', 'None'))
+
+    def test_when_it_is_paid_all_the_same_then_it_is_flagged_with_the_sum(self):
+        move = self._create_invoice(100)
+        tx = self._open(move)
+        self._register(move, 60)
+        self.world.pay(tx.btcpay_invoice_id)
+        self.world.mine()
+        self._look(tx)
+        self._post_process()
+        self.assertEqual(tx.state, 'done')
+        self.assertIn("Refund $ 60.00", self._activities(move).replace('\xa0', ' '))
