@@ -2,6 +2,8 @@
 from .acceptance import (
     test_any_order,
     test_late_payments,
+    test_late_words,
+    test_matters,
     test_partial_payment_links,
     test_partial_payments,
     test_review,

@@ -1,7 +1,7 @@
 """What the customer is told: by mail, and on the status page."""
 import psycopg2
 
-from odoo import _, fields, models
+from odoo import _, api, fields, models
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
@@ -82,6 +82,44 @@ class PaymentTransaction(models.Model):
                 return is_partial or self._btcpay_is_difference_due()
         return False
 
+    # === WHAT IS ASKED FOR NEXT === #
+
+    @api.depends('btcpay_dues', 'btcpay_due_amount', 'currency_id')
+    @api.depends_context('lang')
+    def _compute_btcpay_due_text(self):
+        for tx in self:
+            tx.btcpay_due_text = tx._btcpay_get_due_text()
+
+    def _btcpay_get_due_text(self):
+        """Return what the customer has to send of what is due, by each method.
+
+        The server deducts a network fee of each further on-chain payment, so that more is to be
+        sent than is due.
+
+        :return: E.g. `$ 65.00 by Bitcoin (a network fee of $ 5.00 included)`.
+        :rtype: str
+        """
+        self.ensure_one()
+        shown = self.currency_id.format
+        due = self.btcpay_due_amount
+        amounts = {
+            method: self.currency_id.round(float(amount))
+            for method, amount in (self.btcpay_dues or {}).items()
+        }
+        texts = []
+        for method, amount in sorted(amounts.items(), key=lambda item: -item[1]):
+            fee = self.currency_id.round(amount - due)
+            values = {
+                'amount': shown(amount), 'method': const.METHOD_NAMES.get(method, method),
+                'fee': shown(fee),
+            }
+            texts.append(_(
+                "%(amount)s by %(method)s (a network fee of %(fee)s included)", **values
+            ) if fee > 0 else _("%(amount)s by %(method)s", **values))
+        if not any(self.currency_id.compare_amounts(amount, due) for amount in amounts.values()):
+            return shown(due)
+        return _(" or ").join(dict.fromkeys(texts))
+
     # === THE STATUS PAGE === #
 
     def _btcpay_is_payable(self):
@@ -142,7 +180,7 @@ class PaymentTransaction(models.Model):
             return _("Your payment was seen and waits for confirmation by the Bitcoin network.")
         if self.btcpay_status == 'New' and self.btcpay_additional_status == 'PaidPartial':
             return _(
-                "%(paid)s of %(amount)s has arrived. Please pay the amount due, %(due)s, before the"
+                "%(paid)s of %(amount)s has arrived. Please pay the amount due, %(asked)s, before the"
                 " invoice expires.", **self._btcpay_get_sums(),
             )
         if self.btcpay_status == 'New':

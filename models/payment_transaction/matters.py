@@ -1,11 +1,11 @@
 """What a person is asked about a payment: each matter once, until it is settled, by whomever."""
 from odoo import _, api, models
 
-from odoo.addons.payment_btcpay.models.payment_transaction.status import find_row
 from odoo.addons.payment_btcpay.utils import choose_assignee, get_salesperson
 
 # Paid twice, or about to be: all payments for the same documents are one matter.
 SHARED_MATTER = 'double'
+UNKNOWN = 'unknown status '
 
 
 class PaymentTransaction(models.Model):
@@ -34,27 +34,29 @@ class PaymentTransaction(models.Model):
         if not is_shared and not self._btcpay_is_matter_open(matter):
             return False
         if is_shared and (holder := self._btcpay_find_matter_holder(matter)) != self:
-            return self._btcpay_add_review_note(message) and (
-                holder._btcpay_flag_for_review(message, matter)
-            )
+            self._btcpay_add_review_note(message)
+            return holder._btcpay_flag_for_review(message, matter)
         matters = dict(self.sudo().btcpay_review_matters or {})
         known = matters.get(matter)
         is_asked = known and not known.get('settled')
-        if is_asked and known['message'] == message:
+        # Of what several transactions say of it each is told once.
+        told = (known.get('told') if is_asked and is_shared else None) or []
+        if is_asked and message in [known['message'], *told]:
             return False
         is_noted = self._btcpay_add_review_note(
             message, replaced=known and not is_shared and known['message']
         )
-        # Of what several transactions say of it each is told once.
-        if not is_noted and (is_asked if is_shared else not known):
-            return False
+        if not known and not is_noted and not is_shared:
+            return False  # By an earlier version, which knew messages only.
         activity = self._btcpay_get_matter_activities(known)
         self._btcpay_post_note(message)
         if activity:
             activity.note = message
         else:
             activity = self._btcpay_schedule_review(message)
-        matters[matter] = {'message': message, 'activity_id': activity.id}
+        matters[matter] = {
+            'message': message, 'activity_id': activity.id, 'told': [*told, message],
+        }
         self.sudo().btcpay_review_matters = matters
         return True
 
@@ -228,9 +230,16 @@ class PaymentTransaction(models.Model):
                 return self._btcpay_is_paid_twice()
             case 'changed':
                 return self._btcpay_is_change_open()
-            case 'unknown':
-                return not find_row(self.btcpay_status, self.btcpay_additional_status)
-        return True
+        # A status that is not known.
+        return not matter.startswith(UNKNOWN) or matter == self._btcpay_get_unknown_matter()
+
+    def _btcpay_get_unknown_matter(self):
+        """Return the matter of the invoice's status not being known.
+
+        :rtype: str
+        """
+        self.ensure_one()
+        return f'{UNKNOWN}{self.btcpay_status}/{self.btcpay_additional_status}'
 
     def _btcpay_is_change_open(self):
         """Return whether documents were changed after the invoice was made, and their total is not
@@ -245,11 +254,18 @@ class PaymentTransaction(models.Model):
     def _btcpay_is_paid_twice(self):
         """Return whether more came in than what is to be paid, or is about to, and is kept."""
         self.ensure_one()
-        family = self | self.child_transaction_ids
-        if self._btcpay_get_kept_amount() > 0 and not self._btcpay_get_receipts():
-            return self._btcpay_get_obsolete_reason() in ('paid', 'lowered', 'newer')
         return any(
-            tx._btcpay_get_double_amount() > 0
-            for tx in family | self._btcpay_get_payment_siblings()
-            if tx.state in ('authorized', 'done') and tx.operation not in ('refund', 'validation')
+            tx._btcpay_is_one_too_many()
+            for tx in self | self.child_transaction_ids | self._btcpay_get_payment_siblings()
+            if tx.operation not in ('refund', 'validation')
+        )
+
+    def _btcpay_is_one_too_many(self):
+        """Return whether something else pays for the same, and this money is kept all the same."""
+        self.ensure_one()
+        if self.state in ('authorized', 'done'):
+            return self._btcpay_get_double_amount() > 0
+        return (
+            self._btcpay_get_kept_amount() > 0 and not self._btcpay_get_receipts()
+            and self._btcpay_get_obsolete_reason() in ('paid', 'lowered', 'newer')
         )

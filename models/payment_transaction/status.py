@@ -74,7 +74,7 @@ class PaymentTransaction(models.Model):
                 " decide what is to be done.",
                 status=self.btcpay_status, additional=self.btcpay_additional_status,
                 reference=self.reference,
-            ), 'unknown')
+            ), self._btcpay_get_unknown_matter())
             return
         self._btcpay_set_state(row.state)
         getattr(self, row.then)(is_new)
@@ -233,6 +233,7 @@ class PaymentTransaction(models.Model):
             'amount': shown(self.amount),
             'paid': shown(self.btcpay_paid_amount),
             'due': shown(self.btcpay_due_amount),
+            'asked': self._btcpay_get_due_text(),
             'overpaid': shown(self.btcpay_overpaid_amount),
             'unconfirmed': shown(self.btcpay_paid_amount - self._btcpay_get_confirmed_amount()),
             'returned': shown(self.btcpay_returned_amount),

@@ -50,6 +50,12 @@ class PaymentTransaction(models.Model):
         string="Amount Due", help="What was asked for and has not been received.",
         compute='_compute_btcpay_differences', store=True, currency_field='currency_id',
     )
+    # By payment method, as decimal strings: the server deducts a network fee of further payments.
+    btcpay_dues = fields.Json(string="Due by Payment Method", readonly=True, copy=False)
+    btcpay_due_text = fields.Char(
+        string="To Be Paid Next", help="What the customer has to send, network fees included.",
+        compute='_compute_btcpay_due_text',
+    )
     btcpay_overpaid_amount = fields.Monetary(
         string="Overpayment", help="What was received beyond what was asked for.",
         compute='_compute_btcpay_differences', store=True, currency_field='currency_id',
@@ -141,7 +147,8 @@ class PaymentTransaction(models.Model):
         string="Needs Review", help="What Odoo could not settle by itself.",
         readonly=True, copy=False,
     )
-    # What was asked of each matter: `message`, `activity_id`, and whether it is `settled` by now.
+    # What was asked of each matter: `message` and those `told` before, `activity_id`, and whether
+    # it is `settled` by now.
     btcpay_review_matters = fields.Json(
         string="Review Matters", readonly=True, copy=False, groups='base.group_system'
     )

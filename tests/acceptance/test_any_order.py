@@ -1,4 +1,4 @@
-from itertools import permutations
+from itertools import combinations, permutations
 
 from odoo.tests import tagged
 
@@ -12,6 +12,22 @@ CASES = {
     'partial': {'fraction': '0.4', 'received': 40, 'surplus': 0},
 }
 STEPS = ('refund_surplus', 'refund_all', 'cancel_refund', 'accept', 'change_policy', 'mark')
+
+
+def cover(steps, length=3):
+    """Return orders of all steps in which each order of so many of them occurs.
+
+    :param list[str] steps: The steps.
+    :param int length: How many of them.
+    :rtype: list[tuple[str]]
+    """
+    left = set(permutations(steps, length))
+    contained = {order: set(combinations(order, length)) for order in permutations(steps)}
+    orders = []
+    while left:
+        orders.append(max(contained, key=lambda order: len(contained[order] & left)))
+        left -= contained[orders[-1]]
+    return orders
 
 
 @tagged('post_install', '-at_install')
@@ -135,7 +151,7 @@ class TestAnyOrder(RefundMixin, BTCPayCommon):
         notes = self._activities(self.order).splitlines()
         self.assertEqual(len(notes), len(set(notes)))
 
-    def _run(self, name, steps):
+    def _play(self, name, steps):
         case = CASES[name]
         self._start(case)
         for index, step in enumerate(steps):
@@ -145,20 +161,13 @@ class TestAnyOrder(RefundMixin, BTCPayCommon):
                 self._check(case, steps[:index + 1])
 
     def test_when_late_money_is_decided_on_in_any_order_then_every_sum_is_right(self):
-        self.assertEqual(len(CASES), 3)
-        for name in CASES:
-            for steps in permutations(STEPS, 3):
-                if name != 'over' and 'refund_surplus' in steps:
-                    continue  # There is none.
-                if steps[0] == 'cancel_refund':
-                    continue  # There is none yet.
-                self._run(name, steps)
-
-    def test_when_everything_is_decided_one_after_the_other_then_every_sum_is_right(self):
-        """A few of the orders of all six steps, each step after each other."""
-        rotations = [STEPS[index:] + STEPS[:index] for index in range(len(STEPS))]
-        for steps in rotations + [tuple(reversed(steps)) for steps in rotations]:
-            self._run('over', steps)
+        """Each order of any three of the steps occurs, with others between them."""
+        for name, case in CASES.items():
+            steps = [step for step in STEPS if case['surplus'] or step != 'refund_surplus']
+            orders = cover(steps)
+            self.assertGreaterEqual(len(orders), 6)
+            for order in orders:
+                self._play(name, order)
 
     # === THE SAME IN FIGURES === #
 

@@ -95,7 +95,7 @@ class TestStatusTable(BTCPayCommon):
         self.assertFalse(activities)
         self.assertEqual(self.tx.btcpay_due_amount, 60)
         self.assertTrue(self.tx._btcpay_is_payable())
-        self.assertIn("pay the amount due, $\xa060.00", self.tx._btcpay_get_wait_message())
+        self.assertIn("pay the amount due, $\xa065.00 by Bitcoin", self.tx._btcpay_get_wait_message())
 
     def test_row_processing_any(self):
         self.world.pay(self.invoice_id)
