@@ -111,7 +111,11 @@ class SaleOrder(models.Model):
         """
         self.ensure_one()
         self.check_access('read')
-        return self._btcpay_get_transactions().action_btcpay_sync()
+        transactions = self._btcpay_get_transactions()
+        refunds = transactions.btcpay_refund_ids.filtered(
+            lambda refund: refund.state in ('draft', 'pending')
+        )
+        return (transactions | refunds).action_btcpay_sync()
 
     def action_btcpay_view_transactions(self):
         """Open the Bitcoin payments of the order.

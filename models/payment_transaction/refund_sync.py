@@ -66,8 +66,21 @@ class PaymentTransaction(models.Model):
             [self.env['btcpay.payout']._prepare_values(payout) for payout in payouts],
             transaction_id=self.id,
         )
-        self._btcpay_note_claims(states_before)
+        if pull_payment.is_archived and not self.btcpay_pull_is_archived:
+            self._btcpay_cancel_hidden_claims(payouts)
         self.btcpay_pull_is_archived = pull_payment.is_archived
+        self._btcpay_apply_payout_event()
+        self._btcpay_note_claims(states_before)
+        self._btcpay_apply_payouts(pull_payment, before)
+        self._btcpay_ask_for_claims()
+
+    def _btcpay_apply_payouts(self, pull_payment, before):
+        """Update how far the refund is, and end it where it is final.
+
+        :param PullPayment pull_payment: The pull payment.
+        :param tuple before: What was paid out before, and whether it was archived then.
+        """
+        self.ensure_one()
         if self.state in ('done', 'cancel', 'error'):
             return  # By now the amount may be what was paid out, not the pull payment's.
         paid_out = self.btcpay_payout_ids._get_paid_out_amount()
@@ -120,7 +133,11 @@ class PaymentTransaction(models.Model):
         """End a refund that cannot be claimed any more with what was paid out until then."""
         self.ensure_one()
         if not self.btcpay_paid_out_amount:
-            self._set_canceled(_("The refund was canceled before it was claimed."))
+            self._set_canceled(
+                _("The refund was canceled, and what had been claimed of it with it.")
+                if self.btcpay_payout_ids
+                else _("The refund was canceled before it was claimed.")
+            )
             return
         message = _(
             "The refund %(reference)s was canceled with %(paid_out)s.",

@@ -106,7 +106,8 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self.world.set_rates(self.store_id, BTC_USD='63123.45')
         self.addCleanup(self.world.set_rates, self.store_id)
         tx = self._paid(method='BTC-LN')
-        refund = tx._btcpay_request_refund(100, variant='rate_then')
+        made = self._server_refund(tx, refundVariant='CurrentRate')
+        refund = tx._btcpay_find_or_adopt_refund(made['id'])
         self.assertEqual(refund.btcpay_pull_amount, '0.00158419731')
         refund._btcpay_sync()
         self.assertEqual(refund.state, 'pending')
@@ -186,7 +187,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self.assertEqual(refund.state, 'pending')
         self.assertTrue(refund.btcpay_pull_is_archived)
         self.world.pay_payout(payout_id)
-        refund._btcpay_sync()
+        self._tell_payout(refund, payout_id, 'Completed')
         self.assertEqual((refund.state, refund.amount), ('done', -20))
         self.assertIn("was canceled with", self._notes(refund))
 
