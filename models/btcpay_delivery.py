@@ -79,7 +79,8 @@ class BTCPayDelivery(models.Model):
             """
             INSERT INTO btcpay_delivery (
                 provider_id, delivery_ref, original_ref, is_redelivery, event, invoice_ref,
-                order_ref, pull_payment_ref, payout_ref, payout_state, sent_at, state, try_count, next_try_at, body,
+                order_ref, pull_payment_ref, payout_ref, payout_state, sent_at, state, try_count,
+                next_try_at, body,
                 create_uid, create_date, write_uid, write_date
             ) VALUES (
                 %(provider)s, %(delivery)s, %(original)s, %(redelivery)s, %(event)s, %(invoice)s,

@@ -163,7 +163,10 @@ class SaleOrder(models.Model):
         if not refundable:
             raise UserError(_("Nothing of this order's Bitcoin payments can be refunded."))
         if len(refundable) > 1:
-            return self.action_btcpay_view_transactions()
+            return {
+                **self.action_btcpay_view_transactions(),
+                'name': _("Several payments can be refunded: open the one to refund"),
+            }
         return self.env['btcpay.refund.wizard']._open(
             refundable.sudo(self.env.su), **({'scope': scope} if scope else {})
         )

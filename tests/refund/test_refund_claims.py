@@ -114,3 +114,21 @@ class TestRefundClaims(RefundMixin, BTCPayCommon):
         with self.assertRaisesRegex(UserError, "was canceled in Odoo"):
             tx._btcpay_request_refund(50)
         self.assertFalse(tx.btcpay_refund_ids)
+
+    # === WHERE IT IS SHOWN === #
+
+    def test_when_a_credit_note_is_refunded_then_it_shows_its_refund(self):
+        invoice, _tx = self._invoiced()
+        credit_note = self._credit(invoice)
+        self.assertEqual(credit_note.btcpay_refund_count, 0)
+        refund = self._refund_by(self._open_wizard(credit_note))
+        self.assertEqual(credit_note.btcpay_refund_count, 1)
+        self.assertEqual(credit_note.action_btcpay_view_refunds()['res_id'], refund.id)
+
+    def test_when_an_order_has_several_payments_then_refund_says_why_they_are_shown(self):
+        order = self._create_order()
+        self._paid(order)
+        self._paid(order)
+        action = order.action_btcpay_refund()
+        self.assertEqual(action['res_model'], 'payment.transaction')
+        self.assertIn("Several payments can be refunded", action['name'])
