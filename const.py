@@ -46,6 +46,8 @@ POLL_MINUTES = 5
 SLOW_POLL_MINUTES = 60
 # Days in which an unclaimed refund is polled as often as an open invoice; then less often.
 REFUND_YOUNG_DAYS = 7
+# After these, a claim that was approved and is not paid out is stuck.
+PAYOUT_STUCK_DAYS = 3
 # Hours in which an invoice is searched for whose making was never answered; the field of its
 # metadata by which it is known; the minutes by which the server's clock may differ from ours.
 UNANSWERED_HOURS = 24

@@ -179,6 +179,10 @@ class AccountMove(models.Model):
         string="Refunds in Bitcoin", comodel_name='payment.transaction',
         inverse_name='btcpay_credit_note_id', readonly=True,
     )
+    btcpay_refund_count = fields.Integer(
+        string="Number of Refunds in Bitcoin", compute='_compute_btcpay_refund_count',
+        compute_sudo=True,
+    )
     # Stored, as at the payment: several payments may be refunded for one credit note at once.
     btcpay_returned_amount = fields.Monetary(
         string="Refunded in Bitcoin", help="What was given back or is underway, fees included.",
@@ -210,6 +214,32 @@ class AccountMove(models.Model):
                 and move._btcpay_get_refund_amount_due() > 0
                 and bool(move._btcpay_get_refundable_transactions())
             )
+
+    @api.depends('btcpay_refund_ids')
+    def _compute_btcpay_refund_count(self):
+        for move in self:
+            move.btcpay_refund_count = len(move.btcpay_refund_ids)
+
+    def action_btcpay_view_refunds(self):
+        """Open the refunds by which the credit note is paid back.
+
+        Note: `self.ensure_one()`
+
+        :return: The action.
+        :rtype: dict
+        """
+        self.ensure_one()
+        form = self.env.ref('payment_btcpay.btcpay_refund_form')
+        action = {
+            'name': _("Refunds in Bitcoin"),
+            'type': 'ir.actions.act_window',
+            'res_model': 'payment.transaction',
+            'views': [(False, 'list'), (form.id, 'form')],
+            'domain': [('btcpay_credit_note_id', '=', self.id)],
+        }
+        if len(self.btcpay_refund_ids) == 1:
+            action.update(res_id=self.btcpay_refund_ids.id, views=[(form.id, 'form')])
+        return action
 
     def action_btcpay_refund(self):
         """Open the wizard that pays the credit note back in Bitcoin.

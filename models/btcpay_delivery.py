@@ -80,11 +80,13 @@ class BTCPayDelivery(models.Model):
             INSERT INTO btcpay_delivery (
                 provider_id, delivery_ref, original_ref, is_redelivery, event, invoice_ref,
                 order_ref, pull_payment_ref, payout_ref, payout_state, sent_at, state, try_count,
-                next_try_at, body, create_uid, create_date, write_uid, write_date
+                next_try_at, body,
+                create_uid, create_date, write_uid, write_date
             ) VALUES (
                 %(provider)s, %(delivery)s, %(original)s, %(redelivery)s, %(event)s, %(invoice)s,
-                %(order)s, %(pull_payment)s, %(payout)s, %(payout_state)s, %(sent)s, 'pending', 0,
-                %(now)s, %(body)s, %(uid)s, %(now)s, %(uid)s, %(now)s
+                %(order)s, %(pull_payment)s, %(payout)s, %(payout_state)s, %(sent)s,
+                'pending', 0, %(now)s, %(body)s,
+                %(uid)s, %(now)s, %(uid)s, %(now)s
             ) ON CONFLICT (provider_id, delivery_ref) DO NOTHING RETURNING id
             """,
             provider=provider.id,
@@ -129,9 +131,10 @@ class BTCPayDelivery(models.Model):
                     self.pull_payment_ref, timeout=timeout
                 ).sudo() or transaction
             if transaction:
-                if self.payout_ref:
-                    transaction._btcpay_apply_payout_event(self.payout_ref, self.payout_state)
-                transaction._btcpay_sync(timeout=timeout)
+                # Of an archived pull payment the server tells by events only.
+                transaction.with_context(
+                    btcpay_payout_event=(self.payout_ref, self.payout_state)
+                )._btcpay_sync(timeout=timeout)
                 self._finish('processed', transaction=transaction)
             else:
                 self._finish('ignored', reason)

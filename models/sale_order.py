@@ -111,7 +111,11 @@ class SaleOrder(models.Model):
         """
         self.ensure_one()
         self.check_access('read')
-        return self._btcpay_get_transactions().action_btcpay_sync()
+        transactions = self._btcpay_get_transactions()
+        refunds = transactions.btcpay_refund_ids.filtered(
+            lambda refund: refund.state in ('draft', 'pending')
+        )
+        return (transactions | refunds).action_btcpay_sync()
 
     def action_btcpay_view_transactions(self):
         """Open the Bitcoin payments of the order.
@@ -159,7 +163,10 @@ class SaleOrder(models.Model):
         if not refundable:
             raise UserError(_("Nothing of this order's Bitcoin payments can be refunded."))
         if len(refundable) > 1:
-            return self.action_btcpay_view_transactions()
+            return {
+                **self.action_btcpay_view_transactions(),
+                'name': _("Several payments can be refunded: open the one to refund"),
+            }
         return self.env['btcpay.refund.wizard']._open(
             refundable.sudo(self.env.su), **({'scope': scope} if scope else {})
         )

@@ -6,7 +6,11 @@ from odoo.fields import Command
 
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import RowBusy, commit_and_refresh
-from odoo.addons.payment_btcpay.greenfield import GreenfieldError, RefundPreview
+from odoo.addons.payment_btcpay.greenfield import (
+    GreenfieldError,
+    RefundPreview,
+    find_unsupported_methods,
+)
 
 
 class BTCPayRefundWizard(models.TransientModel):
@@ -103,6 +107,7 @@ class BTCPayRefundWizard(models.TransientModel):
         string="Payout Methods", comodel_name='btcpay.refund.wizard.method',
         inverse_name='wizard_id',
     )
+    methods_text = fields.Char(string="Why Others Are Not Offered", readonly=True)
     description = fields.Char(string="Text for the Customer")
     delivery = fields.Selection(
         string="The Link",
@@ -203,11 +208,11 @@ class BTCPayRefundWizard(models.TransientModel):
         """
         transaction._btcpay_check_refund_rights()
         tx_sudo = transaction.sudo()
-        methods = []
+        methods, others = [], []
         try:
             tx_sudo._btcpay_sync()
             commit_and_refresh(self.env)
-            methods = tx_sudo._btcpay_fetch_payout_methods()
+            methods, others = tx_sudo._btcpay_fetch_payout_methods()
             if preview := tx_sudo._btcpay_fetch_refund_preview():
                 values['preview'] = preview.dump()
         except (GreenfieldError, RowBusy) as error:
@@ -218,8 +223,11 @@ class BTCPayRefundWizard(models.TransientModel):
             'transaction_id': transaction.id,
             'method_ids': [
                 Command.create({'code': method})
-                for method in methods or tx_sudo._btcpay_get_payout_methods()
+                for method in methods or (
+                    [] if others else tx_sudo._btcpay_get_payout_methods()
+                )
             ],
+            'methods_text': self._explain_methods(others, is_any_left=bool(methods)),
             'description': tx_sudo._btcpay_get_refund_text(),
             'delivery': 'mail' if tx_sudo.partner_id.email else 'show',
             **values,
@@ -258,6 +266,8 @@ class BTCPayRefundWizard(models.TransientModel):
         self.ensure_one()
         self.transaction_id._btcpay_check_refund_rights()
         methods = self.method_ids.filtered('is_selected').mapped('code')
+        if not self.method_ids and self.methods_text:
+            raise UserError(self.methods_text)
         if self.method_ids and not methods:
             raise UserError(_("Choose at least one way in which the customer can be paid."))
         if not self[f'is_{self.variant}_possible']:
@@ -279,9 +289,45 @@ class BTCPayRefundWizard(models.TransientModel):
         except (GreenfieldError, RowBusy) as error:
             if tx_sudo._btcpay_lacks_refund_permission(error):
                 raise self._make_permission_warning() from error
+            if unsupported := find_unsupported_methods(error):
+                return self._drop_methods(unsupported)
             raise UserError(tx_sudo.provider_id._btcpay_explain(error)) from error
         form = self.env.ref('payment_btcpay.btcpay_refund_form')
         return self._get_window(refund, views=[(form.id, 'form')])
+
+    @api.model
+    def _explain_methods(self, codes, is_any_left):
+        """Return why the customer cannot be paid by methods, and what to do.
+
+        :param list[str] codes: The methods.
+        :param bool is_any_left: Whether the customer can be paid by others.
+        :rtype: str
+        """
+        if not codes:
+            return ''
+        names = ", ".join(const.METHOD_NAMES.get(code, code) for code in codes)
+        if is_any_left:
+            return _(
+                "Not offered: %s. The store on the BTCPay Server has not enabled it any more, or"
+                " cannot pay out by it.", names,
+            )
+        return _(
+            "The customer cannot be paid: the store on the BTCPay Server has not enabled %s any"
+            " more, or cannot pay out by it. Enable it there, or give the money back in another"
+            " way.", names,
+        )
+
+    def _drop_methods(self, codes):
+        """Ask again without methods that the server refused; no refund was made.
+
+        :param list[str] codes: The methods.
+        :return: The action that shows the wizard.
+        :rtype: dict
+        """
+        self.ensure_one()
+        self.method_ids.filtered(lambda method: method.code in codes).unlink()
+        self.methods_text = self._explain_methods(codes, is_any_left=bool(self.method_ids))
+        return self._get_window(self)
 
     def action_authorize(self):
         """Let the administrator give Odoo a key with the permission it lacks.

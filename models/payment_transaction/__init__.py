@@ -12,6 +12,7 @@ from . import confirmation
 from . import customer
 from . import refund
 from . import refund_amount
+from . import refund_claims
 from . import refund_adoption
 from . import refund_request
 from . import refund_sync

@@ -143,18 +143,26 @@ class PaymentTransaction(models.Model):
     # === PAYOUT METHODS === #
 
     def _btcpay_fetch_payout_methods(self):
-        """Ask the server for the methods by which the customer can be paid: those of the invoice.
+        """Ask the server for the methods by which the customer can be paid: those of the invoice
+        that the store has enabled now.
 
-        :return: The ids of the payout methods, those first that the customer paid by.
-        :rtype: list[str]
+        :return: The ids of the payout methods, those first that the customer paid by; and those
+                 that the store has not enabled.
+        :rtype: tuple[list[str], list[str]]
         :raise GreenfieldError: If the server did not say.
         """
         self.ensure_one()
-        methods = self._btcpay_client().list_invoice_payment_methods(
-            self._btcpay_get_store_id(), self.btcpay_invoice_id
+        client, store_id = self._btcpay_client(), self._btcpay_get_store_id()
+        of_invoice = client.list_invoice_payment_methods(store_id, self.btcpay_invoice_id)
+        enabled = {
+            method.id for method in client.list_payment_methods(store_id, only_enabled=True)
+        }
+        methods = to_payout_methods(
+            self.btcpay_payment_ids.mapped('method') + [method.id for method in of_invoice]
         )
-        return to_payout_methods(
-            self.btcpay_payment_ids.mapped('method') + [method.id for method in methods]
+        return (
+            [method for method in methods if method in enabled],
+            [method for method in methods if method not in enabled],
         )
 
     def _btcpay_get_payout_methods(self):

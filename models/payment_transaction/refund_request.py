@@ -8,7 +8,12 @@ from odoo.exceptions import UserError, ValidationError
 
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import RowBusy, commit_and_refresh, lock
-from odoo.addons.payment_btcpay.greenfield import GreenfieldError, RefundDraft, is_lightning
+from odoo.addons.payment_btcpay.greenfield import (
+    GreenfieldError,
+    RefundDraft,
+    find_unsupported_methods,
+    is_lightning,
+)
 
 
 class PaymentTransaction(models.Model):
@@ -97,6 +102,10 @@ class PaymentTransaction(models.Model):
             refund._btcpay_send_refund()
         except GreenfieldError as error:
             if not error.is_temporary:
+                if find_unsupported_methods(error):
+                    # The person is asked again; there was no refund.
+                    refund.unlink()
+                    commit_and_refresh(self.env)
                 raise
             refund._btcpay_post_note(_(
                 "The BTCPay Server did not answer whether it made the refund %s. Odoo finds out and"

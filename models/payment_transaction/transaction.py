@@ -244,6 +244,13 @@ class PaymentTransaction(models.Model):
         readonly=True,
     )
 
+    # What somebody is asked about claims: `approve` or `stuck`.
+    btcpay_claim_kind = fields.Char(string="Claims Wait For", readonly=True, copy=False)
+    btcpay_claim_activity_id = fields.Many2one(
+        string="Claim Activity", comodel_name='mail.activity', readonly=True, copy=False,
+        ondelete='set null', index='btree_not_null', groups='base.group_system',
+    )
+
     _btcpay_invoice_uniq = models.UniqueIndex(
         '(provider_id, btcpay_invoice_id)'
         ' WHERE btcpay_invoice_id IS NOT NULL AND source_transaction_id IS NULL',

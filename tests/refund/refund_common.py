@@ -60,9 +60,14 @@ class RefundMixin(MoneyMixin):
         payout_id = self._claim(refund, '20.00', pay=False)
         self.world.approve(payout_id)
         self.world.pay_payout(payout_id, 'InProgress')
+        refund._btcpay_sync()
         self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
         refund._btcpay_sync()
         return payout_id
+
+    def _tell_payout(self, refund, payout_id, state):
+        """Have the webhook tell of a payout, which an archived pull payment does not list."""
+        refund.with_context(btcpay_payout_event=(payout_id, state))._btcpay_sync()
 
     def _claim(self, refund, amount=None, pay=True, **values):
         """Have the customer claim (a part of) a refund, and the merchant approve and pay it.

@@ -113,10 +113,12 @@ class TestRefundAdopted(RefundMixin, BTCPayCommon):
         payout_id = self.world.claim(pull_payment['id'], '20.00')
         self.world.approve(payout_id)
         self.world.pay_payout(payout_id)
-        self.world.archive_pull_payment(pull_payment['id'])
         self._look_for_others()
-        self._post_process()
         refund = tx.btcpay_refund_ids
+        # Afterwards the server does not list it any more.
+        self.world.archive_pull_payment(pull_payment['id'])
+        refund._btcpay_sync()
+        self._post_process()
         self.assertEqual((refund.state, refund.amount), ('done', -20))
         self.assertEqual(refund.payment_id.amount, 20)
 

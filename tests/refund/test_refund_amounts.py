@@ -106,6 +106,6 @@ class TestRefundAmounts(RefundMixin, BTCPayCommon):
                 ['BTC-CHAIN', 'BTC-LN'],
             ),
         ):
-            self._patch_answer('/payment-methods', answer)
+            self._patch_answer(f'{tx.btcpay_invoice_id}/payment-methods', answer)
             self.patch(type(tx), '_btcpay_sync', lambda tx: None)
             self.assertEqual(self._open_wizard(tx).method_ids.mapped('code'), methods)

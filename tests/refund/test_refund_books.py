@@ -287,6 +287,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         tx = self._paid()
         refund = tx._btcpay_request_refund(50)
         self._claim(refund, '20.00')
+        refund._btcpay_sync()  # The server does not list it any more afterwards.
         self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
         refund._btcpay_sync()
         self._post_process()
@@ -305,6 +306,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         tx = self._paid()
         refund = tx._btcpay_request_refund(50, fee_percent='10')
         self._claim(refund, '20.00')
+        refund._btcpay_sync()  # The server does not list it any more afterwards.
         self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
         refund._btcpay_sync()
         # The fee is for what was not paid out, too.

@@ -168,7 +168,7 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
         tx = self._paid(method='BTC-LN')
         tx.btcpay_payment_ids.method = 'BTC-LNURL'
         self.assertEqual(tx._btcpay_get_payout_methods(), ['BTC-LN'])
-        self.assertEqual(tx._btcpay_fetch_payout_methods(), ['BTC-LN', 'BTC-CHAIN'])
+        self.assertEqual(tx._btcpay_fetch_payout_methods(), (['BTC-LN', 'BTC-CHAIN'], []))
 
     def test_notes_are_of_the_person(self):
         order = self._create_order()

@@ -1,0 +1,134 @@
+"""Claims of refunds: those that an archived pull payment hides, and those that somebody has to
+approve or send."""
+from datetime import timedelta
+
+from odoo import _, fields, models
+
+from odoo.addons.payment_btcpay import const
+
+
+class PaymentTransaction(models.Model):
+    _inherit = 'payment.transaction'
+
+    # === HIDDEN CLAIMS: THE SERVER LISTS NONE OF AN ARCHIVED PULL PAYMENT === #
+
+    def _btcpay_apply_payout_event(self):
+        """Take what a signed event said of a payout of an archived pull payment: the server lists
+        it no more. The event is in the context, as `btcpay_payout_event`.
+
+        What is final stays; what was paid out after the refund was ended is left to a person.
+        """
+        self.ensure_one()
+        payout_ref, state = self.env.context.get('btcpay_payout_event') or (None, None)
+        if not payout_ref or not self.btcpay_pull_is_archived:
+            return
+        payout = self.btcpay_payout_ids.filtered(lambda payout: payout.payout_ref == payout_ref)
+        known_states = dict(self.btcpay_payout_ids._fields['state'].selection)
+        if payout.state == 'Completed' or state not in known_states:
+            return
+        is_ended = self.state in ('done', 'cancel', 'error')
+        if payout and (not is_ended or state == 'Cancelled'):
+            payout.state = state
+        elif state == 'Completed':
+            payout.state = state
+            self._btcpay_flag_hidden_claims(payout.claimed_text or self.btcpay_pull_text)
+
+    def _btcpay_cancel_hidden_claims(self, payouts):
+        """Cancel the claims that the server canceled when it archived the pull payment.
+
+        What is known as paid out stays, and of what is on its way an event will tell.
+
+        :param tuple[Payout] payouts: What the server still lists.
+        """
+        self.ensure_one()
+        listed = {payout.id for payout in payouts}
+        told_ref = (self.env.context.get('btcpay_payout_event') or (None,))[0]
+        hidden = self.btcpay_payout_ids.filtered(lambda payout: payout.payout_ref not in listed)
+        canceled = hidden.filtered(
+            lambda payout: payout.state in ('AwaitingApproval', 'AwaitingPayment')
+        )
+        # What had been approved may have been paid since, if an event was missed.
+        unsure = canceled.filtered(
+            lambda payout: payout.state == 'AwaitingPayment' and payout.payout_ref != told_ref
+        )
+        canceled.state = 'Cancelled'
+        for payout in unsure:
+            self._btcpay_flag_hidden_claims(payout.claimed_text)
+
+    def _btcpay_flag_hidden_claims(self, amount):
+        """Have a person look whether a claim was paid out that the server does not list any more.
+
+        :param str amount: The amount, for people.
+        """
+        self._btcpay_flag_for_review(_(
+            "The refund %(reference)s was archived at the BTCPay Server, which does not tell any"
+            " more what became of a claim. Up to %(amount)s may have been paid out without Odoo"
+            " having seen it. Look at the store's payouts and its wallet before you refund the"
+            " rest; if it was paid, book it by hand.", reference=self.reference, amount=amount,
+        ))
+
+    # === CLAIMS THAT WAIT FOR SOMEBODY === #
+
+    def _btcpay_ask_for_claims(self):
+        """Ask the responsible person to approve or send what was claimed, and take it back once it
+        is settled, whoever settled it."""
+        self.ensure_one()
+        kind, payouts = self._btcpay_find_waiting_claims()
+        if kind == (self.btcpay_claim_kind or ''):
+            return
+        self.sudo().btcpay_claim_activity_id.filtered('active').action_feedback()
+        self.btcpay_claim_kind = kind
+        if not kind:
+            return
+        values = {
+            'reference': self.reference,
+            'claimed': ", ".join(payouts.mapped('claimed_text')),
+            'link': self._btcpay_get_payouts_url(),
+        }
+        document = self._btcpay_get_document()
+        activity = document.activity_schedule(
+            'mail.mail_activity_data_todo',
+            summary=_("Bitcoin refund %s was claimed", self.reference) if kind == 'approve'
+            else _("Bitcoin refund %s is stuck", self.reference),
+            note=_(
+                "The customer claimed %(claimed)s of the refund %(reference)s and waits for it."
+                " Approve it on the BTCPay Server: %(link)s", **values,
+            ) if kind == 'approve' else _(
+                "%(claimed)s of the refund %(reference)s was approved days ago and is not paid out."
+                " See on the BTCPay Server why it is not sent: %(link)s", **values,
+            ),
+            user_id=self._btcpay_get_responsible(document).id,
+        )
+        self.sudo().btcpay_claim_activity_id = activity and activity.id
+
+    def _btcpay_find_waiting_claims(self):
+        """Return what somebody has to do about claims, and of which.
+
+        :return: `approve`, `stuck` or nothing; and the payouts.
+        :rtype: tuple[str, btcpay.payout]
+        """
+        self.ensure_one()
+        if self.state != 'pending':
+            return '', self.btcpay_payout_ids.browse()
+        limit = fields.Datetime.now() - timedelta(days=const.PAYOUT_STUCK_DAYS)
+        to_approve = self.btcpay_payout_ids.filtered(
+            lambda payout: payout.state == 'AwaitingApproval'
+        )
+        if to_approve:
+            return 'approve', to_approve
+        stuck = self.btcpay_payout_ids.filtered(
+            lambda payout: payout.state in ('AwaitingPayment', 'InProgress')
+            and (payout.claimed_at or payout.create_date) < limit
+        )
+        return ('stuck' if stuck else ''), stuck
+
+    def _btcpay_get_payouts_url(self):
+        """Return the server's page where the merchant approves and sends claims.
+
+        :rtype: str
+        """
+        self.ensure_one()
+        refund = self.sudo()
+        server_url = refund.btcpay_refund_server_url or refund.provider_id.btcpay_server_url or ''
+        store_id = refund.btcpay_store_id or refund.provider_id.btcpay_store_id
+        return f'{server_url.rstrip("/")}/stores/{store_id}/payouts'
