@@ -32,6 +32,8 @@ class BTCPayDelivery(models.Model):
     invoice_ref = fields.Char(string="Invoice ID", readonly=True, index='btree_not_null')
     order_ref = fields.Char(string="Order ID", readonly=True)
     pull_payment_ref = fields.Char(string="Pull Payment ID", readonly=True)
+    payout_ref = fields.Char(string="Payout ID", readonly=True)
+    payout_state = fields.Char(readonly=True)
     transaction_id = fields.Many2one(
         comodel_name='payment.transaction', readonly=True,
         index='btree_not_null', ondelete='set null',
@@ -77,12 +79,12 @@ class BTCPayDelivery(models.Model):
             """
             INSERT INTO btcpay_delivery (
                 provider_id, delivery_ref, original_ref, is_redelivery, event, invoice_ref,
-                order_ref, pull_payment_ref, sent_at, state, try_count, next_try_at, body,
-                create_uid, create_date, write_uid, write_date
+                order_ref, pull_payment_ref, payout_ref, payout_state, sent_at, state, try_count,
+                next_try_at, body, create_uid, create_date, write_uid, write_date
             ) VALUES (
                 %(provider)s, %(delivery)s, %(original)s, %(redelivery)s, %(event)s, %(invoice)s,
-                %(order)s, %(pull_payment)s, %(sent)s, 'pending', 0, %(now)s, %(body)s,
-                %(uid)s, %(now)s, %(uid)s, %(now)s
+                %(order)s, %(pull_payment)s, %(payout)s, %(payout_state)s, %(sent)s, 'pending', 0,
+                %(now)s, %(body)s, %(uid)s, %(now)s, %(uid)s, %(now)s
             ) ON CONFLICT (provider_id, delivery_ref) DO NOTHING RETURNING id
             """,
             provider=provider.id,
@@ -93,6 +95,8 @@ class BTCPayDelivery(models.Model):
             invoice=event.invoice_id,
             order=event.order_id or None,
             pull_payment=event.pull_payment_id,
+            payout=event.payout_id,
+            payout_state=event.payout_state or None,
             sent=event.sent_at,
             # Once the request has had its try, the scheduled action has it.
             now=fields.Datetime.now(),
@@ -125,6 +129,8 @@ class BTCPayDelivery(models.Model):
                     self.pull_payment_ref, timeout=timeout
                 ).sudo() or transaction
             if transaction:
+                if self.payout_ref:
+                    transaction._btcpay_apply_payout_event(self.payout_ref, self.payout_state)
                 transaction._btcpay_sync(timeout=timeout)
                 self._finish('processed', transaction=transaction)
             else:

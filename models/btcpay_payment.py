@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 from odoo import api, fields, models
 
 from odoo.addons.payment_btcpay import const
@@ -34,6 +36,11 @@ class BTCPayPayment(models.Model):
     rate_text = fields.Char(string="Exchange Rate", compute='_compute_texts')
     currency_id = fields.Many2one(related='transaction_id.currency_id')
     amount = fields.Monetary(help="The amount at the rate of the invoice.", readonly=True)
+    fee_amount = fields.Monetary(
+        string="Of It Network Fee",
+        help="What the server takes off of it for the network's fee, at the rate of the invoice.",
+        compute='_compute_fee_amount',
+    )
     status = fields.Selection(
         selection=[
             ('Processing', "Waiting for confirmation"),
@@ -48,6 +55,20 @@ class BTCPayPayment(models.Model):
     _payment_uniq = models.Constraint(
         'unique(transaction_id, method, payment_ref)', "A payment is listed once."
     )
+
+    @api.depends('crypto_fee', 'rate')
+    def _compute_fee_amount(self):
+        for payment in self:
+            payment.fee_amount = float(payment._get_fee())
+
+    def _get_fee(self):
+        """Return what the server takes off for the network's fee.
+
+        :return: The amount at the rate of the invoice, in the transaction's currency, not rounded.
+        :rtype: Decimal
+        """
+        self.ensure_one()
+        return Decimal(self.crypto_fee or 0) * Decimal(self.rate or 0)
 
     @api.depends('method', 'crypto_amount', 'crypto_currency', 'rate', 'currency_id')
     def _compute_texts(self):

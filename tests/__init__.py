@@ -50,6 +50,7 @@ from .refund import (
     test_refund_rights,
     test_refund_sync,
     test_refund_tour,
+    test_refund_two_payments,
     test_refund_unanswered,
     test_refund_variants,
 )

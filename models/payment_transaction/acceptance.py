@@ -270,7 +270,8 @@ class PaymentTransaction(models.Model):
         rest = self.currency_id.round(amount - self._btcpay_assign_free_receipts(amount))
         if rest > 0:
             self._create_child_transaction(
-                rest, provider_reference=self.provider_reference, **self._btcpay_get_receipt_values()
+                rest, provider_reference=self.provider_reference,
+                **self._btcpay_get_receipt_values(),
             )._set_done()
         self._btcpay_post_note(_(
             "%(partial)s of the payment %(reference)s of %(amount)s was accepted.",

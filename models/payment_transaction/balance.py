@@ -177,6 +177,26 @@ class PaymentTransaction(models.Model):
             tx.btcpay_due_amount = max(-difference, 0)
             tx.btcpay_overpaid_amount = max(difference, 0)
 
+    @api.depends(
+        'btcpay_payment_ids.crypto_fee', 'btcpay_payment_ids.rate', 'btcpay_payment_ids.status'
+    )
+    def _compute_btcpay_network_fee_amount(self):
+        for tx in self:
+            payments = tx.btcpay_payment_ids.filtered(lambda payment: payment.status != 'Invalid')
+            tx.btcpay_network_fee_amount = tx.currency_id.round(float(sum(
+                (payment._get_fee() for payment in payments), Decimal(0)
+            )))
+
+    def _btcpay_get_gross_amount(self):
+        """Return all that came into the wallet for the invoice: what the server took off for the
+        network's fee does not count for the order, but it is there, and may be given back.
+
+        :return: The amount, in the currency; at least what counts.
+        :rtype: float
+        """
+        self.ensure_one()
+        return self.currency_id.round(self.btcpay_paid_amount + self.btcpay_network_fee_amount)
+
     def _btcpay_is_paid_in_full(self):
         """Return whether all that was asked for was received, confirmed or not."""
         self.ensure_one()
@@ -337,9 +357,11 @@ class PaymentTransaction(models.Model):
     def _btcpay_get_refund_sums(self):
         """Return what was received, given back and can still be given back.
 
-        Refunds that are underway count: Odoo's own wizard forgets them.
+        Refunds that are underway count: Odoo's own wizard forgets them. What counts for the order
+        is what is refunded of it: the network's fee is given back only where a person says so.
 
-        :return: `received`, `refunded`, `underway`, `available` and `overpayment`, in the currency.
+        :return: `received`, `refunded`, `underway`, `available` and `overpayment`, in the currency;
+                 and `limit`: what is available with the network's fee.
         :rtype: dict[str, float]
         """
         self.ensure_one()
@@ -359,5 +381,8 @@ class PaymentTransaction(models.Model):
             'refunded': refunded,
             'underway': self.currency_id.round(returned - refunded),
             'available': available,
+            'limit': max(
+                self.currency_id.round(self._btcpay_get_gross_amount() - returned), available
+            ),
             'overpayment': max(self.currency_id.round(overpayment), 0),
         }

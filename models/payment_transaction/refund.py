@@ -188,9 +188,9 @@ class PaymentTransaction(models.Model):
                 self.reference,
             ))
         compare = self.currency_id.compare_amounts
-        if compare(amount, 0) <= 0 or compare(amount, sums['available']) > 0:
+        if compare(amount, 0) <= 0 or compare(amount, sums['limit']) > 0:
             raise UserError(_(
-                "The refund must be more than zero and at most %(available)s: %(received)s was"
+                "The refund must be more than zero and at most %(limit)s: %(received)s was"
                 " received, %(refunded)s was refunded and %(underway)s is underway.",
                 **{key: self.currency_id.format(value) for key, value in sums.items()},
             ))
@@ -231,7 +231,9 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         receipts = self._btcpay_get_receipts()
-        unbooked = self.btcpay_paid_amount - sum(receipts.mapped('amount'))
+        # The network's fee is booked where it is given back.
+        counted = max(self.btcpay_paid_amount, self.btcpay_returned_amount + amount)
+        unbooked = counted - sum(receipts.mapped('amount'))
         # What was booked for a refund that was canceled is given back before anything else.
         missing = self.currency_id.round(min(amount - self._btcpay_get_free_amount(), unbooked))
         if missing > 0:

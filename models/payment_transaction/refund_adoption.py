@@ -1,5 +1,3 @@
-from decimal import Decimal
-
 from odoo import _, models
 
 from odoo.addons.payment_btcpay import const
@@ -80,8 +78,9 @@ class PaymentTransaction(models.Model):
         :rtype: payment.transaction
         """
         self.ensure_one()
-        amount = self._btcpay_get_pull_payment_value(pull_payment)
-        available = self._btcpay_get_kept_amount()  # Confirmed or not: it is done.
+        amount = self._btcpay_get_value(pull_payment.amount, pull_payment.currency)
+        # Confirmed or not, since it is done; the server itself gives back the network's fee, too.
+        available = max(self._btcpay_get_kept_amount(), self._btcpay_get_refund_sums()['limit'])
         compare = self.currency_id.compare_amounts
         if amount is None or compare(amount, 0) <= 0 or compare(amount, available) > 0:
             self._btcpay_flag_for_review(_(
@@ -108,20 +107,3 @@ class PaymentTransaction(models.Model):
             amount=self.currency_id.format(amount), reference=self.reference,
         ))
         return refund
-
-    def _btcpay_get_pull_payment_value(self, pull_payment):
-        """Return what a pull payment is worth at the rate of the payment.
-
-        :param PullPayment pull_payment: The pull payment.
-        :return: The amount, in the transaction's currency; None if that is unknown.
-        :rtype: float|None
-        """
-        self.ensure_one()
-        if pull_payment.currency == self.currency_id.name:
-            return self.currency_id.round(float(pull_payment.amount))
-        payment = self.btcpay_payment_ids.filtered(
-            lambda payment: payment.crypto_currency == pull_payment.currency and payment.rate
-        )[:1]
-        if not payment:
-            return None
-        return self.currency_id.round(float(pull_payment.amount * Decimal(payment.rate)))

@@ -12,8 +12,8 @@ from odoo.addons.payment_btcpay.greenfield import (
 )
 
 # The server's own variants, for the whole of what was received. They know nothing of what was
-# refunded before, but need no rate, where it is not for the rate of now.
-WHOLE_VARIANTS = {'fiat': 'Fiat', 'rate_then': 'RateThen', 'current_rate': 'CurrentRate'}
+# refunded before, nor of what counts for the order, but need no rate.
+WHOLE_VARIANTS = {'fiat': 'Fiat', 'rate_then': 'RateThen'}
 
 # Wallets cannot claim less than a satoshi.
 MAX_CRYPTO_DECIMALS = 8
@@ -36,7 +36,7 @@ class PaymentTransaction(models.Model):
         :raise UserError: If it cannot say it.
         """
         self.ensure_one()
-        if self._btcpay_is_whole_refund(amount):
+        if variant in WHOLE_VARIANTS and self._btcpay_is_whole_refund(amount):
             return RefundDraft(
                 WHOLE_VARIANTS[variant],
                 subtract_percentage=parse_decimal(str(fee_percent or 0)).normalize(),
@@ -57,10 +57,11 @@ class PaymentTransaction(models.Model):
         return RefundDraft('Custom', money)
 
     def _btcpay_is_whole_refund(self, amount):
-        """Return whether an amount is all that was received, and none of it was refunded yet."""
+        """Return whether an amount is all that is in the wallet, and none of it was refunded yet:
+        the server's own variants go by that, the network's fee included."""
         self.ensure_one()
         return not self.btcpay_returned_amount and (
-            self.currency_id.compare_amounts(amount, self.btcpay_paid_amount) == 0
+            self.currency_id.compare_amounts(amount, self._btcpay_get_gross_amount()) == 0
         )
 
     def _btcpay_split_fee(self, amount, fee_percent):
@@ -95,7 +96,7 @@ class PaymentTransaction(models.Model):
         whole = {
             'rate_then': preview.payment_amount_then, 'current_rate': preview.payment_amount_now,
         }[variant]
-        received = Decimal(str(self.btcpay_paid_amount))
+        received = Decimal(str(self._btcpay_get_gross_amount()))
         if not whole or not received:
             return None
         decimals = min(preview.payment_divisibility, MAX_CRYPTO_DECIMALS)
@@ -120,6 +121,24 @@ class PaymentTransaction(models.Model):
         return self._btcpay_client().preview_refund(
             self._btcpay_get_store_id(), self.btcpay_invoice_id, method
         )
+
+    def _btcpay_get_value(self, amount, currency):
+        """Return what an amount is worth at the rate of the payment.
+
+        :param Decimal amount: The amount.
+        :param str currency: Its currency's code.
+        :return: The amount, in the transaction's currency; None if that is unknown.
+        :rtype: float|None
+        """
+        self.ensure_one()
+        if currency == self.currency_id.name:
+            return self.currency_id.round(float(amount))
+        payment = self.btcpay_payment_ids.filtered(
+            lambda payment: payment.crypto_currency == currency and payment.rate
+        )[:1]
+        if not payment:
+            return None
+        return self.currency_id.round(float(amount * Decimal(payment.rate)))
 
     # === PAYOUT METHODS === #
 

@@ -1,6 +1,7 @@
 import secrets
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 from odoo import _, fields, models
 from odoo.exceptions import UserError, ValidationError
@@ -270,35 +271,51 @@ class PaymentTransaction(models.Model):
             'btcpay_pull_currency': pull_payment.currency,
             'btcpay_bolt11_days': pull_payment.bolt11_days,
         })
-        self._btcpay_adopt_pull_amount()
+        if not self._btcpay_adopt_pull_amount():
+            # Nobody is to claim it: neither mails nor pages have the link.
+            self.btcpay_refund_link = False
         self._set_pending(extra_allowed_states=('error',))
         self._btcpay_schedule_sync()
         root = self._btcpay_get_root()
         (root | root._btcpay_get_payment_siblings())._btcpay_close_settled_matters()
-        if self.btcpay_refund_is_mailed:
+        if self.btcpay_refund_is_mailed and self.btcpay_refund_link:
             self._btcpay_mail_customer('mail_template_refund')
 
     def _btcpay_adopt_pull_amount(self):
-        """Go by what the server made of the refund: it rounds fees in its own way."""
+        """Go by what the server made of the refund: it rounds fees in its own way.
+
+        :return: Whether it is not more than what was asked for; more is flagged for review.
+        :rtype: bool
+        """
         self.ensure_one()
-        if not self.btcpay_refund_request or self.btcpay_pull_currency != self.currency_id.name:
-            return
+        if not self.btcpay_refund_request:
+            return True  # Made at the server itself.
+        amount = Decimal(self.btcpay_pull_amount)
+        draft = RefundDraft.parse(self.btcpay_refund_request)
+        is_fiat = self.btcpay_pull_currency == self.currency_id.name
+        value = self._btcpay_get_root()._btcpay_get_value(amount, self.btcpay_pull_currency)
         compare = self.currency_id.compare_amounts
         whole = self.btcpay_refund_fee_amount - self.amount
-        made = self.currency_id.round(float(self.btcpay_pull_amount))
-        if compare(made, whole) > 0:
+        is_too_much = bool(draft.custom) and (
+            self.btcpay_pull_currency != draft.custom.currency or amount > draft.custom.amount
+        )
+        # What bitcoin is worth today is not compared with what it was worth then.
+        if value is not None and (is_fiat or not draft.custom):
+            is_too_much = is_too_much or compare(value, whole) > 0
+        if is_too_much:
             self._btcpay_flag_for_review(_(
                 "The BTCPay Server made the refund %(reference)s of %(made)s instead of"
-                " %(amount)s. Cancel it at the server before the customer claims it, and make it"
-                " anew.",
-                reference=self.reference, made=self.currency_id.format(made),
-                amount=self.currency_id.format(-self.amount),
+                " %(amount)s. Its link was not given to the customer. Cancel it at the server:"
+                " open the store's “Pull Payments”, archive “%(name)s”, and make the refund anew.",
+                reference=self.reference, made=self.btcpay_pull_text,
+                amount=self.currency_id.format(-self.amount), name=self.btcpay_refund_name,
             ))
-        elif compare(made, -self.amount) != 0:
+        elif is_fiat and compare(value, -self.amount) != 0:
             self.write({
-                'amount': -made,
-                'btcpay_refund_fee_amount': self.currency_id.round(whole - made),
+                'amount': -value,
+                'btcpay_refund_fee_amount': self.currency_id.round(whole - value),
             })
+        return not is_too_much
 
     def _btcpay_is_refunded_by_lightning(self):
         """Return whether the customer can claim the refund over Lightning."""

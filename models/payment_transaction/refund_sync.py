@@ -2,6 +2,7 @@ from decimal import Decimal
 
 from odoo import _, models
 
+from odoo.addons.payment_btcpay.db import commit_and_refresh, lock
 from odoo.addons.payment_btcpay.utils import upsert
 
 # The least that most wallets can claim.
@@ -66,8 +67,9 @@ class PaymentTransaction(models.Model):
             [self.env['btcpay.payout']._prepare_values(payout) for payout in payouts],
             transaction_id=self.id,
         )
-        self._btcpay_note_claims(states_before)
         self.btcpay_pull_is_archived = pull_payment.is_archived
+        unseen = self._btcpay_close_unlisted_payouts({payout.id for payout in payouts})
+        self._btcpay_note_claims(states_before)
         if self.state in ('done', 'cancel', 'error'):
             return  # By now the amount may be what was paid out, not the pull payment's.
         paid_out = self.btcpay_payout_ids._get_paid_out_amount()
@@ -80,8 +82,62 @@ class PaymentTransaction(models.Model):
             self._btcpay_mail_customer('mail_template_refund_paid')
         elif self.btcpay_pull_is_archived and not self.btcpay_payout_ids._is_any_open():
             self._btcpay_end_canceled_refund()
+            self._btcpay_flag_unseen_payouts(unseen)
         elif before != (self.btcpay_paid_out_amount, self.btcpay_pull_is_archived):
             self._btcpay_post_note(f'{self.reference}: {self._btcpay_get_paid_out_text()}')
+
+    def _btcpay_close_unlisted_payouts(self, listed_ids):
+        """Close the claims of an archived refund that the server lists no more.
+
+        It lists none of an archived pull payment, those that were paid out included: what is known
+        as paid out stays so, what is being sent is decided by the event that follows, and what
+        waited was canceled.
+
+        :param set[str] listed_ids: The ids of the payouts that are listed.
+        :return: The claims that waited, of which no event said that they were canceled.
+        :rtype: btcpay.payout
+        """
+        self.ensure_one()
+        waiting = self.btcpay_payout_ids.filtered(
+            lambda payout: self.btcpay_pull_is_archived
+            and payout.payout_ref not in listed_ids
+            and payout.state in ('AwaitingApproval', 'AwaitingPayment')
+        )
+        waiting.state = 'Cancelled'
+        return waiting
+
+    def _btcpay_flag_unseen_payouts(self, payouts):
+        """Flag for review what may have been paid out without Odoo's having seen it.
+
+        :param btcpay.payout payouts: The claims.
+        """
+        self.ensure_one()
+        if payouts:
+            self._btcpay_get_root()._btcpay_flag_for_review(_(
+                "The refund %(reference)s was archived at the BTCPay Server, which no longer says"
+                " what became of these claims: %(claims)s. Odoo takes them as canceled. Check the"
+                " payouts on the server before you refund them again.",
+                reference=self.reference, claims=", ".join(payouts.mapped('claimed_text')),
+            ))
+
+    def _btcpay_apply_payout_event(self, payout_ref, state):
+        """Apply what a signed event says of a payout, where it is final: that never changes again.
+
+        Of an archived refund the server says it no other way.
+
+        :param str payout_ref: The payout's id.
+        :param str state: The payout's state.
+        """
+        self.ensure_one()
+        if self.operation != 'refund' or state not in ('Completed', 'Cancelled'):
+            return
+        commit_and_refresh(self.env)
+        lock(self)
+        self.btcpay_payout_ids.filtered(
+            lambda payout: payout.payout_ref == payout_ref
+            and payout.state not in ('Completed', 'Cancelled')
+        ).state = state
+        commit_and_refresh(self.env)
 
     def _btcpay_note_claims(self, states_before):
         """Note claims that are new, and those that were canceled.
@@ -120,7 +176,7 @@ class PaymentTransaction(models.Model):
         """End a refund that cannot be claimed any more with what was paid out until then."""
         self.ensure_one()
         if not self.btcpay_paid_out_amount:
-            self._set_canceled(_("The refund was canceled before it was claimed."))
+            self._set_canceled(_("The refund was canceled before anything of it was paid out."))
             self._btcpay_get_root()._btcpay_review_again()
             return
         message = _(

@@ -60,6 +60,12 @@ class PaymentTransaction(models.Model):
         string="Overpayment", help="What was received beyond what was asked for.",
         compute='_compute_btcpay_differences', store=True, currency_field='currency_id',
     )
+    btcpay_network_fee_amount = fields.Monetary(
+        string="Network Fee",
+        help="What the server took off for the network's fee of further payments: it is in the"
+             " wallet, but does not count for the order.",
+        compute='_compute_btcpay_network_fee_amount', store=True, currency_field='currency_id',
+    )
     btcpay_expires_at = fields.Datetime(string="Invoice Expires", readonly=True, copy=False)
     btcpay_monitored_until = fields.Datetime(
         string="Monitored Until",

@@ -142,6 +142,9 @@ class TestServerHealth(ReconcileCommon):
         })
         self.transactions.btcpay_store_id = store_id
         self.env.cr.commit()
+        # An administrator of the server would go on reading it.
+        self.world.settings(administrator=False)
+        self.addCleanup(self.world.settings, administrator=True)
         self.world.delete_store(store_id)
         self._run_minutes(0)
         self.assertEqual(self.btcpay.btcpay_connection_state, 'gone')

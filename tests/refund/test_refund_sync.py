@@ -106,7 +106,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self.world.set_rates(self.store_id, BTC_USD='63123.45')
         self.addCleanup(self.world.set_rates, self.store_id)
         tx = self._paid(method='BTC-LN')
-        refund = tx._btcpay_request_refund(100, variant='current_rate')
+        refund = tx._btcpay_request_refund(100, variant='rate_then')
         self.assertEqual(refund.btcpay_pull_amount, '0.00158419731')
         refund._btcpay_sync()
         self.assertEqual(refund.state, 'pending')
