@@ -288,13 +288,13 @@ class PaymentTransaction(models.Model):
         """Book for the documents what the server counts as paid, where parts of it are booked
         already or were given back: what is not given back, up to the amount asked for.
 
-        Where nothing was given back, the whole is paid by the merchant's word, whatever came in.
+        Where no refund was ever made, the whole is paid by the merchant's word, whatever came in.
 
         Note: `self.ensure_one()`; the transaction is locked.
         """
         self.ensure_one()
         paid = self.amount
-        if self.btcpay_returned_amount:
+        if self.btcpay_refund_ids:
             paid = min(paid, self._btcpay_get_kept_amount())
         amount = self.currency_id.round(paid - self._btcpay_get_accounted_amount())
         if amount > 0:

@@ -219,8 +219,8 @@ class PaymentTransaction(models.Model):
                 return self.btcpay_status in ('Expired', 'Invalid') and not is_given_back
             case 'returned':  # Settled at the server after it was given back.
                 return (
-                    self.btcpay_status == 'Settled' and bool(self.btcpay_returned_amount)
-                    and self.currency_id.compare_amounts(
+                    self.btcpay_status == 'Settled' and self.state != 'done'
+                    and bool(self.btcpay_refund_ids) and self.currency_id.compare_amounts(
                         self._btcpay_get_kept_amount(), self.amount
                     ) < 0
                 )

@@ -168,11 +168,11 @@ class PaymentTransaction(models.Model):
             ))
 
     def _btcpay_on_marked_settled(self, is_new):
-        if self.btcpay_returned_amount and self.state != 'done':
+        if self.btcpay_refund_ids and self._btcpay_is_matter_open('returned'):
             self._btcpay_flag_for_review(_(
-                "The payment %(reference)s is marked as settled at the BTCPay Server, but"
-                " %(returned)s of the %(paid)s received for it was refunded or is being refunded."
-                " Only what was kept, %(kept)s, counts as paid. Ask the customer to pay the rest"
+                "The payment %(reference)s of %(amount)s is marked as settled at the BTCPay Server,"
+                " but %(paid)s was received for it, and %(returned)s of that was refunded or is"
+                " being refunded. Only what was kept, %(kept)s, counts as paid. Ask the customer to pay the rest"
                 " again, or cancel the order.", **self._btcpay_get_sums(),
             ), 'returned')
         elif is_new and (self._btcpay_is_paid_in_full() or self._btcpay_is_accepted_by_odoo()):

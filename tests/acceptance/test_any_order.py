@@ -84,10 +84,8 @@ class TestAnyOrder(RefundMixin, BTCPayCommon):
     def _mark(self):
         if self._status(self.tx)[0] == 'Settled':
             return
-        # The merchant takes less than the whole for it, nothing of which was given back.
-        self.is_vouched_for = (
-            self.tx.btcpay_paid_amount < 100 and not self.tx.btcpay_returned_amount
-        )
+        # The merchant takes less than the whole for it, of which no refund was ever made.
+        self.is_vouched_for = self.tx.btcpay_paid_amount < 100 and not self.tx.btcpay_refund_ids
         self.world.mark(self.tx.btcpay_invoice_id, 'Settled')
 
     # === WHAT IS SO AFTERWARDS === #
@@ -211,6 +209,18 @@ class TestAnyOrder(RefundMixin, BTCPayCommon):
         self.assertEqual(self._booked(), (0, 100, 'draft', 100))
         self.assertIn("Only what was kept, $ 0.00, counts as paid", self._activities(self.order))
         self.assertEqual(len(self.order.activity_ids), 1)
+
+    def test_when_refund_of_marked_partial_payment_is_canceled_then_what_came_in_is_booked(self):
+        for steps in (('refund_all', 'mark', 'cancel_refund'),
+                      ('refund_all', 'cancel_refund', 'mark')):
+            with self.subTest(steps=steps):
+                self._start(CASES['partial'])
+                for step in steps:
+                    getattr(self, f'_{step}')()
+                    self._catch_up()
+                self._catch_up()
+                self.assertEqual(self._booked(), (40, 0, 'draft', 40))
+                self.assertIn("Only what was kept, $ 40.00", self._activities(self.order))
 
     def test_when_refund_was_canceled_and_payment_is_accepted_then_its_receipt_is_the_orders(self):
         for name, sums, booked in (('exact', 100, 100), ('over', 200, 200), ('partial', 40, 40)):
