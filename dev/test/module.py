@@ -1,12 +1,10 @@
 """The parts of `make test` that run Odoo: install, tests, upgrade, uninstall."""
-import re
-
 from ..odoo import databases, log
 from ..odoo.instance import MODULE, environment
 from ..odoo.processes import free_port
-from ..paths import LOG, ROOT
+from ..paths import LOG
 from ..setup.console import SetupError
-from . import traces
+from . import shares, traces
 from .outcome import Outcome
 from .prepare import prepare
 from .runner import run_side_by_side
@@ -67,27 +65,6 @@ def install(instance):
     return _change(instance, '--init', 'odoo-install.log', 'installing')
 
 
-def _halves():
-    """Tags that share out the tests: about one half by name, and all others.
-
-    However few or many classes are found, each test is in one of the two.
-    """
-    sizes = {}
-    for file in sorted((ROOT / 'tests').rglob('test_*.py')):
-        # Name and body of each class
-        for name, body in re.findall(r'^class (\w+)\(.*?:\n((?:(?:[ )].*)?\n)*)',
-                                     file.read_text(), re.M):
-            sizes[name] = body.count('    def test_')
-    named, rest = [], 0
-    for name in sorted(sizes, key=sizes.get, reverse=True):
-        if sum(sizes[other] for other in named) <= rest:
-            named.append(name)
-        else:
-            rest += sizes[name]
-    return (','.join(f'/{MODULE}:{name}' for name in named),
-            ','.join([f'/{MODULE}', *(f'-/{MODULE}:{name}' for name in named)]))
-
-
 def run_tests(instance, options):
     """Run tests, on several databases at once.
 
@@ -118,7 +95,8 @@ def tests(instance):
     for copy in others:
         databases.copy_database(instance, first, copy)
     outcome = run_tests(instance, {
-        copy: ['--test-tags', tags] for copy, tags in zip(COPIES, _halves(), strict=True)})
+        copy: ['--test-tags', tags] for copy, tags in zip(COPIES, shares.halves(), strict=True)})
+    shares.measure(LOG / f'odoo-tests-{copy}.log' for copy in COPIES)
     for copy in COPIES:
         databases.remove_database(instance, copy)
     return outcome

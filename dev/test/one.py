@@ -85,6 +85,10 @@ def run_named(names, fresh=False):
         fingerprint = _fingerprint()
         options = _prepare(instance, state, fresh)
         outcome = module.run_tests(instance, {DATABASE: [*options, '--test-tags', tags]})
+        if options and not outcome.passed:
+            say('No test passed after the update: once more, with a new database')
+            _prepare(instance, state, fresh=True)
+            outcome = module.run_tests(instance, {DATABASE: ['--test-tags', tags]})
         if outcome.passed:
             state.write_text(json.dumps(
                 {'template': databases.template_name(), 'module': fingerprint}))
