@@ -180,8 +180,8 @@ class PaymentTransaction(models.Model):
             return _("Your payment was seen and waits for confirmation by the Bitcoin network.")
         if self.btcpay_status == 'New' and self.btcpay_additional_status == 'PaidPartial':
             return _(
-                "%(paid)s of %(amount)s has arrived. Please pay the amount due, %(asked)s, before the"
-                " invoice expires.", **self._btcpay_get_sums(),
+                "%(paid)s of %(amount)s has arrived. Please pay the amount due, %(asked)s, before"
+                " the invoice expires.", **self._btcpay_get_sums(),
             )
         if self.btcpay_status == 'New':
             return _("No payment has been seen yet.")

@@ -172,8 +172,8 @@ class PaymentTransaction(models.Model):
             self._btcpay_flag_for_review(_(
                 "The payment %(reference)s of %(amount)s is marked as settled at the BTCPay Server,"
                 " but %(paid)s was received for it, and %(returned)s of that was refunded or is"
-                " being refunded. Only what was kept, %(kept)s, counts as paid. Ask the customer to pay the rest"
-                " again, or cancel the order.", **self._btcpay_get_sums(),
+                " being refunded. Only what was kept, %(kept)s, counts as paid. Ask the customer to"
+                " pay the amount due again, or cancel the order.", **self._btcpay_get_sums(),
             ), 'returned')
         elif is_new and (self._btcpay_is_paid_in_full() or self._btcpay_is_accepted_by_odoo()):
             self._btcpay_post_note(_(

@@ -46,7 +46,7 @@ class TestLate(MoneyMixin, BTCPayCommon):
 
     # === REVIEW === #
 
-    def test_review_is_the_default(self):
+    def test_when_nothing_is_configured_then_a_late_payment_is_flagged_for_review(self):
         self.assertEqual(self.btcpay.btcpay_late_policy, 'review')
         self._expire_and_pay()
         self._check_left_to_a_person()
@@ -55,20 +55,20 @@ class TestLate(MoneyMixin, BTCPayCommon):
         self._look(self.tx)
         self.assertEqual(len(self.order.activity_ids), 1)
 
-    def test_accept_button(self):
+    def test_when_the_late_payment_is_accepted_by_button_then_it_is_booked(self):
         self._expire_and_pay()
         self.tx.action_btcpay_accept_late()
         self._check_accepted()
         self.assertFalse(self.tx.btcpay_can_accept_late)
         self._assert_refused(self.tx.action_btcpay_accept_late, "no late payment")
 
-    def test_accept_button_waits_for_confirmation(self):
+    def test_when_a_late_payment_is_unconfirmed_then_the_accept_button_refuses_it(self):
         self._expire_and_pay(mine=False)
         self.assertFalse(self.tx.btcpay_can_accept_late)
         self._assert_refused(self.tx.action_btcpay_accept_late, "not confirmed")
         self.assertEqual(self._status(self.tx), ('Expired', 'PaidLate'))
 
-    def test_accept_button_onto_cancelled_order(self):
+    def test_when_accepted_for_a_canceled_order_then_it_is_done_and_flagged_for_review(self):
         """A person decides, and decided so."""
         self._expire_and_pay()
         self.order._action_cancel()
@@ -79,13 +79,13 @@ class TestLate(MoneyMixin, BTCPayCommon):
 
     # === ACCEPT === #
 
-    def test_accepted_by_setting(self):
+    def test_when_the_setting_accepts_late_payments_then_the_late_payment_is_booked(self):
         self.btcpay.btcpay_late_policy = 'accept'
         self._expire_and_pay()
         self._check_accepted()
         self.assertFalse(self.order.activity_ids)
 
-    def test_accepted_by_setting_once_confirmed(self):
+    def test_when_the_late_payment_is_unconfirmed_then_the_setting_accepts_it_once_confirmed(self):
         self.btcpay.btcpay_late_policy = 'accept'
         self._expire_and_pay(mine=False)
         self.assertEqual(self._status(self.tx), ('Expired', 'PaidLate'))
@@ -98,7 +98,7 @@ class TestLate(MoneyMixin, BTCPayCommon):
         self._check_accepted()
         self.assertFalse(self.order.activity_ids)
 
-    def test_not_confirmed_when_the_watching_ends(self):
+    def test_when_monitoring_ends_before_confirmation_then_a_person_is_told_to_sync(self):
         path = f'/store/{self.store_id}'
         self.world.control(path, {'settings': {'monitoringExpiration': 0}})
         self.addCleanup(self.world.control, path, {'settings': {'monitoringExpiration': 86400}})
@@ -115,7 +115,7 @@ class TestLate(MoneyMixin, BTCPayCommon):
                 self._post_process()
                 self.assertEqual(self.order.amount_paid, 100 * float(fraction))
 
-    def test_late_and_over(self):
+    def test_when_too_much_is_paid_late_then_the_overpayment_is_flagged_for_review(self):
         """The server says PaidLate, then Marked: the overpayment is found in the sums."""
         for policy in ('accept', 'review'):
             with self.subTest(policy=policy):
@@ -130,7 +130,7 @@ class TestLate(MoneyMixin, BTCPayCommon):
                 self.assertEqual(self.tx.btcpay_overpaid_amount, 100)
                 self.assertIn("Refund the overpayment", self._activities(self.order))
 
-    def test_late_and_short(self):
+    def test_when_too_little_is_paid_late_then_only_the_partial_payment_can_be_accepted(self):
         """Never the whole for less, whatever the policy says."""
         for policy in ('accept', 'review'):
             with self.subTest(policy=policy):
@@ -147,14 +147,14 @@ class TestLate(MoneyMixin, BTCPayCommon):
                 self.tx.action_btcpay_accept_partial()
                 self.assertEqual(self.order.amount_paid, 50)
 
-    def test_rest_paid_late(self):
+    def test_when_the_amount_due_is_paid_late_then_the_whole_payment_is_accepted(self):
         self.btcpay.btcpay_late_policy = 'accept'
         self.world.pay(self.tx.btcpay_invoice_id, fraction='0.4')
         self._look(self.tx)
         self._expire_and_pay()
         self._check_accepted()
 
-    def test_rest_paid_late_after_the_part_was_accepted(self):
+    def test_when_the_amount_due_comes_late_after_an_accepted_part_then_both_are_booked(self):
         self.btcpay.write({'btcpay_late_policy': 'accept', 'btcpay_accept_partial': True})
         self.world.pay(self.tx.btcpay_invoice_id, fraction='0.4')
         self.world.mine()
@@ -168,7 +168,7 @@ class TestLate(MoneyMixin, BTCPayCommon):
 
     # === ONTO AN ORDER THAT IS NOT THE SAME ANY MORE === #
 
-    def test_order_is_another_by_now(self):
+    def test_when_the_order_has_changed_then_a_late_payment_is_flagged_for_review(self):
         """A person decides, though the provider accepts late payments."""
         def change():
             self.order.order_line.price_unit = 120
@@ -201,7 +201,7 @@ class TestLate(MoneyMixin, BTCPayCommon):
                 self._check_left_to_a_person()
                 self.assertTrue(self.tx.btcpay_can_accept_late)
 
-    def test_order_is_cancelled_just_before_the_payment_is_accepted(self):
+    def test_when_the_order_is_canceled_before_acceptance_then_it_is_flagged_for_review(self):
         self.btcpay.btcpay_late_policy = 'accept'
         self.world.expire(self.tx.btcpay_invoice_id)
         self.world.pay(self.tx.btcpay_invoice_id)
@@ -212,7 +212,7 @@ class TestLate(MoneyMixin, BTCPayCommon):
         self._carry_out()
         self._check_left_to_a_person()
 
-    def test_customer_invoice_paid_by_bank_meanwhile(self):
+    def test_when_a_customer_invoice_was_paid_by_bank_then_it_is_flagged_for_review(self):
         self.btcpay.btcpay_late_policy = 'accept'
         self.order = self._create_invoice()
         self.tx = self._create_btcpay_transaction(
@@ -226,7 +226,7 @@ class TestLate(MoneyMixin, BTCPayCommon):
 
     # === THE NETWORK FAILS IN BETWEEN === #
 
-    def test_accepting_takes_effect_without_an_answer(self):
+    def test_when_the_connection_drops_while_accepting_then_it_is_retried_and_booked(self):
         self.btcpay.btcpay_late_policy = 'accept'
         for after in (True, False):
             with self.subTest(after=after):
@@ -241,7 +241,7 @@ class TestLate(MoneyMixin, BTCPayCommon):
                 self._check_accepted()
                 self.assertFalse(self.order.activity_ids)
 
-    def test_button_with_the_network_failing(self):
+    def test_when_the_server_fails_at_the_accept_button_then_the_payment_is_accepted_later(self):
         self._expire_and_pay()
         self.world.fault('status', path='/status', method='POST', status=503)
         with self._quiet():
@@ -252,7 +252,7 @@ class TestLate(MoneyMixin, BTCPayCommon):
         self._carry_out()
         self.assertEqual((self._status(self.tx), self.tx.state), (('Settled', 'Marked'), 'done'))
 
-    def test_server_refuses(self):
+    def test_when_the_server_refuses_to_accept_then_nothing_is_pending_and_a_person_is_told(self):
         self._expire_and_pay()
         self.world.fault('status', path='/status', method='POST', status=403)
         with self._quiet():

@@ -35,7 +35,9 @@ class TestLateWords(MoneyMixin, BTCPayCommon):
         self._look(self.tx)
 
     def _notes(self):
-        return '\n'.join(flat(html2plaintext(body)) for body in self.order.message_ids.mapped('body'))
+        return '\n'.join(
+            flat(html2plaintext(body)) for body in self.order.message_ids.mapped('body')
+        )
 
     # === LATE, IN PART OR ALL OF IT === #
 

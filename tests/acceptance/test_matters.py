@@ -142,7 +142,9 @@ class TestMatters(RefundMixin, BTCPayCommon):
         self.assertTrue(self.tx.btcpay_can_refund)
         sums = self.tx._btcpay_get_refund_sums()
         self.assertEqual((sums['available'], sums['overpayment']), (50, 50))
-        self._assert_refused(lambda: self.tx._btcpay_request_refund(60), "at most $\N{NO-BREAK SPACE}50.00")
+        self._assert_refused(
+            lambda: self.tx._btcpay_request_refund(60), "at most $\N{NO-BREAK SPACE}50.00"
+        )
         self.tx._btcpay_request_refund(50)
         self.assertFalse(self.tx.btcpay_can_refund)
         self.world.mine()

@@ -63,7 +63,7 @@ class TestPartLinks(MoneyMixin, BTCPayHttpCommon):
 
     # === MAILS === #
 
-    def test_part_is_mailed_at_once(self):
+    def test_when_a_partial_payment_is_received_then_the_amount_due_is_mailed_once(self):
         for index, (fraction, missing) in enumerate([('0.4', '60.00'), ('0.2', '45.00')]):
             self.world.pay(self.tx.btcpay_invoice_id, fraction=fraction)
             self._look(self.tx, self.tx)  # Once a part, however often it is synced.
@@ -76,7 +76,7 @@ class TestPartLinks(MoneyMixin, BTCPayHttpCommon):
             # It is a mail, and not its source, that arrives.
             self.assertNotIn('&lt;', mails[0].body)
 
-    def test_mail_is_in_the_customers_language(self):
+    def test_when_the_customer_speaks_french_then_the_partial_payment_mail_is_in_french(self):
         self.env['res.lang']._activate_lang('fr_FR')
         self.env.ref('payment_btcpay.mail_template_partial_paid').with_context(lang='fr_FR').write({
             'subject': "{{ object.reference }} : il manque quelque chose",
@@ -90,13 +90,13 @@ class TestPartLinks(MoneyMixin, BTCPayHttpCommon):
         self.assertEqual(mail.subject, f"{tx.reference} : il manque quelque chose")
         self.assertIn("Il manque quelque chose.", mail.body)
 
-    def test_expired_part_that_is_not_accepted_is_not_mailed(self):
+    def test_when_an_expired_partial_payment_is_not_accepted_then_nothing_is_mailed(self):
         self.world.pay(self.tx.btcpay_invoice_id, fraction='0.4')
         self.world.expire(self.tx.btcpay_invoice_id)
         self._look(self.tx)
         self.assertFalse(self._mails(self.order))
 
-    def test_nothing_is_mailed_without_an_address(self):
+    def test_when_the_customer_has_no_email_address_then_nothing_is_mailed(self):
         self.partner.email = False
         self.world.pay(self.tx.btcpay_invoice_id, fraction='0.4')
         self._look(self.tx)
@@ -105,7 +105,7 @@ class TestPartLinks(MoneyMixin, BTCPayHttpCommon):
 
     # === THE LINK FOR THE REST === #
 
-    def test_rest_is_paid_by_the_mails_link(self):
+    def test_when_the_mailed_link_is_opened_then_the_amount_due_is_paid_by_it(self):
         """Odoo's own link refuses less than the full prepayment."""
         self._accept_part()
         self.assertEqual((self.order.state, self.order.amount_paid), ('draft', 40))
@@ -123,7 +123,7 @@ class TestPartLinks(MoneyMixin, BTCPayHttpCommon):
         )
         self.assertFalse(self.order.activity_ids)
 
-    def test_amounts_that_floats_do_not_have(self):
+    def test_when_floats_cannot_hold_the_amounts_then_the_link_asks_for_the_exact_amount_due(self):
         self.order = self._create_order(
             100.1, require_payment=True, prepayment_percent=1.0
         )
@@ -140,7 +140,7 @@ class TestPartLinks(MoneyMixin, BTCPayHttpCommon):
         self.assertFalse(url)
         self.assertEqual(self.order.state, 'sale')
 
-    def test_orders_page_asks_for_the_rest_only(self):
+    def test_when_the_quotations_own_link_is_opened_then_only_the_amount_due_is_asked_for(self):
         """The customer comes by the quotation's own link."""
         self.order.require_signature = False
         self._accept_part()
@@ -151,7 +151,7 @@ class TestPartLinks(MoneyMixin, BTCPayHttpCommon):
             )
             self.assertEqual(self._get_payment_context(response)['amount'], 60)
 
-    def test_more_than_half_is_paid_but_not_all(self):
+    def test_when_more_than_half_is_paid_then_paying_the_amount_due_confirms_the_order(self):
         """The page does not take the rest to be all there is to prepay."""
         self._accept_part('0.7')
         url = self._find_link(self._mails(self.order)[0])
@@ -161,7 +161,7 @@ class TestPartLinks(MoneyMixin, BTCPayHttpCommon):
         self._pay_on_page(response)
         self.assertEqual(self.order.state, 'sale')
 
-    def test_less_than_the_rest_is_refused_still(self):
+    def test_when_less_than_the_amount_due_is_asked_for_then_the_page_refuses_it(self):
         self._accept_part()
         with mute_logger('odoo.http'):
             response = self._make_http_get_request(f'/my/orders/{self.order.id}', params={
@@ -169,7 +169,7 @@ class TestPartLinks(MoneyMixin, BTCPayHttpCommon):
             })
         self.assertNotEqual(response.status_code, 200)
 
-    def test_orders_that_were_not_paid_in_bitcoin_are_as_they_were(self):
+    def test_when_partly_paid_without_bitcoin_then_the_page_refuses_less_than_the_prepayment(self):
         order = self._create_order(require_payment=True, prepayment_percent=1.0)
         other = self._create_other_transaction(order, amount=40)
         other._set_done()
@@ -179,7 +179,7 @@ class TestPartLinks(MoneyMixin, BTCPayHttpCommon):
             })
         self.assertNotEqual(response.status_code, 200)
 
-    def test_way_back_from_a_cart_that_is_a_quotation_by_now(self):
+    def test_when_the_cart_became_a_quotation_then_the_retry_link_opens_the_order(self):
         self.tx.landing_route = '/shop/payment/validate'
         self.assertEqual(self.tx._btcpay_get_retry_url(), '/shop/payment')
         self.world.pay(self.tx.btcpay_invoice_id, fraction='0.4')
@@ -191,7 +191,7 @@ class TestPartLinks(MoneyMixin, BTCPayHttpCommon):
         response = self._open(self.tx._btcpay_get_retry_url())
         self.assertIn(self.order.name, response.text)
 
-    def test_salespersons_link(self):
+    def test_when_a_salesperson_makes_a_payment_link_then_it_asks_for_the_amount_due(self):
         self._accept_part()
         wizard = self.env['payment.link.wizard'].with_context(
             active_model='sale.order', active_id=self.order.id
@@ -200,7 +200,7 @@ class TestPartLinks(MoneyMixin, BTCPayHttpCommon):
         self.assertFalse(wizard.warning_message)
         self.assertEqual(self._get_payment_context(self._open(wizard.link))['amount'], 60)
 
-    def test_rest_of_customer_invoice(self):
+    def test_when_a_customer_invoices_mailed_link_is_paid_then_nothing_remains_due(self):
         self.env['ir.config_parameter'].sudo().set_param(
             'account_payment.enable_portal_payment', 'True'
         )
@@ -216,7 +216,7 @@ class TestPartLinks(MoneyMixin, BTCPayHttpCommon):
         self.assertEqual(move.amount_residual, 0)
         self.assertFalse(move.activity_ids)
 
-    def test_nothing_is_left(self):
+    def test_when_nothing_is_due_then_there_is_no_link_for_the_amount_due(self):
         self.assertIn('payment_amount=100', self.tx._btcpay_get_amount_due_url())
         self._create_other_transaction(self.order)._set_done()
         self.assertEqual(self.tx._btcpay_get_amount_due_url(), '')

@@ -40,13 +40,13 @@ class TestParts(MoneyMixin, BTCPayCommon):
 
     # === BY SETTING === #
 
-    def test_accepted_by_setting(self):
+    def test_when_the_setting_accepts_partial_payments_then_the_partial_payment_is_booked(self):
         self.btcpay.btcpay_accept_partial = True
         self._pay_part_and_expire()
         self._check_part_is_booked()
         self.assertFalse(self.order.activity_ids)
 
-    def test_accepted_once(self):
+    def test_when_an_accepted_partial_payment_is_synced_again_then_it_is_booked_only_once(self):
         self.btcpay.btcpay_accept_partial = True
         self._pay_part_and_expire()
         for _look in range(3):
@@ -57,7 +57,7 @@ class TestParts(MoneyMixin, BTCPayCommon):
         with self.assertRaises(UserError):
             self.tx.action_btcpay_accept_partial()
 
-    def test_part_is_accepted_only_when_confirmed(self):
+    def test_when_a_partial_payment_is_unconfirmed_then_acceptance_waits_for_confirmation(self):
         self.btcpay.btcpay_accept_partial = True
         self._pay_part_and_expire(mine=False)
         self.assertFalse(self.tx.child_transaction_ids, "Unconfirmed money was taken as paid.")
@@ -67,13 +67,13 @@ class TestParts(MoneyMixin, BTCPayCommon):
         self._look(self.tx)
         self._check_part_is_booked()
 
-    def test_part_confirms_where_that_is_enough(self):
+    def test_when_a_partial_payment_covers_the_prepayment_then_it_confirms_the_order(self):
         self.order.prepayment_percent = 0.3
         self.btcpay.btcpay_accept_partial = True
         self._pay_part_and_expire()
         self._check_part_is_booked(order_state='sale')
 
-    def test_more_comes_late(self):
+    def test_when_more_is_paid_after_expiry_then_each_further_partial_payment_is_booked(self):
         """The server still says PaidPartial."""
         self.btcpay.btcpay_accept_partial = True
         self._pay_part_and_expire()
@@ -86,7 +86,7 @@ class TestParts(MoneyMixin, BTCPayCommon):
             self.assertEqual(self.order.amount_paid, paid)
         self.assertEqual(len(self.tx._btcpay_get_partial_receipts()), 3)
 
-    def test_part_of_what_is_not_to_be_paid_any_more(self):
+    def test_when_an_order_is_no_longer_payable_then_a_partial_payment_is_flagged_for_review(self):
         """A person decides, though the provider accepts parts."""
         def cancel():
             self.order._action_cancel()
@@ -116,7 +116,7 @@ class TestParts(MoneyMixin, BTCPayCommon):
 
     # === BY A PERSON === #
 
-    def test_accepted_by_button(self):
+    def test_when_an_accountant_accepts_a_partial_payment_then_it_is_booked_and_mailed(self):
         self._pay_part_and_expire()
         self.assertFalse(self.tx.child_transaction_ids)
         self.assertIn("Accept the partial payment or refund it", self._activities(self.order))
@@ -131,7 +131,7 @@ class TestParts(MoneyMixin, BTCPayCommon):
         self.assertEqual(note.author_id, accountant.partner_id)
         self.assertEqual(len(self._mails(self.order)), 1)
 
-    def test_button_decides_on_what_is_so_now(self):
+    def test_when_the_merchant_marked_it_settled_then_there_is_no_partial_payment_to_accept(self):
         """The merchant has marked the invoice since, so that there is no part any more."""
         self._pay_part_and_expire()
         self.world.mark(self.tx.btcpay_invoice_id, 'Settled')
@@ -141,21 +141,21 @@ class TestParts(MoneyMixin, BTCPayCommon):
         self.assertEqual(self.tx.state, 'done')
         self.assertFalse(self.tx.child_transaction_ids)
 
-    def test_button_refuses_unconfirmed_money(self):
+    def test_when_a_partial_payment_is_unconfirmed_then_the_accept_button_refuses_it(self):
         self._pay_part_and_expire(mine=False)
         self.assertFalse(self.tx.btcpay_can_accept_partial)
         with self.assertRaises(UserError):
             self.tx.action_btcpay_accept_partial()
         self.assertFalse(self.tx.child_transaction_ids)
 
-    def test_button_without_answer_of_the_server(self):
+    def test_when_the_server_does_not_answer_then_the_accept_button_books_nothing(self):
         self._pay_part_and_expire()
         self.world.fault('status', path='/invoices/', count=None)
         with self._quiet(), self.assertRaises(UserError):
             self.tx.action_btcpay_accept_partial()
         self.assertFalse(self.tx.child_transaction_ids)
 
-    def test_button_is_not_for_everybody(self):
+    def test_when_the_user_lacks_accounting_rights_then_accepting_is_refused(self):
         self._pay_part_and_expire()
         for groups in ('base.group_user', 'sales_team.group_sale_manager'):
             user = new_test_user(self.env, groups, groups=groups)
@@ -166,7 +166,7 @@ class TestParts(MoneyMixin, BTCPayCommon):
 
     # === WHAT COMES AFTER === #
 
-    def test_settled_after_a_part_was_accepted(self):
+    def test_when_settled_after_an_accepted_partial_payment_then_the_difference_is_booked(self):
         """The rest came late and the merchant took it, or decided to forgo it."""
         for pay_rest in (True, False):
             with self.subTest(pay_rest=pay_rest):
@@ -186,7 +186,7 @@ class TestParts(MoneyMixin, BTCPayCommon):
                 parts = self.tx._btcpay_get_partial_receipts()
                 self.assertEqual(sorted(parts.mapped('payment_id.amount')), [40, 60])
 
-    def test_invalid_invoice_with_confirmed_money(self):
+    def test_when_an_invalid_invoice_has_confirmed_money_then_it_can_be_accepted(self):
         """Confirmed after the server gave up on it: there it stays invalid for ever."""
         self.world.pay(self.tx.btcpay_invoice_id)
         self.world.pass_time(3 * 24 * 3600)
@@ -201,7 +201,7 @@ class TestParts(MoneyMixin, BTCPayCommon):
         self.assertEqual((self.order.state, self.order.amount_paid), ('sale', 100))
         self.assertEqual(self.tx.state, 'error', "The source must not be done beside its part.")
 
-    def test_part_of_customer_invoice(self):
+    def test_when_a_customer_invoice_is_partly_paid_then_the_amount_due_is_mailed(self):
         move = self._create_invoice()
         self.btcpay.btcpay_accept_partial = True
         self.tx = self._create_btcpay_transaction(
@@ -215,7 +215,7 @@ class TestParts(MoneyMixin, BTCPayCommon):
         self.assertEqual(len(mail), 1)
         self.assertIn('amount=60.0', str(mail.body))
 
-    def test_automatic_invoice_of_a_part(self):
+    def test_when_a_partial_payment_confirms_the_order_then_its_automatic_invoice_is_paid(self):
         """The down payment invoice that Odoo makes of a part is paid by it."""
         self.env['ir.config_parameter'].sudo().set_param('sale.automatic_invoice', 'True')
         self.product.invoice_policy = 'order'
@@ -239,7 +239,7 @@ class TestParts(MoneyMixin, BTCPayCommon):
         self.assertEqual(sum(self.order.invoice_ids.mapped('amount_total')), 100)
         self.assertFalse(self.order.activity_ids)
 
-    def test_automatic_invoice_of_an_order_paid_in_parts(self):
+    def test_when_an_order_is_paid_in_parts_then_its_automatic_invoice_is_paid_in_full(self):
         self.env['ir.config_parameter'].sudo().set_param('sale.automatic_invoice', 'True')
         self.product.invoice_policy = 'order'
         self.btcpay.btcpay_accept_partial = True
@@ -256,7 +256,7 @@ class TestParts(MoneyMixin, BTCPayCommon):
         ])
         self.assertFalse(self.order.activity_ids)
 
-    def test_foreign_currency(self):
+    def test_when_the_order_is_in_a_foreign_currency_then_the_partial_payment_is_booked_in_it(self):
         self.currency = self._enable_currency('EUR')
         self.btcpay.btcpay_accept_partial = True
         self.order = self._create_order(require_payment=True, prepayment_percent=1.0)

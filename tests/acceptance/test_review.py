@@ -29,7 +29,7 @@ class TestDecided(RefundMixin, BTCPayCommon):
         self.assertEqual(bool(self.order.activity_ids), is_asked)
         self.assertEqual(self.tx.btcpay_is_resolved, not is_asked)
 
-    def test_part_is_accepted(self):
+    def test_when_a_partial_payment_is_accepted_then_the_review_is_closed(self):
         self._pay('0.4')
         self._assert_asked(True)
         self.assertEqual(self.order.btcpay_status_text, "Expired, partly paid")
@@ -39,7 +39,7 @@ class TestDecided(RefundMixin, BTCPayCommon):
         self._look(self.tx)
         self._assert_asked(False)
 
-    def test_part_is_refunded(self):
+    def test_when_a_partial_payment_is_refunded_in_full_then_the_review_is_closed(self):
         self._pay('0.4')
         refund = self.tx._btcpay_request_refund(10)
         self._assert_asked(True)
@@ -49,14 +49,14 @@ class TestDecided(RefundMixin, BTCPayCommon):
         self.tx._btcpay_request_refund(40)
         self._assert_asked(False)
 
-    def test_late_payment_is_accepted(self):
+    def test_when_a_late_payment_is_accepted_then_the_review_is_closed(self):
         self._pay('1', late=True)
         self._assert_asked(True)
         self.tx.action_btcpay_accept_late()
         self._assert_asked(False)
         self.assertEqual(self.order.btcpay_status_text, "Paid late, accepted")
 
-    def test_overpayment_is_refunded(self):
+    def test_when_the_whole_overpayment_is_refunded_then_the_review_is_closed(self):
         self._pay('1.5')
         self._assert_asked(True)
         self.tx._btcpay_request_refund(20)
@@ -64,14 +64,14 @@ class TestDecided(RefundMixin, BTCPayCommon):
         self.tx._btcpay_request_refund(30)
         self._assert_asked(False)
 
-    def test_overpayment_of_a_late_payment_is_refunded(self):
+    def test_when_an_overpaid_late_payment_is_refunded_in_full_then_the_review_is_closed(self):
         self._pay('1.5', late=True)
         self.tx._btcpay_request_refund(50)
         self._assert_asked(True)
         self.tx._btcpay_request_refund(100)
         self._assert_asked(False)
 
-    def test_overpayment_is_refunded_at_the_server(self):
+    def test_when_the_overpayment_is_refunded_at_the_server_then_the_review_is_closed(self):
         self._pay('1.5')
         pull_payment = self._server_refund(
             self.tx, refundVariant='Custom', customAmount='50', customCurrency='USD'
@@ -79,14 +79,14 @@ class TestDecided(RefundMixin, BTCPayCommon):
         self.tx._btcpay_find_or_adopt_refund(pull_payment['id'])
         self._assert_asked(False)
 
-    def test_unanswered_refund_decides_nothing(self):
+    def test_when_a_refund_is_not_answered_then_the_review_stays_open(self):
         self._pay('1.5')
         self._lose_answer(took_effect=False)
         with self._quiet():
             self.tx._btcpay_request_refund(50)
         self._assert_asked(True)
 
-    def test_activity_is_marked_done(self):
+    def test_when_the_activity_is_marked_done_then_the_review_is_closed(self):
         self._pay('0.4')
         self.order.activity_ids.action_feedback()
         self._assert_asked(False)

@@ -39,7 +39,7 @@ class TestCheckout(BTCPayCommon):
 
     # === PAYLOAD === #
 
-    def test_payload_is_of_the_transaction_alone(self):
+    def test_when_an_invoice_is_made_then_no_customer_data_is_sent(self):
         self.btcpay.sudo().btcpay_languages = 'en fr-FR'
         since = self._last_request()
         tx, payload = self._make_invoice(reference='S00001/a&b', amount=1111.1)
@@ -63,7 +63,7 @@ class TestCheckout(BTCPayCommon):
         invoice = self.world.invoice(tx.btcpay_invoice_id)
         self.assertEqual((invoice['amount'], invoice['currency']), ('1111.10', 'USD'))
 
-    def test_amount_is_an_exact_decimal_string(self):
+    def test_when_floats_are_inexact_then_the_amount_is_sent_as_an_exact_decimal_string(self):
         for currency, amount, expected in [
             ('JPY', 1234567.0, '1234567'),
             ('USD', 0.07, '0.07'),
@@ -79,7 +79,7 @@ class TestCheckout(BTCPayCommon):
                     Invoice.parse(self.world.invoice(tx.btcpay_invoice_id))
                 ))
 
-    def test_language(self):
+    def test_when_the_page_has_a_language_then_the_servers_closest_one_is_asked_for(self):
         self.btcpay.sudo().btcpay_languages = 'da de-DE en fr-FR ja-JP no pt-BR pt-PT sr'
         tx = self._create_btcpay_transaction(make_invoice=False)
         for lang, expected in [
@@ -91,21 +91,21 @@ class TestCheckout(BTCPayCommon):
                 checkout = tx.with_context(lang=lang)._btcpay_prepare_invoice().dump()['checkout']
                 self.assertEqual(checkout.get('defaultLanguage'), expected)
 
-    def test_language_of_the_partner_where_there_is_no_page(self):
+    def test_when_there_is_no_page_then_the_partners_language_is_asked_for(self):
         self.btcpay.sudo().btcpay_languages = 'en fr-FR'
         tx = self._create_btcpay_transaction(make_invoice=False)
         tx.partner_lang = 'fr_FR'
         payload = tx.with_context(lang=False)._btcpay_prepare_invoice().dump()
         self.assertEqual(payload['checkout']['defaultLanguage'], 'fr-FR')
 
-    def test_no_language_is_asked_for_before_the_server_s_are_known(self):
+    def test_when_the_servers_languages_are_unknown_then_no_language_is_asked_for(self):
         self.btcpay.sudo().btcpay_languages = False
         _tx, payload = self._make_invoice()
         self.assertNotIn('defaultLanguage', payload['checkout'])
 
     # === THE INVOICE === #
 
-    def test_invoice_is_remembered(self):
+    def test_when_an_invoice_is_made_then_the_transaction_stores_its_data(self):
         tx, _payload = self._make_invoice()
         invoice = self.world.invoice(tx.btcpay_invoice_id)
         self.assertRecordValues(tx, [{
@@ -123,7 +123,7 @@ class TestCheckout(BTCPayCommon):
         self.assertEqual(tx.btcpay_monitored_until.timestamp(), invoice['monitoringExpiration'])
         self.assertTrue(tx._btcpay_is_payable())
 
-    def test_second_call_makes_no_second_invoice(self):
+    def test_when_checkout_is_called_twice_then_no_second_invoice_is_made(self):
         tx, _payload = self._make_invoice()
         first = tx.btcpay_invoice_id
         since = self._last_request()
@@ -132,7 +132,7 @@ class TestCheckout(BTCPayCommon):
         self.assertEqual(tx.btcpay_invoice_id, first)
         self.assertIn(first, values['redirect_form_html'])
 
-    def test_invoice_belongs_to_one_transaction(self):
+    def test_when_another_transaction_claims_the_invoice_then_the_database_refuses_it(self):
         tx, _payload = self._make_invoice()
         other = self._create_btcpay_transaction(make_invoice=False, reference='other')
         with (
@@ -150,12 +150,12 @@ class TestCheckout(BTCPayCommon):
         third.btcpay_invoice_id = tx.btcpay_invoice_id
         third.flush_recordset()
 
-    def test_copy_has_no_invoice(self):
+    def test_when_a_transaction_is_copied_then_the_copy_has_no_invoice(self):
         tx, _payload = self._make_invoice()
         copy = tx.copy({'reference': 'copy'})
         self.assertFalse(copy.btcpay_invoice_id or copy.btcpay_requested_at or copy.btcpay_status)
 
-    def test_transaction_is_stored_before_the_server_is_asked(self):
+    def test_when_odoo_crashes_while_asking_then_the_request_is_remembered_and_synced(self):
         """A crash while waiting must not forget that an invoice was asked for."""
         tx = self._create_btcpay_transaction(make_invoice=False)
         send = type(self.btcpay)._send_api_request
@@ -175,7 +175,7 @@ class TestCheckout(BTCPayCommon):
         tx._btcpay_sync()
         self.assertTrue(tx.btcpay_invoice_id)
 
-    def test_event_that_is_quicker_than_the_answer(self):
+    def test_when_an_event_precedes_the_answer_then_one_invoice_is_made_and_shown(self):
         """InvoiceCreated can come, and adopt the invoice, before our own call is answered."""
         send = type(self.btcpay)._send_api_request
         for fails in (False, True):
@@ -201,7 +201,7 @@ class TestCheckout(BTCPayCommon):
 
     # === REDIRECTION === #
 
-    def test_redirect_form(self):
+    def test_when_the_customer_is_redirected_then_the_form_keeps_the_links_query(self):
         tx, _payload = self._make_invoice()
         form = self._extract_values_from_html_form(
             tx._get_processing_values()['redirect_form_html']
@@ -233,11 +233,11 @@ class TestCheckout(BTCPayCommon):
         self.assertNotIn('action', processing_values.get('redirect_form_html', ''))
         self.assertFalse(tx.btcpay_requested_at or tx.btcpay_invoice_id)
 
-    def test_refused_for_a_disabled_provider(self):
+    def test_when_the_provider_is_disabled_then_no_invoice_is_made(self):
         self.btcpay.state = 'disabled'
         self._assert_refused("disabled or not connected")
 
-    def test_refused_for_an_unconnected_provider(self):
+    def test_when_the_provider_is_not_connected_then_no_invoice_is_made(self):
         # Past the constraint that an enabled provider is connected.
         for field in ('btcpay_api_key', 'btcpay_store_id', 'btcpay_server_url'):
             with self.subTest(field=field):
@@ -253,12 +253,12 @@ class TestCheckout(BTCPayCommon):
         ))
         self.btcpay.invalidate_recordset()
 
-    def test_refused_for_a_payment_method_of_others(self):
+    def test_when_the_payment_method_is_of_another_provider_then_no_invoice_is_made(self):
         self._assert_refused(
             "is not one of the provider", payment_method_id=self.pm_unknown.id
         )
 
-    def test_refused_for_an_amount_that_is_none(self):
+    def test_when_the_amount_is_not_positive_then_no_invoice_is_made(self):
         # The server would take 0 as settled at once.
         for amount in (0.0, 0.004, -5.0):
             with self.subTest(amount=amount):
@@ -271,7 +271,7 @@ class TestCheckout(BTCPayCommon):
                 ):
                     self._assert_refused("is not positive")
 
-    def test_refused_for_other_operations(self):
+    def test_when_the_operation_is_not_a_redirect_then_no_invoice_is_made(self):
         for operation in ('online_direct', 'online_token', 'validation', 'offline'):
             with self.subTest(operation=operation):
                 self._assert_refused(
@@ -279,12 +279,12 @@ class TestCheckout(BTCPayCommon):
                     operation=operation, reference=operation,
                 )
 
-    def test_refused_for_an_unsupported_currency(self):
+    def test_when_the_currency_is_unsupported_then_no_invoice_is_made(self):
         self.currency = self.env['res.currency'].create({
             'name': 'XTS', 'symbol': 'x', 'rate_ids': [(0, 0, {'rate': 1.0})],
         })
         self._assert_refused("currency XTS is not supported")
 
-    def test_refused_for_a_currency_the_provider_is_not_available_in(self):
+    def test_when_the_provider_does_not_take_the_currency_then_no_invoice_is_made(self):
         self.btcpay.available_currency_ids = self.currency_euro
         self._assert_refused("currency USD is not available")

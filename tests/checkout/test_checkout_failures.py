@@ -33,7 +33,7 @@ class TestCheckoutFailures(BTCPayCommon):
         self.assertNotIn(self.api_key, logs.output[0])
         return tx, logs.output[0]
 
-    def test_no_effect(self):
+    def test_when_making_the_invoice_fails_then_the_reason_is_logged_and_no_invoice_is_found(self):
         for number, (fault, reason) in enumerate([
             ({'kind': 'status', 'status': 400}, "HTTP 400"),
             ({'kind': 'status', 'status': 401}, "HTTP 401"),
@@ -57,18 +57,18 @@ class TestCheckoutFailures(BTCPayCommon):
                 self.assertEqual(tx.state, 'error')
                 self.assertFalse(tx.btcpay_invoice_id)
 
-    def test_refusal_with_the_server_s_reason(self):
+    def test_when_the_server_refuses_the_invoice_then_its_reason_is_logged(self):
         self.world.set_rates(self.store_id, BTC_USD=None)
         self.addCleanup(self.world.set_rates, self.store_id)
         _tx, log = self._fail_to_make_invoice('no-rate')
         self.assertIn("Error retrieving a matching payment method or rate.", log)
 
-    def test_server_that_is_not_there(self):
+    def test_when_the_server_is_not_there_then_the_connection_failure_is_logged(self):
         self.btcpay.sudo().btcpay_server_url = 'http://127.0.0.1:9'
         _tx, log = self._fail_to_make_invoice('not-there')
         self.assertIn("connection: ", log)
 
-    def test_effect_without_answer(self):
+    def test_when_the_answer_was_lost_then_the_next_sync_finds_the_invoice(self):
         """The invoice is at the server, and we do not know: it is found by its order id."""
         for number, fault in enumerate([
             {'kind': 'status', 'status': 502, 'after': True},
@@ -92,7 +92,7 @@ class TestCheckoutFailures(BTCPayCommon):
                 tx._btcpay_sync()
                 self.assertEqual(tx.state, 'done')
 
-    def test_refused_invoice_is_not_looked_for(self):
+    def test_when_the_server_refused_the_invoice_then_it_is_not_looked_for(self):
         self.world.fault('status', path=INVOICES, method='POST', status=400)
         tx, _log = self._fail_to_make_invoice('refused')
         self.assertFalse(tx.btcpay_requested_at)
@@ -100,7 +100,7 @@ class TestCheckoutFailures(BTCPayCommon):
         tx._btcpay_sync()
         self.assertEqual(len(self.world.requests()), before)
 
-    def test_only_its_own_invoice_is_adopted(self):
+    def test_when_similar_invoices_exist_then_only_the_transactions_own_is_adopted(self):
         self.world.fault('drop', path=INVOICES, method='POST')
         tx, _log = self._fail_to_make_invoice('lost')
         token = {const.TOKEN_KEY: tx.sudo().btcpay_invoice_token}
@@ -116,7 +116,7 @@ class TestCheckoutFailures(BTCPayCommon):
         tx._btcpay_sync()
         self.assertEqual(tx.btcpay_invoice_id, invoice['id'])
 
-    def test_answer_that_is_another_invoice(self):
+    def test_when_the_answer_is_another_invoice_then_the_customer_is_not_sent_to_it(self):
         """The customer is not sent to an invoice that is not the one asked for."""
         send = type(self.btcpay)._send_api_request
         for number, (change, reason) in enumerate([
@@ -149,7 +149,7 @@ class TestCheckoutFailures(BTCPayCommon):
                 _tx, log = self._fail_to_make_invoice(f'other-{number}')
                 self.assertIn(reason, log)
 
-    def test_answer_that_is_no_invoice(self):
+    def test_when_the_answer_is_no_invoice_then_the_checkout_fails_with_a_logged_reason(self):
         for number, answer in enumerate([None, [], 'invoice', 7, {}]):
             with self.subTest(answer=answer), patch.object(
                 type(self.btcpay), '_send_api_request',
@@ -158,7 +158,7 @@ class TestCheckoutFailures(BTCPayCommon):
                 _tx, log = self._fail_to_make_invoice(f'none-{number}')
                 self.assertIn("is not as the API promises", log)
 
-    def test_new_attempt_after_a_failure(self):
+    def test_when_the_checkout_failed_then_a_new_attempt_can_be_paid(self):
         order = self._create_order()
         self.world.fault('status', path=INVOICES, method='POST')
         failed = self._create_btcpay_transaction(order, make_invoice=False)

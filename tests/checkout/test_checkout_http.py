@@ -56,7 +56,7 @@ class TestCheckoutHttp(BTCPayHttpCommon):
 
     # === HONEST === #
 
-    def test_payment(self):
+    def test_when_pay_now_is_pressed_then_the_browser_is_sent_to_the_invoice(self):
         result, (payload,) = self._pay()
         tx = self._get_tx(result['reference'])
         self.assertEqual(result['state'], 'draft')
@@ -67,7 +67,7 @@ class TestCheckoutHttp(BTCPayHttpCommon):
             'orderId': tx.reference, const.TOKEN_KEY: tx.sudo().btcpay_invoice_token,
         })
 
-    def test_return_to_the_website_the_customer_is_on(self):
+    def test_when_paying_on_a_website_then_the_return_address_is_on_that_website(self):
         if self.env['ir.module.module']._get('website_payment').state != 'installed':
             self.skipTest("There are no websites (module website_payment is not installed).")
         for host in (
@@ -80,7 +80,7 @@ class TestCheckoutHttp(BTCPayHttpCommon):
         # And the webhook's address is not touched by that.
         self.assertEqual(self.btcpay.sudo().btcpay_webhook_url, self.webhook_url)
 
-    def test_server_that_fails(self):
+    def test_when_the_server_fails_then_the_customer_is_told_to_try_again(self):
         self.world.fault('status', path='/invoices$')
         with mute_logger(
             CHECKOUT_LOG, 'odoo.addons.payment_btcpay.models.payment_provider.client'
@@ -93,7 +93,7 @@ class TestCheckoutHttp(BTCPayHttpCommon):
     # === NOT HONEST === #
 
     @mute_logger('odoo.http')
-    def test_amount_that_was_not_agreed_on(self):
+    def test_when_the_browser_changes_agreed_values_then_no_invoice_is_made(self):
         before = len(self._get_posts())
         for values in (
             {'amount': 1.0}, {'amount': -100.0}, {'currency_id': self.currency_euro.id},
@@ -103,25 +103,25 @@ class TestCheckoutHttp(BTCPayHttpCommon):
                 self._pay(**values)
         self.assertEqual(len(self._get_posts()), before)
 
-    def test_amount_that_is_none(self):
+    def test_when_the_amount_is_negative_then_no_invoice_is_made(self):
         for amount in (-5.0, -0.01):
             self._assert_refused(
                 "is not positive", amount=amount, access_token=self._get_token(amount)
             )
 
-    def test_method_of_another_provider(self):
+    def test_when_the_payment_method_is_of_another_provider_then_no_invoice_is_made(self):
         self._assert_refused(
             "is not one of the provider", payment_method_id=self.pm_unknown.id
         )
 
-    def test_disabled_provider(self):
+    def test_when_the_provider_is_disabled_then_no_invoice_is_made(self):
         self.btcpay.state = 'disabled'
         self._assert_refused("disabled or not connected")
 
-    def test_direct_flow(self):
+    def test_when_the_direct_flow_is_asked_for_then_no_invoice_is_made(self):
         self._assert_refused("operation online_direct", flow='direct')
 
-    def test_validation(self):
+    def test_when_a_validation_is_asked_for_then_no_invoice_is_made(self):
         # The framework makes a transaction over 0 of it.
         with self.assertLogs(CHECKOUT_LOG, 'WARNING'), mute_logger('odoo.http'):
             try:
@@ -131,7 +131,7 @@ class TestCheckoutHttp(BTCPayHttpCommon):
         self.assertFalse(posts)
         self.assertEqual(result['state'], 'error')
 
-    def test_part_of_an_order_does_not_confirm_it(self):
+    def test_when_the_browser_lowers_the_amount_then_the_order_is_not_confirmed(self):
         """The portal lets the browser choose the amount."""
         order = self._create_order()
         order.require_payment = True

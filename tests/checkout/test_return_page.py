@@ -69,7 +69,7 @@ class TestReturnPage(BTCPayHttpCommon):
 
     # === RETURN === #
 
-    def test_return_of_a_customer_who_paid(self):
+    def test_when_a_customer_returns_after_paying_then_the_payment_is_synced_to_done(self):
         tx = self._create_btcpay_transaction(self._create_order())
         self.world.pay(tx.btcpay_invoice_id, method='BTC-LN')
         self._let_time_pass(tx)
@@ -79,7 +79,7 @@ class TestReturnPage(BTCPayHttpCommon):
         self.assertTrue(questions)
         self.assertEqual(tx.state, 'done')
 
-    def test_address_the_server_has(self):
+    def test_when_the_reference_has_special_characters_then_the_redirect_finds_the_payment(self):
         """The reference survives the way through the server's redirection."""
         tx = self._create_btcpay_transaction(reference='S1/2 ä&b?c=d#e+f%')
         self.world.pay(tx.btcpay_invoice_id, method='BTC-LN')
@@ -89,13 +89,13 @@ class TestReturnPage(BTCPayHttpCommon):
         self.env.invalidate_all()
         self.assertEqual(tx.state, 'done')
 
-    def test_nothing_in_the_address_is_believed(self):
+    def test_when_the_address_claims_a_payment_then_it_is_not_believed(self):
         tx = self._create_btcpay_transaction(self._create_order())
         self._let_time_pass(tx)
         self._return(tx.reference, status='Settled', state='done', invoiceId='x', amount='100')
         self.assertEqual((tx.state, tx.btcpay_status), ('draft', 'New'))
 
-    def test_references_that_are_none(self):
+    def test_when_the_reference_is_unknown_then_the_server_is_not_asked(self):
         other_ref = self._create_transaction(
             'redirect', reference='other-provider', provider_id=self.dummy_provider.id,
             payment_method_id=self.pm_unknown.id,
@@ -105,7 +105,7 @@ class TestReturnPage(BTCPayHttpCommon):
                 response, questions = self._return(ref)
                 self.assertEqual((response.status_code, questions), (303, 0))
 
-    def test_anybody_may_open_it_but_not_wear_out_the_server(self):
+    def test_when_the_page_is_opened_again_at_once_then_the_server_is_not_asked_again(self):
         tx = self._create_btcpay_transaction(self._create_order())
         self._let_time_pass(tx)
         self.assertEqual(self._return(tx.reference)[1], 1)
@@ -113,14 +113,14 @@ class TestReturnPage(BTCPayHttpCommon):
         self._let_time_pass(tx)
         self.assertEqual(self._return(tx.reference)[1], 1)
 
-    def test_final_states_are_not_asked_for(self):
+    def test_when_the_state_is_final_then_the_server_is_not_asked(self):
         for set_state in ('_set_done', '_set_canceled', '_set_error'):
             tx = self._create_btcpay_transaction(self._create_order())
             getattr(tx, set_state)(state_message='…')
             self._let_time_pass(tx)
             self.assertEqual(self._return(tx.reference)[1], 0)
 
-    def test_server_that_does_not_answer(self):
+    def test_when_the_server_does_not_answer_then_the_customer_is_redirected_all_the_same(self):
         tx = self._create_btcpay_transaction(self._create_order())
         self._let_time_pass(tx)
         self.world.fault('status', path='/invoices/')
@@ -130,7 +130,7 @@ class TestReturnPage(BTCPayHttpCommon):
         self.assertIn(tx.reference, logs.output[0])
         self.assertEqual(tx.state, 'draft')
 
-    def test_short_wait(self):
+    def test_when_the_return_page_syncs_then_it_waits_only_briefly(self):
         """No browser waits for as long as the scheduled action does."""
         tx = self._create_btcpay_transaction(self._create_order())
         self._let_time_pass(tx)
@@ -138,14 +138,14 @@ class TestReturnPage(BTCPayHttpCommon):
             self._return(tx.reference)
         synchronize.assert_called_once_with(timeout=const.SHORT_TIMEOUT)
 
-    def test_without_a_session(self):
+    def test_when_another_browser_returns_then_it_is_told_the_payment_is_on_its_way(self):
         """Who pays by phone comes back with another browser."""
         tx = self._create_btcpay_transaction(self._create_order())
         response = self.url_open(f'{const.RETURN_ROUTE}?ref={tx.reference}')
         self.assertEqual(response.status_code, 200)
         self.assertIn("Your payment is on its way!", response.text)
 
-    def test_session_is_not_saved(self):
+    def test_when_the_customer_returns_then_no_session_cookie_is_set(self):
         """A customer whose browser sends no cookie here keeps their session."""
         tx = self._create_btcpay_transaction(self._create_order())
         response, _questions = self._return(tx.reference)
@@ -153,7 +153,7 @@ class TestReturnPage(BTCPayHttpCommon):
 
     # === STATUS PAGE === #
 
-    def test_waiting_page_asks_the_server(self):
+    def test_when_the_waiting_page_polls_then_it_follows_the_payment_to_done(self):
         tx = self._start_payment()
         page = self.url_open('/payment/status').text
         self.assertIn('o_payment_status', page)
@@ -175,7 +175,7 @@ class TestReturnPage(BTCPayHttpCommon):
         self.assertEqual(tx.state, 'done')
         self.assertTrue(tx.is_post_processed)
 
-    def test_waiting_page_says_what_is_missing(self):
+    def test_when_a_partial_payment_was_synced_then_the_waiting_page_asks_for_the_amount_due(self):
         tx = self._start_payment()
         self.world.pay(tx.btcpay_invoice_id, fraction='0.4')
         tx._btcpay_sync()
@@ -186,7 +186,7 @@ class TestReturnPage(BTCPayHttpCommon):
         self.assertIn("Pay the amount due", page)
         self.assertNotIn("has been processed", page)
 
-    def test_poll_of_others_and_of_nobody(self):
+    def test_when_the_payment_is_of_another_provider_then_polling_asks_the_server_nothing(self):
         before = self._last_request()
         values = self._prepare_transaction_values(self.pm_unknown.id, None, 'redirect')
         self._portal_transaction(**{
@@ -195,7 +195,7 @@ class TestReturnPage(BTCPayHttpCommon):
         self.assertEqual(self._poll()['provider_code'], 'none')
         self.assertFalse(self.world.requests(before))
 
-    def test_part_paid(self):
+    def test_when_a_partial_payment_is_polled_then_the_page_links_to_pay_the_amount_due(self):
         tx = self._start_payment()
         self.world.pay(tx.btcpay_invoice_id, fraction='0.4')
         self._let_time_pass(tx)
@@ -205,7 +205,7 @@ class TestReturnPage(BTCPayHttpCommon):
         self.assertIn("Please pay the amount due", page)
         self.assertIn(tx.btcpay_checkout_link, page)
 
-    def test_failed_payment_stays_on_the_status_page(self):
+    def test_when_the_payment_fails_then_the_status_page_stays_and_links_back(self):
         for bring_about, state in [
             (self.world.expire, 'cancel'),
             (lambda invoice_id: self.world.mark(invoice_id, 'Invalid'), 'error'),
@@ -224,7 +224,7 @@ class TestReturnPage(BTCPayHttpCommon):
                 self.assertIn('href="/my/somewhere', page)
                 self.assertNotIn(tx.btcpay_checkout_link, page)
 
-    def test_retry_address(self):
+    def test_when_a_landing_route_is_set_or_not_then_the_retry_address_follows_from_it(self):
         tx = self._create_btcpay_transaction(make_invoice=False)
         for landing_route, expected in [
             ('/shop/payment/validate', '/shop/payment'), ('/my/orders/7?x=y', '/my/orders/7?x=y'),

@@ -82,7 +82,7 @@ class TestShop(BTCPayHttpCommon):
         return result
 
     @mute_logger('odoo.http')
-    def test_tampered_amount(self):
+    def test_when_the_amount_was_tampered_with_then_no_transaction_is_made(self):
         order = self._fill_cart()
         before = len(self.world.requests())
         for amount in (1.0, -100.0, 1000.0):
@@ -91,7 +91,7 @@ class TestShop(BTCPayHttpCommon):
         self.assertFalse(order.transaction_ids)
         self.assertEqual(len(self.world.requests()), before)
 
-    def test_cart_is_not_lost_when_the_payment_fails(self):
+    def test_when_the_payment_fails_then_the_cart_is_kept_and_can_be_paid_again(self):
         order = self._fill_cart()
         self.url_open('/shop/checkout')
         for bring_about, state in [
@@ -123,7 +123,7 @@ class TestShop(BTCPayHttpCommon):
         page = self.url_open('/shop/payment/validate')
         self.assertIn('/shop/confirmation', page.url)
 
-    def test_part_paid_closes_the_cart(self):
+    def test_when_a_partial_payment_is_received_then_the_cart_is_closed(self):
         """What is being paid must not change any more."""
         order = self._fill_cart()
         tx = self._pay(order)
@@ -132,7 +132,7 @@ class TestShop(BTCPayHttpCommon):
         page = self.url_open('/shop/cart')
         self.assertNotIn("Hat of the tests", page.text)
 
-    def test_only_a_cart_that_is_changed_has_its_invoice_invalidated(self):
+    def test_when_the_cart_is_recomputed_then_only_a_real_change_invalidates_its_invoice(self):
         """Each step of the checkout computes the cart's prices and taxes anew."""
         self.product.taxes_id = self.env['account.tax'].create({
             'name': "Nine", 'amount': 9.25, 'company_id': self.env.company.id,
@@ -169,7 +169,7 @@ class TestShop(BTCPayHttpCommon):
             yield
         self.env.invalidate_all()
 
-    def test_purchase(self):
+    def test_when_a_customer_buys_in_the_shop_then_the_order_is_confirmed_and_paid(self):
         """A customer buys in a browser, up to the confirmed order."""
         self.world.settings(auto_pay='full', auto_mine=True)
         self.addCleanup(self.world.settings, auto_pay=None, auto_mine=False)

@@ -50,7 +50,7 @@ class TestConfirm(MoneyMixin, BTCPayCommon):
 
     # === TRIED AGAIN === #
 
-    def test_odoo_comes_first(self):
+    def test_when_the_first_wait_is_over_then_the_order_is_confirmed_and_not_before(self):
         self._run()
         self.assertFalse(self.tx.is_post_processed)
         self._pass(minutes=CONFIRM_WAITS[0])
@@ -59,7 +59,7 @@ class TestConfirm(MoneyMixin, BTCPayCommon):
         self.assertEqual(self.order.state, 'sale')
         self.assertEqual(self.tx.payment_id.amount, 100)
 
-    def test_long_after_odoo_has_given_up(self):
+    def test_when_odoo_gave_up_long_ago_then_the_order_is_confirmed_all_the_same(self):
         self.tx.last_state_change = self.now - timedelta(days=40)
         self._post_process()
         self.assertEqual(self.order.state, 'draft', "Odoo's own action does it: no test.")
@@ -67,7 +67,7 @@ class TestConfirm(MoneyMixin, BTCPayCommon):
         self.assertEqual(self.order.state, 'sale')
         self.assertTrue(self.tx.payment_id)
 
-    def test_growing_waits(self):
+    def test_when_confirming_keeps_failing_then_the_waits_between_tries_grow(self):
         self._pass(minutes=CONFIRM_WAITS[0])
         for tries, wait in enumerate([*CONFIRM_WAITS[1:], CONFIRM_WAITS[-1]], start=1):
             self._run_broken()
@@ -82,7 +82,7 @@ class TestConfirm(MoneyMixin, BTCPayCommon):
         self.assertTrue(self.tx.btcpay_is_handled)
         self.assertIn("is confirmed now", str(self.order.message_ids.mapped('body')))
 
-    def test_person_is_told_after_the_second_failure(self):
+    def test_when_confirming_fails_twice_then_a_person_is_told_once_per_reason(self):
         self._pass(minutes=CONFIRM_WAITS[0])
         self._run_broken()
         self.assertFalse(self.order.activity_ids)
@@ -97,7 +97,7 @@ class TestConfirm(MoneyMixin, BTCPayCommon):
         self._run_broken(ValueError("something else"))
         self.assertEqual(len(self.order.activity_ids), 2, "There is another reason.")
 
-    def test_confirmed_by_a_person(self):
+    def test_when_a_person_confirmed_the_order_then_only_the_payment_is_booked(self):
         """Only the payment is booked then."""
         self._pass(minutes=CONFIRM_WAITS[0])
         self._run_broken()
@@ -108,7 +108,7 @@ class TestConfirm(MoneyMixin, BTCPayCommon):
         self.assertTrue(self.tx.payment_id)
         self.assertTrue(self.tx.btcpay_is_handled)
 
-    def test_post_processed_without_error(self):
+    def test_when_no_error_leaves_a_quotation_then_a_person_is_told_and_it_is_confirmed_later(self):
         """Somebody's module lets the order be a quotation, and says nothing."""
         with patch.object(self.registry['sale.order'], 'action_confirm', lambda order: True):
             self._post_process()
@@ -130,7 +130,7 @@ class TestConfirm(MoneyMixin, BTCPayCommon):
             ('payment_transaction_id', '=', self.tx.id),
         ]), 1)
 
-    def test_part_is_no_failure(self):
+    def test_when_only_a_part_is_paid_then_confirming_waits_without_messages(self):
         order = self._create_order(require_payment=True, prepayment_percent=1.0)
         part = self._create_btcpay_transaction(order, amount=40)
         self.world.pay(part.btcpay_invoice_id)
@@ -150,7 +150,7 @@ class TestConfirm(MoneyMixin, BTCPayCommon):
         self.assertEqual(order.state, 'sale')
         self.assertTrue(part.btcpay_is_handled)
 
-    def test_order_that_was_made_a_quotation_again(self):
+    def test_when_a_salesperson_reopens_the_quotation_then_it_is_listed_but_not_confirmed(self):
         """By a salesperson, who wants to change it: Odoo does not interfere, but lists it."""
         self._post_process()
         self.assertTrue(self.tx.btcpay_is_handled)
@@ -161,7 +161,7 @@ class TestConfirm(MoneyMixin, BTCPayCommon):
         self.assertEqual(self.order.state, 'draft')
         self.assertEqual(self._find(), self.order)
 
-    def test_several_orders_paid_at_once(self):
+    def test_when_several_orders_are_paid_at_once_then_a_person_is_told_without_mailing_again(self):
         """Odoo confirms none of them: a person is told, and the customer mailed once."""
         orders = self._create_order() | self._create_order()
         tx = self._create_btcpay_transaction(orders[0], amount=200)
@@ -177,7 +177,7 @@ class TestConfirm(MoneyMixin, BTCPayCommon):
         self.assertIn("still is a quotation", self._activities(orders))
         self.assertNotIn(self.partner, (orders.message_ids - messages).partner_ids)
 
-    def test_customer_invoice(self):
+    def test_when_a_customer_invoice_is_paid_then_the_scheduled_action_books_it(self):
         move = self._create_invoice()
         tx = self._create_btcpay_transaction(
             reference='INV-confirm', invoice_ids=[(6, 0, move.ids)]
@@ -190,14 +190,14 @@ class TestConfirm(MoneyMixin, BTCPayCommon):
         self.assertIn(move.payment_state, ('paid', 'in_payment'))
         self.assertTrue(tx.btcpay_is_handled)
 
-    def test_other_providers_are_left_alone(self):
+    def test_when_the_payment_is_by_another_provider_then_it_is_left_alone(self):
         other = self._create_other_transaction(self._create_order())
         other._set_done()
         self._pass(days=1)
         self._run()
         self.assertFalse(other.is_post_processed)
 
-    def test_one_failing_does_not_hold_up_the_others(self):
+    def test_when_one_order_fails_then_the_others_are_confirmed(self):
         second = self._pay_order(self._create_order())
         confirm = self.registry['sale.order'].action_confirm
 
@@ -216,7 +216,7 @@ class TestConfirm(MoneyMixin, BTCPayCommon):
 
     # === NOT TWICE === #
 
-    def test_somebody_else_is_at_it(self):
+    def test_when_the_transaction_is_locked_then_it_is_left_for_the_next_run(self):
         self._pass(minutes=CONFIRM_WAITS[0])
         for error in (LockError("locked"), psycopg2.errors.SerializationFailure()):
             with patch.object(
@@ -229,7 +229,7 @@ class TestConfirm(MoneyMixin, BTCPayCommon):
         self._run()
         self.assertEqual(self.order.state, 'sale')
 
-    def test_done_by_the_customers_page_since_the_action_began(self):
+    def test_when_the_customers_page_was_quicker_then_the_order_is_not_processed_twice(self):
         """Odoo's own scheduled action does not try again."""
         second = self._pay_order(self._create_order())
         post_process = type(self.tx)._post_process
@@ -249,7 +249,7 @@ class TestConfirm(MoneyMixin, BTCPayCommon):
             ('payment_transaction_id', '=', second.id),
         ]), 1)
 
-    def test_automatic_invoice_is_not_lost(self):
+    def test_when_post_processing_runs_twice_then_the_automatic_invoice_is_not_lost(self):
         """Doing it twice would take it away from the transaction."""
         self.env['ir.config_parameter'].sudo().set_param('sale.automatic_invoice', 'True')
         self.product.invoice_policy = 'order'
@@ -265,7 +265,7 @@ class TestConfirm(MoneyMixin, BTCPayCommon):
 
     # === THE FILTER === #
 
-    def test_filter(self):
+    def test_when_an_order_is_paid_but_not_confirmed_then_the_filter_finds_it(self):
         self.assertEqual(self._find(), self.order)
         self.assertTrue(self.order.btcpay_is_paid_not_confirmed)
         self.assertNotIn(self.order, self.env['sale.order'].search([
@@ -283,7 +283,7 @@ class TestConfirm(MoneyMixin, BTCPayCommon):
         self.assertFalse(self._find())
         self.assertFalse(self.order.btcpay_is_paid_not_confirmed)
 
-    def test_filter_is_of_what_is_paid_in_bitcoin_to_the_needed_amount(self):
+    def test_when_not_enough_is_paid_in_bitcoin_then_the_filter_does_not_find_the_order(self):
         self._post_process()
         other = self._create_other_transaction(self._create_order())
         other._set_done()

@@ -38,25 +38,25 @@ class TestSecrets(BTCPayCommon):
                 with self.subTest(user=name, field=field), self.assertRaises(AccessError):
                     function(self.btcpay.with_user(user), field)
 
-    def test_tests_can_fail(self):
+    def test_when_other_fields_are_read_by_an_administrator_then_they_are_returned(self):
         provider = self.btcpay.with_user(self.administrator)
         self.assertEqual(provider.read(['btcpay_store_id'])[0]['btcpay_store_id'], self.store_id)
         for field in SECRETS:
             self.assertTrue(self.btcpay.sudo()[field])
 
-    def test_read(self):
+    def test_when_a_secret_is_read_then_everybody_is_denied(self):
         self._assert_denied(lambda provider, field: provider.read([field]))
         self._assert_denied(lambda provider, field: provider.web_read({field: {}}))
         self._assert_denied(lambda provider, field: provider[field])
         self._assert_denied(lambda provider, field: provider.mapped(field))
 
-    def test_read_all(self):
+    def test_when_an_administrator_reads_all_fields_then_no_secret_is_among_them(self):
         provider = self.btcpay.with_user(self.administrator)
         self.assertFalse(set(SECRETS) & set(provider.read()[0]))
         self.assertFalse(set(SECRETS) & set(provider.fields_get()))
         self.assertFalse(set(SECRETS) & set(provider.copy_data()[0]))
 
-    def test_export(self):
+    def test_when_a_secret_is_exported_then_everybody_is_denied(self):
         for user in self.users.values():
             user.sudo().group_ids += self.env.ref('base.group_allow_export')
         self._assert_denied(lambda provider, field: provider.export_data([field]))
@@ -65,7 +65,7 @@ class TestSecrets(BTCPayCommon):
             with self.assertRaises(AccessError):
                 tx.with_user(self.administrator).export_data([f'provider_id/{field}'])
 
-    def test_search_by_value(self):
+    def test_when_records_are_searched_by_a_secret_then_everybody_is_denied(self):
         self._assert_denied(lambda provider, field: provider.search([(field, '=like', 'a%')]))
         self._assert_denied(lambda provider, field: provider.search_count([(field, '!=', False)]))
         self._assert_denied(lambda provider, field: provider.search([], order=field))
@@ -80,19 +80,19 @@ class TestSecrets(BTCPayCommon):
                         (f'{path}.{field}', '=like', 'a%'),
                     ])
 
-    def test_group_by_value(self):
+    def test_when_records_are_grouped_by_a_secret_then_everybody_is_denied(self):
         self._assert_denied(lambda provider, field: provider.formatted_read_group([], [field]))
         self._assert_denied(
             lambda provider, field: provider.formatted_read_group([], [], [f'{field}:array_agg'])
         )
 
-    def test_write(self):
+    def test_when_a_secret_is_written_then_everybody_is_denied(self):
         self._assert_denied(lambda provider, field: provider.write({field: 'x'}))
         self._assert_denied(
             lambda provider, field: provider.web_save({field: 'x'}, {'display_name': {}})
         )
 
-    def test_authorizations(self):
+    def test_when_an_authorization_is_read_or_searched_then_everybody_is_denied(self):
         state_hash = self.env['btcpay.authorization']._hash_state('state')
         authorization = self.env['btcpay.authorization'].sudo().create({
             'provider_id': self.btcpay.id, 'user_id': self.administrator.id,
@@ -105,7 +105,7 @@ class TestSecrets(BTCPayCommon):
             with self.subTest(user=name), self.assertRaises(AccessError):
                 authorization.with_user(user).search([('api_key', '!=', False)])
 
-    def test_key_is_forgotten_when_used(self):
+    def test_when_the_key_of_an_authorization_is_used_then_it_is_forgotten(self):
         authorization = self.env['btcpay.authorization'].sudo().create({
             'provider_id': self.btcpay.id, 'user_id': self.administrator.id,
             'server_url': self.world.url, 'state_hash': 'hash', 'expires_at': '2100-01-01',

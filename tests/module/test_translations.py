@@ -18,7 +18,7 @@ class TestTranslations(MoneyMixin, BTCPayCommon):
     def _read(self, name):
         return polib.pofile(file_path(f'payment_btcpay/i18n/{name}'))
 
-    def test_japanese_is_complete(self):
+    def test_when_a_term_is_in_the_template_then_its_japanese_is_complete(self):
         japanese = {entry.msgid: entry for entry in self._read('ja.po')}
         template = self._read('payment_btcpay.pot')
         self.assertGreater(len(template), 400)
@@ -33,11 +33,11 @@ class TestTranslations(MoneyMixin, BTCPayCommon):
                     sorted(PLACEHOLDERS.findall(term.msgid)),
                 )
 
-    def test_nothing_is_translated_that_is_not_there(self):
+    def test_when_a_term_is_translated_then_it_is_in_the_template(self):
         terms = {entry.msgid for entry in self._read('payment_btcpay.pot')}
         self.assertLessEqual({entry.msgid for entry in self._read('ja.po')}, terms)
 
-    def test_japanese_is_shown(self):
+    def test_when_the_language_is_japanese_then_screens_code_and_mails_are_japanese(self):
         """In the screens, in the code and in the mail to the customer, whoever sends it."""
         self.env['res.lang']._activate_lang('ja_JP')
         self.env['ir.module.module'].search(

@@ -34,7 +34,7 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
 
     # === UNPAID === #
 
-    def test_unpaid_invoice_is_invalidated(self):
+    def test_when_the_order_changes_then_its_unpaid_invoice_is_invalidated(self):
         def add_line():
             self.order.order_line = [Command.create({
                 'product_id': self.product.id, 'price_unit': 5,
@@ -63,7 +63,7 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
                 self.assertEqual((self._status(self.tx), self.tx.state), (INVALIDATED, 'cancel'))
                 self.assertFalse(self.order.activity_ids)
 
-    def test_what_comes_to_the_same_is_left(self):
+    def test_when_a_change_comes_to_the_same_amount_then_the_invoice_is_left(self):
         """The shop writes the cart's lines at each step of the checkout."""
         def recompute():
             self.order._recompute_taxes()
@@ -91,7 +91,7 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
                 self._carry_out()
                 self.assertEqual(self._status(self.tx), OPEN)
 
-    def test_change_undone_before_it_was_invalidated(self):
+    def test_when_the_change_is_undone_before_invalidation_then_the_invoice_is_left(self):
         self._change(120)
         self.world.fault('drop', path='/status', method='POST', after=False)
         with self._quiet():
@@ -102,7 +102,7 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
         self.assertFalse(self.tx.btcpay_pending_action)
         self.assertEqual((self._status(self.tx), self.tx.state), (OPEN, 'draft'))
 
-    def test_change_of_an_order_costs_no_query(self):
+    def test_when_an_order_is_changed_then_no_transaction_query_is_made(self):
         """The scheduled action finds what was changed: nothing of ours is asked at the change."""
         for order in (self._create_order(), self.order):
             self.env.cr.commit()
@@ -119,7 +119,7 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
             self.assertTrue([query for query in queries if 'UPDATE "sale_order"' in query])
             self.assertFalse([query for query in queries if 'payment_transaction' in query])
 
-    def test_customer_invoice_changed_and_posted_again(self):
+    def test_when_a_changed_customer_invoice_is_posted_again_then_the_attempt_is_invalidated(self):
         move = self._create_invoice()
         tx = self._create_btcpay_transaction(
             reference='INV-changed', invoice_ids=[Command.set(move.ids)]
@@ -136,7 +136,7 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
 
     # === PAID === #
 
-    def test_paid_is_booked_for_what_it_was_and_the_difference_is_asked_for(self):
+    def test_when_the_paid_order_costs_more_then_the_difference_is_asked_for(self):
         self._pay_after_change(120)
         self.assertEqual((self.tx.state, self.order.amount_paid), ('done', 100))
         self.assertEqual(self.tx.payment_id.amount, 100)
@@ -151,7 +151,7 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
         self.assertEqual((self.order.state, self.order.amount_paid), ('sale', 120))
         self.assertEqual(len(self.order.activity_ids), 1)
 
-    def test_costs_less_now(self):
+    def test_when_the_paid_order_costs_less_then_it_is_confirmed_and_flagged_for_review(self):
         self._pay_after_change(80)
         self.assertEqual((self.tx.state, self.order.amount_paid), ('done', 100))
         self.assertEqual(self.order.state, 'sale')
@@ -170,7 +170,7 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
         self._look(self.tx)
         self._post_process()
 
-    def test_down_payment_of_a_changed_order(self):
+    def test_when_an_order_with_a_down_payment_changes_then_it_is_flagged_without_a_mail(self):
         """Not all of it was to be paid: only the salesperson knows how much of the rest is."""
         order = self._create_order(require_payment=True, prepayment_percent=0.3)
         tx = self._create_btcpay_transaction(order, amount=30)
@@ -183,7 +183,7 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
         self.assertIn("it was changed to $ 110.00", self._activities(order))
         self.assertFalse(self._mails(order))
 
-    def test_part_of_a_changed_order(self):
+    def test_when_a_partly_paid_order_changes_then_the_new_amount_due_is_mailed(self):
         self.btcpay.btcpay_accept_partial = True
         self.world.pay(self.tx.btcpay_invoice_id, fraction='0.4')
         self._look(self.tx)
@@ -196,7 +196,7 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
         self.assertIn("changed to $ 120.00", self._activities(self.order))
         self.assertIn('payment_amount=80.0', str(self._mails(self.order)[:1].body))
 
-    def test_paid_though_canceled(self):
+    def test_when_a_canceled_order_is_paid_then_a_refund_is_asked_for_without_a_mail(self):
         self.world.pay(self.tx.btcpay_invoice_id)
         self.order._action_cancel()
         self._carry_out()
@@ -209,14 +209,14 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
 
     # === MONEY COMES IN TWICE === #
 
-    def test_twice_in_bitcoin(self):
+    def test_when_two_bitcoin_invoices_are_paid_then_one_refund_is_asked_for(self):
         self.world.pay(self.tx.btcpay_invoice_id)
         second = self._create_btcpay_transaction(self.order)
         self._pay(second)
         self._look(self.tx)
         self._check_paid_twice(self.tx, second)
 
-    def test_once_by_another_provider(self):
+    def test_when_also_paid_by_another_provider_then_one_refund_is_asked_for(self):
         for ours_first in (True, False):
             with self.subTest(ours_first=ours_first):
                 self.order = self._create_order()
@@ -240,7 +240,7 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
         asked = self._activities(self.order)
         self.assertEqual(asked.count("Refund one of the payments"), 1, asked)
 
-    def test_once_by_bank(self):
+    def test_when_also_paid_by_bank_then_a_refund_is_asked_for(self):
         move = self._create_invoice()
         tx = self._create_btcpay_transaction(
             reference='INV-twice', invoice_ids=[Command.set(move.ids)]
@@ -253,7 +253,7 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
         self.assertEqual(tx.state, 'done')
         self.assertIn("what had been paid in another way. Refund $ 100.00", self._activities(move))
 
-    def test_not_twice(self):
+    def test_when_payments_add_up_to_the_amount_due_then_nothing_is_flagged_for_review(self):
         """Down payment and rest, on the order and on its customer invoice; or paid anew after a
         refund.
         """
@@ -277,7 +277,7 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
 
     # === IT NEVER STOPS WHAT IS GOING ON === #
 
-    def test_broken_mail_template(self):
+    def test_when_the_mail_template_is_broken_then_the_payment_is_booked_and_a_person_told(self):
         """What becomes of the money does not depend on it; a person is told."""
         def post_template(_template, tx, *_args):
             tx.env.cr.execute('SELECT no_such_column')  # What comes after is not lost either.

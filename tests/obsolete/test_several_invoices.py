@@ -43,16 +43,16 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
 
     # === A NEW ATTEMPT === #
 
-    def test_new_attempt_by_the_same_provider(self):
+    def test_when_the_same_provider_starts_anew_then_the_older_invoice_is_invalidated(self):
         newer = self._create_btcpay_transaction(self.order)
         self._check_invalidated()
         self.assertEqual((self._status(newer), newer.state), (OPEN, 'draft'))
 
-    def test_new_attempt_by_another_provider(self):
+    def test_when_another_provider_starts_anew_then_the_older_invoice_is_invalidated(self):
         self._create_other_transaction(self.order)
         self._check_invalidated()
 
-    def test_it_is_done_at_once(self):
+    def test_when_a_new_attempt_starts_then_the_pending_actions_are_triggered_at_once(self):
         cron = self.env.ref('payment_btcpay.ir_cron_btcpay_pending_actions')
         triggers = self.env['ir.cron.trigger'].search([('cron_id', '=', cron.id)])
         self._create_btcpay_transaction(self.order)
@@ -60,11 +60,11 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
             self.env['ir.cron.trigger'].search([('cron_id', '=', cron.id)]) - triggers
         )
 
-    def test_new_attempt_for_another_order(self):
+    def test_when_the_new_attempt_is_for_another_order_then_the_invoice_is_left(self):
         self._create_btcpay_transaction(self._create_order())
         self._check_left()
 
-    def test_new_attempt_that_could_not_be_made(self):
+    def test_when_the_new_attempts_invoice_fails_then_the_older_invoice_is_left(self):
         self.world.fault('status', path='/invoices', method='POST')
         with self._quiet(), self.assertLogs(
             'odoo.addons.payment_btcpay.models.payment_transaction.checkout', 'ERROR'
@@ -74,7 +74,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
         self.assertEqual(newer.state, 'error')
         self._check_left()
 
-    def test_new_attempt_for_customer_invoice(self):
+    def test_when_a_customer_invoice_is_attempted_anew_then_the_older_invoice_is_invalidated(self):
         move = self._create_invoice()
         for by_btcpay in (True, False):
             tx = self._create_btcpay_transaction(
@@ -87,7 +87,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
                 create(reference=f'again-{by_btcpay}', invoice_ids=[Command.set(move.ids)])
                 self._check_invalidated(tx)
 
-    def test_installments_of_one_order_are_not_the_same(self):
+    def test_when_two_customer_invoices_are_being_paid_then_both_attempts_are_left(self):
         """Two customer invoices of one order, each of which is being paid."""
         self.product.invoice_policy = 'order'
         self.order.action_confirm()
@@ -103,20 +103,20 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
 
     # === PAID OR CANCELED === #
 
-    def test_order_is_paid_otherwise(self):
+    def test_when_the_order_is_paid_by_another_provider_then_the_invoice_is_invalidated(self):
         """By an attempt that is older even, of another provider."""
         other = self._create_other_transaction(self.order)
         self.tx = self._create_btcpay_transaction(self.order)
         self._set_done(other)
         self._check_invalidated()
 
-    def test_order_is_paid_in_part_otherwise(self):
+    def test_when_the_order_is_partly_paid_otherwise_then_the_invoice_is_left(self):
         other = self._create_other_transaction(self.order, amount=30)
         self.tx = self._create_btcpay_transaction(self.order, amount=70)
         self._set_done(other)
         self._check_left()
 
-    def test_order_is_paid_by_a_payment_that_was_refunded(self):
+    def test_when_the_orders_other_payment_was_refunded_then_the_invoice_is_left(self):
         other = self._create_other_transaction(self.order)
         other._set_done()
         refund = other._create_child_transaction(100, is_refund=True)
@@ -125,7 +125,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
         self.order.order_line.price_unit = 100
         self._check_left()
 
-    def test_order_is_paid_by_bank_on_its_invoice(self):
+    def test_when_the_orders_invoice_is_paid_by_bank_then_the_bitcoin_invoice_is_invalidated(self):
         self.product.invoice_policy = 'order'
         self.order.action_confirm()
         move = self.order._create_invoices()
@@ -134,7 +134,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
         self._pay_move(move)
         self._check_invalidated()
 
-    def test_customer_invoice_is_paid_by_bank(self):
+    def test_when_a_customer_invoice_is_paid_by_bank_then_the_bitcoin_invoice_is_invalidated(self):
         move = self._create_invoice()
         tx = self._create_btcpay_transaction(
             reference='INV-bank', invoice_ids=[Command.set(move.ids)]
@@ -142,7 +142,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
         self._pay_move(move)
         self._check_invalidated(tx)
 
-    def test_customer_invoice_is_paid_by_another_provider(self):
+    def test_when_another_provider_pays_the_customer_invoice_then_ours_is_invalidated(self):
         move = self._create_invoice()
         other = self._create_other_transaction(
             amount=100, reference='INV-other', invoice_ids=[Command.set(move.ids)]
@@ -153,7 +153,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
         self._set_done(other)
         self._check_invalidated(tx)
 
-    def test_canceled(self):
+    def test_when_the_document_is_canceled_then_its_bitcoin_invoice_is_invalidated(self):
         self.order._action_cancel()
         self._check_invalidated()
         move = self._create_invoice()
@@ -164,18 +164,18 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
         move.button_cancel()
         self._check_invalidated(tx)
 
-    def test_deleted(self):
+    def test_when_the_order_is_deleted_then_its_bitcoin_invoice_is_invalidated(self):
         self.order.unlink()
         self._check_invalidated()
 
-    def test_payment_without_document_is_left(self):
+    def test_when_a_payment_has_no_document_then_its_invoice_is_left(self):
         tx = self._create_btcpay_transaction(reference='donation')
         tx._btcpay_invalidate_obsolete()
         self._check_left(tx)
 
     # === MONEY IS ON IT === #
 
-    def test_money_is_on_it(self):
+    def test_when_money_was_received_then_the_invoice_is_kept_and_flagged_for_review(self):
         for pay_values, status in [
             ({}, ('Processing', 'None')), ({'fraction': '0.4'}, ('New', 'PaidPartial')),
         ]:
@@ -200,7 +200,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
                         self._carry_out()
                         self.assertEqual(self._activities(self.order).count(asked), 1)
 
-    def test_paid_while_it_is_being_invalidated(self):
+    def test_when_paid_while_being_invalidated_then_the_money_is_flagged_for_review(self):
         """Between our reading it and our marking it."""
         send = type(self.btcpay)._send_api_request
 
@@ -215,7 +215,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
         self.assertEqual((self._status(self.tx), self.tx.state), (INVALIDATED, 'cancel'))
         self.assertIn("$ 100.00 was received for it", self._activities(self.order))
 
-    def test_paid_after_it_was_invalidated(self):
+    def test_when_paid_after_invalidation_then_the_money_is_flagged_once_and_can_be_accepted(self):
         self._create_other_transaction(self.order)
         self._check_invalidated()
         self.world.pay(self.tx.btcpay_invoice_id)
@@ -228,7 +228,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
         self.assertTrue(self.tx.btcpay_can_accept_partial)
         self.assertEqual(len(self.order.activity_ids), 1)
 
-    def test_invalidated_ones_are_synced_no_more(self):
+    def test_when_an_invalidated_invoices_monitoring_ends_then_it_is_synced_no_more(self):
         self._create_other_transaction(self.order)
         self._check_invalidated()
         self.assertTrue(self.tx.btcpay_next_sync_at)
@@ -249,7 +249,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
 
     # === THE NETWORK FAILS, OR ODOO DOES === #
 
-    def test_network_fails(self):
+    def test_when_the_network_fails_while_invalidating_then_it_is_retried(self):
         for kind, after in [('drop', True), ('drop', False), ('status', False), ('half', True)]:
             with self.subTest(kind=kind, after=after):
                 tx = self._create_btcpay_transaction(self.order)
@@ -260,7 +260,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
                 self.assertEqual((tx.state, tx.btcpay_pending_action), ('draft', 'invalidate'))
                 self._check_invalidated(tx)
 
-    def test_event_is_quicker_than_the_answer(self):
+    def test_when_an_event_precedes_the_answer_then_the_payment_is_canceled_and_not_failed(self):
         self._create_other_transaction(self.order)
         self.world.fault('drop', path='/status', method='POST', after=True)
         with self._quiet():
@@ -269,7 +269,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
         self.assertEqual(self.tx.state, 'cancel', "It is not the customer's payment that failed.")
         self._check_invalidated()
 
-    def test_crash_before_anything_was_sent(self):
+    def test_when_odoo_crashes_before_sending_then_the_next_run_invalidates(self):
         self._create_other_transaction(self.order)
         self.env.cr.commit()
         with patch.object(
@@ -278,7 +278,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
             self.env['payment.transaction']._cron_btcpay_run_pending_actions()
         self._check_invalidated()
 
-    def test_crash_after_the_server_was_told(self):
+    def test_when_odoo_crashes_after_the_server_was_told_then_the_next_run_completes_it(self):
         self._create_other_transaction(self.order)
         self.env.cr.commit()
         with patch.object(
@@ -288,7 +288,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
         self.assertEqual((self._status(self.tx), self.tx.state), (INVALIDATED, 'draft'))
         self._check_invalidated()
 
-    def test_one_failing_does_not_hold_up_the_others(self):
+    def test_when_one_invoice_cannot_be_invalidated_then_the_others_still_are(self):
         order = self._create_order()
         tx = self._create_btcpay_transaction(order)
         self._create_other_transaction(self.order)
@@ -298,7 +298,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
             self._check_invalidated(tx)
         self.assertIn("refused what Odoo wanted to do", self._activities(self.order))
 
-    def test_server_that_is_down_is_asked_once_a_run(self):
+    def test_when_the_server_is_down_then_it_is_asked_once_a_run(self):
         for _index in range(3):
             order = self._create_order()
             self._create_btcpay_transaction(order)
@@ -311,7 +311,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
 
     # === AN OLD INVOICE NEVER HARMS === #
 
-    def test_old_invoice_does_not_touch_a_paid_order_or_a_newer_attempt(self):
+    def test_when_an_old_invoice_ends_then_the_paid_order_and_newer_attempt_are_untouched(self):
         for end in (self.world.expire, lambda invoice: self.world.mark(invoice, 'Invalid')):
             self.order = self._create_order(require_payment=True, prepayment_percent=1.0)
             self.tx = self._create_btcpay_transaction(self.order)

@@ -26,7 +26,7 @@ class TestOrderButtons(MoneyMixin, BTCPayCommon):
         self.order = self._create_order(user_id=self.salesperson.id)
         self.tx = self._create_btcpay_transaction(self.order)
 
-    def test_salesperson_checks_his_order(self):
+    def test_when_a_salesperson_syncs_their_own_order_then_the_payment_is_found(self):
         order = self.order.with_user(self.salesperson)
         with self.assertRaises(AccessError):
             order.transaction_ids.mapped('reference')  # Hence the order's own button.
@@ -37,7 +37,7 @@ class TestOrderButtons(MoneyMixin, BTCPayCommon):
         self.assertEqual(action['params']['type'], 'success')
         self.assertEqual(self.tx.state, 'done')
 
-    def test_salesperson_is_told_what_is_wrong(self):
+    def test_when_the_server_fails_then_the_salesperson_is_told_to_try_again(self):
         self.world.fault('status', path='/invoices/', count=None)
         with self._quiet():
             action = self.order.with_user(self.salesperson).action_btcpay_sync()
@@ -45,7 +45,7 @@ class TestOrderButtons(MoneyMixin, BTCPayCommon):
         self.assertIn(self.tx.reference, action['params']['message'])
         self.assertIn("Try again in a few minutes", action['params']['message'])
 
-    def test_all_of_the_orders_transactions_are_checked(self):
+    def test_when_an_order_is_synced_then_all_its_bitcoin_payments_are_synced(self):
         newer = self._create_btcpay_transaction(self.order)
         self._create_other_transaction(self.order)
         self.world.pay(self.tx.btcpay_invoice_id)
@@ -53,7 +53,7 @@ class TestOrderButtons(MoneyMixin, BTCPayCommon):
         self.order.with_user(self.salesperson).action_btcpay_sync()
         self.assertEqual((self.tx.state, newer.state), ('pending', 'pending'))
 
-    def test_others_check_nothing(self):
+    def test_when_a_user_may_not_read_the_order_then_syncing_it_is_refused(self):
         """Whoever may not read the order may not have it synced."""
         foreign = self._create_order(user_id=self.accountant.id)
         tx = self._create_btcpay_transaction(foreign)
@@ -67,7 +67,7 @@ class TestOrderButtons(MoneyMixin, BTCPayCommon):
                 tx.with_user(user).action_btcpay_sync()
         self.assertEqual(tx.state, 'draft')
 
-    def test_orders_without_bitcoin_have_no_button(self):
+    def test_when_an_order_has_no_bitcoin_payment_then_the_sync_button_is_hidden(self):
         order = self._create_order()
         self._create_other_transaction(order)
         self.assertFalse(order.btcpay_has_transactions)
@@ -77,7 +77,7 @@ class TestOrderButtons(MoneyMixin, BTCPayCommon):
         self.assertIn('name="action_btcpay_sync"', arch)
         self.assertIn('invisible="not btcpay_has_transactions"', arch)
 
-    def test_buttons_of_the_transaction(self):
+    def test_when_a_partial_payment_expired_then_only_its_accept_button_is_shown(self):
         """For accounting, as the transactions are, and for administrators."""
         self.world.pay(self.tx.btcpay_invoice_id, fraction='0.4')
         self._look(self.tx)
@@ -97,7 +97,7 @@ class TestOrderButtons(MoneyMixin, BTCPayCommon):
                     self.assertFalse(form.btcpay_can_accept_late)
                     self.assertEqual(tx.action_btcpay_sync()['params']['type'], 'success')
 
-    def test_late_button(self):
+    def test_when_an_accountant_accepts_a_late_payment_then_the_button_disappears(self):
         self.world.expire(self.tx.btcpay_invoice_id)
         self.world.pay(self.tx.btcpay_invoice_id)
         self.world.mine()
@@ -111,7 +111,7 @@ class TestOrderButtons(MoneyMixin, BTCPayCommon):
 
     # === WHAT OTHERS DO WHO HAVE LESS RIGHTS === #
 
-    def test_salesperson_changes_and_cancels_and_deletes(self):
+    def test_when_sales_users_change_cancel_or_delete_an_order_then_its_payment_is_canceled(self):
         """Nothing of ours stands in the way of people who cannot read transactions."""
         order = self.order.with_user(self.salesperson)
         order.order_line.price_unit = 120
@@ -131,7 +131,7 @@ class TestOrderButtons(MoneyMixin, BTCPayCommon):
         self._carry_out()
         self.assertEqual(tx.state, 'cancel')
 
-    def test_accountant_cancels_and_deletes_customer_invoices(self):
+    def test_when_an_accountant_cancels_or_deletes_an_invoice_then_its_payment_is_canceled(self):
         accountant = new_test_user(self.env, 'man', groups='account.group_account_manager')
         for action in ('button_cancel', 'unlink'):
             move = self._create_invoice()

@@ -37,7 +37,7 @@ class TestOrderMails(MoneyMixin, BTCPayCommon):
             self.world.mine()
         self._look(tx)
 
-    def test_part(self):
+    def test_when_a_partial_payment_is_received_then_one_mail_names_the_amount_due(self):
         self._pay(fraction='0.4')
         self._assert_mailed("60.00 is still due")
         # All else is done that Odoo does when something is pending.
@@ -47,16 +47,16 @@ class TestOrderMails(MoneyMixin, BTCPayCommon):
         self._assert_mailed("Order (Ref")
         self.assertEqual(self.order.state, 'sale')
 
-    def test_rest_comes_at_once(self):
+    def test_when_the_amount_due_follows_at_once_then_the_pending_order_is_mailed_too(self):
         self._pay(fraction='0.4', mine=False)
         self._pay(mine=False)
         self._assert_mailed("60.00 is still due", "Pending Order")
 
-    def test_whole_waits_for_confirmation(self):
+    def test_when_the_full_payment_is_unconfirmed_then_the_pending_order_is_mailed(self):
         self._pay(mine=False)
         self._assert_mailed("Pending Order")
 
-    def test_nothing_is_pending_of_what_was_replaced(self):
+    def test_when_the_payment_was_replaced_then_no_mail_is_sent(self):
         txid = self.world.pay(self.tx.btcpay_invoice_id, replaceable=True)
         self._look(self.tx)
         self.world.replace(txid)
@@ -65,7 +65,7 @@ class TestOrderMails(MoneyMixin, BTCPayCommon):
         self.assertEqual(self.tx.state, 'pending')
         self._assert_mailed()
 
-    def test_accepted_part(self):
+    def test_when_a_partial_payment_is_accepted_then_one_mail_says_so(self):
         self._pay(fraction='0.4')
         self.world.expire(self.tx.btcpay_invoice_id)
         self._look(self.tx)
@@ -74,7 +74,7 @@ class TestOrderMails(MoneyMixin, BTCPayCommon):
         self._assert_mailed("your partial payment was accepted")
         self.assertEqual(self.order.amount_paid, 40)
 
-    def test_part_that_confirms_the_order(self):
+    def test_when_an_accepted_partial_payment_confirms_the_order_then_both_are_mailed(self):
         self.order.prepayment_percent = 0.4
         self._pay(fraction='0.4')
         self.world.expire(self.tx.btcpay_invoice_id)
@@ -84,19 +84,19 @@ class TestOrderMails(MoneyMixin, BTCPayCommon):
         self._assert_mailed("your partial payment was accepted", "Order (Ref")
         self.assertEqual(self.order.state, 'sale')
 
-    def test_order_became_dearer(self):
+    def test_when_the_paid_order_became_more_expensive_then_the_amount_due_is_mailed(self):
         self.world.pay(self.tx.btcpay_invoice_id)
         self.order.order_line.price_unit = 120
         self.world.mine()
         self._look(self.tx)
         self._assert_mailed("the amount due of your changed order")
 
-    def test_what_was_asked_for_is_a_part(self):
+    def test_when_a_requested_part_is_paid_then_only_odoos_order_mail_is_sent(self):
         tx = self._create_btcpay_transaction(self.order, amount=30)
         self._pay(tx)
         self._assert_mailed("Order (Ref")
         self.assertEqual(self.order.state, 'draft')
 
-    def test_other_providers(self):
+    def test_when_another_providers_payment_is_pending_then_odoos_own_mail_is_sent(self):
         self._create_other_transaction(self.order, amount=30)._set_pending()
         self._assert_mailed("Pending Order")

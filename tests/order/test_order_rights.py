@@ -62,7 +62,7 @@ class TestOrderRights(MoneyMixin, BTCPayCommon):
 
     # === WHO READS WHAT === #
 
-    def test_payments_of_own_orders(self):
+    def test_when_an_order_has_a_salesperson_then_colleagues_cannot_read_its_payments(self):
         readers = (
             self.seller, self.leader, self.manager, self.accountant, self.selling_accountant,
             self.administrator,
@@ -72,14 +72,14 @@ class TestOrderRights(MoneyMixin, BTCPayCommon):
             self._assert_reads(records, *readers)
             self._assert_reads_not(records, self.colleague, *self.nobody)
 
-    def test_nobodys_order_is_everybodys(self):
+    def test_when_an_order_has_no_salesperson_then_every_salesperson_reads_its_payments(self):
         """As the orders themselves."""
         self.order.user_id = False
         for records in (self.records, self.tx.btcpay_payment_ids, self.refund.btcpay_payout_ids):
             self._assert_reads(records, self.seller, self.colleague)
             self._assert_reads_not(records, *self.nobody)
 
-    def test_refunds_of_a_surplus(self):
+    def test_when_an_overpayment_is_refunded_then_the_orders_readers_see_that_refund(self):
         """They are made of a receipt that has no order of its own."""
         order = self._create_order(user_id=self.seller.id)
         tx = self._pay_order(order, fraction='1.3')
@@ -93,7 +93,7 @@ class TestOrderRights(MoneyMixin, BTCPayCommon):
             self._assert_reads(records, self.seller, self.leader, self.accountant)
             self._assert_reads_not(records, self.colleague, *self.nobody)
 
-    def test_administrators_who_sell_see_what_administrators_see(self):
+    def test_when_an_administrator_also_sells_then_all_payments_stay_readable(self):
         user = new_test_user(
             self.env, 'rights_selling_administrator',
             groups='base.group_system,sales_team.group_sale_salesman',
@@ -104,7 +104,7 @@ class TestOrderRights(MoneyMixin, BTCPayCommon):
         ):
             self._assert_reads(records, user)
 
-    def test_payments_without_an_order(self):
+    def test_when_a_payment_has_no_order_then_only_accounting_and_administrators_read_it(self):
         """Invoices belong to accounting."""
         move = self._create_invoice()
         tx = self._create_btcpay_transaction(
@@ -113,12 +113,12 @@ class TestOrderRights(MoneyMixin, BTCPayCommon):
         self._assert_reads_not(tx, self.seller, self.leader, self.manager, *self.nobody)
         self._assert_reads(tx, self.accountant, self.selling_accountant, self.administrator)
 
-    def test_payments_by_other_providers(self):
+    def test_when_a_payment_is_by_another_provider_then_salespeople_cannot_read_it(self):
         other = self._create_other_transaction(self.order)
         self._assert_reads_not(other, self.seller, self.leader, self.manager, *self.nobody)
         self._assert_reads(other, self.accountant, self.selling_accountant, self.administrator)
 
-    def test_payments_of_other_companies(self):
+    def test_when_a_payment_is_of_another_company_then_it_is_not_found(self):
         company = self.env['res.company'].create({'name': "Another company"})
         for user in (self.leader, self.accountant, self.administrator):
             user.company_ids |= company
@@ -130,7 +130,7 @@ class TestOrderRights(MoneyMixin, BTCPayCommon):
                 self.assertFalse(env[records._name].search([('id', 'in', records.ids)]))
         self.assertFalse(env['btcpay.delivery'].search([('id', '=', self.delivery.id)]))
 
-    def test_deliveries_and_secrets_are_the_administrators(self):
+    def test_when_a_user_is_no_administrator_then_deliveries_and_secrets_are_unreadable(self):
         self._assert_reads(self.delivery, self.administrator)
         everybody_else = (
             self.seller, self.leader, self.manager, self.accountant, self.selling_accountant,
@@ -150,7 +150,7 @@ class TestOrderRights(MoneyMixin, BTCPayCommon):
             with self.subTest(field=field), self.assertRaises(AccessError):
                 self.tx.with_user(self.seller).read([field])
 
-    def test_nothing_is_writeable(self):
+    def test_when_salespeople_write_to_payment_records_then_it_is_refused(self):
         for records, values in (
             (self.tx, {'amount': 1}), (self.refund, {'state': 'done'}),
             (self.tx.btcpay_payment_ids, {'amount': 1}),
@@ -166,7 +166,7 @@ class TestOrderRights(MoneyMixin, BTCPayCommon):
 
     # === THE SCREENS, FOR A SALESPERSON === #
 
-    def test_order_form(self):
+    def test_when_a_user_may_not_refund_then_the_order_form_shows_no_refund_buttons(self):
         order = self.order.with_user(self.seller)
         form = Form(order)
         self.assertEqual(form.btcpay_received_amount, 100)
@@ -191,13 +191,13 @@ class TestOrderRights(MoneyMixin, BTCPayCommon):
                 {node.get('name') for node in tree.iter('button')},
             )
 
-    def test_search_is_as_the_orders_are(self):
+    def test_when_a_colleague_searches_then_foreign_orders_are_not_found_by_payments(self):
         """Nobody finds orders by their transactions that they may not see."""
         orders = self.env['sale.order'].with_user(self.colleague)
         self.assertFalse(orders.search([('id', '=', self.order.id)]))
         self.assertFalse(orders.search([('btcpay_is_paid_not_confirmed', '=', True)]))
 
-    def test_smart_button_opens_the_payment(self):
+    def test_when_an_order_has_one_payment_then_the_smart_button_opens_it(self):
         action = self.order.with_user(self.seller).action_btcpay_view_transactions()
         self.assertEqual(action['res_id'], self.tx.id)
         [(view_id, view_type)] = action['views']
@@ -214,7 +214,7 @@ class TestOrderRights(MoneyMixin, BTCPayCommon):
                 'btcpay_server_link' in fields, user in (self.accountant, self.administrator)
             )
 
-    def test_smart_button_opens_the_list(self):
+    def test_when_an_order_has_several_payments_then_the_smart_button_lists_them(self):
         newer = self._create_btcpay_transaction(self.order)
         order = self.order.with_user(self.seller)
         action = order.action_btcpay_view_transactions()
@@ -229,15 +229,15 @@ class TestOrderRights(MoneyMixin, BTCPayCommon):
         })
         self.assertEqual(len(values), 2)
 
-    def test_smart_button_of_a_foreign_order(self):
+    def test_when_the_order_is_a_colleagues_then_the_smart_button_is_refused(self):
         with self.assertRaises(AccessError):
             self.order.with_user(self.colleague).action_btcpay_view_transactions()
 
-    def test_refund_form(self):
+    def test_when_a_salesperson_opens_a_refund_then_its_payouts_are_shown(self):
         view = 'payment_btcpay.btcpay_refund_form'
         self.assertEqual(len(Form(self.refund.with_user(self.seller), view=view)
                              .btcpay_payout_ids), 1)
 
-    def test_check_on_the_payment(self):
+    def test_when_a_salesperson_syncs_a_payment_then_it_succeeds(self):
         action = self.tx.with_user(self.seller).action_btcpay_sync()
         self.assertEqual(action['params']['type'], 'success')

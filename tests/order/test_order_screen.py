@@ -26,7 +26,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
 
     # === STATUS AND AMOUNT === #
 
-    def test_status_in_plain_words(self):
+    def test_when_the_invoice_status_changes_then_the_order_shows_it_in_plain_words(self):
         order = self._create_order(user_id=self.seller.id)
         tx = self._create_btcpay_transaction(order)
         for status, additional, state, text in [
@@ -61,7 +61,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         tx.btcpay_paid_amount = 1
         self.assertEqual(tx.btcpay_status_text, "Invalidated, but paid")
 
-    def test_status_without_an_invoice(self):
+    def test_when_there_is_no_invoice_then_the_status_says_not_started_or_failed(self):
         order = self._create_order()
         self.assertEqual(order.btcpay_status_text, False)
         self.assertFalse(order.btcpay_has_transactions)
@@ -71,7 +71,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         self.assertEqual(tx.btcpay_status_text, "Failed")
         self.assertFalse(self._create_other_transaction(order).btcpay_status_text)
 
-    def test_status_of_refunds(self):
+    def test_when_a_refund_changes_state_then_its_status_text_follows(self):
         tx = self._pay_order(self._create_order())
         self._post_process()
         refund = tx._btcpay_request_refund(50)
@@ -90,7 +90,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
             refund.state = state
             self.assertEqual(refund.btcpay_status_text, text)
 
-    def test_status_of_what_was_given_back(self):
+    def test_when_a_refund_proceeds_then_the_orders_status_names_it(self):
         order = self._create_order()
         tx = self._pay_order(order)
         self._post_process()
@@ -107,7 +107,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
             self.assertEqual(tx.btcpay_status_text, text)
             self.assertEqual(self._order(order).btcpay_status_text, text)
 
-    def test_the_payment_with_money_leads(self):
+    def test_when_one_of_several_payments_has_money_then_its_status_is_shown(self):
         order = self._create_order(user_id=self.seller.id)
         paid = self._pay_order(order)
         self._create_btcpay_transaction(order)
@@ -122,7 +122,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         self.assertEqual(order.btcpay_received_amount, 150)
         self.assertEqual(order.btcpay_status_text, "Paid")
 
-    def test_the_part_leads_the_newer_attempt_and_that_the_older(self):
+    def test_when_an_attempt_follows_a_partial_payment_then_the_partial_payment_is_shown(self):
         order = self._create_order(user_id=self.seller.id)
         expired = self._create_btcpay_transaction(order)
         self.world.expire(expired.btcpay_invoice_id)
@@ -134,7 +134,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         self._create_btcpay_transaction(order)
         self.assertEqual(self._order(order).btcpay_status_text, "Partly paid")
 
-    def test_received_in_the_orders_currency(self):
+    def test_when_paid_in_a_foreign_currency_then_received_is_in_the_orders_currency(self):
         order = self._create_order()
         tx = self._pay_order(order)
         euro = self.env.ref('base.EUR')
@@ -149,7 +149,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
 
     # === THE LISTS === #
 
-    def test_columns(self):
+    def test_when_the_order_lists_are_opened_then_the_bitcoin_columns_are_optional(self):
         names = ('view_order_tree', 'view_quotation_tree', 'view_quotation_tree_with_onboarding')
         for name in names:
             arch = etree.fromstring(self.env['sale.order'].with_user(self.seller).get_view(
@@ -159,7 +159,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
                 [column] = arch.xpath(f'//field[@name="{field}"]')
                 self.assertEqual(column.get('optional'), 'hide')
 
-    def test_list_asks_no_query_per_order(self):
+    def test_when_the_list_grows_then_the_number_of_queries_does_not(self):
         orders = self.env['sale.order']
         for _index in range(6):
             order = self._create_order(user_id=self.seller.id)
@@ -179,7 +179,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
 
     # === ACTIONS === #
 
-    def test_accept_late(self):
+    def test_when_a_late_payment_is_confirmed_then_the_salesperson_can_accept_it(self):
         order = self._create_order(user_id=self.seller.id)
         tx = self._create_btcpay_transaction(order)
         self.world.expire(tx.btcpay_invoice_id)
@@ -196,7 +196,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         self.assertEqual((tx.state, order.state), ('done', 'sale'))
         self.assertFalse(self._order(order).btcpay_can_accept_late)
 
-    def test_accept_part(self):
+    def test_when_a_partial_payment_expired_then_the_salesperson_can_accept_it(self):
         order = self._create_order(user_id=self.seller.id)
         tx = self._create_btcpay_transaction(order)
         self.world.pay(tx.btcpay_invoice_id, fraction='0.4')
@@ -216,7 +216,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         self.assertEqual(self._order(order).action_btcpay_view_transactions()['res_id'], tx.id)
         self.assertEqual(self._order(order).btcpay_status_text, "Partial payment accepted")
 
-    def test_others_accept_nothing(self):
+    def test_when_the_order_is_not_the_salespersons_own_then_accepting_is_refused(self):
         order = self._create_order()
         self._create_btcpay_transaction(order)
         self.env.cr.commit()
@@ -224,7 +224,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
             with self.subTest(action=action), self.assertRaises(AccessError):
                 getattr(order.with_user(self.seller), action)()
 
-    def test_refund_of_the_overpayment(self):
+    def test_when_an_overpayment_is_confirmed_then_the_button_refunds_it(self):
         self.seller.group_ids += self.env.ref('payment_btcpay.group_refund')
         order = self._create_order(user_id=self.seller.id)
         self._pay_order(order)
@@ -246,7 +246,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         self.assertFalse(self._order(over).btcpay_is_overpaid)
         self.assertTrue(self._order(over).btcpay_can_refund)
 
-    def test_refund_of_one_of_several_payments(self):
+    def test_when_an_order_has_several_payments_then_refund_lists_them_to_choose_from(self):
         order = self._create_order()
         for _index in range(2):
             self._pay_order(order)
@@ -257,7 +257,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
             self.env['payment.transaction'].search(action['domain']), order.transaction_ids
         )
 
-    def test_refund_wizard(self):
+    def test_when_an_order_has_one_payment_then_refund_opens_the_wizard_for_it(self):
         order = self._create_order()
         self._pay_order(order)
         self._post_process()
@@ -271,14 +271,14 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
 
     # === WHAT IS STILL DUE === #
 
-    def test_what_is_due(self):
+    def test_when_part_is_paid_by_another_provider_then_the_amount_due_is_less(self):
         order = self._create_order()
         self.assertEqual(order._btcpay_get_amount_due(), 100)
         self._create_other_transaction(order, amount=30)._set_done()
         self.env.invalidate_all()
         self.assertEqual(order._btcpay_get_amount_due(), 70)
 
-    def test_what_is_due_after_an_invoice_was_paid_by_bank(self):
+    def test_when_the_orders_invoice_was_paid_by_bank_then_nothing_is_due(self):
         order = self._create_order()
         order.action_confirm()
         self.product.invoice_policy = 'order'
@@ -294,7 +294,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         with self.assertRaises(UserError):
             order.action_btcpay_request()
 
-    def test_what_is_due_is_not_lowered_by_the_invoice_of_a_payment(self):
+    def test_when_an_order_paid_in_part_is_invoiced_then_the_payment_is_counted_once(self):
         """What was paid by a transaction and then invoiced is paid once."""
         order = self._create_order()
         self.product.invoice_policy = 'order'
@@ -309,7 +309,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         self.env.invalidate_all()
         self.assertEqual(order._btcpay_get_amount_due(), 60)
 
-    def test_credited_invoice_is_due_no_more(self):
+    def test_when_a_paid_invoice_is_credited_and_paid_back_then_the_whole_amount_is_due_again(self):
         order = self._create_order()
         order.action_confirm()
         self.product.invoice_policy = 'order'
@@ -325,7 +325,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         self.env.invalidate_all()
         self.assertEqual(order.amount_total - order._btcpay_get_amount_due(), 0)
 
-    def test_grouped_invoice_tells_nothing_of_one_order(self):
+    def test_when_orders_share_a_paid_invoice_then_an_orders_amount_due_stays_whole(self):
         orders = self._create_order() | self._create_order()
         self.product.invoice_policy = 'order'
         orders.action_confirm()
@@ -336,7 +336,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         self.env.invalidate_all()
         self.assertEqual(orders[0]._btcpay_get_amount_due(), 100)
 
-    def test_without_a_provider(self):
+    def test_when_there_is_no_provider_or_nothing_due_then_no_request_is_offered(self):
         order = self._create_order()
         self.assertTrue(order.btcpay_can_request)
         self.btcpay.state = 'disabled'

@@ -56,7 +56,7 @@ class TestOrderStory(MoneyMixin, BTCPayCommon):
                 beginning.replace('S1', self.order.name), text.replace('$ ', '$')
             )
 
-    def test_request_partial_payment_and_overpayment(self):
+    def test_when_a_requested_payment_comes_in_steps_then_each_step_is_told_once(self):
         action = self.order.with_user(self.seller).action_btcpay_request()
         wizard = self.env[action['res_model']].with_user(self.seller).browse(action['res_id'])
         wizard.action_send()
@@ -79,7 +79,7 @@ class TestOrderStory(MoneyMixin, BTCPayCommon):
             "OdooBot: Overpayment of S1: $115.00 was received, $15.00 more than the $100.00",
         )
 
-    def test_refund(self):
+    def test_when_a_refund_is_claimed_in_steps_then_each_step_is_told_once(self):
         self._open()
         self.world.pay(self.tx.btcpay_invoice_id)
         self.world.mine()
@@ -106,7 +106,7 @@ class TestOrderStory(MoneyMixin, BTCPayCommon):
                 if last else ["$12.00 of $50.00 paid out"]
             ))
 
-    def test_expired_and_late(self):
+    def test_when_a_late_payment_is_accepted_then_each_step_is_told_once(self):
         self._open()
         self.world.expire(self.tx.btcpay_invoice_id)
         self._look_again()
@@ -129,7 +129,7 @@ class TestOrderStory(MoneyMixin, BTCPayCommon):
         )
         self.assertEqual(self.order.btcpay_status_text, "Paid late, accepted")
 
-    def test_partial_payment_accepted(self):
+    def test_when_a_partial_payment_is_accepted_then_each_step_is_told_once(self):
         self._open()
         self.world.pay(self.tx.btcpay_invoice_id, fraction='0.4')
         self._look_again()
@@ -148,7 +148,7 @@ class TestOrderStory(MoneyMixin, BTCPayCommon):
             "Sally: To-Do done : Bitcoin payment S1",
         )
 
-    def test_invalidated(self):
+    def test_when_the_order_is_canceled_then_the_invalidation_is_told_once(self):
         self._open()
         self.order.with_user(self.seller)._action_cancel()
         self._carry_out()
@@ -156,7 +156,7 @@ class TestOrderStory(MoneyMixin, BTCPayCommon):
             "initiated", "S1 of $100.00 has been canceled. The Bitcoin invoice was invalidated"
         )
 
-    def test_marked_by_the_merchant(self):
+    def test_when_the_merchant_marks_the_invoice_settled_then_it_is_told_once(self):
         self._open()
         self.world.mark(self.tx.btcpay_invoice_id, 'Settled')
         self._look_again()
@@ -166,7 +166,7 @@ class TestOrderStory(MoneyMixin, BTCPayCommon):
         )
         self.assertEqual(self.order.btcpay_status_text, "Marked as paid by the merchant")
 
-    def test_overpayment_is_refunded(self):
+    def test_when_an_overpayment_is_refunded_then_each_step_is_told_once(self):
         self._open()
         self.world.pay(self.tx.btcpay_invoice_id, fraction='1.15')
         self.world.mine()
@@ -181,7 +181,7 @@ class TestOrderStory(MoneyMixin, BTCPayCommon):
             ": S1: your refund of $15.00",
         )
 
-    def test_other_providers_say_what_odoo_says(self):
+    def test_when_another_provider_is_paid_then_only_odoos_own_words_are_told(self):
         other = self._create_other_transaction(self.order)
         other._set_done()
         self._assert_told("has been confirmed")

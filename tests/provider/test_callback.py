@@ -22,7 +22,7 @@ class TestCallback(BTCPayConnectCommon):
         self.assertEqual(authorization.state, name)
         self.assertEqual(authorization.api_key, api_key)
 
-    def test_posted_from_another_site(self):
+    def test_when_another_site_posts_the_key_then_it_is_kept_and_not_used(self):
         state, before, since = self._begin_state(), self._read_row(), self._count_requests()
         response = self._post_key(state, KEY)
         self.assertEqual(response.status_code, 303)
@@ -38,25 +38,25 @@ class TestCallback(BTCPayConnectCommon):
     def _count_requests(self):
         return max([request['n'] for request in self.world.requests()], default=0)
 
-    def test_first_key_stays(self):
+    def test_when_a_second_key_is_posted_then_the_first_one_stays(self):
         state = self._begin_state()
         self._post_key(state, KEY)
         self.assertEqual(self._post_key(state, OTHER_KEY).status_code, 303)
         self._assert_kept(state, KEY)
 
-    def test_expired(self):
+    def test_when_the_authorization_has_expired_then_a_posted_key_is_not_kept(self):
         state = self._begin_state()
         self._find_authorization(state).expires_at = fields.Datetime.now() - timedelta(seconds=1)
         self.assertEqual(self._post_key(state, KEY).status_code, 303)
         self._assert_kept(state, False, 'started')
 
-    def test_used(self):
+    def test_when_the_authorization_was_used_then_a_posted_key_is_not_kept(self):
         state = self._begin_state()
         self._find_authorization(state).state = 'used'
         self.assertEqual(self._post_key(state, KEY).status_code, 303)
         self._assert_kept(state, False, 'used')
 
-    def test_get(self):
+    def test_when_the_key_comes_by_get_then_it_is_not_kept(self):
         state = self._begin_state()
         response = self.url_open(
             const.CALLBACK_ROUTE, params={'state': state, 'apiKey': KEY}, allow_redirects=False
@@ -64,7 +64,7 @@ class TestCallback(BTCPayConnectCommon):
         self.assertEqual(response.status_code, 303)
         self._assert_kept(state, False, 'started')
 
-    def test_garbage(self):
+    def test_when_garbage_is_posted_as_the_key_then_it_is_not_kept(self):
         state = self._begin_state()
         for api_key in ('', 'a b', 'a\r\nX-Evil: 1', 'ä' * 40, 'a' * 129, '"', '\0'):
             with self.subTest(api_key=api_key):
@@ -73,7 +73,7 @@ class TestCallback(BTCPayConnectCommon):
         self._post_key(state, None)
         self._assert_kept(state, False, 'started')
 
-    def test_unknown_state(self):
+    def test_when_the_state_is_unknown_then_no_key_is_kept(self):
         self._begin_state()
         for state in ('unknown', '', None, '\0', 'ä%ff', ['a', 'b']):
             with self.subTest(state=state):
@@ -81,7 +81,7 @@ class TestCallback(BTCPayConnectCommon):
         kept = self.env['btcpay.authorization'].sudo().search([('state', '=', 'received')])
         self.assertFalse(kept)
 
-    def test_all_the_way_through_the_pages_of_the_server(self):
+    def test_when_the_pages_of_the_server_are_gone_through_then_the_store_is_connected(self):
         """The server's own page posts; what it needs of us is what it was given."""
         session = requests.Session()
         self._begin()

@@ -73,32 +73,32 @@ class TestConnectRefusedBefore(RefusalCommon):
         ]
         self.assertFalse(used, "The key was used.")
 
-    def test_unknown_state(self):
+    def test_when_the_state_is_unknown_then_the_page_refuses(self):
         self._assert_refused('unknown', 'state', "was not started here")
         self._assert_refused('', 'state', "was not started here")
 
-    def test_no_key(self):
+    def test_when_no_key_has_come_yet_then_the_page_refuses_until_it_comes(self):
         state = self._begin_state()
         self._assert_refused(state, 'no_key', "has not sent an API key")
         # It can still come.
         self._post_key(state, self._new_key())
         self.assertEqual(self._open_page(state).status_code, 303)
 
-    def test_expired(self):
+    def test_when_the_authorization_has_expired_then_the_key_is_not_used(self):
         state = self._begin_with_key()
         authorization = self._find_authorization(state)
         authorization.expires_at = fields.Datetime.now() - timedelta(seconds=1)
         self._assert_refused(state, 'expired', "more than 30 minutes ago")
         self._assert_not_used()
 
-    def test_used_after_success(self):
+    def test_when_the_page_is_opened_again_after_success_then_it_refuses(self):
         state = self._begin_with_key()
         self.assertEqual(self._open_page(state).status_code, 303)
         self.asked = max(request['n'] for request in self.world.requests())
         self._assert_refused(state, 'used', "made or refused already")
         self._assert_not_used()
 
-    def test_used_after_refusal(self):
+    def test_when_the_page_is_opened_again_after_a_refusal_then_it_refuses(self):
         state = self._begin_with_key()
         self.world.fault('status', path='api-keys', status=503)
         self._assert_refused(state, 'server', "HTTP 503")
@@ -106,7 +106,7 @@ class TestConnectRefusedBefore(RefusalCommon):
         self._assert_refused(state, 'used', "made or refused already")
         self._assert_not_used()
 
-    def test_other_administrator(self):
+    def test_when_another_administrator_opens_the_page_then_it_is_left_to_who_began(self):
         state = self._begin_with_key()
         new_test_user(self.env, 'btcpay_other', 'base.group_user,base.group_system')
         self.authenticate('btcpay_other', 'btcpay_other')
@@ -116,20 +116,20 @@ class TestConnectRefusedBefore(RefusalCommon):
         self.authenticate('btcpay_administrator', 'btcpay_administrator')
         self.assertEqual(self._open_page(state).status_code, 303)
 
-    def test_no_longer_administrator(self):
+    def test_when_the_user_is_no_longer_an_administrator_then_the_key_is_not_used(self):
         state = self._begin_with_key()
         self.administrator.group_ids = [Command.unlink(self.env.ref('base.group_system').id)]
         self._assert_refused(state, 'user', "as an administrator", may_see=False)
         self._assert_not_used()
 
-    def test_portal_user(self):
+    def test_when_a_portal_user_opens_the_page_then_the_key_is_not_used(self):
         state = self._begin_with_key()
         new_test_user(self.env, 'btcpay_portal', 'base.group_portal')
         self.authenticate('btcpay_portal', 'btcpay_portal')
         self._assert_refused(state, 'user', "Another user started", may_see=False)
         self._assert_not_used()
 
-    def test_not_logged_in(self):
+    def test_when_nobody_is_logged_in_then_the_page_leads_to_the_login_and_keeps_the_state(self):
         state = self._begin_with_key()
         before = self._read_row()
         self.authenticate(None, None)
@@ -144,43 +144,43 @@ class TestConnectRefusedBefore(RefusalCommon):
 @tagged('post_install', '-at_install')
 class TestConnectRefusedKey(RefusalCommon):
 
-    def test_several_stores(self):
+    def test_when_the_key_is_for_several_stores_then_it_is_refused(self):
         other = self.world.new_store("Other")
         key = self._new_key([self.store_id, other])
         self._assert_key_refused('stores', "is for 2 stores", key)
         self.assertFalse(self.world.webhooks(other))
 
-    def test_missing_permission(self):
+    def test_when_the_key_lacks_a_permission_then_it_is_refused_and_the_permission_named(self):
         for permission in const.PERMISSIONS:
             with self.subTest(permission=permission):
                 key = self._new_key(permissions=set(const.PERMISSIONS) - {permission})
                 self._assert_key_refused('permission', f"lacks permissions: {permission}.", key)
 
-    def test_all_stores(self):
+    def test_when_the_key_is_for_all_stores_then_it_is_refused(self):
         key = self.world.new_key(None, const.PERMISSIONS)
         self._assert_key_refused('wildcard', "is for all stores", key)
 
-    def test_one_permission_for_all_stores(self):
+    def test_when_one_permission_of_the_key_is_for_all_stores_then_it_is_refused(self):
         scoped = [f'{permission}:{self.store_id}' for permission in const.PERMISSIONS]
         key = self.world.new_key(None, [*scoped, 'btcpay.store.canviewinvoices'])
         self._assert_key_refused('wildcard', "is for all stores", key)
 
-    def test_unrestricted(self):
+    def test_when_the_key_is_unrestricted_then_it_is_refused(self):
         scoped = [f'{permission}:{self.store_id}' for permission in const.PERMISSIONS]
         key = self.world.new_key(None, [*scoped, 'unrestricted'])
         self._assert_key_refused('wildcard', "is for all stores", key)
 
-    def test_not_accepted(self):
+    def test_when_the_server_does_not_accept_the_key_then_it_is_refused(self):
         self._assert_key_refused('key', "does not accept the API key", 'a1' * 20)
 
-    def test_no_permission_at_all(self):
+    def test_when_the_key_has_no_permission_at_all_then_it_is_refused(self):
         self._assert_key_refused('permission', "lacks permissions", self.world.new_key(None, []))
 
 
 @tagged('post_install', '-at_install')
 class TestConnectRefusedByServer(RefusalCommon):
 
-    def test_server_gone(self):
+    def test_when_the_server_fails_at_any_step_then_nothing_is_connected_nor_left(self):
         for path in ('/api-keys/current$', f'/stores/{self.store_id}$', '/payment-methods$'):
             for kind, text in {
                 'drop': "did not answer", 'status': "HTTP 503", 'half': "understood|answer",
@@ -192,47 +192,47 @@ class TestConnectRefusedByServer(RefusalCommon):
                         text = "answer"
                     self._assert_key_refused('server', text)
 
-    def test_server_ended(self):
+    def test_when_nothing_listens_at_the_address_any_more_then_the_connection_is_refused(self):
         state = self._begin_state()
         self._find_authorization(state).server_url = 'http://127.0.0.1:1'
         self._post_key(state, self._new_key())
         self._assert_refused(state, 'server', "did not answer")
 
-    def test_server_hangs(self):
+    def test_when_the_server_hangs_then_the_connection_is_refused(self):
         self.patch(const, 'TIMEOUT', 1)
         self.world.fault('hang', path='/api-keys/current$', seconds=3)
         self._assert_key_refused('server', "did not answer")
 
-    def test_no_payment_method(self):
+    def test_when_the_store_has_no_payment_method_then_the_connection_is_refused(self):
         store = self.world.new_store("Empty", methods=())
         self._assert_key_refused('methods', "“Empty” cannot take payments", self._new_key(store),
                                  store)
 
-    def test_no_enabled_payment_method(self):
+    def test_when_all_payment_methods_are_disabled_then_the_connection_is_refused(self):
         store = self.world.new_store("Switched off")
         self.world.change_store(store, methods=())
         self._assert_key_refused('methods', "no payment method is enabled", self._new_key(store),
                                  store)
 
-    def test_webhook_refused(self):
+    def test_when_the_server_refuses_the_webhook_then_the_connection_is_refused(self):
         for status in (400, 403, 422, 500):
             with self.subTest(status=status):
                 self.world.fault('status', path='/webhooks$', method='POST', status=status)
                 self._assert_key_refused('webhook', "did not accept the webhook")
 
-    def test_webhooks_not_listed(self):
+    def test_when_the_webhooks_cannot_be_listed_then_the_connection_is_refused(self):
         for kind in ('status', 'drop', 'wrong_json'):
             with self.subTest(kind=kind):
                 self.world.fault(kind, path='/webhooks$', method='GET')
                 self._assert_key_refused('webhook', "did not accept the webhook")
 
-    def test_webhook_made_without_an_answer(self):
+    def test_when_the_webhook_is_made_without_an_answer_then_it_is_not_left_behind(self):
         for kind in ('drop', 'half', 'wrong_json', 'status'):
             with self.subTest(kind=kind):
                 self.world.fault(kind, path='/webhooks$', method='POST', after=True)
                 self._assert_key_refused('webhook', "did not accept the webhook")
 
-    def test_writing_fails(self):
+    def test_when_writing_the_provider_is_refused_then_the_page_says_why_and_nothing_is_left(self):
         provider_class = self.env.registry['payment.provider']
         write = provider_class.write
 
@@ -246,7 +246,7 @@ class TestConnectRefusedByServer(RefusalCommon):
         with patch.object(provider_class, 'write', fail):
             self._assert_key_refused('failed', "No journal.")
 
-    def test_writing_breaks(self):
+    def test_when_writing_the_provider_breaks_then_nothing_is_left_at_either_end(self):
         provider_class = self.env.registry['payment.provider']
         state, before, api_key = self._begin_state(), self._read_row(), self._new_key()
         self._post_key(state, api_key)
@@ -259,7 +259,7 @@ class TestConnectRefusedByServer(RefusalCommon):
         self.assertFalse(self.world.webhooks(self.store_id))
         self.assertFalse(self._is_key_known(api_key))
 
-    def test_connected_store_stays(self):
+    def test_when_a_new_connection_is_refused_then_the_store_stays_connected(self):
         """What is refused leaves the connection there is, at both ends."""
         api_key = self._connect_well()
         webhooks = self.world.webhooks(self.store_id)
@@ -274,7 +274,7 @@ class TestConnectRefusedByServer(RefusalCommon):
             self.assertTrue(self._is_key_known(api_key))
             self.assertEqual(self.world.webhooks(self.store_id), webhooks)
 
-    def test_key_of_the_connection_stays(self):
+    def test_when_the_key_in_use_is_posted_and_refused_then_it_is_not_revoked(self):
         """Who posts the key that is in use cannot have it revoked."""
         api_key = self._connect_well()
         self.world.change_store(self.store_id, methods=())

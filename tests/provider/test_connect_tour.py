@@ -9,7 +9,7 @@ from odoo.addons.payment_btcpay.tests.provider.connect_common import BTCPayConne
 @tagged('post_install', '-at_install')
 class TestConnectTour(BTCPayConnectCommon):
 
-    def test_connect(self):
+    def test_when_an_administrator_connects_in_the_browser_then_the_provider_is_enabled(self):
         self.world.settings(auto_approve=True)
         self.addCleanup(self.world.settings, auto_approve=False)
         action = self.env.ref('payment.action_payment_provider')

@@ -16,7 +16,7 @@ from odoo.addons.payment_btcpay.tests.provider.small_server import SmallServer
 @tagged('post_install', '-at_install')
 class TestConnectWizard(BTCPayConnectCommon):
 
-    def test_authorize_page(self):
+    def test_when_connecting_begins_then_the_authorize_page_gets_what_it_needs_to_know(self):
         self.btcpay.company_id.name = "Hats & Söhne"
         params = self._begin(f'{self.world.url}/')
         self.assertEqual(
@@ -45,13 +45,13 @@ class TestConnectWizard(BTCPayConnectCommon):
         self.assertRegex(redirect.query, r'^state=[A-Za-z0-9_-]{43}$')
         self.assertFalse(others)
 
-    def test_authorize_page_below_a_path(self):
+    def test_when_the_server_is_below_a_path_then_the_authorize_page_is_too(self):
         with SmallServer(lambda http: http.reply()) as server:
             self._begin(f'{server.url}/pay/')
             self.assertEqual(server.requests[0][1], '/pay/api/v1/health')
         self.assertEqual(self.authorize_url.path, '/pay/api-keys/authorize')
 
-    def test_state(self):
+    def test_when_connecting_begins_then_a_hash_of_a_new_state_is_stored(self):
         state = self._begin_state()
         authorization = self._find_authorization(state)
         self.assertRecordValues(authorization, [{
@@ -73,13 +73,13 @@ class TestConnectWizard(BTCPayConnectCommon):
         self.assertNotIn(state, self.env.cr.fetchone()[0], "The state itself is stored.")
         self.assertNotEqual(self._begin_state(), state)
 
-    def test_nothing_is_stored_of_the_provider(self):
+    def test_when_connecting_begins_then_the_provider_is_unchanged(self):
         before = self._read_row()
         self._begin()
         self.assertEqual(self._read_row(), before)
         self.assertFalse(self.world.webhooks(self.store_id))
 
-    def test_refused_address(self):
+    def test_when_the_address_is_refused_then_no_authorization_is_begun(self):
         count = self.env['btcpay.authorization'].sudo().search_count([])
         for server_url, text in {
             'ftp://example.com': "must begin", 'http://8.8.8.8': "plain http",
@@ -89,7 +89,7 @@ class TestConnectWizard(BTCPayConnectCommon):
                 self._begin(server_url)
         self.assertEqual(self.env['btcpay.authorization'].sudo().search_count([]), count)
 
-    def test_no_key_is_sent(self):
+    def test_when_a_server_address_is_checked_then_no_key_is_sent_to_it(self):
         self._connect_well()
         with SmallServer(lambda http: http.reply()) as server:
             self._begin(server.url)
@@ -97,7 +97,7 @@ class TestConnectWizard(BTCPayConnectCommon):
         for _method, _path, headers in server.requests:
             self.assertNotIn('Authorization', headers)
 
-    def test_no_lock_while_waiting(self):
+    def test_when_the_address_is_resolved_then_no_lock_is_held(self):
         events = []
         resolve = 'odoo.addons.payment_btcpay.greenfield.address.resolve'
         wizard = self._open_wizard()
@@ -109,7 +109,7 @@ class TestConnectWizard(BTCPayConnectCommon):
             wizard.action_connect()
         self.assertEqual(events[:2], ['commit', 'resolve'])
 
-    def test_plain_http_warning(self):
+    def test_when_the_address_is_plain_http_and_not_local_then_the_form_warns(self):
         form = Form(self._open_wizard())
         for server_url, expected in {
             'http://192.168.1.5': True, ' HTTP://btcpay.local': True, 'http://[bad': True,
@@ -119,7 +119,7 @@ class TestConnectWizard(BTCPayConnectCommon):
             form.server_url = server_url
             self.assertEqual(form.is_insecure, expected, server_url)
 
-    def test_begins_with_the_connected_address(self):
+    def test_when_a_server_is_connected_then_the_wizard_begins_with_its_address(self):
         self.assertFalse(self.env['btcpay.connect.wizard'].with_context(
             default_provider_id=self.btcpay.id
         ).default_get(['server_url', 'provider_id']).get('server_url'))
@@ -129,18 +129,18 @@ class TestConnectWizard(BTCPayConnectCommon):
         ).default_get(['server_url', 'provider_id'])
         self.assertEqual(values['server_url'], self.world.url)
 
-    def test_administrators_only(self):
+    def test_when_the_user_is_no_administrator_then_the_wizard_is_denied(self):
         with self.assertRaises(AccessError):
             self._open_wizard(user=self.internal_user)
 
-    def test_expired_authorizations_are_removed(self):
+    def test_when_an_authorization_has_long_expired_then_it_is_removed(self):
         old, fresh = self._begin_state(), self._begin_state()
         self._find_authorization(old).expires_at = fields.Datetime.now() - timedelta(days=2)
         self.env['btcpay.authorization']._gc_authorizations()
         self.assertFalse(self._find_authorization(old))
         self.assertTrue(self._find_authorization(fresh))
 
-    def test_onboarding_opens_the_wizard(self):
+    def test_when_the_onboarding_is_started_then_the_connect_wizard_opens(self):
         action = self.btcpay.action_start_onboarding()
         self.assertEqual(action['res_model'], 'btcpay.connect.wizard')
         self.assertEqual(const.AUTHORIZATION_VALIDITY, 30)

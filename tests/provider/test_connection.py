@@ -24,7 +24,7 @@ class TestConnection(BTCPayConnectCommon):
             if request['method'] == method and '/webhooks' in request['path']
         ][-1]
 
-    def test_connected(self):
+    def test_when_a_store_is_connected_then_the_provider_is_enabled_and_has_a_webhook(self):
         api_key = self._new_key()
         response = self._connect(api_key)
         self.assertEqual(response.status_code, 303, response.text)
@@ -59,20 +59,20 @@ class TestConnection(BTCPayConnectCommon):
         self.assertTrue(self._is_key_known(api_key))
         self.assertTrue(self.payment_method.active)
 
-    def test_events_are_accepted(self):
+    def test_when_a_store_is_connected_then_its_events_are_accepted(self):
         self._connect_well()
         with self._world_speaks() as world:
             world.new_invoice(self.store_id)
         [delivery] = self.world.deliveries(self.btcpay.btcpay_webhook_id)
         self.assertEqual(delivery['httpCode'], 200)
 
-    def test_mode_is_kept(self):
+    def test_when_a_store_is_connected_again_then_the_mode_is_kept(self):
         self._connect_well()
         self.btcpay.write({'state': 'test', 'is_published': False})
         self._connect_well()
         self.assertEqual((self.btcpay.state, self.btcpay.is_published), ('test', False))
 
-    def test_below_a_path(self):
+    def test_when_the_server_is_below_a_path_then_it_can_be_connected(self):
         world = StandIn.started(path='/pay')
         self.addCleanup(world.close)
         store = world.new_store("Below")
@@ -82,7 +82,7 @@ class TestConnection(BTCPayConnectCommon):
         self.assertIn('ja-JP', self.btcpay.btcpay_languages)
         self.assertEqual(len(world.webhooks(store)), 1)
 
-    def test_without_languages(self):
+    def test_when_the_languages_cannot_be_read_then_the_store_is_connected_without_them(self):
         for kind in ('status', 'wrong_json', 'drop'):
             self.world.fault(kind, path='/misc/lang', status=500)
             with self.subTest(kind=kind), mute_logger(REQUEST):
@@ -93,7 +93,7 @@ class TestConnection(BTCPayConnectCommon):
 
     # === AGAIN === #
 
-    def test_webhook_of_ours_is_used_again(self):
+    def test_when_the_server_has_our_webhook_already_then_it_is_used_again(self):
         url = f'{self.base_url()}{const.WEBHOOK_ROUTE}/{self.btcpay.id}'
         foreign = self.world.new_webhook(self.store_id, f'{url}0')
         ours = self.world.new_webhook(self.store_id, url, enabled=False)
@@ -109,7 +109,7 @@ class TestConnection(BTCPayConnectCommon):
         [webhook] = [w for w in self.world.webhooks(self.store_id) if w['id'] == ours['id']]
         self.assertTrue(webhook['enabled'])
 
-    def test_connected_again(self):
+    def test_when_connected_again_then_the_previous_key_is_revoked_and_the_webhook_kept(self):
         old_key = self._connect_well()
         webhook_id = self.btcpay.btcpay_webhook_id
         secret = self.btcpay.sudo().btcpay_webhook_secret
@@ -122,13 +122,13 @@ class TestConnection(BTCPayConnectCommon):
         self.assertEqual(self.btcpay.sudo().btcpay_webhook_secret, secret)
         self.assertEqual(self._get_webhook_body('PUT')['secret'], secret)
 
-    def test_same_key_again(self):
+    def test_when_connected_again_with_the_same_key_then_it_is_not_revoked(self):
         key = self._connect_well()
         self._connect_well(key)
         self.assertTrue(self._is_key_known(key))
         self.assertEqual(len(self.world.webhooks(self.store_id)), 1)
 
-    def test_previous_key_of_another_provider(self):
+    def test_when_another_provider_uses_the_previous_key_then_it_is_not_revoked(self):
         key = self._connect_well()
         other = self.btcpay.copy()
         other.sudo().write({
@@ -138,14 +138,14 @@ class TestConnection(BTCPayConnectCommon):
         self._connect_well()
         self.assertTrue(self._is_key_known(key), "Another provider uses it.")
 
-    def test_previous_server_gone(self):
+    def test_when_the_previous_server_is_gone_then_another_can_be_connected(self):
         self._connect_well()
         self.btcpay.sudo().btcpay_server_url = 'http://127.0.0.1:1'
         with mute_logger(REQUEST):
             self._connect_well(server_url=self.world.url)
         self.assertEqual(self.btcpay.btcpay_server_url, self.world.url)
 
-    def test_another_store(self):
+    def test_when_another_store_is_connected_then_nothing_is_left_at_the_old_one(self):
         old_key = self._connect_well()
         old_secret = self.btcpay.sudo().btcpay_webhook_secret
         store = self.world.new_store("Other")
@@ -159,7 +159,7 @@ class TestConnection(BTCPayConnectCommon):
         self.assertEqual(self.btcpay.btcpay_webhook_id, webhook['id'])
         self.assertNotEqual(self.btcpay.sudo().btcpay_webhook_secret, old_secret)
 
-    def test_another_server(self):
+    def test_when_another_server_is_connected_then_nothing_is_left_at_the_old_one(self):
         old_key = self._connect_well()
         world = StandIn.started()
         self.addCleanup(world.close)
@@ -172,7 +172,7 @@ class TestConnection(BTCPayConnectCommon):
         self.assertFalse(self.world.webhooks(self.store_id))
         self.assertFalse(self._is_key_known(old_key))
 
-    def test_connected_meanwhile(self):
+    def test_when_another_administrator_is_quicker_then_that_key_and_webhook_are_removed(self):
         """Another administrator is quicker: that key and webhook are the ones to be removed."""
         key, quick_key = self._new_key(), self._new_key()
         check = self.env.registry['payment.provider']._btcpay_check_key
@@ -199,7 +199,7 @@ class TestConnection(BTCPayConnectCommon):
 
     # === THE ADDRESS AND THE SECRET OF THE WEBHOOK === #
 
-    def test_webhook_address_stays(self):
+    def test_when_the_base_url_changes_then_the_address_of_the_webhook_stays(self):
         self._connect_well()
         url = self.btcpay.btcpay_webhook_url
         self.env['ir.config_parameter'].set_param('web.base.url', 'https://other.example.com')
@@ -207,12 +207,12 @@ class TestConnection(BTCPayConnectCommon):
         self.assertEqual(self.btcpay.btcpay_webhook_url, url)
         self.assertEqual([w['url'] for w in self.world.webhooks(self.store_id)], [url])
 
-    def test_each_provider_has_its_address(self):
+    def test_when_there_are_two_providers_then_each_has_a_webhook_address_of_its_own(self):
         other = self.btcpay.copy()
         self.assertNotEqual(other._btcpay_get_webhook_url(), self.btcpay._btcpay_get_webhook_url())
         self.assertTrue(other._btcpay_get_webhook_url().endswith(f'/{other.id}'))
 
-    def test_old_secret(self):
+    def test_when_the_webhook_secret_changes_then_the_old_one_is_accepted_for_two_hours(self):
         self._connect_well()
         provider = self.btcpay.sudo()
         old_secret = provider.btcpay_webhook_secret
@@ -230,12 +230,12 @@ class TestConnection(BTCPayConnectCommon):
         provider.btcpay_old_webhook_secret_until = fields.Datetime.now() - timedelta(seconds=1)
         self.assertEqual(provider._btcpay_get_webhook_secrets(), [secret])
 
-    def test_no_secret_without_connection(self):
+    def test_when_nothing_is_connected_then_there_is_no_webhook_secret(self):
         self.assertEqual(self.btcpay._btcpay_get_webhook_secrets(), [])
 
     # === LOGS === #
 
-    def test_nothing_secret_in_logs(self):
+    def test_when_everything_is_logged_then_no_secret_is_in_the_logs(self):
         sql_logger = logging.getLogger('odoo.sql_db')  # Logs whole queries, when told to.
         self.addCleanup(sql_logger.setLevel, sql_logger.level)
         sql_logger.setLevel(logging.INFO)

@@ -47,7 +47,7 @@ class TestDisconnect(BTCPayCommon):
 
     # === DISCONNECT === #
 
-    def test_disconnected(self):
+    def test_when_disconnected_then_neither_webhook_nor_key_is_left_at_the_server(self):
         administrator = new_test_user(
             self.env, 'btcpay_administrator', 'base.group_system,account.group_account_manager'
         )
@@ -55,7 +55,7 @@ class TestDisconnect(BTCPayCommon):
         self._assert_disconnected()
         self._assert_nothing_is_left()
 
-    def test_stored_before_the_server_is_told(self):
+    def test_when_disconnected_then_it_is_stored_before_the_server_is_told(self):
         """What cannot be taken back is done last; else Odoo would go on with a dead key."""
         states = []
         clean_up = type(self.btcpay)._btcpay_clean_up
@@ -65,7 +65,7 @@ class TestDisconnect(BTCPayCommon):
         self.btcpay.action_reset_credentials()
         self.assertEqual(states, ['disconnected'])
 
-    def test_key_of_another_provider_stays(self):
+    def test_when_another_provider_uses_the_key_then_disconnecting_does_not_revoke_it(self):
         other = self.btcpay.copy()
         other.sudo().write({
             'btcpay_server_url': self.world.url, 'btcpay_api_key': self.key,
@@ -76,20 +76,20 @@ class TestDisconnect(BTCPayCommon):
         self.assertEqual(len(self.world.webhooks(self.store_id)), 1)
         self.assertTrue(self._is_key_known())
 
-    def test_gone_already(self):
+    def test_when_the_key_was_revoked_already_then_disconnecting_succeeds(self):
         self.world.revoke_key(self.key)
         with mute_logger(REQUEST):
             self.assertIs(self.btcpay.action_reset_credentials(), True)
         self._assert_disconnected()
 
-    def test_webhook_gone_already(self):
+    def test_when_the_webhook_is_gone_already_then_disconnecting_revokes_the_key(self):
         self._forget_webhooks()
         with mute_logger(REQUEST):
             self.assertIs(self.btcpay.action_reset_credentials(), True)
         self._assert_disconnected()
         self.assertFalse(self._is_key_known())
 
-    def test_server_gone(self):
+    def test_when_the_server_is_gone_then_disconnecting_warns_of_what_could_not_be_removed(self):
         for path in ('/webhooks/', '/api-keys/current$'):
             with self.subTest(path=path):
                 self.world.clear_faults()
@@ -102,24 +102,24 @@ class TestDisconnect(BTCPayCommon):
                 self.assertIn("could not be removed", action['params']['message'])
                 self._assert_disconnected()
 
-    def test_administrators_only(self):
+    def test_when_the_user_is_no_administrator_then_disconnecting_is_denied(self):
         with self.assertRaises(AccessError):
             self.btcpay.with_user(self.internal_user).action_reset_credentials()
         self.assertTrue(self._is_key_known())
 
-    def test_not_connected(self):
+    def test_when_nothing_is_connected_then_disconnecting_does_not_ask_the_server(self):
         self.btcpay.action_reset_credentials()
         since = max(request['n'] for request in self.world.requests())
         self.assertIs(self.btcpay.action_reset_credentials(), True)
         self.assertFalse(self.world.requests(since))
 
-    def test_other_providers(self):
+    def test_when_another_provider_is_reset_then_the_connection_stays(self):
         self.assertIs(self.dummy_provider.action_reset_credentials(), True)
         self.assertTrue(self._is_key_known())
 
     # === UNINSTALLATION === #
 
-    def test_uninstalled(self):
+    def test_when_the_module_is_uninstalled_then_all_providers_are_disconnected(self):
         other_store = self.world.new_store("Other")
         other_key = self.world.new_key(other_store, const.PERMISSIONS)
         other = self.btcpay.copy()
@@ -131,18 +131,18 @@ class TestDisconnect(BTCPayCommon):
         self._assert_nothing_is_left()
         self.assertFalse(self.world.webhooks(other_store))
 
-    def test_uninstalled_without_server(self):
+    def test_when_the_server_is_gone_then_the_module_can_still_be_uninstalled(self):
         self.world.fault('drop', count=None)
         with mute_logger(REQUEST):
             self.env['payment.provider'].sudo()._remove_provider('btcpay')
         self._assert_disconnected()
 
-    def test_another_module_is_uninstalled(self):
+    def test_when_another_module_is_uninstalled_then_the_connection_stays(self):
         self.env['payment.provider'].sudo()._remove_provider('none')
         self.assertEqual(self.btcpay.btcpay_connection_state, 'connected')
         self.assertTrue(self._is_key_known())
 
-    def test_not_uninstalled_with_payments(self):
+    def test_when_there_are_payments_then_uninstalling_is_refused_and_the_connection_stays(self):
         tx = self._pay_order(self._create_order())
         tx._post_process()
         self.assertTrue(tx.payment_id)

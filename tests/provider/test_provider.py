@@ -17,7 +17,7 @@ class TestProvider(BTCPayCommon):
 
     # === WHAT IT IS FOR === #
 
-    def test_currencies(self):
+    def test_when_supported_currencies_are_read_then_they_are_those_the_server_knows(self):
         currencies = self.env['res.currency'].with_context(active_test=False).search([])
         unknown = self.env['res.currency'].create({'name': 'QQQ', 'symbol': 'Q'})
         supported = self.btcpay._get_supported_currencies()
@@ -28,7 +28,7 @@ class TestProvider(BTCPayCommon):
             self.assertIn(code, supported.mapped('name'))
         self.assertIn(unknown, self.dummy_provider._get_supported_currencies())
 
-    def test_default_payment_methods(self):
+    def test_when_the_provider_is_enabled_then_its_payment_method_is_active(self):
         self.assertEqual(self.btcpay._get_default_payment_method_codes(), {'btcpay'})
         self.assertNotIn('btcpay', self.dummy_provider._get_default_payment_method_codes())
         self.payment_method.active = False
@@ -36,16 +36,16 @@ class TestProvider(BTCPayCommon):
         self.btcpay.state = 'enabled'
         self.assertTrue(self.payment_method.active, "It is not offered by an enabled provider.")
 
-    def test_payment_method(self):
+    def test_when_the_module_is_installed_then_the_payment_method_has_name_and_image(self):
         self.assertEqual(self.btcpay.with_context(active_test=False).payment_method_ids,
                          self.payment_method)
         self.assertEqual(self.payment_method.name, "Bitcoin / Lightning")
         self.assertTrue(self.payment_method.image)
 
-    def test_offered(self):
+    def test_when_a_store_is_connected_then_the_provider_is_offered(self):
         self.assertIn(self.btcpay, self._get_compatible_providers())
 
-    def test_not_offered_for_validation(self):
+    def test_when_a_payment_method_is_to_be_validated_then_the_provider_is_not_offered(self):
         report = {}
         providers = self._get_compatible_providers(report, is_validation=True)
         self.assertNotIn(self.btcpay, providers)
@@ -55,7 +55,7 @@ class TestProvider(BTCPayCommon):
 
     # === NOT WITHOUT A CONNECTION === #
 
-    def test_not_enabled_without_connection(self):
+    def test_when_nothing_is_connected_then_the_provider_cannot_be_enabled(self):
         self.btcpay.sudo().write({
             'state': 'disabled', **self.btcpay._btcpay_get_empty_connection(),
         })
@@ -63,7 +63,7 @@ class TestProvider(BTCPayCommon):
             with self.subTest(state=state), self.assertRaisesRegex(ValidationError, "Connect your"):
                 self.btcpay.state = state
 
-    def test_connection_stays_while_enabled(self):
+    def test_when_the_provider_is_enabled_then_its_connection_cannot_be_emptied(self):
         for field in ('btcpay_server_url', 'btcpay_api_key', 'btcpay_store_id'):
             with self.subTest(field=field), self.assertRaisesRegex(ValidationError, "Connect your"):
                 self.btcpay.sudo().write({field: False})
@@ -78,7 +78,7 @@ class TestProvider(BTCPayCommon):
             self.assertEqual(provider.sudo()[name], value, name)
         self.assertFalse(provider._btcpay_is_connected())
 
-    def test_copy(self):
+    def test_when_a_provider_is_copied_then_the_copy_has_no_connection(self):
         self._fill_connection()
         self._assert_without_connection(self.btcpay.copy())
 
@@ -90,7 +90,7 @@ class TestProvider(BTCPayCommon):
             if sample and not self.btcpay.sudo()[name]:
                 self.btcpay.sudo()[name] = sample
 
-    def test_new_company(self):
+    def test_when_a_company_is_created_then_its_provider_has_no_connection(self):
         self._fill_connection()
         company = self.env['res.company'].create({'name': "Second"})
         provider = self.env['payment.provider'].sudo().search([
@@ -108,7 +108,7 @@ class TestProvider(BTCPayCommon):
         self.assertNotIn(provider, self._get_compatible_providers())
         self.assertTrue(self.btcpay._btcpay_is_connected())
 
-    def test_each_company_has_its_connection(self):
+    def test_when_one_company_disconnects_then_the_other_stays_connected(self):
         store = self.world.new_store("Second")
         key = self.world.new_key(store, const.PERMISSIONS)
         company = self.env['res.company'].create({'name': "Second"})

@@ -50,20 +50,20 @@ class TestServerHealth(ReconcileCommon):
     def _bring_down(self, **fault):
         self.world.fault(**{'kind': 'status', 'path': '/api/', 'count': None, **fault})
 
-    def test_waits_longer_each_time(self):
+    def test_when_the_server_stays_down_then_the_action_waits_longer_each_time(self):
         self.transactions = self._create_open()
         self._bring_down()
         due = [0, 1, 2, 4, 8, 16, 32, 64, 124, 184]
         around = sorted({max(minute + step, 0) for minute in due for step in (-1, 0, 1)})
         self.assertEqual(self._run_minutes(*around), due)
 
-    def test_one_call_finds_out_that_the_server_is_down(self):
+    def test_when_the_server_is_down_then_one_call_finds_it_out(self):
         self.transactions = self._create_open(3)
         self._bring_down()
         with patch.object(const, 'LIST_SIZE', 1):
             self.assertEqual(self._reconcile(), [('GET', '/invoices')])
 
-    def test_is_told_once_and_closed_when_it_is_back(self):
+    def test_when_the_server_is_down_then_an_alert_is_raised_once_and_cleared_when_it_is_back(self):
         self.transactions = self._create_open()
         self.btcpay.btcpay_responsible_id = self.env.ref('base.user_admin')
         self._bring_down()
@@ -87,7 +87,7 @@ class TestServerHealth(ReconcileCommon):
         self.assertFalse(self.btcpay.btcpay_unreachable_since)
         self.assertFalse(self.btcpay.btcpay_retry_at)
 
-    def test_is_logged_once(self):
+    def test_when_the_server_stays_down_then_it_is_logged_once(self):
         self.transactions = self._create_open()
         self._bring_down()
         self.quiet.__exit__(None, None, None)
@@ -99,7 +99,7 @@ class TestServerHealth(ReconcileCommon):
         self.quiet.__enter__()
         self.assertEqual(len(logs.output), 1)
 
-    def test_comes_back_though_nothing_is_due(self):
+    def test_when_nothing_is_due_then_it_is_still_noticed_that_the_server_is_back(self):
         self.transactions = self._create_open()
         self._bring_down()
         self._run_minutes(0, 1)
@@ -110,7 +110,7 @@ class TestServerHealth(ReconcileCommon):
         self._run_minutes(2)
         self.assertEqual(self.btcpay.btcpay_connection_state, 'connected')
 
-    def test_answers_that_are_none(self):
+    def test_when_the_answers_are_broken_then_the_server_counts_as_unreachable(self):
         self.transactions = self._create_open()
         for kind in ('drop', 'half', 'wrong_json'):
             with self.subTest(kind):
@@ -122,7 +122,7 @@ class TestServerHealth(ReconcileCommon):
                 self.assertEqual(self.transactions.state, 'draft')
                 self.world.clear_faults()
 
-    def test_key_that_was_revoked(self):
+    def test_when_the_key_is_revoked_then_an_alert_is_raised_once(self):
         self.transactions = self._create_open()
         key = self.world.new_key(self.store_id, const.PERMISSIONS)
         self.btcpay.btcpay_api_key = key
@@ -133,7 +133,7 @@ class TestServerHealth(ReconcileCommon):
         self._run_minutes(1, 2, 4, 59)
         self.assertEqual(len(self._get_activities()), 1, "It is told once.")
 
-    def test_store_that_was_deleted(self):
+    def test_when_the_store_is_deleted_then_the_alert_names_it(self):
         self.transactions = self._create_open()
         store_id = self.world.new_store("To be deleted")
         key = self.world.new_key(store_id, const.PERMISSIONS)
@@ -150,7 +150,7 @@ class TestServerHealth(ReconcileCommon):
         self.assertEqual(self.btcpay.btcpay_connection_state, 'gone')
         self.assertIn("Deleted", self._get_activities().note)
 
-    def test_permission_that_was_taken_away(self):
+    def test_when_a_permission_is_taken_away_then_the_alert_names_it(self):
         self.transactions = self._create_open()
         self.btcpay.btcpay_api_key = self.world.new_key(
             self.store_id, ['btcpay.store.cancreateinvoice']
@@ -159,7 +159,7 @@ class TestServerHealth(ReconcileCommon):
         self.assertEqual(self.btcpay.btcpay_connection_state, 'refused')
         self.assertIn('canviewinvoices', self._get_activities().note)
 
-    def test_people_are_not_held_up(self):
+    def test_when_the_actions_wait_for_the_server_then_a_person_can_still_sync(self):
         """While the scheduled actions wait, a look that somebody asked for is made at once."""
         self.transactions = tx = self._create_open()
         self._bring_down()
@@ -172,7 +172,7 @@ class TestServerHealth(ReconcileCommon):
         self.assertEqual(tx.state, 'done')
         self.assertTrue(self.btcpay._btcpay_may_ask(), "The server is seen to be there.")
 
-    def test_other_providers_are_not_held_up(self):
+    def test_when_one_server_is_down_then_other_providers_are_synced(self):
         self.transactions = self._create_open()
         other = self.btcpay.copy({
             'name': "Other", 'state': 'disabled', 'btcpay_server_url': self.world.url,
@@ -194,7 +194,7 @@ class TestServerHealth(ReconcileCommon):
         self.assertEqual(self.btcpay.btcpay_connection_state, 'unreachable')
         self.assertEqual(other.btcpay_connection_state, 'connected')
 
-    def test_server_that_fails_singly(self):
+    def test_when_the_list_is_answered_and_nothing_else_then_the_rest_is_spared(self):
         """The list is answered, but nothing else: the rest of the batch is spared."""
         self.transactions = self._create_open(10)
         for tx in self.transactions:
@@ -204,7 +204,7 @@ class TestServerHealth(ReconcileCommon):
         self.assertEqual(len(calls), 1 + const.MAX_FAILURES)
         self.assertTrue(self.btcpay.btcpay_unreachable_since)
 
-    def test_error_in_the_code_does_not_switch_the_action_off(self):
+    def test_when_the_code_has_an_error_then_it_is_logged_and_the_action_does_not_fail(self):
         self.transactions = self._create_open()
         self.patch(type(self.btcpay), '_btcpay_read_invoices', lambda *_args: 1 / 0)
         self.quiet.__exit__(None, None, None)
@@ -226,7 +226,7 @@ class TestServerHealth(ReconcileCommon):
         self.env.cr.commit()
         return deliveries
 
-    def test_deliveries_spare_a_server_that_is_down(self):
+    def test_when_the_server_is_down_then_deliveries_wait_without_using_up_tries(self):
         deliveries = self._create_deliveries(5)
         self._bring_down()
         last = max(r['n'] for r in self.world.requests())

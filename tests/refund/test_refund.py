@@ -9,7 +9,7 @@ from odoo.addons.payment_btcpay.tests.refund.refund_common import RefundMixin
 class TestRefund(RefundMixin, BTCPayCommon):
     """Making a refund: what of, how much, and never more than was received."""
 
-    def test_half_refunded_in_two_parts(self):
+    def test_when_half_is_refunded_and_claimed_in_two_parts_then_it_is_done_and_booked(self):
         tx = self._paid()
         refund = tx._btcpay_request_refund(50)
         self.assertEqual(refund.state, 'pending')
@@ -29,7 +29,7 @@ class TestRefund(RefundMixin, BTCPayCommon):
         self.assertEqual(refund.payment_id.amount, 50)
         self.assertEqual(tx._btcpay_get_refund_sums()['refunded'], 50)
 
-    def test_pull_payment(self):
+    def test_when_a_refund_is_requested_then_the_server_has_a_pull_payment_with_its_data(self):
         tx = self._paid()
         refund = tx._btcpay_request_refund(30, methods=['BTC-CHAIN'], description="Sorry")
         [pull_payment] = self._pull_payments()
@@ -44,7 +44,7 @@ class TestRefund(RefundMixin, BTCPayCommon):
 
     # === NEVER MORE THAN WAS RECEIVED === #
 
-    def test_pending_refunds_count(self):
+    def test_when_refunds_are_pending_then_no_more_than_the_rest_can_be_refunded(self):
         tx = self._paid()
         tx._btcpay_request_refund(60)
         self._assert_refused(lambda: tx._btcpay_request_refund(40.01), "at most")
@@ -53,13 +53,13 @@ class TestRefund(RefundMixin, BTCPayCommon):
         self.assertEqual(len(self._pull_payments()), 2)
         self.assertFalse(tx.btcpay_can_refund)
 
-    def test_amounts_that_are_none(self):
+    def test_when_the_amount_comes_to_nothing_or_less_then_the_refund_is_refused(self):
         tx = self._paid()
         for amount in (0, -5, 0.001):
             self._assert_refused(lambda amount=amount: tx._btcpay_request_refund(amount), "at most")
         self.assertFalse(self._pull_payments())
 
-    def test_odoo_action_refund(self):
+    def test_when_refunded_by_the_action_of_odoo_then_no_more_than_the_rest_is_refunded(self):
         tx = self._paid()
         tx.action_refund(amount_to_refund=70)
         self.assertEqual(tx.btcpay_refund_ids.mapped('amount'), [-70])
@@ -67,7 +67,7 @@ class TestRefund(RefundMixin, BTCPayCommon):
         self._assert_refused(tx.action_refund, "at most")
         self.assertEqual(len(self._pull_payments()), 1)
 
-    def test_odoo_refund_wizard(self):
+    def test_when_refunded_by_the_wizard_of_odoo_then_pending_refunds_are_subtracted(self):
         payment = self._paid().payment_id
         self.assertEqual(payment.amount_available_for_refund, 100)
         wizard = self.env['payment.refund.wizard'].create({'payment_id': payment.id})
@@ -87,26 +87,26 @@ class TestRefund(RefundMixin, BTCPayCommon):
         self._assert_refused(stale.action_refund, "at most")
         self.assertEqual(len(self._pull_payments()), 2)
 
-    def test_payment_button_opens_our_wizard(self):
+    def test_when_the_refund_button_of_a_payment_is_pressed_then_our_wizard_opens(self):
         payment = self._paid().payment_id
         action = payment.action_refund_wizard()
         self.assertEqual(action['res_model'], 'btcpay.refund.wizard')
 
-    def test_odoo_payment_button_of_others(self):
+    def test_when_the_payment_is_of_another_provider_then_the_wizard_of_odoo_opens(self):
         tx = self._create_other_transaction(self._create_order())
         tx._set_done()
         tx._post_process()
         action = tx.payment_id.action_refund_wizard()
         self.assertEqual(action['res_model'], 'payment.refund.wizard')
 
-    def test_disabled_provider(self):
+    def test_when_the_provider_is_disabled_then_no_refund_is_made(self):
         tx = self._paid()
         self.btcpay.state = 'disabled'
         with self.assertRaises(UserError):
             tx.action_refund(amount_to_refund=10)
         self.assertFalse(tx.btcpay_refund_ids)
 
-    def test_cancelled_refund_can_be_made_again(self):
+    def test_when_a_refund_was_canceled_then_it_can_be_made_again(self):
         tx = self._paid()
         refund = tx._btcpay_request_refund(100)
         self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
@@ -116,7 +116,7 @@ class TestRefund(RefundMixin, BTCPayCommon):
 
     # === WHAT IS NOT REFUNDED === #
 
-    def test_marked_settled_with_nothing_paid(self):
+    def test_when_marked_settled_with_nothing_paid_then_nothing_can_be_refunded(self):
         tx = self._create_btcpay_transaction(self._create_order())
         self.world.mark(tx.btcpay_invoice_id, 'Settled')
         tx._btcpay_sync()
@@ -127,7 +127,7 @@ class TestRefund(RefundMixin, BTCPayCommon):
         self._assert_refused(tx.action_refund, "Nothing was received")
         self.assertFalse(self._pull_payments())
 
-    def test_marked_settled_with_a_part_paid(self):
+    def test_when_marked_settled_with_a_partial_payment_then_only_that_can_be_refunded(self):
         tx = self._create_btcpay_transaction(self._create_order())
         self.world.pay(tx.btcpay_invoice_id, fraction='0.4')
         self.world.mine()
@@ -138,12 +138,12 @@ class TestRefund(RefundMixin, BTCPayCommon):
         refund = tx._btcpay_request_refund(40)
         self.assertEqual(refund.btcpay_pull_amount, '40.00')
 
-    def test_unconfirmed(self):
+    def test_when_the_payment_is_not_confirmed_then_a_refund_is_refused(self):
         tx = self._pay_order(mine=False)
         self.assertFalse(tx.btcpay_can_refund)
         self._assert_refused(lambda: tx._btcpay_request_refund(10), "not confirmed")
 
-    def test_part_of_what_can_still_be_paid(self):
+    def test_when_a_partial_payment_can_still_be_completed_then_a_refund_is_refused(self):
         tx = self._create_btcpay_transaction(self._create_order())
         self.world.pay(tx.btcpay_invoice_id, fraction='0.4')
         self.world.mine()
@@ -152,7 +152,7 @@ class TestRefund(RefundMixin, BTCPayCommon):
         self.assertFalse(tx.btcpay_can_refund)
         self._assert_refused(lambda: tx._btcpay_request_refund(10), "not confirmed")
 
-    def test_unconfirmed_overpayment(self):
+    def test_when_an_overpayment_is_not_confirmed_then_its_refund_is_refused(self):
         tx = self._paid()
         self.world.pay(tx.btcpay_invoice_id, amount='0.001', replaceable=True)
         tx._btcpay_sync()
@@ -160,11 +160,11 @@ class TestRefund(RefundMixin, BTCPayCommon):
         self._assert_refused(lambda: tx._btcpay_request_refund(45), "not confirmed")
         self.assertFalse(self._pull_payments())
 
-    def test_unpaid(self):
+    def test_when_nothing_was_paid_then_a_refund_is_refused(self):
         tx = self._create_btcpay_transaction(self._create_order())
         self._assert_refused(lambda: tx._btcpay_request_refund(10), "Nothing was received")
 
-    def test_server_is_down(self):
+    def test_when_the_server_is_down_then_no_refund_is_stored(self):
         tx = self._paid()
         self.world.fault('status', status=503, count=None)
         with self._quiet():

@@ -21,7 +21,7 @@ class TestRefundAdopted(RefundMixin, BTCPayCommon):
         with self._quiet(), mute_logger(WEBHOOK_LOG):
             self._reconcile()
 
-    def test_two_events_at_once(self):
+    def test_when_two_events_of_one_refund_are_processed_at_once_then_it_is_adopted_once(self):
         tx = self._paid()
         pull_payment = self._server_refund(tx)
         book = type(tx)._btcpay_book_receipts
@@ -36,7 +36,7 @@ class TestRefundAdopted(RefundMixin, BTCPayCommon):
         self.assertEqual(tx.btcpay_refund_ids, refund)
         self.assertFalse(tx.sale_order_ids.activity_ids)
 
-    def test_who_waits_for_the_lock_begins_anew(self):
+    def test_when_a_refund_is_adopted_then_whoever_waits_for_the_lock_begins_anew(self):
         """As where a refund is made in Odoo: what is adopted is not overlooked."""
         tx = self._paid()
         pull_payment = self._server_refund(tx)
@@ -46,7 +46,7 @@ class TestRefundAdopted(RefundMixin, BTCPayCommon):
         self.assertNotEqual(self._row_version(tx), before)
         self.assertEqual(tx.btcpay_returned_amount, 100)
 
-    def test_next_to_nothing(self):
+    def test_when_a_refund_of_the_server_comes_to_nothing_then_it_is_flagged_for_review(self):
         tx = self._paid()
         pull_payment = self._server_refund(
             tx, refundVariant='Custom', customAmount='0.00000001', customCurrency='BTC'
@@ -55,7 +55,7 @@ class TestRefundAdopted(RefundMixin, BTCPayCommon):
         self.assertFalse(tx.btcpay_refund_ids)
         self.assertIn("made at the BTCPay Server itself", self._activities(tx.sale_order_ids))
 
-    def test_currency_that_was_not_paid_in(self):
+    def test_when_a_refund_is_in_a_currency_not_paid_in_then_it_is_flagged_for_review(self):
         tx = self._paid()
         pull_payment = self._server_refund(
             tx, refundVariant='Custom', customAmount='50', customCurrency='EUR'
@@ -63,7 +63,7 @@ class TestRefundAdopted(RefundMixin, BTCPayCommon):
         self.assertFalse(tx._btcpay_find_or_adopt_refund(pull_payment['id']))
         self.assertIn("50 EUR", self._activities(tx.sale_order_ids))
 
-    def test_answer_about_another_one(self):
+    def test_when_the_answer_is_about_another_refund_then_nothing_is_adopted(self):
         tx = self._paid()
         pull_payment, other = self._server_refund(tx), self._server_refund(tx)
         send = type(self.btcpay)._send_api_request
@@ -77,7 +77,7 @@ class TestRefundAdopted(RefundMixin, BTCPayCommon):
             tx._btcpay_find_or_adopt_refund(pull_payment['id'])
         self.assertFalse(tx.btcpay_refund_ids)
 
-    def test_answer_about_another_one_when_it_is_synced(self):
+    def test_when_a_sync_is_answered_about_another_refund_then_the_refund_stays_pending(self):
         tx = self._paid()
         refund = tx._btcpay_request_refund(50)
         other = self._server_refund(tx, refundVariant='Custom', customAmount='1',
@@ -95,19 +95,19 @@ class TestRefundAdopted(RefundMixin, BTCPayCommon):
             refund._btcpay_sync()
         self.assertEqual(refund.state, 'pending')
 
-    def test_id_that_is_none(self):
+    def test_when_the_pull_payment_id_is_a_path_then_the_server_is_not_asked(self):
         tx = self._paid()
         self._call_count('', '')
         self.assertFalse(tx._btcpay_find_or_adopt_refund('../api-keys/current'))
         self.assertFalse(self.world.requests(since=self.last_call))
 
-    def test_given_up_before_odoo_knew_of_it(self):
+    def test_when_a_refund_was_archived_before_odoo_knew_of_it_then_it_is_not_adopted(self):
         tx = self._paid()
         self.world.archive_pull_payment(self._server_refund(tx)['id'])
         self._look_for_others()
         self.assertFalse(tx.btcpay_refund_ids)
 
-    def test_paid_out_before_odoo_knew_of_it(self):
+    def test_when_a_refund_was_paid_out_before_odoo_knew_of_it_then_it_is_adopted_and_booked(self):
         tx = self._paid()
         pull_payment = self._server_refund(tx)
         payout_id = self.world.claim(pull_payment['id'], '20.00')
@@ -122,7 +122,7 @@ class TestRefundAdopted(RefundMixin, BTCPayCommon):
         self.assertEqual((refund.state, refund.amount), ('done', -20))
         self.assertEqual(refund.payment_id.amount, 20)
 
-    def test_event_that_is_given_up_asks_the_server_once(self):
+    def test_when_the_last_try_of_an_event_fails_then_the_server_was_asked_once(self):
         """What is said of a failure must not fail for the same reason."""
         tx = self._paid()
         pull_payment = self._server_refund(tx)

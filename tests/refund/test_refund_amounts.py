@@ -27,7 +27,7 @@ class TestRefundAmounts(RefundMixin, BTCPayCommon):
 
     # === FIGURES === #
 
-    def test_part_in_bitcoin_less_the_fee(self):
+    def test_when_a_part_is_refunded_in_bitcoin_with_a_fee_then_the_fee_is_subtracted(self):
         for variant, amount in (('rate_then', '0.0009'), ('current_rate', '0.00045')):
             self.world.set_rates(self.store_id)
             tx = self._paid()
@@ -35,14 +35,14 @@ class TestRefundAmounts(RefundMixin, BTCPayCommon):
             refund = tx._btcpay_request_refund(50, variant=variant, fee_percent='10')
             self.assertEqual(refund.btcpay_pull_amount, amount)
 
-    def test_part_in_bitcoin_of_more_than_was_asked_for(self):
+    def test_when_a_part_of_an_overpayment_is_refunded_then_it_is_of_what_was_received(self):
         """A part of what was received, not of what the invoice was over."""
         tx = self._paid(fraction='1.5')
         self.assertEqual(tx.btcpay_paid_amount, 150)
         refund = tx._btcpay_request_refund(50, variant='rate_then')
         self.assertEqual(refund.btcpay_pull_amount, '0.001')
 
-    def test_part_in_bitcoin_is_rounded_down_to_satoshis(self):
+    def test_when_a_part_is_refunded_in_bitcoin_then_it_is_rounded_down_to_satoshis(self):
         """Also where the server counts in parts of them, as for Lightning."""
         for method in ('BTC-LN', 'BTC-CHAIN'):
             self.world.set_rates(self.store_id, BTC_USD='63123.45')
@@ -53,14 +53,14 @@ class TestRefundAmounts(RefundMixin, BTCPayCommon):
             self.assertEqual(made, round(made, 8))
             self.assertTrue(0 <= received * Decimal('0.9999') - made < Decimal('0.00000001'))
 
-    def test_what_is_kept_and_what_is_given_are_all_of_it(self):
+    def test_when_a_fee_is_split_off_then_fee_and_refund_add_up_to_the_amount(self):
         tx = self._paid()
         for amount, percent in ((0.05, '10'), (33.33, '10'), (99.99, '0.05'), (0.01, '50')):
             net, fee = tx._btcpay_split_fee(amount, percent)
             self.assertEqual(self.currency.compare_amounts(net + fee, amount), 0)
             self.assertEqual((net, fee), (self.currency.round(net), self.currency.round(fee)))
 
-    def test_name_fits_the_server(self):
+    def test_when_the_reference_is_long_then_the_name_of_the_refund_fits_the_server(self):
         """It takes 50 characters; the refund is found by the name it was made with."""
         order = self._create_order()
         tx = self._create_btcpay_transaction(order, reference='A-long-reference-' * 4)
@@ -74,7 +74,7 @@ class TestRefundAmounts(RefundMixin, BTCPayCommon):
 
     # === THE WIZARD === #
 
-    def test_wizard_looks_first(self):
+    def test_when_the_wizard_opens_then_the_payment_is_synced_first(self):
         """The customer may have paid once more since."""
         tx = self._paid()
         self.world.pay(tx.btcpay_invoice_id, amount='0.001')
@@ -82,13 +82,13 @@ class TestRefundAmounts(RefundMixin, BTCPayCommon):
         self.assertEqual(tx.btcpay_paid_amount, 100)
         self.assertGreater(self._open_wizard(tx).received_amount, 100)
 
-    def test_everything_again_after_an_amount(self):
+    def test_when_everything_is_chosen_again_after_an_amount_then_the_amount_is_all_of_it(self):
         wizard = self._open_wizard(self._paid(), scope='amount', amount=30)
         self.assertEqual(wizard.amount, 30)
         wizard.scope = 'all'
         self.assertEqual(wizard.amount, 100)
 
-    def test_preview_that_says_nothing(self):
+    def test_when_the_preview_says_nothing_then_only_the_fiat_variant_is_possible(self):
         tx = self._paid()
         for answer in ([], {}, {'paymentCurrency': None}):
             self._patch_answer('/refund/BTC-CHAIN', answer)
@@ -97,7 +97,7 @@ class TestRefundAmounts(RefundMixin, BTCPayCommon):
             self.assertFalse(wizard.is_rate_then_possible)
             self.assertTrue(wizard.is_fiat_possible)
 
-    def test_methods_that_say_nothing(self):
+    def test_when_the_payment_methods_say_nothing_then_the_wizard_offers_what_is_known(self):
         tx = self._paid()
         for answer, methods in (
             (None, ['BTC-CHAIN']),

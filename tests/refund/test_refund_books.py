@@ -54,7 +54,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
     def _receivable_of(self, moves):
         return moves.line_ids.filtered(lambda line: line.account_type == 'asset_receivable')
 
-    def test_matched(self):
+    def test_when_the_whole_is_refunded_then_payment_and_refund_are_matched_in_full(self):
         tx = self._paid()
         refund = self._refund_all(tx, 100)
         self._assert_books(tx, 100, 100)
@@ -63,7 +63,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         self.assertTrue(lines[0].full_reconcile_id)
         self.assertEqual(len(lines.full_reconcile_id), 1)
 
-    def test_half_matched(self):
+    def test_when_half_is_refunded_twice_then_each_half_is_matched_with_the_payment(self):
         tx = self._paid()
         refund = self._refund_all(tx, 50)
         self._assert_books(tx, 100, 50)
@@ -74,14 +74,14 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         self.assertTrue(self._receivable(other.payment_id, tx.payment_id)[0].reconciled)
         self.assertEqual(self._receivable(tx.payment_id).amount_residual, 0)
 
-    def test_fee_is_kept(self):
+    def test_when_a_fee_is_kept_then_only_the_rest_is_booked_as_refunded(self):
         tx = self._paid()
         self._refund_all(tx, 100, fee_percent=10)
         self._assert_books(tx, 100, 90)
 
     # === INVOICES AND CREDIT NOTES === #
 
-    def test_invoice_stays_paid(self):
+    def test_when_the_payment_of_an_invoice_is_refunded_then_the_invoice_stays_paid(self):
         invoice, tx = self._invoiced()
         refund = self._refund_all(tx, 40)
         self._assert_books(tx, 100, 40)
@@ -90,7 +90,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         # Open until there is a credit note.
         self.assertFalse(self._receivable(refund.payment_id).reconciled)
 
-    def test_credit_note(self):
+    def test_when_a_credit_note_is_refunded_then_it_is_paid(self):
         invoice, tx = self._invoiced()
         credit_note = self._credit(invoice, 40)
         self.assertTrue(credit_note.btcpay_can_refund)
@@ -109,7 +109,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         self.assertEqual(invoice.amount_residual, 0)
         self._assert_books(tx, 100, 40)
 
-    def test_credit_note_of_an_order(self):
+    def test_when_the_credit_note_of_an_order_is_refunded_then_nothing_of_it_is_due(self):
         order = self._create_order()
         tx = self._paid(order)
         order.order_line.qty_delivered = 1
@@ -126,7 +126,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         self._post_process()
         self.assertEqual(credit_note.amount_residual, 0)
 
-    def test_no_more_than_the_credit_note(self):
+    def test_when_a_credit_note_is_refunded_in_part_then_only_its_rest_can_be_refunded(self):
         invoice, tx = self._invoiced()
         credit_note = self._credit(invoice, 40)
         tx._btcpay_request_refund(30, credit_note=credit_note)
@@ -136,7 +136,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         )
         self.assertEqual(len(self._pull_payments()), 1)
 
-    def test_who_pays_the_credit_note_back_at_the_same_time_begins_anew(self):
+    def test_when_a_refund_of_a_credit_note_is_stored_then_whoever_began_before_begins_anew(self):
         """The credit note is written when a refund is stored: whoever began before, with another
         payment, has a serialization failure, and does not overlook the refund."""
         invoice, tx = self._invoiced()
@@ -147,7 +147,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         self.assertNotEqual(self._row_version(credit_note), before)
         self.assertEqual(credit_note.btcpay_returned_amount, 30)
 
-    def test_credit_note_of_something_else(self):
+    def test_when_the_credit_note_is_of_something_else_then_its_refund_is_refused(self):
         credit_note = self._credit(self._invoiced()[0], 40)
         tx = self._paid()
         self._assert_refused(
@@ -155,7 +155,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         )
         self.assertFalse(self._pull_payments())
 
-    def test_credit_note_that_was_used_in_part(self):
+    def test_when_a_credit_note_was_used_in_part_then_its_amount_due_is_refunded(self):
         invoice, tx = self._invoiced()
         credit_note = self._credit(invoice, 40)
         other = self._create_invoice(10)
@@ -170,7 +170,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         self._refund_all(tx, 10, credit_note_id=credit_note.id)
         self.assertEqual(credit_note.amount_residual, 0)
 
-    def test_credit_note_of_what_was_not_paid_in_bitcoin(self):
+    def test_when_the_credited_invoice_was_not_paid_in_bitcoin_then_a_refund_is_refused(self):
         invoice = self._create_invoice()
         self._pay_move(invoice)
         credit_note = self._credit(invoice)
@@ -193,7 +193,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         self._post_process()
         return tx
 
-    def test_part_of_an_expired_invoice(self):
+    def test_when_a_partial_payment_of_an_expired_invoice_is_refunded_then_it_is_booked_first(self):
         tx = self._pay_part('0.4')
         self.assertEqual((tx.state, tx.btcpay_paid_amount), ('cancel', 40))
         self.assertFalse(tx.payment_id)
@@ -209,7 +209,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         self.assertEqual(tx.sale_order_ids.state, 'draft')
         self.assertEqual(tx.sale_order_ids.amount_paid, 0)
 
-    def test_late(self):
+    def test_when_a_late_payment_is_refunded_then_both_are_booked_and_the_order_stays_a_draft(self):
         tx = self._pay_part('1', late=True)
         self.assertEqual(tx.btcpay_additional_status, 'PaidLate')
         self._refund_all(tx, 100)
@@ -217,7 +217,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         self.assertEqual(tx.sale_order_ids.state, 'draft')
         self.assertIn("your refund", self._refund_mails(tx.sale_order_ids)[0].subject)
 
-    def test_accepted_part(self):
+    def test_when_an_accepted_partial_payment_is_refunded_then_the_refund_is_of_its_child(self):
         tx = self._pay_part('0.4')
         tx.action_btcpay_accept_partial()
         self._post_process()
@@ -225,7 +225,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         self.assertEqual(refund.source_transaction_id.source_transaction_id, tx)
         self._assert_books(tx, 40, 40)
 
-    def test_invalid_with_money(self):
+    def test_when_an_invalid_invoice_with_money_is_refunded_then_both_are_booked(self):
         tx = self._create_btcpay_transaction(self._create_order())
         self.world.mark(tx.btcpay_invoice_id, 'Invalid')
         self.world.pay(tx.btcpay_invoice_id)
@@ -236,7 +236,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         self._refund_all(tx, 100)
         self._assert_books(tx, 100, 100)
 
-    def test_overpayment(self):
+    def test_when_an_overpayment_is_refunded_then_what_the_order_was_paid_with_stays(self):
         tx = self._pay_part('1.5', expire=False)
         refund = self._refund_all(tx, 50)
         self._assert_books(tx, 150, 50)
@@ -252,7 +252,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
             tx.sale_order_ids.message_ids.mapped('body')
         ))
 
-    def test_overpayment_comes_first(self):
+    def test_when_more_than_the_overpayment_is_refunded_then_the_overpayment_is_used_up_first(self):
         tx = self._pay_part('1.5', expire=False)
         self._refund_all(tx, 80)
         self._assert_books(tx, 150, 80)
@@ -260,7 +260,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         self._refund_all(tx, 70)
         self._assert_books(tx, 150, 150)
 
-    def test_double_payment(self):
+    def test_when_a_double_payment_is_refunded_then_the_refund_is_matched_with_both_receipts(self):
         tx = self._pay_part('1', '1', expire=False)
         self.assertEqual(tx.btcpay_paid_amount, 195)  # Less the network's fee.
         self._refund_all(tx, 195)
@@ -269,21 +269,21 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         self.assertTrue(all(self._receivable(self._family(tx).payment_id).mapped('reconciled')))
         self.assertEqual(tx.sale_order_ids.transaction_ids._btcpay_get_net_amount(), 0)
 
-    def test_refund_of_what_is_not_booked_yet(self):
+    def test_when_what_is_not_booked_yet_is_refunded_then_it_is_booked_as_well(self):
         """The framework does not book a transaction that has finished children."""
         tx = self._pay_order(self._create_order())
         self.assertFalse(tx.payment_id)
         self._refund_all(tx, 100)
         self._assert_books(tx, 100, 100)
 
-    def test_refund_of_what_cannot_be_booked(self):
+    def test_when_the_payment_cannot_be_booked_then_no_refund_is_made(self):
         tx = self._pay_order(self._create_order())
         self.patch(type(tx), '_btcpay_try_to_confirm', lambda tx: None)
         with self.assertRaisesRegex(RowBusy, "not booked yet"):
             tx._btcpay_request_refund(100)
         self.assertFalse(self._pull_payments())
 
-    def test_canceled_with_a_part_paid_out(self):
+    def test_when_a_refund_is_canceled_with_a_part_paid_out_then_it_is_done_with_that_part(self):
         tx = self._paid()
         refund = tx._btcpay_request_refund(50)
         self._claim(refund, '20.00')
@@ -302,7 +302,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         self.assertIn("was paid", mail.subject)
         self.assertIn('20.00', mail.body)
 
-    def test_canceled_with_a_fee(self):
+    def test_when_a_refund_with_a_fee_is_canceled_then_the_fee_is_given_up(self):
         tx = self._paid()
         refund = tx._btcpay_request_refund(50, fee_percent='10')
         self._claim(refund, '20.00')

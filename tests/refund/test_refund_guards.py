@@ -12,14 +12,14 @@ class TestRefundGuards(RefundMixin, BTCPayCommon):
 
     # === THE LINK === #
 
-    def test_link_of_what_is_canceled(self):
+    def test_when_a_canceled_refund_is_still_being_paid_then_its_link_is_not_sent(self):
         """A claim of before is still being paid, and no other can be made."""
         refund = self._paid()._btcpay_request_refund(50)
         self._cancel_while_being_paid(refund)
         self.assertEqual(refund.state, 'pending')
         self._assert_refused(refund.action_btcpay_send_refund_link, "nothing to claim")
 
-    def test_link_that_is_none(self):
+    def test_when_the_link_of_the_server_is_not_a_web_address_then_it_is_not_stored(self):
         refund = self._paid()._btcpay_request_refund(50)
         refund.btcpay_pull_payment_id = False
         refund._btcpay_store_pull_payment(PullPayment.parse({
@@ -41,7 +41,7 @@ class TestRefundGuards(RefundMixin, BTCPayCommon):
         else:
             self.fail("It was not refused.")
 
-    def test_refusals_can_be_read(self):
+    def test_when_a_refund_is_refused_then_the_person_reads_a_message(self):
         tx = self._paid()
         wizard = self._open_wizard(tx, scope='amount', amount=50)
         refund = tx._btcpay_request_refund(10)
@@ -57,13 +57,13 @@ class TestRefundGuards(RefundMixin, BTCPayCommon):
 
     # === RIGHTS === #
 
-    def test_administrator(self):
+    def test_when_the_user_is_an_administrator_without_accounting_then_refunds_are_allowed(self):
         admin = new_test_user(self.env, 'refund_admin', 'base.group_system')
         self.assertFalse(admin.has_group('account.group_account_invoice'))
         tx = self.env['payment.transaction'].with_user(admin)
         self.assertTrue(tx._btcpay_may_refund())
 
-    def test_group_but_a_payment_without_order(self):
+    def test_when_the_payment_has_no_order_then_the_refund_group_alone_may_not_refund_it(self):
         self._create_people()
         tx = self._pay_order()
         tx = tx.with_user(self.refunder)
@@ -80,14 +80,14 @@ class TestRefundGuards(RefundMixin, BTCPayCommon):
         tx._post_process()
         return tx
 
-    def test_refund_of_other_providers(self):
+    def test_when_a_payment_of_another_provider_is_refunded_then_odoo_does_it_as_ever(self):
         tx = self._paid_otherwise()
         self.assertEqual(tx.payment_id.amount_available_for_refund, 100)
         tx.action_refund(amount_to_refund=30)
         self.assertEqual(tx.child_transaction_ids.mapped('amount'), [-30])
         self.assertFalse(self._pull_payments())
 
-    def test_available_by_payment(self):
+    def test_when_one_of_several_payments_is_refunded_then_only_that_one_is_available(self):
         """Odoo's own wizard refunds one payment: no more than that, and no refund."""
         tx = self._paid(fraction='1.5')
         self.assertEqual(tx._btcpay_get_refund_sums()['available'], 150)
@@ -106,7 +106,7 @@ class TestRefundGuards(RefundMixin, BTCPayCommon):
         invoice, tx = self._invoiced()
         return self._credit(invoice, amount, **values), tx
 
-    def test_credit_note_that_is_not_valid_any_more(self):
+    def test_when_a_credit_note_is_not_posted_any_more_then_its_refund_is_refused(self):
         credit_note, tx = self._credited(40)
         wizard = self._open_wizard(credit_note)
         for change in (credit_note.button_draft, credit_note.button_cancel):
@@ -118,7 +118,7 @@ class TestRefundGuards(RefundMixin, BTCPayCommon):
         self.assertFalse(tx.btcpay_refund_ids)
         self.assertFalse(self._pull_payments())
 
-    def test_invoice_is_no_credit_note(self):
+    def test_when_a_refund_is_requested_of_an_invoice_then_it_is_refused(self):
         order = self._create_order()
         tx = self._paid(order)
         order.order_line.qty_delivered = 1
@@ -131,7 +131,7 @@ class TestRefundGuards(RefundMixin, BTCPayCommon):
         self.assertFalse(invoice.btcpay_can_refund)
         self._assert_refused(invoice.action_btcpay_refund, "posted credit note")
 
-    def test_credit_note_in_another_currency(self):
+    def test_when_the_credit_note_is_in_another_currency_then_its_refund_is_refused(self):
         """Its amounts are none of the payment's."""
         self.currency_euro.active = True
         credit_note, tx = self._credited(40, currency_id=self.currency_euro.id)
@@ -140,7 +140,7 @@ class TestRefundGuards(RefundMixin, BTCPayCommon):
             lambda: tx._btcpay_request_refund(40, credit_note=credit_note), "credited invoice"
         )
 
-    def test_credit_note_of_more_than_is_left(self):
+    def test_when_a_credit_note_is_of_more_than_is_left_then_the_wizard_offers_what_is_left(self):
         credit_note, tx = self._credited()
         tx._btcpay_request_refund(70)
         self.assertEqual(self._open_wizard(credit_note).amount, 30)

@@ -14,7 +14,7 @@ class TestRefundHttp(RefundMixin, BTCPayHttpCommon):
         self.env.flush_all()
         return self.url_open(order.get_portal_url()).text
 
-    def test_order_page(self):
+    def test_when_a_refund_is_made_claimed_and_paid_then_the_order_page_shows_each_step(self):
         order = self._create_order()
         tx = self._paid(order)
         self.assertNotIn("Refunds in Bitcoin", self._page(order))
@@ -31,7 +31,7 @@ class TestRefundHttp(RefundMixin, BTCPayHttpCommon):
         self.assertIn("Refund paid out", page)
         self.assertNotIn(refund.btcpay_refund_link, page)
 
-    def test_order_page_of_canceled(self):
+    def test_when_a_refund_is_canceled_then_the_order_page_does_not_show_it(self):
         order = self._create_order()
         refund = self._paid(order)._btcpay_request_refund(50)
         self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
@@ -42,7 +42,7 @@ class TestRefundHttp(RefundMixin, BTCPayHttpCommon):
 
     # === WEBHOOKS === #
 
-    def test_followed_by_webhooks(self):
+    def test_when_the_server_sends_webhooks_of_a_refund_then_it_is_synced_until_it_is_done(self):
         order = self._create_order()
         tx = self._paid(order)
         refund = tx._btcpay_request_refund(50)
@@ -59,7 +59,7 @@ class TestRefundHttp(RefundMixin, BTCPayHttpCommon):
         self.assertEqual(len(self._refund_mails(order)), 2)
         self.assertEqual(len(tx.btcpay_refund_ids), 1)
 
-    def test_event_instead_of_the_answer(self):
+    def test_when_the_answer_is_lost_but_an_event_comes_then_the_refund_is_pending(self):
         order = self._create_order()
         tx = self._paid(order)
         self._lose_answer()
@@ -75,7 +75,7 @@ class TestRefundHttp(RefundMixin, BTCPayHttpCommon):
         self.assertEqual(refund.btcpay_pull_payment_id, pull_payment['id'])
         self.assertEqual(len(self._refund_mails(order)), 1)
 
-    def test_made_at_the_server(self):
+    def test_when_a_refund_is_made_at_the_server_then_it_is_adopted_and_synced(self):
         tx = self._paid()
         with self._world_speaks():
             pull_payment = self._server_refund(tx)
@@ -87,7 +87,7 @@ class TestRefundHttp(RefundMixin, BTCPayHttpCommon):
         refund._btcpay_sync()
         self.assertEqual(refund.state, 'cancel')
 
-    def test_event_of_unknown_payout(self):
+    def test_when_an_event_is_of_an_unknown_payout_then_it_is_ignored(self):
         event = self._prepare_event(None, 'PayoutCreated', pullPaymentId='unknown', payoutId='x')
         del event['invoiceId']
         self.assertEqual(self._post_event(event).status_code, 200)
@@ -95,7 +95,7 @@ class TestRefundHttp(RefundMixin, BTCPayHttpCommon):
         self.assertEqual(delivery.state, 'ignored')
         self.assertIn("No refund", delivery.reason)
 
-    def test_event_of_unknown_invoice(self):
+    def test_when_a_refund_event_is_of_an_unknown_invoice_then_it_is_ignored(self):
         event = self._prepare_event(None, 'InvoiceRefund', pullPaymentId='unknown')
         self.assertEqual(self._post_event(event).status_code, 200)
         delivery = self.env['btcpay.delivery'].search([], limit=1)

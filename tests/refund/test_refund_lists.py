@@ -46,7 +46,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
             delta=1,
         )
 
-    def test_old_ones_are_synced_less_often(self):
+    def test_when_a_refund_gets_old_then_it_is_synced_less_often(self):
         refund = self._paid()._btcpay_request_refund(50)
         self._assert_synced_next_in(refund, self.btcpay._btcpay_get_poll_minutes())
         self.env.cr.execute(SQL(
@@ -56,14 +56,14 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
         refund.invalidate_recordset()
         self._assert_synced_next_in(refund, const.SLOW_POLL_MINUTES)
 
-    def test_final_ones_are_not_synced(self):
+    def test_when_a_refund_is_done_then_it_is_not_synced_any_more(self):
         refund = self._paid()._btcpay_request_refund(50)
         self._claim(refund)
         refund._btcpay_sync()
         self.assertEqual(refund.state, 'done')
         self.assertFalse(refund.btcpay_next_sync_at)
 
-    def test_unanswered_ones_are_looked_for_with_each_run(self):
+    def test_when_the_making_was_not_answered_then_each_run_looks_for_the_refund(self):
         self._lose_answer()
         with self._quiet():
             refund = self._paid()._btcpay_request_refund(50)
@@ -73,7 +73,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
 
     # === LISTS === #
 
-    def test_claims_that_were_cancelled(self):
+    def test_when_a_refund_with_an_open_claim_is_archived_then_both_are_canceled(self):
         """With what is canceled the server cancels the claims that are open."""
         [refund] = self._refunds(1)
         self._claim(refund, pay=False)
@@ -84,7 +84,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
         self.assertEqual(refund.btcpay_payout_ids.mapped('state'), ['Cancelled'])
         self.assertEqual(refund.state, 'cancel')
 
-    def test_payouts_of_nothing_we_know(self):
+    def test_when_the_list_has_payouts_of_nothing_we_know_then_they_are_ignored(self):
         """The merchant pays out by hand, too."""
         [refund] = self._refunds(1)
         self._claim(refund)
@@ -96,7 +96,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
         self.assertEqual(refund.state, 'done')
         self.assertEqual(len(refund.btcpay_payout_ids), 1)
 
-    def test_singly_where_there_is_no_list(self):
+    def test_when_the_server_has_no_list_then_each_refund_is_synced_by_itself(self):
         for fault in (
             {'kind': 'status', 'status': 403}, {'kind': 'status', 'status': 404},
             {'kind': 'wrong_json'},
@@ -120,7 +120,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
     def _count_tries(self):
         return self._call_count('GET', '/v1/pull-payments/')
 
-    def test_server_that_is_down_is_not_asked_for_each(self):
+    def test_when_the_server_is_down_then_it_is_not_asked_for_each_refund(self):
         self._refunds(2)
         self.world.fault('status', count=None)
         self._call_count('', '')
@@ -128,7 +128,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
             self._reconcile()
         self.assertEqual(len(self.world.requests(since=self.last_call)), 1)
 
-    def test_server_that_fails_for_each_is_not_asked_for_all(self):
+    def test_when_the_server_fails_for_each_refund_then_it_is_not_asked_for_all(self):
         self._refunds(const.MAX_FAILURES + 1)
         self.world.fault('status', path=f'{self.store_id}/pull-payments', status=403)
         self.world.fault('status', path='/v1/pull-payments/', count=None)
@@ -137,7 +137,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
             self._reconcile()
         self.assertEqual(self._count_tries(), const.MAX_FAILURES)
 
-    def test_failures_that_are_not_in_a_row_are_not_the_server(self):
+    def test_when_failures_are_not_in_a_row_then_the_server_is_not_taken_for_down(self):
         refunds = self._refunds(2 * const.MAX_FAILURES)
         self.world.fault('status', path=f'{self.store_id}/pull-payments', status=403)
         for refund in refunds:
@@ -153,7 +153,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
         self.assertEqual(set((refunds - failing).mapped('state')), {'done'})
         self.assertFalse(self.btcpay.sudo().btcpay_unreachable_since)
 
-    def test_refunds_that_anybody_may_read_do_not_say_that_the_key_is_good(self):
+    def test_when_refunds_are_read_without_the_key_then_a_refused_key_stays_refused(self):
         self._refunds(1)
         self.btcpay.sudo().write({
             'btcpay_api_key': self.world.new_key(self.store_id, ['btcpay.store.cancreateinvoice']),
@@ -166,7 +166,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
             self._reconcile()
         self.assertEqual(self.btcpay.btcpay_connection_state, 'refused')
 
-    def test_server_elsewhere_is_not_asked_for_all(self):
+    def test_when_a_server_elsewhere_fails_for_each_refund_then_it_is_not_asked_for_all(self):
         self._refunds(const.MAX_FAILURES + 1)
         self.btcpay.sudo().btcpay_store_id = 'another'
         self.addCleanup(self.btcpay.sudo().write, {'btcpay_store_id': self.store_id})
@@ -178,7 +178,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
 
     # === ANSWERS === #
 
-    def test_answers_that_say_nothing(self):
+    def test_when_the_answers_say_nothing_then_the_refund_stays_pending(self):
         refund = self._paid()._btcpay_request_refund(50)
         self._claim(refund)
         for end, values in (
@@ -197,7 +197,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
                     refund._btcpay_sync()
             self.assertEqual(refund.state, 'pending')
 
-    def test_noted_when_it_is_news(self):
+    def test_when_a_sync_finds_nothing_new_then_no_note_is_posted(self):
         refund = self._paid()._btcpay_request_refund(50)
         self._claim(refund, '12.00')
         refund._btcpay_sync()
@@ -205,7 +205,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
         refund._btcpay_sync()
         self.assertEqual(refund._btcpay_get_document().message_ids, messages)
 
-    def test_refused_is_not_made_by_a_look(self):
+    def test_when_a_refused_refund_is_synced_then_it_is_not_made_again(self):
         refund = self._refused()
         self._make_old(refund)
         refund.action_btcpay_sync()
@@ -219,7 +219,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
             self._assert_refused(lambda: tx._btcpay_request_refund(60), "refused the request")
         return tx.btcpay_refund_ids
 
-    def test_refused_that_was_made_all_the_same(self):
+    def test_when_a_refused_refund_was_made_all_the_same_then_it_is_pending_again(self):
         """It can be claimed, and counts again."""
         refund = self._refused()
         tx = refund.source_transaction_id
@@ -227,7 +227,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
         self.assertEqual(refund.state, 'pending')
         self.assertEqual(tx._btcpay_get_refund_sums()['available'], 40)
 
-    def test_another_one_once_the_unanswered_is_refused(self):
+    def test_when_the_unanswered_refund_is_refused_then_another_one_can_be_made(self):
         tx = self._paid()
         self._lose_answer(took_effect=False)
         with self._quiet():
@@ -240,7 +240,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
 
     # === MADE AT THE SERVER ITSELF === #
 
-    def test_bitcoin_whose_rate_is_not_known(self):
+    def test_when_the_rate_of_a_refund_in_bitcoin_is_not_known_then_it_is_flagged_for_review(self):
         tx = self._paid()
         tx.btcpay_payment_ids.rate = False
         pull_payment = self._server_refund(tx, refundVariant='RateThen')

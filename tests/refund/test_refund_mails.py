@@ -13,7 +13,7 @@ class TestRefundMails(RefundMixin, BTCPayCommon):
     def _text(self, message):
         return ' '.join(html2plaintext(message.body).split())
 
-    def test_link_is_mailed(self):
+    def test_when_a_refund_is_made_then_its_link_is_mailed(self):
         order = self._create_order()
         refund = self._paid(order)._btcpay_request_refund(50)
         [mail] = self._refund_mails(order)
@@ -21,7 +21,7 @@ class TestRefundMails(RefundMixin, BTCPayCommon):
         self.assertIn(refund.btcpay_refund_link, mail.body)
         self.assertIn('50.00', self._text(mail))
 
-    def test_link_is_only_shown(self):
+    def test_when_the_link_is_only_shown_then_no_mail_is_sent_until_the_refund_is_paid(self):
         order = self._create_order()
         wizard = self._open_wizard(self._paid(order), delivery='show')
         refund = self._refund_by(wizard)
@@ -32,7 +32,7 @@ class TestRefundMails(RefundMixin, BTCPayCommon):
         refund._btcpay_sync()
         self.assertIn("was paid", self._refund_mails(order).subject)
 
-    def test_link_is_sent_again(self):
+    def test_when_the_link_is_sent_again_then_it_is_mailed_only_while_it_can_be_claimed(self):
         order = self._create_order()
         refund = self._paid(order)._btcpay_request_refund(50)
         action = refund.action_btcpay_send_refund_link()
@@ -46,7 +46,7 @@ class TestRefundMails(RefundMixin, BTCPayCommon):
         refund._btcpay_sync()
         self._assert_refused(refund.action_btcpay_send_refund_link, "nothing to claim")
 
-    def test_nobody_is_told_of_a_mail_that_was_not_sent(self):
+    def test_when_the_mail_could_not_be_sent_then_the_button_says_so(self):
         order = self._create_order()
         refund = self._paid(order)._btcpay_request_refund(50)
         self.env.ref('payment_btcpay.mail_template_refund').unlink()
@@ -55,7 +55,7 @@ class TestRefundMails(RefundMixin, BTCPayCommon):
         self.assertIn("was not mailed", action['params']['message'])
         self.assertEqual(len(self._refund_mails(order)), 1)
 
-    def test_second_mail(self):
+    def test_when_the_refund_is_paid_out_in_full_then_a_second_mail_is_sent_once(self):
         order = self._create_order()
         refund = self._paid(order)._btcpay_request_refund(50)
         self._claim(refund, '12.00')
@@ -70,13 +70,13 @@ class TestRefundMails(RefundMixin, BTCPayCommon):
         for payout in refund.btcpay_payout_ids:
             self.assertIn(payout.destination, self._text(mails[0]))
 
-    def test_no_address(self):
+    def test_when_the_customer_has_no_email_address_then_the_link_is_shown(self):
         self.partner.email = False
         wizard = self._open_wizard(self._paid())
         self.assertEqual(wizard.delivery, 'show')
         self.assertEqual(self._refund_by(wizard).state, 'pending')
 
-    def test_lightning_sentence(self):
+    def test_when_the_refund_can_be_claimed_by_lightning_then_the_mail_says_for_how_many_days(self):
         self.world.change_store(self.store_id, refundBOLT11Expiration=7)
         self.addCleanup(self.world.change_store, self.store_id, refundBOLT11Expiration=30)
         for methods, is_told in ((['BTC-LN'], True), (['BTC-CHAIN'], False), (None, True)):
@@ -86,7 +86,7 @@ class TestRefundMails(RefundMixin, BTCPayCommon):
             text = self._text(self._refund_mails(order)[0])
             self.assertEqual("valid for at least 7 days" in text, is_told)
 
-    def test_lightning_days_as_documented(self):
+    def test_when_the_days_of_lightning_come_as_a_string_then_they_are_read_all_the_same(self):
         """The server's documentation says that they are a string."""
         order = self._create_order()
         refund = self._paid(order, method='BTC-LN')._btcpay_request_refund(50, mail_customer=False)
@@ -97,7 +97,7 @@ class TestRefundMails(RefundMixin, BTCPayCommon):
             }))
             self.assertEqual(refund.btcpay_bolt11_days, stored)
 
-    def test_claim_page_in_the_language_of_the_customer(self):
+    def test_when_the_customer_has_another_language_then_the_claim_page_is_in_that_language(self):
         self.env['res.lang']._activate_lang('ja_JP')
         self.env['ir.module.module']._load_module_terms(['payment_btcpay'], ['ja_JP'])
         self.partner.lang = 'ja_JP'
@@ -109,12 +109,12 @@ class TestRefundMails(RefundMixin, BTCPayCommon):
         tx._btcpay_request_refund(50)
         self.assertEqual(self._pull_payments()[0]['description'], wizard.description)
 
-    def test_crypto_amount_in_the_mail(self):
+    def test_when_the_refund_is_in_bitcoin_then_the_mail_says_the_amount_in_bitcoin(self):
         order = self._create_order()
         self._paid(order)._btcpay_request_refund(100, variant='rate_then')
         self.assertIn('(0.002 BTC)', self._text(self._refund_mails(order)[0]))
 
-    def test_translated(self):
+    def test_when_the_mail_template_is_translated_then_the_customer_gets_the_translation(self):
         self.env['res.lang']._activate_lang('fr_FR')
         template = self.env.ref('payment_btcpay.mail_template_refund')
         template.with_context(lang='fr_FR').subject = "Remboursement: your refund {{ object.id }}"
@@ -125,7 +125,7 @@ class TestRefundMails(RefundMixin, BTCPayCommon):
         tx._btcpay_request_refund(50)
         self.assertIn("Remboursement", self._refund_mails(order)[0].subject)
 
-    def test_invoice_without_order(self):
+    def test_when_an_invoice_without_order_is_refunded_then_its_customer_gets_the_mail(self):
         invoice, tx = self._invoiced()
         tx._btcpay_request_refund(50)
         self.assertEqual(len(self._refund_mails(invoice)), 1)

@@ -20,13 +20,13 @@ class TestRefundRights(RefundMixin, BTCPayCommon):
         self.env.cr.commit()
         return order
 
-    def test_accountant(self):
+    def test_when_the_user_is_an_accountant_then_any_payment_can_be_refunded(self):
         wizard = self._open_wizard(self._order_of(self.seller).transaction_ids, self.accountant)
         refund = self._refund_by(wizard)
         self.assertEqual(refund.state, 'pending')
         self.assertTrue(refund.with_user(self.accountant).btcpay_refund_link)
 
-    def test_group(self):
+    def test_when_the_user_has_the_refund_group_then_their_own_orders_can_be_refunded(self):
         order = self._order_of(self.refunder)
         wizard = self._open_wizard(order, self.refunder)
         refund = self._refund_by(wizard)
@@ -37,7 +37,7 @@ class TestRefundRights(RefundMixin, BTCPayCommon):
         self.assertEqual(refund.read(['btcpay_status_text', 'amount'])[0]['amount'], -100)
         self.assertEqual(refund.btcpay_payout_ids.mapped('state'), ['Completed'])
 
-    def test_group_but_not_his_order(self):
+    def test_when_the_order_is_of_a_colleague_then_the_refund_group_may_not_refund_it(self):
         order = self._order_of(self.seller)
         with self.assertRaises(AccessError):
             order.with_user(self.refunder).action_btcpay_refund()
@@ -45,7 +45,7 @@ class TestRefundRights(RefundMixin, BTCPayCommon):
             order.transaction_ids.with_user(self.refunder).action_btcpay_refund()
         self.assertFalse(self._pull_payments())
 
-    def test_salesperson_without_the_right(self):
+    def test_when_a_salesperson_lacks_the_refund_group_then_refunds_can_only_be_seen(self):
         order = self._order_of(self.seller)
         tx = order.transaction_ids.with_user(self.seller)
         for action in (
@@ -69,14 +69,14 @@ class TestRefundRights(RefundMixin, BTCPayCommon):
             with self.assertRaises(AccessError):
                 action()
 
-    def test_nobody_else(self):
+    def test_when_the_user_is_anybody_else_then_refunds_are_denied(self):
         order = self._order_of(self.seller)
         for user in (self.portal_user, self.internal_user):
             for record in (order, order.transaction_ids):
                 with self.assertRaises(AccessError):
                     record.with_user(user).action_btcpay_refund()
 
-    def test_wizard_of_a_colleague(self):
+    def test_when_the_wizard_is_of_the_order_of_a_colleague_then_it_is_denied(self):
         """Who has the right for his own orders cannot use it for those of others by hand."""
         order = self._order_of(self.seller)
         wizard = self._open_wizard(order)
@@ -84,7 +84,7 @@ class TestRefundRights(RefundMixin, BTCPayCommon):
             wizard.with_user(self.refunder).action_refund()
         self.assertFalse(self._pull_payments())
 
-    def test_wizard_made_by_hand(self):
+    def test_when_a_wizard_is_made_by_hand_for_the_order_of_a_colleague_then_it_is_denied(self):
         """It tells what was received of whom."""
         order = self._order_of(self.seller)
         wizards = self.env['btcpay.refund.wizard'].with_user(self.refunder)
@@ -100,7 +100,7 @@ class TestRefundRights(RefundMixin, BTCPayCommon):
             )
         self.assertFalse(self._pull_payments())
 
-    def test_claim_link(self):
+    def test_when_a_user_may_not_refund_then_the_claim_link_cannot_be_read(self):
         """Whoever has it can claim the money."""
         order = self._order_of(self.seller)
         refund = order.transaction_ids._btcpay_request_refund(50, mail_customer=False)
@@ -117,7 +117,7 @@ class TestRefundRights(RefundMixin, BTCPayCommon):
                 )['arch']
                 self.assertEqual('btcpay_refund_link' in arch, is_shown)
 
-    def test_buttons(self):
+    def test_when_a_user_may_not_refund_then_the_refund_buttons_are_not_shown(self):
         for user, is_shown in (
             (self.accountant, True), (self.refunder, True), (self.seller, False),
         ):

@@ -36,7 +36,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
 
     # === CLAIMS === #
 
-    def test_step_by_step(self):
+    def test_when_a_claim_goes_through_its_steps_then_the_refund_is_done_with_the_last(self):
         refund = self._paid()._btcpay_request_refund(50)
         payout_id = self._claim(refund, pay=False)
         for step, state in (
@@ -60,14 +60,14 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self.assertTrue(payout.destination)
         self.assertTrue(payout.claimed_at)
 
-    def test_noted_once(self):
+    def test_when_a_claim_is_synced_several_times_then_it_is_noted_once(self):
         refund = self._paid()._btcpay_request_refund(50)
         self._claim(refund, '12.00', pay=False)
         for _time in range(3):
             refund._btcpay_sync()
         self.assertEqual(self._notes(refund).count("The customer claimed"), 1)
 
-    def test_cancelled_and_claimed_again(self):
+    def test_when_a_claim_is_canceled_and_made_again_then_the_refund_is_done(self):
         refund = self._paid()._btcpay_request_refund(50)
         payout_id = self._claim(refund, pay=False)
         refund._btcpay_sync()
@@ -82,7 +82,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self.assertEqual(self._states(refund), ['Cancelled', 'Completed'])
         self.assertEqual(refund.btcpay_paid_out_amount, 50)
 
-    def test_in_parts(self):
+    def test_when_a_part_is_paid_out_then_the_refund_is_pending_and_says_how_much(self):
         refund = self._paid()._btcpay_request_refund(50)
         self._claim(refund, '12.00')
         self._claim(refund, '8.00', pay=False)
@@ -92,7 +92,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self.assertIn('12.00', self._notes(refund).split('paid out')[0])
         self.assertEqual(refund.source_transaction_id.btcpay_refunded_amount, 12)
 
-    def test_crypto_amount_in_parts(self):
+    def test_when_a_refund_in_bitcoin_is_paid_in_parts_then_the_parts_add_up_to_its_amount(self):
         refund = self._paid()._btcpay_request_refund(50, variant='rate_then')
         self._claim(refund, '0.00025')
         refund._btcpay_sync()
@@ -101,7 +101,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         refund._btcpay_sync()
         self.assertEqual((refund.state, refund.btcpay_paid_out_amount), ('done', 50))
 
-    def test_parts_of_a_satoshi(self):
+    def test_when_only_parts_of_a_satoshi_are_left_then_the_refund_is_done(self):
         """What came in by Lightning is counted in them, and no wallet claims them."""
         self.world.set_rates(self.store_id, BTC_USD='63123.45')
         self.addCleanup(self.world.set_rates, self.store_id)
@@ -118,7 +118,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         refund._btcpay_sync()
         self.assertEqual((refund.state, refund.btcpay_paid_out_amount), ('done', 100))
 
-    def test_a_satoshi_is_waited_for(self):
+    def test_when_a_satoshi_or_more_is_not_paid_out_yet_then_the_refund_stays_pending(self):
         refund = self._paid()._btcpay_request_refund(50, variant='rate_then')
         for amount, claimed in (('0.000000009', None), ('0.0010000173', '0.001')):
             self._apply(
@@ -127,7 +127,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
             )
             self.assertEqual(refund.state, 'pending')
 
-    def test_decimals_that_say_nothing(self):
+    def test_when_amounts_have_more_or_fewer_decimals_then_they_are_compared_by_value(self):
         refund = self._paid()._btcpay_request_refund(50, variant='rate_then')
         pull_payment = {'amount': '0.00100000', 'currency': 'BTC'}
         payout = {'state': 'Completed', 'originalCurrency': 'BTC'}
@@ -139,7 +139,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self._apply(refund, pull_payment, [{'id': 'c', 'originalAmount': '0.000010', **payout}])
         self.assertEqual(refund.state, 'done')
 
-    def test_approved_by_itself(self):
+    def test_when_the_server_approves_claims_by_itself_then_they_are_synced_all_the_same(self):
         """A key with a wider permission than we ask for has the server approve claims."""
         self.btcpay.sudo().btcpay_api_key = self.world.new_key(
             self.store_id, [*const.PERMISSIONS[:5], 'btcpay.store.cancreatepullpayments']
@@ -153,7 +153,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         refund._btcpay_sync()
         self.assertEqual(refund.state, 'done')
 
-    def test_done_is_final(self):
+    def test_when_a_done_refund_is_archived_at_the_server_then_it_stays_done(self):
         refund = self._paid()._btcpay_request_refund(50)
         self._claim(refund)
         refund._btcpay_sync()
@@ -162,7 +162,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self.assertEqual((refund.state, refund.amount), ('done', -50))
         self.assertEqual(len(self._refund_mails(refund._btcpay_get_document())), 2)
 
-    def test_nonsense_is_not_taken_for_payouts(self):
+    def test_when_the_list_of_payouts_is_nonsense_then_no_payout_is_stored(self):
         refund = self._paid()._btcpay_request_refund(50)
         self._apply(refund, {'amount': '50.00', 'currency': 'USD'}, [
             None, 'x', {}, {'id': 'a', 'state': 'Completed', 'originalAmount': 'NaN'},
@@ -174,14 +174,14 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
 
     # === CANCELED === #
 
-    def test_archived_at_the_server(self):
+    def test_when_a_refund_is_archived_at_the_server_then_it_is_canceled(self):
         refund = self._paid()._btcpay_request_refund(50)
         self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
         refund._btcpay_sync()
         self.assertEqual((refund.state, refund.btcpay_status_text), ('cancel', "Refund canceled"))
         self.assertIn("canceled before it was claimed", refund.state_message)
 
-    def test_archived_while_a_claim_is_being_paid(self):
+    def test_when_archived_while_a_claim_is_being_paid_then_that_claim_is_waited_for(self):
         refund = self._paid()._btcpay_request_refund(50)
         payout_id = self._cancel_while_being_paid(refund)
         self.assertEqual(refund.state, 'pending')
@@ -191,7 +191,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self.assertEqual((refund.state, refund.amount), ('done', -20))
         self.assertIn("was canceled with", self._notes(refund))
 
-    def test_cancel(self):
+    def test_when_the_key_may_archive_then_a_canceled_refund_is_archived_at_the_server(self):
         self.btcpay.sudo().btcpay_api_key = self.world.new_key(
             self.store_id, [*const.PERMISSIONS, 'btcpay.store.canarchivepullpayments']
         )
@@ -202,7 +202,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self.assertTrue(self._pull_payments()[0]['archived'])
         self._assert_refused(refund.action_btcpay_cancel_refund, "cannot be canceled")
 
-    def test_cancel_without_permission(self):
+    def test_when_the_key_may_not_archive_then_canceling_says_what_to_do_at_the_server(self):
         refund = self._paid()._btcpay_request_refund(50)
         with self._quiet():
             self._assert_refused(refund.action_btcpay_cancel_refund, refund.btcpay_refund_name)
@@ -211,7 +211,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
 
     # === MADE AT THE SERVER ITSELF === #
 
-    def test_made_at_the_server(self):
+    def test_when_a_refund_is_made_at_the_server_then_the_scheduled_action_adopts_it(self):
         tx = self._paid()
         pull_payment = self._server_refund(tx)
         self.btcpay.sudo().btcpay_webhook_checked_at = False
@@ -228,7 +228,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self._reconcile()
         self.assertEqual(refund.state, 'done')
 
-    def test_made_at_the_server_in_bitcoin(self):
+    def test_when_a_refund_in_bitcoin_is_adopted_then_it_counts_at_the_rate_of_the_payment(self):
         tx = self._paid()
         self.world.set_rates(self.store_id, BTC_USD='100000')
         self.addCleanup(self.world.set_rates, self.store_id)
@@ -237,7 +237,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         # At the rate of the payment: what went out of what came in.
         self.assertEqual((refund.amount, refund.btcpay_pull_currency), (-50, 'BTC'))
 
-    def test_made_at_the_server_beyond_what_was_received(self):
+    def test_when_the_server_refunds_more_than_was_received_then_it_is_flagged_once(self):
         tx = self._paid()
         tx._btcpay_request_refund(50)
         pull_payment = self._server_refund(tx)
@@ -247,7 +247,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self.assertIn("only $ 50.00 can be refunded", self._activities(tx.sale_order_ids))
         self.assertEqual(len(tx.sale_order_ids.activity_ids), 1)
 
-    def test_made_at_the_server_before_odoo_knew_of_the_payment(self):
+    def test_when_the_payment_is_not_known_yet_then_adopting_its_refund_books_both(self):
         tx = self._create_btcpay_transaction(self._create_order())
         self.world.pay(tx.btcpay_invoice_id)
         self.world.mine()
@@ -256,7 +256,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self.assertEqual((tx.state, refund.amount), ('done', -100))
         self.assertTrue(tx.payment_id)
 
-    def test_one_that_cannot_be_adopted_does_not_hide_the_others(self):
+    def test_when_one_refund_cannot_be_adopted_then_the_others_are(self):
         tx = self._paid()
         self._server_refund(tx)
         unbooked = self._pay_order(self._create_order())
@@ -270,7 +270,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
 
     # === THE SCHEDULED ACTION === #
 
-    def test_one_call_for_many(self):
+    def test_when_many_refunds_are_due_then_two_lists_are_read_for_all(self):
         refunds = self.env['payment.transaction'].union(*(
             self._paid()._btcpay_request_refund(50) for _time in range(3)
         ))
@@ -288,7 +288,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self._reconcile()
         self.assertFalse(self.world.requests(since=self.last_call))
 
-    def test_singly_where_the_server_does_not_list(self):
+    def test_when_the_server_refuses_the_list_then_the_refund_is_synced_by_itself(self):
         refund = self._paid()._btcpay_request_refund(50)
         self._claim(refund)
         self._make_old(refund)
@@ -297,7 +297,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
             self._reconcile()
         self.assertEqual(refund.state, 'done')
 
-    def test_not_too_often(self):
+    def test_when_a_refund_was_synced_just_now_then_the_next_run_does_not_ask(self):
         refund = self._paid()._btcpay_request_refund(50)
         self._make_old(refund)
         self._reconcile()
@@ -325,12 +325,12 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self.assertEqual(refund.state, 'done')
         self.assertTrue(refund.btcpay_payout_ids)
 
-    def test_disconnected(self):
+    def test_when_the_store_is_disconnected_then_the_refund_is_still_synced_without_a_key(self):
         refund = self._paid()._btcpay_request_refund(50)
         self._disconnect()
         self._assert_synced_without_key(refund)
 
-    def test_other_store_of_another_server(self):
+    def test_when_another_server_is_connected_then_the_old_refund_is_synced_at_its_own(self):
         refund = self._paid()._btcpay_request_refund(50)
         self._change_connection(
             btcpay_server_url='http://127.0.0.1:9', btcpay_store_id='other', btcpay_api_key='x' * 40
@@ -341,7 +341,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
             self._assert_synced_without_key(refund)
         self._assert_refused(refund.action_btcpay_cancel_refund, "cannot be canceled")
 
-    def test_error_elsewhere_does_not_stop_the_others(self):
+    def test_when_syncing_refunds_elsewhere_breaks_then_those_here_are_synced(self):
         here = self._paid()._btcpay_request_refund(50)
         self._claim(here)
         self._make_old(here, minutes=70)
@@ -354,12 +354,12 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
             self._reconcile()
         self.assertEqual(here.state, 'done')
 
-    def test_cancel_of_other_store(self):
+    def test_when_the_store_is_disconnected_then_canceling_a_refund_is_refused(self):
         refund = self._paid()._btcpay_request_refund(50)
         self._disconnect()
         self._assert_refused(refund.action_btcpay_cancel_refund, "no longer connected")
 
-    def test_new_key(self):
+    def test_when_the_api_key_is_changed_then_the_refund_is_still_synced(self):
         refund = self._paid()._btcpay_request_refund(50)
         self._change_connection(
             btcpay_api_key=self.world.new_key(self.store_id, const.PERMISSIONS)
@@ -368,7 +368,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         refund._btcpay_sync()
         self.assertEqual(refund.state, 'done')
 
-    def test_key_is_not_sent(self):
+    def test_when_a_refund_is_synced_then_the_api_key_is_not_sent(self):
         """Everybody may read a pull payment; elsewhere nobody is to get our key."""
         refund = self._paid()._btcpay_request_refund(50)
         sent = []
@@ -384,7 +384,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self.assertEqual(len(sent), 2)
         self.assertFalse([headers for headers in sent if 'Authorization' in headers])
 
-    def test_server_is_gone(self):
+    def test_when_the_server_is_gone_then_what_is_known_of_the_refund_stays(self):
         refund = self._paid()._btcpay_request_refund(50)
         self._claim(refund, '20.00')
         refund._btcpay_sync()

@@ -25,7 +25,7 @@ class TestRefundTour(RefundMixin, BTCPayHttpCommon):
         ready = '!!document.querySelector("#Destination")'
         self.browser_js(refund.btcpay_refund_link, code, ready=ready)
 
-    def test_refund(self):
+    def test_when_half_is_refunded_and_claimed_in_the_browser_then_the_books_balance(self):
         lines = self.btcpay.journal_id.inbound_payment_method_line_ids
         lines |= self.btcpay.journal_id.outbound_payment_method_line_ids
         lines.payment_account_id = self.env['account.account'].create({

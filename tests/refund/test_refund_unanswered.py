@@ -33,30 +33,30 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
 
     # === THE ANSWER IS LOST === #
 
-    def test_unanswered_counts(self):
+    def test_when_the_making_was_not_answered_then_the_refund_counts_as_underway(self):
         tx = self._paid()
         self._lost(tx)
         self.assertEqual(tx._btcpay_get_refund_sums()['underway'], 60)
         self.assertEqual(tx._btcpay_get_refund_sums()['available'], 40)
 
-    def test_found_by_button(self):
+    def test_when_the_answer_was_lost_then_the_sync_button_finds_the_refund(self):
         refund = self._lost(self._paid())
         refund.action_btcpay_sync()
         self._assert_made_once(refund)
         self.assertEqual(len(self._refund_mails(refund._btcpay_get_document())), 1)
 
-    def test_found_by_scheduled_action(self):
+    def test_when_the_answer_was_lost_then_the_scheduled_action_finds_the_refund(self):
         refund = self._lost(self._paid())
         self._reconcile()
         self._assert_made_once(refund)
 
-    def test_found_by_pressing_again(self):
+    def test_when_the_answer_was_lost_then_the_same_request_finds_the_refund(self):
         tx = self._paid()
         refund = self._lost(tx)
         self.assertEqual(tx._btcpay_request_refund(60), refund)
         self._assert_made_once(refund)
 
-    def test_found_before_that_of_a_credit_note(self):
+    def test_when_the_answer_was_lost_then_a_refund_of_a_credit_note_is_refused(self):
         tx = self._paid()
         self._lost(tx)
         credit_note = self._create_invoice(60, move_type='out_refund')
@@ -66,14 +66,14 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
             lambda: tx._btcpay_request_refund(60, credit_note=credit_note), "was made after all"
         )
 
-    def test_found_before_another_variant(self):
+    def test_when_the_answer_was_lost_then_a_refund_in_another_variant_is_refused(self):
         tx = self._paid()
         self._lost(tx)
         self._assert_refused(
             lambda: tx._btcpay_request_refund(60, variant='rate_then'), "was made after all"
         )
 
-    def test_found_though_it_was_given_up(self):
+    def test_when_the_lost_refund_was_archived_then_it_is_canceled_and_not_made_anew(self):
         """The merchant saw it first, and archived it: it is not to be made anew."""
         tx = self._paid()
         refund = self._lost(tx)
@@ -84,14 +84,14 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         self.assertEqual(refund.state, 'cancel')
         self.assertEqual(len(self._pull_payments()), 1)
 
-    def test_found_before_another_one(self):
+    def test_when_the_answer_was_lost_then_another_amount_is_refused_until_the_refund_is_found(self):
         tx = self._paid()
         refund = self._lost(tx)
         self._assert_refused(lambda: tx._btcpay_request_refund(30), "was made after all")
         self._assert_made_once(refund)
         self.assertEqual(tx._btcpay_request_refund(30).state, 'pending')
 
-    def test_answered_with_half_a_body(self):
+    def test_when_the_answer_is_broken_then_a_sync_finds_the_refund(self):
         for kind in ('half', 'wrong_json'):
             tx = self._paid()
             refund = self._lost(tx, kind=kind, took_effect=True)
@@ -99,7 +99,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
             self.assertEqual(refund.state, 'pending')
         self.assertEqual(len(self._pull_payments()), 2)
 
-    def test_timeout(self):
+    def test_when_the_server_answers_too_late_then_the_refund_is_found_and_made_once(self):
         self.startPatcher(patch.object(const, 'TIMEOUT', 1))
         refund = self._lost(self._paid(), kind='hang', seconds=2)
         self._reconcile()
@@ -107,7 +107,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
 
     # === IT WAS NOT MADE === #
 
-    def test_made_again_when_it_was_not_made(self):
+    def test_when_the_refund_was_not_made_then_it_is_made_once_after_a_while(self):
         refund = self._lost(self._paid(), took_effect=False)
         # The first call may still be under way.
         refund.action_btcpay_sync()
@@ -117,7 +117,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         self._reconcile()
         self._assert_made_once(refund)
 
-    def test_pressing_again_while_it_may_be_under_way(self):
+    def test_when_the_first_call_may_be_underway_then_requesting_again_has_to_wait(self):
         tx = self._paid()
         refund = self._lost(tx, took_effect=False)
         self._assert_refused(lambda: tx._btcpay_request_refund(60), "Try again in half a minute")
@@ -125,7 +125,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         self.assertEqual(tx._btcpay_request_refund(60), refund)
         self._assert_made_once(refund)
 
-    def test_pressing_again_while_the_server_does_not_say(self):
+    def test_when_the_server_does_not_say_what_was_made_then_another_refund_is_refused(self):
         tx = self._paid()
         refund = self._lost(tx)
         self.world.fault('status', path='/pull-payments', count=None)
@@ -133,7 +133,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
             self._assert_refused(lambda: tx._btcpay_request_refund(10), "not answered yet")
         self.assertEqual(tx.btcpay_refund_ids, refund)
 
-    def test_two_who_complete_it_at_once(self):
+    def test_when_two_complete_a_refund_at_once_then_it_is_made_once(self):
         refund = self._lost(self._paid(), took_effect=False)
         self._make_old(refund)
         fetch = type(refund)._btcpay_fetch_pull_payments
@@ -150,7 +150,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
             refund._btcpay_complete_refund()
         self._assert_made_once(refund)
 
-    def test_second_while_it_is_made_again(self):
+    def test_when_a_second_one_completes_it_while_it_is_made_again_then_it_is_made_once(self):
         refund = self._lost(self._paid(), took_effect=False)
         self._make_old(refund)
         send = type(refund)._btcpay_send_refund
@@ -164,7 +164,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
             refund._btcpay_complete_refund()
         self._assert_made_once(refund)
 
-    def test_told_of_while_it_is_looked_for(self):
+    def test_when_the_server_tells_of_a_refund_while_it_is_looked_for_then_it_is_made_once(self):
         """The server took minutes to make it: when Odoo asked, it was not there yet."""
         tx = self._paid()
         refund = self._lost(tx, took_effect=False)
@@ -186,7 +186,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
             refund._btcpay_complete_refund()
         self._assert_made_once(refund)
 
-    def test_refused_when_made_again(self):
+    def test_when_making_it_again_is_refused_then_it_fails_and_is_flagged_for_review(self):
         tx = self._paid()
         refund = self._lost(tx, took_effect=False)
         self._make_old(refund)
@@ -197,7 +197,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         self.assertIn("refused", self._activities(tx.sale_order_ids))
         self.assertEqual(tx._btcpay_get_refund_sums()['available'], 100)
 
-    def test_disconnected_before_it_was_found(self):
+    def test_when_the_store_is_disconnected_then_the_lost_refund_waits_until_it_is_connected_again(self):
         refund = self._lost(self._paid())
         self.btcpay.sudo().write({'btcpay_store_id': 'another', 'btcpay_api_key': 'x' * 40})
         with self.assertRaises(GreenfieldError):
@@ -217,7 +217,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
 
     # === REFUSED === #
 
-    def test_refused(self):
+    def test_when_the_server_refuses_then_the_refund_fails_and_the_amount_is_available_again(self):
         tx = self._paid()
         self.world.fault('status', path='/refund$', method='POST', status=400)
         with self._quiet():
@@ -229,7 +229,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         self.assertEqual(tx._btcpay_get_refund_sums()['available'], 100)
         self.assertFalse(self._refund_mails(tx.sale_order_ids))
 
-    def test_refused_by_name_of_method(self):
+    def test_when_the_server_refuses_a_payout_method_then_the_message_names_it(self):
         tx = self._paid()
         with self._quiet():
             self._assert_refused(
@@ -238,7 +238,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
 
     # === TWO AT ONCE === #
 
-    def test_same_wizard_again(self):
+    def test_when_the_same_wizard_is_used_again_then_no_second_refund_is_made(self):
         """The browser has not got the answer, and the person presses again."""
         tx = self._paid()
         wizard = self._open_wizard(tx, scope='amount', amount=30)
@@ -249,7 +249,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         self.assertNotEqual(other, refund)
         self.assertEqual(len(self._pull_payments()), 2)
 
-    def test_same_wizard_twice_at_once(self):
+    def test_when_the_same_wizard_is_used_twice_at_once_then_one_refund_is_made(self):
         tx = self._paid()
         wizard = self._open_wizard(tx, scope='amount', amount=30)
         prepare = type(tx)._btcpay_draft_refund
@@ -266,14 +266,14 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         self.assertEqual(refunds[0], refunds[1])
         self._assert_made_once(refunds[0])
 
-    def test_same_wizard_after_a_refusal(self):
+    def test_when_the_same_wizard_is_used_after_a_refusal_then_the_refund_is_made(self):
         wizard = self._open_wizard(self._paid(), scope='amount', amount=30)
         self.world.fault('status', path='/refund$', method='POST', status=400)
         with self._quiet():
             self._assert_refused(wizard.action_refund, "refused the request")
         self._assert_made_once(self._refund_by(wizard))
 
-    def test_second_between_look_and_lock(self):
+    def test_when_two_people_request_more_than_there_is_at_once_then_the_second_is_refused(self):
         """Two people press at once: both have looked, then both ask for the lock."""
         tx = self._paid()
         prepare = type(tx)._btcpay_draft_refund
@@ -288,7 +288,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
             self._assert_refused(lambda: tx._btcpay_request_refund(60), "at most")
         self.assertEqual(len(self._pull_payments()), 1)
 
-    def test_who_waits_for_the_lock_begins_anew(self):
+    def test_when_a_refund_is_stored_then_whoever_waits_for_the_lock_begins_anew(self):
         """The payment is written when a refund is stored: whoever began before and gets the lock
         after has a serialization failure, and does not overlook the refund."""
         tx = self._paid()
@@ -299,7 +299,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         self.assertNotEqual(self._row_version(tx), before)
         self.assertEqual(tx.btcpay_returned_amount, 60)
 
-    def test_second_while_the_first_is_asked_for(self):
+    def test_when_the_server_is_asked_for_a_refund_then_a_second_one_is_refused_meanwhile(self):
         tx = self._paid()
         send = type(tx)._btcpay_send_refund
         errors = []
@@ -317,7 +317,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         self.assertIn("just being made", errors[0])
         self._assert_made_once(refund)
 
-    def test_event_overtakes_the_answer(self):
+    def test_when_an_event_overtakes_the_answer_then_there_is_one_refund_and_one_mail(self):
         tx = self._paid()
         keep = type(tx)._btcpay_keep_pull_payment
 
@@ -332,7 +332,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         self.assertEqual(tx.btcpay_refund_ids, refund)
         self.assertEqual(len(self._refund_mails(tx.sale_order_ids)), 1)
 
-    def test_stored_before_the_server_is_asked(self):
+    def test_when_the_server_is_asked_for_a_refund_then_it_is_stored_already(self):
         tx = self._paid()
         stored = []
 

@@ -28,7 +28,7 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
 
     # === VARIANTS === #
 
-    def test_whole_by_each_variant(self):
+    def test_when_the_whole_is_refunded_then_each_variant_has_its_amount_and_currency(self):
         for variant, amount, currency in (
             ('fiat', '100.00', 'USD'), ('rate_then', '0.002', 'BTC'),
             ('current_rate', '0.001', 'BTC'),
@@ -43,7 +43,7 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
                 )
                 self.assertEqual(refund.amount, -100)
 
-    def test_part_by_each_variant(self):
+    def test_when_a_part_is_refunded_then_each_variant_has_its_part_of_the_amount(self):
         for variant, amount, currency in (
             ('fiat', '25.00', 'USD'), ('rate_then', '0.0005', 'BTC'),
             ('current_rate', '0.00025', 'BTC'),
@@ -62,7 +62,7 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
                     float(rest.btcpay_pull_amount), 3 * float(refund.btcpay_pull_amount)
                 )
 
-    def test_figures(self):
+    def test_when_the_rate_has_changed_then_the_wizard_shows_what_each_variant_comes_to(self):
         tx = self._paid()
         self.world.set_rates(self.store_id, BTC_USD='100000')
         wizard = self._open_wizard(tx)
@@ -74,7 +74,7 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
         self.assertEqual(wizard.rate_then_text, '0.0009 BTC')
         self.assertEqual(wizard.current_rate_text, '0.00045 BTC')
 
-    def test_scopes(self):
+    def test_when_an_order_is_overpaid_then_each_scope_of_the_wizard_has_its_amount(self):
         tx = self._create_btcpay_transaction(self._create_order())
         self.world.pay(tx.btcpay_invoice_id, fraction='1.5')
         self.world.mine()
@@ -94,7 +94,7 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
 
     # === FEES === #
 
-    def test_fee(self):
+    def test_when_a_fee_is_kept_then_the_refund_is_less_and_the_whole_counts_as_refunded(self):
         tx = self._paid()
         wizard = self._open_wizard(tx, scope='amount', amount=50, fee_percent=10)
         refund = self._refund_by(wizard)
@@ -103,7 +103,7 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
         # The customer was told that it is settled with that.
         self.assertEqual(tx._btcpay_get_refund_sums()['available'], 50)
 
-    def test_fee_of_the_whole(self):
+    def test_when_the_whole_is_refunded_with_a_fee_then_the_server_subtracts_the_percentage(self):
         for variant, amount in (('fiat', '90.00'), ('rate_then', '0.0018')):
             tx = self._paid()
             refund = tx._btcpay_request_refund(100, variant=variant, fee_percent='10')
@@ -111,13 +111,13 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
             self.assertEqual((refund.amount, refund.btcpay_refund_fee_amount), (-90, 10))
             self.assertEqual(self._body()['subtractPercentage'], '10')
 
-    def test_fee_the_server_rounds_otherwise(self):
+    def test_when_the_server_rounds_the_fee_otherwise_then_its_amount_is_stored(self):
         tx = self._paid(self._create_order(100.01))
         refund = tx._btcpay_request_refund(100.01, fee_percent='50')
         self.assertEqual(-refund.amount, float(refund.btcpay_pull_amount))
         self.assertAlmostEqual(refund.btcpay_refund_fee_amount - refund.amount, 100.01)
 
-    def test_server_makes_more_of_it(self):
+    def test_when_the_server_makes_more_of_a_refund_then_it_is_flagged_for_review(self):
         """E.g. of the whole, if the customer paid once more meanwhile."""
         tx = self._paid()
         draft = RefundDraft('Custom', Money(Decimal('60'), 'USD'))
@@ -126,7 +126,7 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
         self.assertEqual((refund.state, refund.amount), ('pending', -50))
         self.assertIn("Cancel it at the server", self._activities(tx.sale_order_ids))
 
-    def test_fee_that_is_none(self):
+    def test_when_the_fee_is_not_a_percentage_below_100_then_the_refund_is_refused(self):
         tx = self._paid()
         for fee in ('-1', '100', '150', 'x'):
             with self.assertRaisesRegex(UserError, "less than 100"):
@@ -135,28 +135,28 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
 
     # === PAYOUT METHODS === #
 
-    def test_methods_of_the_invoice(self):
+    def test_when_the_wizard_opens_then_all_methods_of_the_invoice_are_selected(self):
         wizard = self._open_wizard(self._paid())
         self.assertEqual(wizard.method_ids.mapped('code'), ['BTC-CHAIN', 'BTC-LN'])
         self.assertEqual(wizard.method_ids.mapped('name'), ["Bitcoin", "Lightning"])
         self._refund_by(wizard)
         self.assertEqual(self._body()['payoutMethods'], ['BTC-CHAIN', 'BTC-LN'])
 
-    def test_list_without_gaps(self):
+    def test_when_the_first_method_is_deselected_then_the_others_are_sent_as_a_list(self):
         wizard = self._open_wizard(self._paid())
         wizard.method_ids[0].is_selected = False
         self._refund_by(wizard)
         # PHP plugins sent {"1": "BTC-LN"} here.
         self.assertEqual(self._body()['payoutMethods'], ['BTC-LN'])
 
-    def test_no_method(self):
+    def test_when_no_method_is_selected_then_the_refund_is_refused(self):
         wizard = self._open_wizard(self._paid())
         wizard.method_ids.is_selected = False
         with self.assertRaisesRegex(UserError, "at least one way"):
             wizard.action_refund()
         self.assertFalse(self._pull_payments())
 
-    def test_paid_by_lightning(self):
+    def test_when_paid_by_lightning_then_lightning_comes_first_in_the_wizard(self):
         tx = self._paid(method='BTC-LN')
         wizard = self._open_wizard(tx)
         self.assertEqual(wizard.method_ids.mapped('code'), ['BTC-LN', 'BTC-CHAIN'])
@@ -164,13 +164,13 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
         refund = self._refund_by(wizard)
         self.assertEqual(refund.btcpay_bolt11_days, 30)
 
-    def test_lnurl_goes_out_by_lightning(self):
+    def test_when_paid_by_lnurl_then_it_is_refunded_by_lightning(self):
         tx = self._paid(method='BTC-LN')
         tx.btcpay_payment_ids.method = 'BTC-LNURL'
         self.assertEqual(tx._btcpay_get_payout_methods(), ['BTC-LN'])
         self.assertEqual(tx._btcpay_fetch_payout_methods(), (['BTC-LN', 'BTC-CHAIN'], []))
 
-    def test_notes_are_of_the_person(self):
+    def test_when_a_person_makes_a_refund_then_the_notes_are_by_that_person(self):
         order = self._create_order()
         self._paid(order)
         message = order.message_ids.sorted('id')[-1:]
@@ -179,14 +179,14 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
         self.assertTrue(notes)
         self.assertEqual(notes.author_id, self.env.user.partner_id)
 
-    def test_text_for_the_customer(self):
+    def test_when_a_text_for_the_customer_is_written_then_the_claim_page_has_it(self):
         wizard = self._open_wizard(self._paid(), description="We are sorry")
         self._refund_by(wizard)
         self.assertEqual(self._pull_payments()[0]['description'], "We are sorry")
 
     # === WHAT IS NOT POSSIBLE === #
 
-    def test_no_rate(self):
+    def test_when_there_is_no_rate_then_the_wizard_offers_only_what_needs_none(self):
         tx = self._paid()
         self.world.set_rates(self.store_id, BTC_USD=None)
         wizard = self._open_wizard(tx)
@@ -208,7 +208,7 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
                 wizard.action_refund()
         self.assertFalse(self._pull_payments())
 
-    def test_whole_without_a_rate(self):
+    def test_when_there_is_no_rate_then_the_whole_can_still_be_refunded(self):
         for variant, amount in (('fiat', '100.00'), ('rate_then', '0.002')):
             self.world.set_rates(self.store_id)
             tx = self._paid()
@@ -216,7 +216,7 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
             refund = self._refund_by(self._open_wizard(tx, variant=variant))
             self.assertEqual(refund.btcpay_pull_amount, amount)
 
-    def test_part_without_a_rate_is_refused_by_the_server(self):
+    def test_when_there_is_no_rate_then_the_server_refuses_to_refund_a_part(self):
         tx = self._paid()
         self.world.set_rates(self.store_id, BTC_USD=None)
         with self._quiet():
@@ -226,7 +226,7 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
             )
         self.assertFalse(self._pull_payments())
 
-    def test_preview_fails(self):
+    def test_when_the_preview_fails_then_the_wizard_says_so_and_refunds_in_fiat(self):
         tx = self._paid()
         self.world.fault('status', path='/refund/', count=None)
         with self._quiet():
@@ -240,7 +240,7 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
         self.assertTrue(wizard.is_fiat_possible)
         self.assertEqual(self._refund_by(wizard).btcpay_pull_amount, '50.00')
 
-    def test_server_is_down_while_the_wizard_opens(self):
+    def test_when_the_server_is_down_as_the_wizard_opens_then_it_can_refund_once_it_is_back(self):
         tx = self._paid()
         self.world.fault('status', count=None)
         with self._quiet():
@@ -258,7 +258,7 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
         self.btcpay.sudo().btcpay_api_key = key
         self.addCleanup(self.btcpay.sudo().write, {'btcpay_api_key': self.api_key})
 
-    def test_permission_missing(self):
+    def test_when_the_refund_permission_is_missing_then_an_administrator_can_authorize_again(self):
         tx = self._paid()
         self.env.user.group_ids += self.env.ref('base.group_system')
         wizard = self._open_wizard(tx)
@@ -275,7 +275,7 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
         self.assertEqual(button, "Authorize Again")
         self.assertEqual(tx.btcpay_refund_ids.state, 'error')
 
-    def test_permission_missing_when_opened(self):
+    def test_when_the_permission_is_missing_as_the_wizard_opens_then_it_offers_to_authorize(self):
         tx = self._paid()
         self._take_permission()
         with self._quiet():
@@ -284,7 +284,7 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
         self.env.user.group_ids += self.env.ref('base.group_system')
         self.assertEqual(wizard.action_authorize()['res_model'], 'btcpay.connect.wizard')
 
-    def test_permission_missing_for_others(self):
+    def test_when_the_refund_permission_is_missing_then_others_are_sent_to_an_administrator(self):
         tx = self._paid()
         self._create_people()
         wizard = self._open_wizard(tx, user=self.accountant)
@@ -292,7 +292,7 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
         with self._quiet(), self.assertRaisesRegex(UserError, "Ask an administrator"):
             wizard.action_refund()
 
-    def test_invoice_that_does_not_exist_is_no_missing_permission(self):
+    def test_when_the_invoice_does_not_exist_then_it_is_no_missing_permission(self):
         """The server answers the same for both."""
         tx = self._paid()
         wizard = self._open_wizard(tx)

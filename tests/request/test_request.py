@@ -36,7 +36,7 @@ class TestRequest(RequestMixin, BTCPayCommon):
 
     # === THE WIZARD === #
 
-    def test_quotation(self):
+    def test_when_a_quotations_payment_is_requested_then_the_link_is_mailed(self):
         order = self._create_order(user_id=self.seller.id).with_user(self.seller)
         wizard = self._open_request(order)
         self.assertRecordValues(wizard, [{
@@ -58,7 +58,7 @@ class TestRequest(RequestMixin, BTCPayCommon):
         self.assertIn(self.partner, mail.notified_partner_ids)
         self.assertFalse(order.sudo().transaction_ids)
 
-    def test_form(self):
+    def test_when_the_amount_choice_changes_then_amount_link_and_warning_follow(self):
         """The amount follows the choice, and the link the amount."""
         order = self._create_order(require_payment=True, prepayment_percent=0.3)
         action = order.with_user(self.seller).sudo().action_btcpay_request()
@@ -83,7 +83,7 @@ class TestRequest(RequestMixin, BTCPayCommon):
             self.assertEqual(form.amount, 100)
             self.assertFalse(form.warning)
 
-    def test_qr_code_is_the_link(self):
+    def test_when_the_request_is_opened_then_the_qr_code_is_the_link(self):
         wizard = self._open_request(self._create_order())
         shown = base64.b64decode(wizard.qr_code).decode()
         for text, is_same in [(wizard.link, True), (f'{wizard.link}0', False)]:
@@ -97,19 +97,19 @@ class TestRequest(RequestMixin, BTCPayCommon):
         self.assertGreater(len(rectangles), 100)
         return rectangles
 
-    def test_down_payment_less_what_is_paid(self):
+    def test_when_part_of_the_down_payment_is_paid_then_only_its_remainder_is_offered(self):
         order = self._create_order(require_payment=True, prepayment_percent=0.5)
         self._create_other_transaction(order, amount=20)._set_done()
         self.env.invalidate_all()
         wizard = self._open_request(order)
         self.assertRecordValues(wizard, [{'due_amount': 80, 'down_payment_amount': 30}])
 
-    def test_confirmed_order_is_asked_for_any_amount(self):
+    def test_when_an_order_is_confirmed_then_any_amount_can_be_requested(self):
         order = self._create_order(require_payment=True, prepayment_percent=1.0)
         order.action_confirm()
         self.assertFalse(self._open_request(order, amount_type='amount', amount=5).warning)
 
-    def test_nobody_asks_for_a_foreign_order(self):
+    def test_when_a_user_may_not_access_the_order_then_requesting_is_refused(self):
         order = self._create_order()
         self.env.cr.commit()
         for user in (self.seller, self.internal_user, self.portal_user):
@@ -122,21 +122,21 @@ class TestRequest(RequestMixin, BTCPayCommon):
 
     # === WHAT IS IN THE WAY === #
 
-    def test_cancelled(self):
+    def test_when_the_order_is_canceled_then_no_payment_is_requested(self):
         order = self._create_order()
         order._action_cancel()
         self._assert_not_asked(order, "is canceled")
 
-    def test_expired(self):
+    def test_when_the_quotation_has_expired_then_no_payment_is_requested(self):
         order = self._create_order(validity_date=fields.Date.today() - timedelta(days=1))
         self._assert_not_asked(order, "has expired")
 
-    def test_nothing_due(self):
+    def test_when_nothing_is_due_then_no_payment_is_requested(self):
         order = self._create_order()
         self._pay_order(order)
         self._assert_not_asked(order, "Nothing is due")
 
-    def test_no_email(self):
+    def test_when_the_customer_has_no_email_address_then_sending_is_refused(self):
         order = self._create_order()
         wizard = self._open_request(order)
         self.partner.email = False
@@ -145,16 +145,16 @@ class TestRequest(RequestMixin, BTCPayCommon):
             wizard.action_send()
         self.assertIn("has no email address", refusal.exception.args[0])
 
-    def test_no_provider(self):
+    def test_when_no_provider_is_connected_then_no_payment_is_requested(self):
         order = self._create_order()
         self.btcpay.sudo().btcpay_connection_state = 'disconnected'
         self._assert_not_asked(order, "No BTCPay Server is connected for")
 
-    def test_provider_disabled(self):
+    def test_when_the_provider_is_disabled_then_no_payment_is_requested(self):
         self.btcpay.state = 'disabled'
         self._assert_not_asked(self._create_order(), "is disabled")
 
-    def test_provider_not_published(self):
+    def test_when_the_provider_is_not_published_then_sending_is_refused(self):
         order = self._create_order()
         wizard = self._open_request(order)
         self.btcpay.is_published = False
@@ -162,11 +162,11 @@ class TestRequest(RequestMixin, BTCPayCommon):
         self.assertIn("is not published", wizard.warning)
         self._assert_refused(wizard.action_send, "is not published")
 
-    def test_provider_takes_other_currencies(self):
+    def test_when_the_provider_does_not_take_the_currency_then_no_payment_is_requested(self):
         self.btcpay.available_currency_ids = self.env.ref('base.EUR')
         self._assert_not_asked(self._create_order(), f"does not take {self.currency.name}")
 
-    def test_provider_of_another_company(self):
+    def test_when_the_provider_is_of_another_company_then_no_payment_is_requested(self):
         company = self.env['res.company'].create({'name': "Branch office elsewhere"})
         self.env.user.company_ids |= company
         order = self.env['sale.order'].with_company(company).create({
@@ -180,7 +180,7 @@ class TestRequest(RequestMixin, BTCPayCommon):
         ).state = 'disabled'
         self._assert_not_asked(order, f"No BTCPay Server is connected for {company.name}")
 
-    def test_page_would_not_offer_it(self):
+    def test_when_the_payment_page_would_not_offer_bitcoin_then_the_wizard_warns(self):
         order = self._create_order()
         wizard = self._open_request(order)
         for undo, values in [({'maximum_amount': 0}, {'maximum_amount': 50})]:
@@ -192,7 +192,7 @@ class TestRequest(RequestMixin, BTCPayCommon):
         self.env.invalidate_all()
         self.assertIn("would not offer Bitcoin", wizard.warning)
 
-    def test_payment_is_on_its_way(self):
+    def test_when_an_unconfirmed_payment_is_underway_then_the_wizard_warns(self):
         order = self._create_order()
         tx = self._create_btcpay_transaction(order, amount=40)
         wizard = self._open_request(order)
@@ -205,7 +205,7 @@ class TestRequest(RequestMixin, BTCPayCommon):
 
     # === INVOICES === #
 
-    def test_invoice(self):
+    def test_when_an_invoices_payment_is_requested_then_the_link_is_mailed(self):
         move = self._create_invoice(invoice_user_id=self.seller.id)
         self.assertTrue(move.btcpay_can_request)
         for user in (self.env.user, self.seller):
@@ -219,7 +219,7 @@ class TestRequest(RequestMixin, BTCPayCommon):
         sent = str(self._requests(move)[0].mail_ids[:1].body_html)
         self.assertIn("Your Invoice", ' '.join(html2plaintext(sent).split()))
 
-    def test_invoices_that_cannot_be_asked_for(self):
+    def test_when_a_document_is_no_open_customer_invoice_then_no_payment_is_requested(self):
         draft = self._create_invoice(post=False)
         self.assertFalse(draft.btcpay_can_request)
         self._assert_not_asked(draft, "This is not a posted customer invoice")
@@ -231,7 +231,7 @@ class TestRequest(RequestMixin, BTCPayCommon):
         self.assertFalse(paid.btcpay_can_request)
         self._assert_not_asked(paid, "Nothing is due")
 
-    def test_invoice_with_a_pending_payment(self):
+    def test_when_an_invoices_payment_is_pending_then_no_other_is_requested(self):
         move = self._create_invoice()
         tx = self._create_btcpay_transaction(
             reference='INV-pending', invoice_ids=[(6, 0, move.ids)]
@@ -240,7 +240,7 @@ class TestRequest(RequestMixin, BTCPayCommon):
         self._look(tx)
         self._assert_not_asked(move, "is underway")
 
-    def test_online_payment_of_invoices_is_off(self):
+    def test_when_online_payment_of_invoices_is_off_then_no_payment_is_requested(self):
         move = self._create_invoice()
         for value in ('False', False):
             self.env['ir.config_parameter'].sudo().set_param(
@@ -248,7 +248,7 @@ class TestRequest(RequestMixin, BTCPayCommon):
             )
             self._assert_not_asked(move, "Invoice Online Payment")
 
-    def test_many(self):
+    def test_when_many_invoices_are_requested_then_the_reason_of_the_refused_one_is_named(self):
         moves = self._create_invoice() | self._create_invoice(50) | self._create_invoice(post=False)
         action = moves.action_btcpay_request_many()
         self.assertEqual(action['params']['type'], 'warning')
@@ -261,7 +261,7 @@ class TestRequest(RequestMixin, BTCPayCommon):
         action = moves[:2].action_btcpay_request_many()
         self.assertEqual(action['params']['type'], 'success')
 
-    def test_many_is_in_the_list(self):
+    def test_when_requested_from_the_list_then_accountants_may_and_salespeople_may_not(self):
         action = self.env.ref('payment_btcpay.action_btcpay_request_many')
         accountant = new_test_user(
             self.env, 'request_accountant', groups='account.group_account_invoice'
@@ -279,7 +279,7 @@ class TestRequest(RequestMixin, BTCPayCommon):
 
     # === WHAT IS DUE, BY ITSELF === #
 
-    def test_due_invoices_once_each(self):
+    def test_when_the_schedule_runs_twice_then_a_due_invoice_is_requested_once(self):
         today = fields.Date.today()
         self.partner.btcpay_request_due = True
         due = self._create_invoice(invoice_date_due=today, invoice_user_id=self.seller.id)
@@ -299,7 +299,7 @@ class TestRequest(RequestMixin, BTCPayCommon):
                 self.assertFalse(move.btcpay_requested_at)
                 self.assertFalse(self._requests(move))
 
-    def test_due_invoices_of_contacts(self):
+    def test_when_a_customer_is_asked_when_due_then_invoices_of_its_contacts_are_requested(self):
         """The customer's contacts need no flag of their own."""
         self.partner.btcpay_request_due = True
         contact = self.env['res.partner'].create({
@@ -312,7 +312,7 @@ class TestRequest(RequestMixin, BTCPayCommon):
         mail = move.message_ids.filtered(lambda message: contact in message.partner_ids)
         self.assertEqual(mail.author_id, move.company_id.partner_id)
 
-    def test_due_invoice_that_cannot_be_asked_for(self):
+    def test_when_a_due_invoice_cannot_be_requested_then_a_person_is_told_once(self):
         """A person is told once; the others are asked all the same; it is tried again."""
         self.partner.btcpay_request_due = True
         lost = self.env['res.partner'].create({'name': "Lost", 'btcpay_request_due': True})
@@ -331,7 +331,7 @@ class TestRequest(RequestMixin, BTCPayCommon):
         self._run_schedule()
         self.assertTrue(moves[0].btcpay_requested_at)
 
-    def test_error_in_the_code_does_not_stop_the_others(self):
+    def test_when_one_scheduled_request_raises_then_the_others_are_requested(self):
         self.partner.btcpay_request_due = True
         broken = self._create_invoice(invoice_date_due=fields.Date.today())
         sound = self._create_invoice(invoice_date_due=fields.Date.today())
@@ -348,7 +348,7 @@ class TestRequest(RequestMixin, BTCPayCommon):
         self.assertFalse(broken.btcpay_requested_at)
         self.assertTrue(sound.btcpay_requested_at)
 
-    def test_nothing_by_itself_where_invoices_are_not_paid_online(self):
+    def test_when_invoices_are_not_paid_online_then_the_schedule_requests_nothing(self):
         self.partner.btcpay_request_due = True
         move = self._create_invoice(invoice_date_due=fields.Date.today())
         self.env['ir.config_parameter'].sudo().set_param(

@@ -16,25 +16,25 @@ MOVE_LOG = 'odoo.addons.payment_btcpay.models.account_move'
 class TestRequestGuards(RequestMixin, BTCPayCommon):
     """What is not asked for, not offered and not said when a payment is requested."""
 
-    def test_all_in_advance_is_no_down_payment(self):
+    def test_when_all_is_due_in_advance_then_no_down_payment_is_offered(self):
         order = self._create_order(require_payment=True, prepayment_percent=1.0)
         self.assertRecordValues(self._open_request(order), [
             {'has_down_payment': False, 'due_amount': 100, 'down_payment_amount': 100}
         ])
 
-    def test_negative_amount(self):
+    def test_when_the_amount_is_negative_then_the_request_is_refused(self):
         wizard = self._open_request(self._create_order(), amount_type='amount', amount=-5)
         self.assertIn("more than zero", wizard.warning)
         self._assert_refused(wizard.action_send, "more than zero")
 
-    def test_form_is_opened_without_writing(self):
+    def test_when_the_request_is_opened_then_the_access_token_is_already_stored(self):
         """The form is read in a database transaction that is read-only."""
         for document in (self._create_order(), self._create_invoice()):
             document.action_btcpay_request()
             with self.subTest(document=document):
                 self.assertTrue(document.read(['access_token'])[0]['access_token'])
 
-    def test_providers_that_are_not_published_offer_nothing(self):
+    def test_when_a_provider_is_not_published_then_it_offers_nothing(self):
         order = self._create_order()
         self.btcpay.maximum_amount = 50
         other = self.btcpay.sudo().copy({'name': "Not published"})
@@ -51,20 +51,20 @@ class TestRequestGuards(RequestMixin, BTCPayCommon):
         self.env.invalidate_all()
         self.assertFalse(self._open_request(order).warning)
 
-    def test_invoices_are_not_asked_for_without_a_provider(self):
+    def test_when_the_provider_is_disabled_then_invoices_have_no_request_button(self):
         move = self._create_invoice()
         self.assertTrue(move.btcpay_can_request)
         self.btcpay.state = 'disabled'
         self.env.invalidate_all()
         self.assertFalse(move.btcpay_can_request)
 
-    def test_cancelled_orders_have_no_button(self):
+    def test_when_an_order_is_canceled_then_it_has_no_request_button(self):
         order = self._create_order()
         self.assertTrue(order.btcpay_can_request)
         order._action_cancel()
         self.assertFalse(order.btcpay_can_request)
 
-    def test_what_is_confirmed_is_not_on_its_way(self):
+    def test_when_a_payment_is_confirmed_then_only_the_amount_due_is_requested(self):
         order = self._create_order()
         tx = self._create_btcpay_transaction(order, amount=40)
         self.world.pay(tx.btcpay_invoice_id)
@@ -73,10 +73,10 @@ class TestRequestGuards(RequestMixin, BTCPayCommon):
         self.env.invalidate_all()
         self.assertRecordValues(self._open_request(order), [{'amount': 60, 'warning': ''}])
 
-    def test_nothing_is_due_of_a_credit_note(self):
+    def test_when_a_document_is_a_credit_note_then_nothing_is_due(self):
         self.assertEqual(self._create_invoice(move_type='out_refund')._btcpay_get_amount_due(), 0)
 
-    def test_way_back_asks_for_the_rest(self):
+    def test_when_part_of_the_order_is_paid_then_the_retry_link_asks_for_the_amount_due(self):
         order = self._create_order()
         order.action_confirm()
         tx = self._create_btcpay_transaction(order, landing_route=order.get_portal_url())
@@ -86,7 +86,7 @@ class TestRequestGuards(RequestMixin, BTCPayCommon):
                 self.env.invalidate_all()
             self.assertEqual(tx._btcpay_get_retry_url(), f'{order.get_portal_url()}{end}')
 
-    def test_customers_write_nothing_to_themselves(self):
+    def test_when_a_customer_triggers_a_mail_then_the_salesperson_is_its_sender(self):
         seller = new_test_user(
             self.env, 'guard_seller', groups='sales_team.group_sale_salesman', email='s@example.com'
         )
@@ -99,7 +99,7 @@ class TestRequestGuards(RequestMixin, BTCPayCommon):
             order.with_user(self.internal_user)._btcpay_get_sender(), self.internal_user.partner_id
         )
 
-    def test_salespeople_without_an_address_write_nothing(self):
+    def test_when_the_salesperson_has_no_email_address_then_the_company_is_the_sender(self):
         seller = new_test_user(self.env, 'guard_mute', groups='sales_team.group_sale_salesman')
         seller.partner_id.email = False
         self.partner.btcpay_request_due = True
@@ -110,7 +110,7 @@ class TestRequestGuards(RequestMixin, BTCPayCommon):
         [mail] = self._requests(move)
         self.assertEqual(mail.author_id, move.company_id.partner_id)
 
-    def test_schedule_troubles_nobody_about_what_is_not_to_be_asked_for(self):
+    def test_when_nothing_is_to_be_asked_for_then_the_schedule_tells_nobody(self):
         self.partner.btcpay_request_due = True
         today = fields.Date.today()
         paid = self._create_invoice(invoice_date_due=today)
@@ -127,7 +127,7 @@ class TestRequestGuards(RequestMixin, BTCPayCommon):
         self.assertFalse(moves.activity_ids)
         self.assertFalse(self._requests(moves))
 
-    def test_schedule_asks_for_the_rest(self):
+    def test_when_an_invoice_is_partly_paid_then_the_schedule_asks_for_the_amount_due(self):
         self.partner.btcpay_request_due = True
         move = self._create_invoice(invoice_date_due=fields.Date.today())
         self.env['account.payment.register'].with_context(
@@ -138,7 +138,7 @@ class TestRequestGuards(RequestMixin, BTCPayCommon):
         [mail] = self._requests(move)
         self.assertIn("30.00", html2plaintext(mail.body))
 
-    def test_schedule_forgets_what_it_could_not_finish(self):
+    def test_when_a_scheduled_request_fails_then_its_half_done_changes_are_undone(self):
         self.partner.btcpay_request_due = True
         for error in (UserError("refused"), KeyError("somebody's module")):
             move = self._create_invoice(invoice_date_due=fields.Date.today())
@@ -154,7 +154,7 @@ class TestRequestGuards(RequestMixin, BTCPayCommon):
                 self._run_schedule()
                 self.assertNotEqual(move.payment_reference, "half done")
 
-    def test_schedule_stops_when_its_time_is_over(self):
+    def test_when_its_time_is_over_then_the_schedule_stops(self):
         self.partner.btcpay_request_due = True
         moves = self._create_invoice(invoice_date_due=fields.Date.today())
         moves |= self._create_invoice(invoice_date_due=fields.Date.today())
@@ -162,7 +162,7 @@ class TestRequestGuards(RequestMixin, BTCPayCommon):
             self._run_schedule()
         self.assertEqual(len(moves.filtered('btcpay_requested_at')), 1)
 
-    def test_schedule_speaks_the_companys_language(self):
+    def test_when_the_company_speaks_japanese_then_the_schedules_activity_is_in_japanese(self):
         self.env['res.lang']._activate_lang('ja_JP')
         self.env.company.partner_id.lang = 'ja_JP'
         self.partner.btcpay_request_due = True
@@ -174,7 +174,7 @@ class TestRequestGuards(RequestMixin, BTCPayCommon):
         self.assertRegex(activity.summary, r'[\u3040-\u30ff]')
         self.assertRegex(html2plaintext(activity.note), r'[\u3040-\u30ff]')
 
-    def test_foreign_currency(self):
+    def test_when_the_document_is_in_a_foreign_currency_then_the_request_is_in_it(self):
         euro = self.env.ref('base.EUR')
         euro.active = True
         pricelist = self.env['product.pricelist'].create({'name': "€", 'currency_id': euro.id})

@@ -91,7 +91,7 @@ class TestRequestHttp(RequestMixin, BTCPayHttpCommon):
 
     # === ORDERS === #
 
-    def test_quotation_is_paid(self):
+    def test_when_a_quotations_link_is_paid_then_the_order_is_confirmed(self):
         order = self._create_order()
         url = self._request(order)
         context = self._open(url)
@@ -107,20 +107,20 @@ class TestRequestHttp(RequestMixin, BTCPayHttpCommon):
             'state': 'sale', 'btcpay_received_amount': 100, 'btcpay_status_text': "Paid",
         }])
 
-    def test_down_payment_is_paid(self):
+    def test_when_a_down_payments_link_is_paid_then_the_order_is_confirmed(self):
         order = self._create_order(require_payment=True, prepayment_percent=0.3)
         tx = self._pay(self._open(self._request(order, amount_type='down_payment')))
         self.assertEqual(tx.amount, 30)
         self._settle(tx)
         self.assertRecordValues(order, [{'state': 'sale', 'amount_paid': 30}])
 
-    def test_amount_is_paid(self):
+    def test_when_a_chosen_amount_is_requested_then_the_link_charges_exactly_that(self):
         order = self._create_order()
         order.action_confirm()
         tx = self._pay(self._open(self._request(order, amount_type='amount', amount=12.34)))
         self.assertEqual(tx.amount, 12.34)
 
-    def test_rest_of_what_was_paid_otherwise(self):
+    def test_when_part_was_paid_otherwise_then_the_link_asks_for_the_amount_due(self):
         """Odoo's page refuses less than the whole prepayment, paid or not."""
         order = self._create_order(require_payment=True, prepayment_percent=1.0)
         self._create_other_transaction(order, amount=40)._set_done()
@@ -130,7 +130,7 @@ class TestRequestHttp(RequestMixin, BTCPayHttpCommon):
         self._settle(self._pay(context))
         self.assertEqual(order.state, 'sale')
 
-    def test_another_provider_is_neither_offered_nor_taken(self):
+    def test_when_bitcoin_was_requested_then_another_provider_is_refused(self):
         order = self._create_order()
         url = self._request(order)
         context = self._open(url)
@@ -141,7 +141,7 @@ class TestRequestHttp(RequestMixin, BTCPayHttpCommon):
                 self._assert_refused(context, provider_id=provider_id)
         self.assertTrue(self._pay(context).btcpay_invoice_id)
 
-    def test_saved_card_is_not_taken(self):
+    def test_when_bitcoin_was_requested_then_a_saved_card_is_refused(self):
         order = self._create_order()
         token = self._create_token(partner_id=self.partner.id)
         context = self._open(self._request(order))
@@ -149,7 +149,7 @@ class TestRequestHttp(RequestMixin, BTCPayHttpCommon):
             context, self.dummy_provider, flow='token', token_id=token.id
         )
 
-    def test_other_ways_are_open_on_the_ordinary_page(self):
+    def test_when_the_ordinary_page_is_opened_then_other_providers_can_be_used(self):
         order = self._create_order()
         url = self._request(order)
         context = self._open(url)
@@ -165,7 +165,7 @@ class TestRequestHttp(RequestMixin, BTCPayHttpCommon):
         # And by the link not any more.
         self._assert_refused(self._open(url), self.dummy_provider)
 
-    def test_choices_on_the_page_leave_it_restricted(self):
+    def test_when_choices_are_made_on_the_page_then_it_stays_restricted_to_bitcoin(self):
         """The page comes back to itself for the down payment, and when it was signed."""
         values = {
             'require_payment': True, 'require_signature': False, 'prepayment_percent': 0.3,
@@ -191,7 +191,7 @@ class TestRequestHttp(RequestMixin, BTCPayHttpCommon):
             message='sign_ok',
         ))
 
-    def test_only_the_requested_document_is_restricted(self):
+    def test_when_one_document_was_requested_then_others_are_not_restricted(self):
         asked, other = self._create_order(), self._create_order()
         self._open(self._request(asked))
         context = self._open(
@@ -202,7 +202,7 @@ class TestRequestHttp(RequestMixin, BTCPayHttpCommon):
             self._pay(context, self.dummy_provider).provider_id, self.dummy_provider
         )
 
-    def test_link_after_what_was_in_the_way_later(self):
+    def test_when_the_order_was_canceled_then_its_link_opens_without_a_payment(self):
         """Mailed links do not expire, but what was asked for may be done with."""
         order = self._create_order()
         url = self._request(order)
@@ -211,7 +211,7 @@ class TestRequestHttp(RequestMixin, BTCPayHttpCommon):
         self.assertEqual(self._make_http_get_request(url).status_code, 200)
         self.assertFalse(order.transaction_ids)
 
-    def test_used_link_asks_for_nothing_more(self):
+    def test_when_the_request_is_paid_then_its_link_asks_for_nothing_more(self):
         """Odoo's page would take the amount of the link again, from an order that is paid."""
         for by_btcpay in (True, False):
             order = self._create_order()
@@ -230,7 +230,7 @@ class TestRequestHttp(RequestMixin, BTCPayHttpCommon):
             f'/my/orders/{other.id}?access_token={other._portal_ensure_token()}&payment_amount=100'
         ), "What is not about Bitcoin is as it was.")
 
-    def test_link_says_what_it_asks_for(self):
+    def test_when_part_is_paid_meanwhile_then_the_link_shows_the_amount_due(self):
         order = self._create_order()
         order.action_confirm()
         url = self._request(order)
@@ -240,7 +240,7 @@ class TestRequestHttp(RequestMixin, BTCPayHttpCommon):
         [shown] = page.xpath('//div[@name="sale_order_modal_validate"]//main/div[1]')
         self.assertIn("30.00", ''.join(shown.itertext()))
 
-    def test_coming_back_leaves_it_restricted(self):
+    def test_when_the_payment_failed_then_coming_back_stays_restricted_to_bitcoin(self):
         """After a payment that failed they can pay what was requested again, with Bitcoin only."""
         confirmed = self._create_order()
         confirmed.action_confirm()
@@ -260,7 +260,7 @@ class TestRequestHttp(RequestMixin, BTCPayHttpCommon):
                 self.assertEqual(context['payment_method_ids'], self.payment_method.ids)
                 self._assert_refused(context, self.dummy_provider)
 
-    def test_coming_back_to_an_order_that_costs_more(self):
+    def test_when_the_order_costs_more_then_coming_back_asks_for_the_new_amount(self):
         order = self._create_order(require_payment=True, require_signature=False)
         order.prepayment_percent = 1.0
         tx = self._pay(self._open(self._request(order)))
@@ -271,7 +271,7 @@ class TestRequestHttp(RequestMixin, BTCPayHttpCommon):
 
     # === INVOICES === #
 
-    def test_invoice_is_paid(self):
+    def test_when_an_invoices_link_is_paid_then_nothing_remains_due(self):
         move = self._create_invoice()
         context = self._open(self._request(move))
         self.assertEqual(context['payment_method_ids'], self.payment_method.ids)
@@ -288,7 +288,7 @@ class TestRequestHttp(RequestMixin, BTCPayHttpCommon):
         self._assert_offers_all(context)
         self._pay(context, self.dummy_provider)
 
-    def test_part_of_an_invoice(self):
+    def test_when_part_of_an_invoice_is_requested_then_that_amount_is_shown_and_paid(self):
         move = self._create_invoice()
         url = self._request(move, amount_type='amount', amount=40)
         context = self._open(url)
@@ -298,14 +298,14 @@ class TestRequestHttp(RequestMixin, BTCPayHttpCommon):
         self._settle(self._pay(context, amount=40))
         self.assertEqual(move.amount_residual, 60)
 
-    def test_links_amount_cannot_be_changed(self):
+    def test_when_the_links_amount_is_changed_then_it_leads_to_the_login_page(self):
         move = self._create_invoice()
         url = self._request(move, amount_type='amount', amount=40)
         self.env.flush_all()
         response = self._make_http_get_request(url.replace('amount=40.0', 'amount=4.0'))
         self.assertEqual(urlsplit(response.url).path.rstrip('/').split('/')[-1], 'login')
 
-    def test_invoice_is_open_to_other_ways(self):
+    def test_when_the_invoices_ordinary_page_is_opened_then_other_providers_can_be_used(self):
         move = self._create_invoice()
         self._assert_refused(self._open(self._request(move)), self.dummy_provider)
         context = self._open(
@@ -317,7 +317,7 @@ class TestRequestHttp(RequestMixin, BTCPayHttpCommon):
 
     # === LANGUAGE === #
 
-    def test_mail_is_in_the_customers_language(self):
+    def test_when_the_customer_speaks_french_then_the_request_mail_is_in_french(self):
         self.env['res.lang']._activate_lang('fr_FR')
         for name in ('order', 'invoice'):
             self.env.ref(f'payment_btcpay.mail_template_request_{name}').with_context(

@@ -9,7 +9,7 @@ from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
 @tagged('post_install', '-at_install')
 class TestRequestTour(MoneyMixin, BTCPayHttpCommon):
 
-    def test_request(self):
+    def test_when_a_salesperson_requests_a_payment_then_the_order_shows_it_once_paid(self):
         """The salesperson asks, the customer pays by the link, and the order shows it."""
         user = new_test_user(
             self.env, 'request_tour', 'sales_team.group_sale_salesman',

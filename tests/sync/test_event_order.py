@@ -24,7 +24,7 @@ class TestEventOrder(BTCPayHttpCommon):
         mails = confirmations.filtered('subject')
         self.assertEqual((len(mails), len(confirmations - mails)), (1, 1))
 
-    def test_every_order_of_the_events_of_a_payment(self):
+    def test_when_events_come_in_any_order_then_the_order_is_confirmed_once(self):
         types = ('InvoiceReceivedPayment', 'InvoiceProcessing', 'InvoiceSettled')
         for order_of_types in permutations(types):
             with self.subTest(order=order_of_types):
@@ -38,7 +38,7 @@ class TestEventOrder(BTCPayHttpCommon):
                     self.assertEqual(response.status_code, 200)
                 self._assert_sold(tx)
 
-    def test_every_order_of_events_that_all_come_late(self):
+    def test_when_all_events_come_late_then_the_order_is_confirmed_once(self):
         types = ('InvoiceCreated', 'InvoiceProcessing', 'InvoiceSettled')
         for order_of_types in permutations(types):
             with self.subTest(order=order_of_types):
@@ -49,7 +49,7 @@ class TestEventOrder(BTCPayHttpCommon):
                     self._post_event(self._prepare_event(tx, event_type))
                 self._assert_sold(tx)
 
-    def test_events_after_the_end(self):
+    def test_when_old_events_come_after_the_end_then_they_change_nothing(self):
         """Of an invoice that expired, and was marked settled: old events change nothing."""
         tx = self._create_btcpay_transaction(self._create_order())
         self.world.expire(tx.btcpay_invoice_id)
@@ -62,7 +62,7 @@ class TestEventOrder(BTCPayHttpCommon):
             self._post_event(self._prepare_event(tx, event_type))
         self._assert_sold(tx)
 
-    def test_deliveries_spoiled_by_the_server(self):
+    def test_when_the_server_spoils_the_deliveries_then_the_order_is_confirmed_once(self):
         for kind in ('twice', 'reorder', 'late', 'never'):
             with self.subTest(kind=kind):
                 tx = self._create_btcpay_transaction(self._create_order())
@@ -72,7 +72,7 @@ class TestEventOrder(BTCPayHttpCommon):
                     world.mine()
                 self._assert_sold(tx)
 
-    def test_old_invoice_of_a_paid_order(self):
+    def test_when_a_paid_orders_old_invoice_expires_then_the_order_stays_paid(self):
         """The first attempt's expiry does not touch the order the second one paid."""
         order = self._create_order()
         first = self._create_btcpay_transaction(order)

@@ -11,7 +11,7 @@ from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 class TestPayments(BTCPayCommon):
     """The payments an invoice consists of."""
 
-    def test_exact_amounts(self):
+    def test_when_a_payment_is_synced_then_its_satoshis_are_stored_exactly(self):
         """Satoshis do not survive binary floats: they stay decimal strings."""
         tx = self._create_btcpay_transaction(self._create_order(4321.09))
         txid = self.world.pay(tx.btcpay_invoice_id, amount='0.08642180')
@@ -36,7 +36,7 @@ class TestPayments(BTCPayCommon):
         self.assertEqual(tx.btcpay_payment_ids, payment)
         self.assertEqual(payment.status, 'Settled')
 
-    def test_smallest_amount(self):
+    def test_when_the_amount_is_tiny_then_no_exponent_is_stored(self):
         tx = self._create_btcpay_transaction(self._create_order())
         self.world.pay(tx.btcpay_invoice_id, method='BTC-CHAIN', amount='0.00000600')
         tx._btcpay_sync()
@@ -44,7 +44,7 @@ class TestPayments(BTCPayCommon):
         self.assertNotIn('E', tx.btcpay_payment_ids.crypto_amount.upper())
         self.assertEqual(tx.btcpay_payment_ids.amount, 0.3)
 
-    def test_several_payments(self):
+    def test_when_an_invoice_is_paid_in_two_payments_then_both_are_stored_and_it_is_done(self):
         tx = self._create_btcpay_transaction(self._create_order())
         self.world.pay(tx.btcpay_invoice_id, fraction='0.5')
         tx._btcpay_sync()
@@ -58,7 +58,7 @@ class TestPayments(BTCPayCommon):
         self.assertEqual(len(second), 1)
         self.assertGreater(second.amount, 50)
 
-    def test_lightning(self):
+    def test_when_paid_by_lightning_then_the_order_is_confirmed_at_once(self):
         order = self._create_order()
         tx = self._create_btcpay_transaction(order)
         payment_hash = self.world.pay(tx.btcpay_invoice_id, method='BTC-LN')
@@ -70,7 +70,7 @@ class TestPayments(BTCPayCommon):
         tx._post_process()
         self.assertEqual(order.state, 'sale')
 
-    def test_replaced_payment(self):
+    def test_when_a_payment_is_replaced_then_a_person_is_told_and_it_can_be_paid_again(self):
         """The customer's wallet takes the payment back: the server sends no event at all."""
         order = self._create_order()
         tx = self._create_btcpay_transaction(order)
@@ -101,7 +101,7 @@ class TestPayments(BTCPayCommon):
         fee = Decimal(settled.crypto_fee) * Decimal(settled.rate)  # Of a further payment.
         self.assertEqual(Decimal(str(settled.amount)) - fee, 100)
 
-    def test_rights(self):
+    def test_when_a_user_is_not_in_accounting_then_payments_are_unreadable(self):
         tx = self._pay_order(self._create_order())
         payment = tx.btcpay_payment_ids
         accountant = new_test_user(
@@ -115,7 +115,7 @@ class TestPayments(BTCPayCommon):
             with self.subTest(user=name), self.assertRaises(AccessError):
                 payment.with_user(user).read(['crypto_amount'])
 
-    def test_payments_that_are_none(self):
+    def test_when_the_server_lists_malformed_payments_then_the_sync_skips_them(self):
         """Nothing the server lists as a payment stops the sync."""
         tx = self._create_btcpay_transaction(self._create_order())
         good = {'id': 'good', 'value': '0.001', 'fee': '0', 'status': 'Settled'}
@@ -144,14 +144,14 @@ class TestHighSpeed(BTCPayCommon):
 
     store_settings = {'speedPolicy': 'HighSpeed'}
 
-    def test_unconfirmed_payment(self):
+    def test_when_the_store_takes_unconfirmed_payments_then_the_order_is_confirmed_at_once(self):
         order = self._create_order()
         tx = self._pay_order(order, mine=False)
         self.assertEqual((tx.state, tx.btcpay_status), ('done', 'Settled'))
         tx._post_process()
         self.assertEqual(order.state, 'sale')
 
-    def test_replaceable_payment_waits_for_a_block(self):
+    def test_when_an_unconfirmed_payment_is_replaceable_then_it_waits_for_a_block(self):
         order = self._create_order()
         tx = self._pay_order(order, mine=False, replaceable=True)
         self.assertEqual((tx.state, tx.btcpay_status), ('pending', 'Processing'))

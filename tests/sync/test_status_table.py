@@ -43,19 +43,19 @@ class TestStatusTable(BTCPayCommon):
     def _get_text(self, htmls):
         return ' '.join(' '.join(map(html2plaintext, htmls)).split())
 
-    def test_every_row_has_a_test(self):
+    def test_when_the_table_has_a_row_then_the_row_has_a_test(self):
         rows = {
             f'test_row_{status}_{"any" if additional == status_table.ANY else additional}'.lower()
             for status, additional in status_table.TABLE
         }
         self.assertEqual(rows, {name for name in dir(self) if name.startswith('test_row_')})
 
-    def test_every_row_is_understood(self):
+    def test_when_the_table_has_a_row_then_its_method_and_state_exist(self):
         for row in status_table.TABLE.values():
             self.assertTrue(hasattr(self.tx, row.then), row)
             self.assertIn(row.state, (None, 'pending', 'done', 'cancel', 'error'))
 
-    def test_find_row(self):
+    def test_when_a_status_is_looked_up_then_its_row_or_none_is_found(self):
         find = status_table.find_row
         table = status_table.TABLE
         for status, additional, is_short, key in [
@@ -95,7 +95,9 @@ class TestStatusTable(BTCPayCommon):
         self.assertFalse(activities)
         self.assertEqual(self.tx.btcpay_due_amount, 60)
         self.assertTrue(self.tx._btcpay_is_payable())
-        self.assertIn("pay the amount due, $\xa065.00 by Bitcoin", self.tx._btcpay_get_wait_message())
+        self.assertIn(
+            "pay the amount due, $\xa065.00 by Bitcoin", self.tx._btcpay_get_wait_message()
+        )
 
     def test_row_processing_any(self):
         self.world.pay(self.invoice_id)
@@ -128,7 +130,7 @@ class TestStatusTable(BTCPayCommon):
         self.assertIn("$ 50.00 more than the $ 100.00 requested", activities)
         self.assertIn("Refund the overpayment", activities)
 
-    def test_paid_again_after_settled(self):
+    def test_when_paid_again_after_settled_then_a_refund_is_asked_for(self):
         self.world.pay(self.invoice_id)
         self.world.mine()
         self._look('Settled', 'None')
@@ -138,7 +140,7 @@ class TestStatusTable(BTCPayCommon):
         self.assertEqual((self.tx.state, self.tx.amount), ('done', 100))
         self.assertIn("Refund the overpayment", activities)
 
-    def test_rounding_to_the_satoshi_is_no_overpayment(self):
+    def test_when_only_satoshi_rounding_is_over_then_no_refund_is_asked_for(self):
         self.currency = self._enable_currency('VND')
         self.world.set_rates(self.store_id, BTC_VND='1600000000')  # 16 for a satoshi.
         self.addCleanup(self.world.set_rates, self.store_id)
@@ -201,14 +203,14 @@ class TestStatusTable(BTCPayCommon):
 
     # === FURTHER ON === #
 
-    def test_invalid_with_nothing_received_asks_nobody(self):
+    def test_when_an_invalid_invoice_received_nothing_then_nobody_is_asked(self):
         self.world.mark(self.invoice_id, 'Invalid')
         _notes, activities = self._look('Invalid', 'Marked')
         self.assertEqual(self.tx.state, 'error')
         self.assertFalse(activities)
         self.assertIn("contact us", self.tx.state_message)
 
-    def test_invalid_after_done(self):
+    def test_when_invalid_after_done_then_it_stays_done_and_is_flagged_for_review_once(self):
         self.world.pay(self.invoice_id)
         self.world.mark(self.invoice_id, 'Settled')
         self._look('Settled', 'Marked')
@@ -226,7 +228,7 @@ class TestStatusTable(BTCPayCommon):
         self._look('Settled', 'Marked')
         self.assertTrue(self.tx.is_post_processed)
 
-    def test_settled_after_cancel(self):
+    def test_when_settled_after_cancel_then_the_order_is_confirmed(self):
         """The merchant decides that what came late is good."""
         self.world.expire(self.invoice_id)
         self._look('Expired', 'None')
@@ -238,14 +240,14 @@ class TestStatusTable(BTCPayCommon):
         self.tx._post_process()
         self.assertEqual(self.order.state, 'sale')
 
-    def test_settled_after_error(self):
+    def test_when_settled_after_error_then_the_payment_is_done(self):
         self.world.mark(self.invoice_id, 'Invalid')
         self._look('Invalid', 'Marked')
         self.world.mark(self.invoice_id, 'Settled')
         self._look('Settled', 'Marked')
         self.assertEqual(self.tx.state, 'done')
 
-    def test_nothing_leaves_done(self):
+    def test_when_the_payment_is_done_then_no_later_status_changes_that(self):
         """Whatever the server says later, e.g. after its database was restored."""
         self.tx._set_done()
         for status, additional_status in status_table.TABLE:
@@ -258,7 +260,7 @@ class TestStatusTable(BTCPayCommon):
                     asked = self._get_text(self.order.activity_ids.mapped('note'))
                     self.assertIn(f"is confirmed in Odoo, but is now “{status}”", asked)
 
-    def test_nothing_but_money_leaves_cancel_and_error(self):
+    def test_when_canceled_or_failed_then_only_a_settled_payment_changes_that(self):
         for state, set_state in [('cancel', '_set_canceled'), ('error', '_set_error')]:
             tx = self.tx = self._create_btcpay_transaction(self.order)
             getattr(tx, set_state)('…')
@@ -280,7 +282,7 @@ class TestStatusTable(BTCPayCommon):
 
     # === WHAT IS NOT UNDERSTOOD === #
 
-    def test_unknown_status(self):
+    def test_when_the_status_is_unknown_then_it_is_flagged_for_review_once(self):
         for status, additional_status in [('Refunded', 'None'), ('Settled', 'PaidTwice')]:
             with self.subTest(status=status):
                 activities = self.order.activity_ids

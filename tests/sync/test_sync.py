@@ -27,7 +27,7 @@ class TestSynchronize(BTCPayCommon):
 
     # === WHAT FOLLOWS A PAYMENT === #
 
-    def test_order_is_confirmed_and_payment_booked(self):
+    def test_when_a_paid_order_is_synced_then_it_is_confirmed_and_the_payment_booked(self):
         self._pay_and_settle()
         cron = self.env.ref('payment.cron_post_process_payment_tx')
         triggers = self.env['ir.cron.trigger'].search([('cron_id', '=', cron.id)])
@@ -43,7 +43,7 @@ class TestSynchronize(BTCPayCommon):
             'amount': 100, 'payment_type': 'inbound', 'partner_id': self.partner.id,
         }])
 
-    def test_customer_invoice_is_paid(self):
+    def test_when_a_customer_invoice_is_paid_then_the_payment_is_reconciled_with_it(self):
         move = self.env['account.move'].create({
             'move_type': 'out_invoice',
             'partner_id': self.partner.id,
@@ -82,7 +82,7 @@ class TestSynchronize(BTCPayCommon):
             'paid late': lambda id_: (world.expire(id_), world.pay(id_), world.mine()),
         }
 
-    def test_looking_again_changes_nothing(self):
+    def test_when_nothing_is_new_then_another_sync_changes_nothing(self):
         for situation, bring_about in self._prepare_situations().items():
             with self.subTest(situation=situation):
                 order = self._create_order()
@@ -123,7 +123,7 @@ class TestSynchronize(BTCPayCommon):
             self.env['ir.cron.trigger'].sudo().search_count([]),
         ]
 
-    def test_a_step_is_noted_once(self):
+    def test_when_a_partial_payment_is_synced_again_then_it_is_noted_once(self):
         self.world.pay(self.invoice_id, fraction='0.5')
         self.tx._btcpay_sync()
         count = len(self.order.message_ids)
@@ -161,26 +161,26 @@ class TestSynchronize(BTCPayCommon):
         })
         tx.btcpay_invoice_id = invoice['id']
 
-    def test_another_amount(self):
+    def test_when_the_invoice_is_for_another_amount_then_the_payment_is_never_done(self):
         for amount in ('99.99', '1000.00', '1.00'):
             with self.subTest(amount=amount):
                 tx = self._create_btcpay_transaction(self._create_order())
                 self._give_invoice(tx, amount=amount)
                 self._assert_never_done(tx, "the transaction for")
 
-    def test_another_currency(self):
+    def test_when_the_invoice_is_in_another_currency_then_the_payment_is_never_done(self):
         self._give_invoice(self.tx, currency='EUR')
         self._assert_never_done(self.tx, "100.00 EUR")
 
-    def test_another_order(self):
+    def test_when_the_invoice_is_for_another_order_then_the_payment_is_never_done(self):
         self._give_invoice(self.tx, metadata={'orderId': 'another'})
         self._assert_never_done(self.tx, "is for “another”")
 
-    def test_no_order(self):
+    def test_when_the_invoice_names_no_order_then_the_payment_is_never_done(self):
         self._give_invoice(self.tx, metadata={})
         self._assert_never_done(self.tx, "is for “None”")
 
-    def test_another_store(self):
+    def test_when_the_invoice_is_of_another_store_then_the_payment_is_never_done(self):
         other = self.world.new_store('Other')
         self._give_invoice(self.tx, store_id=other)
         self.btcpay.sudo().write({  # Else the server refuses to show it: a key is for one store.
@@ -198,13 +198,13 @@ class TestSynchronize(BTCPayCommon):
         ):
             fetch(self.tx, const.TIMEOUT)
 
-    def test_metadata_changed_later(self):
+    def test_when_the_order_id_is_changed_later_then_the_payment_is_never_done(self):
         self.world.api('PUT', f'/stores/{self.store_id}/invoices/{self.invoice_id}', {
             'metadata': {'orderId': 'another'},
         })
         self._assert_never_done(self.tx, "is for “another”")
 
-    def test_discrepancy_after_done(self):
+    def test_when_a_discrepancy_comes_after_done_then_it_stays_done_and_is_flagged_for_review(self):
         """What is done stays done, and is flagged for review."""
         self._pay_and_settle()
         self.tx._btcpay_sync()
@@ -219,7 +219,7 @@ class TestSynchronize(BTCPayCommon):
         self.assertEqual(self.tx.state, 'done')
         self.assertEqual(len(self.order.activity_ids - activities), 1)
 
-    def test_discrepancy_that_was_put_right(self):
+    def test_when_a_discrepancy_was_put_right_then_the_payment_is_done(self):
         path = f'/stores/{self.store_id}/invoices/{self.invoice_id}'
         self.world.api('PUT', path, {'metadata': {'orderId': 'another'}})
         with mute_logger(TRANSACTION_LOG):
@@ -230,7 +230,7 @@ class TestSynchronize(BTCPayCommon):
         self.tx._btcpay_sync()
         self.assertEqual(self.tx.state, 'done')
 
-    def test_answer_about_another_invoice(self):
+    def test_when_the_answer_is_about_another_invoice_then_the_sync_fails(self):
         other = self._create_btcpay_transaction(self._create_order())
         answer = self.world.invoice(other.btcpay_invoice_id)
         with patch.object(
@@ -241,7 +241,7 @@ class TestSynchronize(BTCPayCommon):
 
     # === THE SERVER DOES NOT SAY === #
 
-    def test_no_answer_changes_nothing(self):
+    def test_when_the_server_does_not_answer_then_nothing_changes(self):
         self._pay_and_settle()
         before = self._describe(self.tx, self.order)
         for fault in (
@@ -260,13 +260,13 @@ class TestSynchronize(BTCPayCommon):
         self.tx._btcpay_sync()
         self.assertEqual(self.tx.state, 'done')
 
-    def test_other_store_connected_by_now(self):
+    def test_when_another_store_is_connected_then_the_sync_is_refused(self):
         self.btcpay.sudo().btcpay_store_id = 'another'
         with self.assertRaisesRegex(GreenfieldError, "no longer connected"):
             self.tx._btcpay_sync()
         self.assertEqual(self.tx.state, 'draft')
 
-    def test_transaction_never_asked_for(self):
+    def test_when_no_invoice_was_ever_requested_then_the_server_is_not_asked(self):
         tx = self._create_btcpay_transaction(make_invoice=False, reference='never')
         before = len(self.world.requests())
         tx._btcpay_sync()
@@ -274,7 +274,7 @@ class TestSynchronize(BTCPayCommon):
 
     # === SEVERAL AT ONCE === #
 
-    def test_outdated_look_is_done_again(self):
+    def test_when_the_answer_is_outdated_then_the_sync_is_done_again(self):
         """What was read before somebody else's look was applied may be older than that."""
         fetch = type(self.tx)._btcpay_fetch_invoice
         seen = []
@@ -293,7 +293,7 @@ class TestSynchronize(BTCPayCommon):
         self.assertEqual(seen, ['New', 'Settled'])
         self.assertEqual((self.tx.state, self.tx.btcpay_status), ('done', 'Settled'))
 
-    def test_looks_that_are_always_outdated_end(self):
+    def test_when_every_answer_is_outdated_then_the_sync_gives_up(self):
         fetch = type(self.tx)._btcpay_fetch_invoice
         calls = []
 
@@ -310,7 +310,7 @@ class TestSynchronize(BTCPayCommon):
         self.assertEqual(len(calls), const.MAX_SYNC_ATTEMPTS)
         self.assertEqual(self.tx.btcpay_status, 'New')
 
-    def test_check_button(self):
+    def test_when_the_sync_button_is_pressed_then_it_tells_success_or_the_problem(self):
         self._pay_and_settle()
         self.assertEqual(self.tx.action_btcpay_sync()['params']['type'], 'success')
         self.assertEqual(self.tx.state, 'done')

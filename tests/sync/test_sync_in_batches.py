@@ -67,14 +67,14 @@ class TestReconcile(ReconcileCommon):
 
     # === BATCHES === #
 
-    def test_one_list_call_for_fifty(self):
+    def test_when_many_invoices_are_open_then_one_list_call_serves_fifty(self):
         transactions = self._create_open(120)
         self.assertEqual(self._reconcile(), [('GET', '/invoices')] * 3)
         limit = fields.Datetime.now() - timedelta(minutes=1)
         self.assertTrue(all(tx.btcpay_synced_at > limit for tx in transactions))
         self.assertEqual(self._reconcile(), [], "Nothing is due again at once.")
 
-    def test_only_changed_invoices_are_asked_for_singly(self):
+    def test_when_one_invoice_changed_then_only_its_payments_are_asked_for(self):
         transactions = self._create_open(5)
         paid = transactions[2]
         self.world.pay(paid.btcpay_invoice_id)
@@ -85,7 +85,7 @@ class TestReconcile(ReconcileCommon):
         self.assertEqual(transactions.mapped('state'), ['draft'] * 2 + ['done'] + ['draft'] * 2)
         self.assertEqual(len(paid.btcpay_payment_ids), 1)
 
-    def test_order_is_confirmed_though_nothing_was_told(self):
+    def test_when_all_events_were_lost_then_the_scheduled_sync_confirms_the_order(self):
         """The server's queue was lost: only the scheduled action makes it good."""
         order = self._create_order()
         tx = self._create_btcpay_transaction(order)
@@ -98,7 +98,7 @@ class TestReconcile(ReconcileCommon):
         self.env['payment.transaction']._cron_post_process()
         self.assertEqual(order.state, 'sale')
 
-    def test_archived_invoices(self):
+    def test_when_a_paid_invoice_is_archived_then_the_list_still_brings_it(self):
         tx = self._create_open()
         self.world.pay(tx.btcpay_invoice_id)
         self.world.mine()
@@ -107,7 +107,7 @@ class TestReconcile(ReconcileCommon):
         self.assertEqual(tx.state, 'done')
         self.assertNotIn(('GET', f'/invoices/{tx.btcpay_invoice_id}'), calls, "The list has it.")
 
-    def test_invoices_with_the_same_order_id(self):
+    def test_when_another_invoice_has_the_same_order_id_then_it_is_ignored(self):
         """One made by hand at the server is not the transaction's, even if it is the newer."""
         tx = self._create_open()
         other = self.world.new_invoice(
@@ -119,7 +119,7 @@ class TestReconcile(ReconcileCommon):
         self.assertEqual(tx.state, 'draft')
         self.assertNotEqual(tx.btcpay_invoice_id, other['id'])
 
-    def test_what_the_list_does_not_bring_is_asked_for_singly(self):
+    def test_when_the_list_misses_an_invoice_then_it_is_asked_for_singly(self):
         transactions = self._create_open(3)
         paid = transactions[0]
         self.world.pay(paid.btcpay_invoice_id)
@@ -130,7 +130,7 @@ class TestReconcile(ReconcileCommon):
         self.assertEqual(calls[0], ('GET', '/invoices'))
         self.assertIn(('GET', f'/invoices/{paid.btcpay_invoice_id}'), calls)
 
-    def test_long_references_are_asked_for_singly(self):
+    def test_when_a_reference_is_long_then_its_invoice_is_asked_for_singly(self):
         """The payment page takes references from its address: they must not break the list call."""
         tx = self._create_btcpay_transaction(reference='x' * 2000)
         self._make_due(tx)
@@ -139,7 +139,7 @@ class TestReconcile(ReconcileCommon):
         self.assertEqual(self._reconcile()[0], ('GET', f'/invoices/{tx.btcpay_invoice_id}'))
         self.assertEqual(tx.state, 'done')
 
-    def test_outdated_list_is_not_applied(self):
+    def test_when_the_list_is_outdated_then_it_is_not_applied(self):
         """Somebody else's look came between the list call and its application."""
         tx = self._create_open()
         provider = self.btcpay
@@ -158,7 +158,7 @@ class TestReconcile(ReconcileCommon):
         self.assertEqual((tx.state, tx.btcpay_status), ('done', 'Settled'))
         self.assertFalse(tx.btcpay_review_note, "Seen the wrong way round: a contradiction.")
 
-    def test_oldest_look_first(self):
+    def test_when_several_are_due_then_the_longest_overdue_comes_first(self):
         transactions = self._create_open(3)
         now = fields.Datetime.now()
         for tx, minutes in zip(transactions, (20, 30, 10), strict=True):
@@ -171,7 +171,7 @@ class TestReconcile(ReconcileCommon):
 
     # === CUT OFF === #
 
-    def test_run_that_is_cut_off_goes_on(self):
+    def test_when_a_run_is_cut_off_then_the_next_one_goes_on(self):
         transactions = self._create_open(4)
         progress = []
 
@@ -192,7 +192,7 @@ class TestReconcile(ReconcileCommon):
         self.assertTrue(all(tx.btcpay_synced_at > limit for tx in transactions))
         self.assertEqual(progress, [(0, 4), (2, None), (0, 2), (2, None)])
 
-    def test_slow_batch_leaves_the_rest(self):
+    def test_when_a_batch_is_slow_then_the_others_are_left_for_later(self):
         transactions = self._create_open(3)
         with patch.object(const, 'LIST_SECONDS', -1):
             self._reconcile()
@@ -204,7 +204,7 @@ class TestReconcile(ReconcileCommon):
     # === FAILURES OF ONE === #
 
     @mute_logger(*QUIET)
-    def test_one_failure_does_not_stop_the_others(self):
+    def test_when_one_invoice_fails_then_the_others_are_synced(self):
         transactions = self._create_open(4)
         for tx in transactions:
             self.world.pay(tx.btcpay_invoice_id)
@@ -218,7 +218,7 @@ class TestReconcile(ReconcileCommon):
         limit = fields.Datetime.now() - timedelta(minutes=1)
         self.assertTrue(failing.btcpay_synced_at > limit, "Others come first the next time.")
 
-    def test_error_in_the_code_does_not_stop_the_others(self):
+    def test_when_the_code_raises_for_one_then_the_others_are_synced(self):
         transactions = self._create_open(3)
         tx_class = type(transactions)
         apply = tx_class._btcpay_apply_sync
@@ -237,7 +237,7 @@ class TestReconcile(ReconcileCommon):
         self.assertTrue(all(tx.btcpay_synced_at > limit for tx in transactions))
 
     @mute_logger(*QUIET)
-    def test_invoice_that_is_gone(self):
+    def test_when_an_invoice_is_gone_then_a_person_is_told_once(self):
         tx = self._create_open()
         tx.btcpay_invoice_id = 'gone'
         self._make_due(tx)
@@ -249,14 +249,14 @@ class TestReconcile(ReconcileCommon):
 
     # === WHAT IS WATCHED === #
 
-    def test_open_ones_are_looked_at_every_few_minutes(self):
+    def test_when_an_invoice_is_open_then_it_is_synced_every_few_minutes(self):
         tx = self._create_open()
         self._make_due(tx, const.POLL_MINUTES - 1)
         self.assertEqual(self._reconcile(), [])
         self._make_due(tx, const.POLL_MINUTES)
         self.assertEqual(len(self._reconcile()), 1)
 
-    def test_closed_ones_are_looked_at_hourly_while_monitored(self):
+    def test_when_an_invoice_is_closed_then_it_is_synced_hourly_while_monitored(self):
         tx = self._create_open()
         self.world.expire(tx.btcpay_invoice_id)
         self._reconcile()
@@ -270,7 +270,7 @@ class TestReconcile(ReconcileCommon):
         self.assertEqual(tx.btcpay_additional_status, 'PaidLate')
         self.assertTrue(self._is_watched(tx))
 
-    def test_watching_ends_with_a_look_after_the_monitoring(self):
+    def test_when_synced_after_the_monitoring_then_the_watching_ends(self):
         tx = self._create_open()
         self.world.expire(tx.btcpay_invoice_id)
         self._reconcile()
@@ -279,12 +279,12 @@ class TestReconcile(ReconcileCommon):
         tx.btcpay_monitored_until = tx.btcpay_synced_at - timedelta(seconds=1)
         self.assertFalse(self._is_watched(tx))
 
-    def test_open_ones_are_watched_for_ever(self):
+    def test_when_an_invoice_stays_open_then_it_is_watched_forever(self):
         tx = self._create_open()
         tx.btcpay_monitored_until = tx.btcpay_synced_at - timedelta(days=100)
         self.assertTrue(self._is_watched(tx))
 
-    def test_paid_ones_are_watched_while_monitored(self):
+    def test_when_an_invoice_is_paid_then_it_is_watched_while_monitored(self):
         """A second payment, or the merchant's taking it back, may come without a webhook."""
         again, taken_back = self._pay_order(), self._create_open()
         self.world.mark(taken_back.btcpay_invoice_id, 'Settled')
@@ -303,7 +303,7 @@ class TestReconcile(ReconcileCommon):
         again.btcpay_monitored_until = again.btcpay_synced_at - timedelta(seconds=1)
         self.assertFalse(self._is_watched(again))
 
-    def test_done_and_not_settled_any_more_is_watched(self):
+    def test_when_a_done_payment_is_no_longer_settled_then_it_is_watched(self):
         tx = self._create_open()
         self.world.mark(tx.btcpay_invoice_id, 'Settled')
         self._reconcile()
@@ -324,7 +324,7 @@ class TestReconcile(ReconcileCommon):
         self.assertFalse(tx.btcpay_invoice_id)
         return tx
 
-    def test_invoice_whose_making_was_not_answered(self):
+    def test_when_the_making_was_not_answered_then_the_list_finds_the_invoice(self):
         tx = self._create_unanswered()
         self.assertEqual(self._reconcile(), [], "The answer may still be under way.")
         tx.btcpay_requested_at -= timedelta(minutes=5)
@@ -337,7 +337,7 @@ class TestReconcile(ReconcileCommon):
         self._reconcile()
         self.assertEqual(tx.state, 'done')
 
-    def test_invoice_that_was_never_made(self):
+    def test_when_the_invoice_was_never_made_then_it_is_looked_for_a_day_only(self):
         tx = self._create_btcpay_transaction(make_invoice=False)
         tx.btcpay_requested_at = fields.Datetime.now() - timedelta(minutes=5)
         tx._btcpay_schedule_sync()

@@ -49,7 +49,7 @@ class TestDelivery(BTCPayHttpCommon):
 
     # === ONCE === #
 
-    def test_the_same_delivery_twice(self):
+    def test_when_the_same_delivery_comes_twice_then_it_is_processed_once(self):
         event = self._prepare_event(self.tx)
         first = self._post(event)
         before = len(self.world.requests())
@@ -57,7 +57,7 @@ class TestDelivery(BTCPayHttpCommon):
         self.assertEqual(len(self.world.requests()), before, "It was worked off again.")
         self.assertEqual(first.try_count, 1)
 
-    def test_redelivery(self):
+    def test_when_an_event_is_delivered_again_then_the_redelivery_is_processed(self):
         event = self._prepare_event(self.tx)
         first = self._post(event)
         self.world.pay(self.tx.btcpay_invoice_id)
@@ -70,7 +70,7 @@ class TestDelivery(BTCPayHttpCommon):
         }])
         self.assertEqual(self.tx.state, 'done')
 
-    def test_real_redelivery(self):
+    def test_when_the_server_redelivers_then_the_delivery_names_its_original(self):
         with self._world_speaks() as world:
             world.pay(self.tx.btcpay_invoice_id)
         delivery = self._find_deliveries()[0]
@@ -83,7 +83,7 @@ class TestDelivery(BTCPayHttpCommon):
             'original_ref': delivery.original_ref, 'is_redelivery': True, 'state': 'processed',
         }])
 
-    def test_same_id_at_two_providers(self):
+    def test_when_two_providers_get_the_same_delivery_id_then_each_keeps_it_once(self):
         other = self.btcpay.copy()
         event = self._prepare_event(self.tx)
         for provider in (self.btcpay, other):
@@ -97,7 +97,7 @@ class TestDelivery(BTCPayHttpCommon):
 
     # === BEFORE THE ANSWER === #
 
-    def test_event_before_the_answer_of_our_own_call(self):
+    def test_when_an_event_comes_before_the_answer_then_the_transaction_gets_its_invoice(self):
         tx = self._create_btcpay_transaction(make_invoice=False, reference='early')
         tx.write({
             'btcpay_requested_at': fields.Datetime.now(), 'btcpay_store_id': self.store_id,
@@ -112,7 +112,7 @@ class TestDelivery(BTCPayHttpCommon):
         self.assertEqual((delivery.state, delivery.transaction_id), ('processed', tx))
         self.assertEqual(tx.btcpay_invoice_id, invoice['id'])
 
-    def test_event_of_a_foreign_invoice_with_our_order_id(self):
+    def test_when_a_foreign_invoice_has_our_order_id_then_its_event_is_ignored(self):
         """E.g. one made by hand on the server: it does not touch the transaction."""
         invoice = self.world.new_invoice(
             self.store_id, metadata={'orderId': self.tx.reference}
@@ -131,7 +131,7 @@ class TestDelivery(BTCPayHttpCommon):
 
     # === LATER === #
 
-    def test_server_that_does_not_answer(self):
+    def test_when_the_server_does_not_answer_in_time_then_the_delivery_is_pending(self):
         """200 within seconds: the server waits 100 s for us, with all other shops' events."""
         timeouts = []
         send = type(self.btcpay)._send_api_request
@@ -149,7 +149,7 @@ class TestDelivery(BTCPayHttpCommon):
         self.assertIn("did not answer", delivery.reason)
         self.assertGreater(delivery.next_try_at, fields.Datetime.now())
 
-    def test_worked_off_later(self):
+    def test_when_the_server_fails_at_first_then_the_delivery_is_processed_later(self):
         self.world.pay(self.tx.btcpay_invoice_id)
         self.world.mine()
         delivery = self._post(kind='status', status=503)
@@ -163,7 +163,7 @@ class TestDelivery(BTCPayHttpCommon):
         }])
         self.assertEqual(self.tx.state, 'done')
 
-    def test_growing_waits_then_a_person(self):
+    def test_when_each_try_fails_then_the_waits_grow_and_it_is_flagged_for_review(self):
         delivery = self._post(kind='status', status=503)
         self.world.fault('status', path='/invoices/', count=None)
         waits = []
@@ -188,7 +188,7 @@ class TestDelivery(BTCPayHttpCommon):
         self.env['btcpay.delivery']._cron_process()
         self.assertEqual(len(self.world.requests()), before)
 
-    def test_what_came_just_now_is_left_to_its_request(self):
+    def test_when_a_delivery_came_just_now_then_it_is_left_to_its_request_for_a_while(self):
         event = self._prepare_event(self.tx)
         delivery = self._keep(self.btcpay, event)
         self.env['btcpay.delivery']._cron_process()
@@ -198,7 +198,7 @@ class TestDelivery(BTCPayHttpCommon):
         self.env['btcpay.delivery']._cron_process()
         self.assertEqual((delivery.state, delivery.try_count), ('processed', 1))
 
-    def test_a_failure_of_our_own(self):
+    def test_when_our_own_code_fails_then_the_delivery_is_pending_and_others_are_processed(self):
         """An error in somebody's module is no reason for a 5xx, and blocks nothing."""
         def fail(_tx, _payment_data):
             raise ZeroDivisionError("a\0b")
@@ -213,14 +213,14 @@ class TestDelivery(BTCPayHttpCommon):
         self.env['btcpay.delivery']._cron_process()
         self.assertEqual(delivery.state, 'processed')
 
-    def test_reason_that_cannot_be_stored(self):
+    def test_when_the_reason_cannot_be_stored_as_it_is_then_one_is_stored_all_the_same(self):
         for reason in ('a\0b', '\ud800', 'x' * 5000):
             delivery = self._keep(self.btcpay, self._prepare_event(self.tx))
             delivery._postpone(reason)
             delivery.flush_recordset()
             self.assertTrue(delivery.reason)
 
-    def test_one_failure_does_not_stop_the_others(self):
+    def test_when_one_delivery_fails_then_the_others_are_processed(self):
         first = self._post(kind='status', status=503)
         other = self._create_btcpay_transaction(self._create_order())
         second = self._post(self._prepare_event(other), kind='status', status=503)
@@ -232,12 +232,12 @@ class TestDelivery(BTCPayHttpCommon):
 
     # === WHAT IS KEPT, HOW LONG, FOR WHOM === #
 
-    def test_body_in_debug_mode_only(self):
+    def test_when_an_event_comes_then_its_body_is_kept_only_in_debug_mode(self):
         self.assertFalse(self._post().body)
         self.btcpay.btcpay_debug = True
         self.assertIn(self.tx.btcpay_invoice_id, self._post().body)
 
-    def test_retention(self):
+    def test_when_a_delivery_is_older_than_the_retention_then_it_is_removed_unless_pending(self):
         self.btcpay.btcpay_webhook_log_days = 30
         old, young, pending = (self._post() for _delivery in range(3))
         pending.sudo().state = 'pending'
@@ -251,7 +251,7 @@ class TestDelivery(BTCPayHttpCommon):
         self.env['btcpay.delivery']._gc_deliveries()
         self.assertEqual(self._find_deliveries(), pending + young)
 
-    def test_rights(self):
+    def test_when_deliveries_are_accessed_then_only_administrators_read_and_nobody_writes(self):
         delivery = self._post()
         admin = new_test_user(self.env, 'btcpay-admin', groups='base.group_system')
         delivery.with_user(admin).read(['reason'])

@@ -42,7 +42,7 @@ class TestWebhook(BTCPayHttpCommon):
 
     # === THE SERVER'S OWN === #
 
-    def test_right_signature(self):
+    def test_when_the_signature_is_right_then_the_event_is_kept_and_processed(self):
         event = self._prepare_event(self.tx)
         response = self._post_event(event)
         self.assertEqual((response.status_code, response.content), (200, b''))
@@ -63,7 +63,7 @@ class TestWebhook(BTCPayHttpCommon):
         self.assertEqual(delivery.sent_at.timestamp(), event['timestamp'])
         self.assertEqual(self.tx.state, 'done')
 
-    def test_real_events_up_to_the_confirmed_order(self):
+    def test_when_the_server_sends_its_events_then_the_order_is_confirmed(self):
         order = self._create_order()
         tx = self._create_btcpay_transaction(order)
         with self._world_speaks() as world:
@@ -78,7 +78,7 @@ class TestWebhook(BTCPayHttpCommon):
         self.assertEqual(set(deliveries.mapped('state')), {'processed'})
         self.assertIn('InvoiceSettled', deliveries.mapped('event'))
 
-    def test_what_the_event_says_is_not_believed(self):
+    def test_when_an_event_says_that_it_is_paid_then_only_the_server_is_believed(self):
         tx = self._create_btcpay_transaction(self._create_order())
         for event_type in ('InvoiceSettled', 'InvoiceInvalid', 'InvoiceExpired', 'Anything'):
             event = self._prepare_event(tx, event_type, status='Settled', manuallyMarked=True)
@@ -88,7 +88,7 @@ class TestWebhook(BTCPayHttpCommon):
 
     # === SIGNATURES === #
 
-    def test_wrong_signatures(self):
+    def test_when_the_signature_is_wrong_then_the_event_is_refused(self):
         event = self._prepare_event(self.tx)
         body = json.dumps(event, indent=2).encode()
         right = self._sign(body, self.webhook_secret)
@@ -112,7 +112,7 @@ class TestWebhook(BTCPayHttpCommon):
         self.assertEqual(self.tx.state, 'done')
 
     @mute_logger(CONTROLLER_LOG)
-    def test_no_signature(self):
+    def test_when_there_is_no_signature_then_the_event_is_refused(self):
         body = json.dumps(self._prepare_event(self.tx)).encode()
         self._assert_refused(self.url_open(
             f'{const.WEBHOOK_ROUTE}/{self.btcpay.id}', data=body,
@@ -120,7 +120,7 @@ class TestWebhook(BTCPayHttpCommon):
         ))
 
     @mute_logger(CONTROLLER_LOG)
-    def test_body_that_is_not_the_one_signed(self):
+    def test_when_the_body_is_not_the_one_signed_then_the_event_is_refused(self):
         event = self._prepare_event(self.tx)
         signed = self._sign(json.dumps(event, indent=2).encode(), self.webhook_secret)
         signature = f'sha256={signed}'
@@ -133,7 +133,7 @@ class TestWebhook(BTCPayHttpCommon):
             self._assert_refused(self._post_event(body, signature=signature))
 
     @mute_logger(CONTROLLER_LOG)
-    def test_no_secret_refuses_everything(self):
+    def test_when_there_is_no_secret_then_every_event_is_refused(self):
         """E.g. in a neutralised copy of the database."""
         for secret in (False, ''):
             self.btcpay.sudo().write({
@@ -148,7 +148,7 @@ class TestWebhook(BTCPayHttpCommon):
                     )
 
     @mute_logger(CONTROLLER_LOG)
-    def test_secret_of_another_provider(self):
+    def test_when_the_secret_is_of_another_provider_then_the_event_has_no_effect_here(self):
         other = self.btcpay.copy()
         other.sudo().write({
             'btcpay_webhook_secret': 'another secret',
@@ -167,7 +167,7 @@ class TestWebhook(BTCPayHttpCommon):
             self.env['btcpay.delivery'].search([('provider_id', '=', other.id)]).state, 'ignored'
         )
 
-    def test_old_secret(self):
+    def test_when_the_secret_was_changed_then_the_old_one_is_accepted_until_it_expires(self):
         self.btcpay.sudo().write({
             'btcpay_webhook_secret': 'a new secret',
             'btcpay_old_webhook_secret': self.webhook_secret,
@@ -185,7 +185,7 @@ class TestWebhook(BTCPayHttpCommon):
     # === FOR WHOM === #
 
     @mute_logger(CONTROLLER_LOG)
-    def test_another_store_or_webhook(self):
+    def test_when_the_event_is_of_another_store_or_webhook_then_it_is_refused(self):
         for values in (
             {'storeId': 'another'}, {'webhookId': 'another'}, {'storeId': None},
             {'webhookId': None}, {'storeId': [self.store_id]}, {'webhookId': True},
@@ -194,12 +194,12 @@ class TestWebhook(BTCPayHttpCommon):
                 self._assert_refused(self._post_event(self._prepare_event(self.tx, **values)))
 
     @mute_logger(CONTROLLER_LOG)
-    def test_provider_that_is_none(self):
+    def test_when_the_address_has_no_provider_of_ours_then_the_event_is_refused(self):
         event = self._prepare_event(self.tx)
         for provider in (self.dummy_provider, self.env['payment.provider'].browse(2**31 - 1)):
             self._assert_refused(self._post_event(event, provider=provider))
 
-    def test_addresses_that_are_none(self):
+    def test_when_the_address_has_no_valid_id_then_the_event_is_refused(self):
         body = json.dumps(self._prepare_event(self.tx)).encode()
         signature = f'sha256={self._sign(body, self.webhook_secret)}'
         for path in ('', '/0x1', '/-1', '/1.5', f'/{2**31}', f'/{10**30}'):
@@ -210,13 +210,13 @@ class TestWebhook(BTCPayHttpCommon):
                 )
                 self.assertIn(response.status_code, (403, 404))
 
-    def test_other_methods(self):
+    def test_when_the_address_is_called_by_another_method_then_it_is_refused(self):
         for method in ('GET', 'PUT', 'DELETE', 'PATCH'):
             with self.subTest(method=method), mute_logger('odoo.http'):
                 response = self.url_open(self.webhook_url, method=method)
                 self.assertIn(response.status_code, (404, 405))
 
-    def test_unknown_invoice(self):
+    def test_when_the_invoice_is_unknown_then_the_event_is_ignored(self):
         response = self._post_event(self._prepare_event())
         self.assertEqual(response.status_code, 200)
         self.assertRecordValues(self._find_deliveries(), [{
@@ -226,7 +226,7 @@ class TestWebhook(BTCPayHttpCommon):
 
     # === TOO MUCH === #
 
-    def test_too_large(self):
+    def test_when_the_event_is_too_large_then_it_is_refused(self):
         event = self._prepare_event(self.tx, filler='x' * const.MAX_WEBHOOK_SIZE)
         self._assert_refused(self._post_event(event), status=413)
 
@@ -239,7 +239,7 @@ class TestWebhook(BTCPayHttpCommon):
         self.assertIn(response.status_code, (403, 411, 413))
         self._assert_refused(response, status=response.status_code)
 
-    def test_largest(self):
+    def test_when_the_event_has_the_largest_size_allowed_then_it_is_processed(self):
         event = self._prepare_event(self.tx)
         size = len(json.dumps({**event, 'filler': ''}, indent=2))
         event['filler'] = 'x' * (const.MAX_WEBHOOK_SIZE - size)

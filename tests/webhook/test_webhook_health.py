@@ -63,12 +63,12 @@ class TestWebhookHealth(BTCPayHttpCommon):
             world.mine()
         self.assertEqual(tx.state, 'done', "The server speaks, and is understood.")
 
-    def test_in_order(self):
+    def test_when_the_webhook_is_healthy_then_no_alert_is_raised(self):
         self.assertFalse(self._check())
         self.assertFalse(self._get_activities())
         self.assertEqual(self.btcpay.btcpay_connection_state, 'connected')
 
-    def test_is_looked_at_hourly(self):
+    def test_when_an_hour_has_passed_then_the_webhook_is_checked_again(self):
         self._check()
         last = max(r['n'] for r in self.world.requests())
         for minutes, calls in ((0, 0), (const.CHECK_MINUTES - 1, 0), (const.CHECK_MINUTES, 1)):
@@ -80,7 +80,7 @@ class TestWebhookHealth(BTCPayHttpCommon):
             asked = [r for r in self.world.requests(since=last) if '/webhooks/' in r['path']]
             self.assertEqual(len(asked), calls)
 
-    def test_deleted(self):
+    def test_when_the_webhook_is_deleted_then_it_is_noticed_and_can_be_repaired(self):
         self.world.api('DELETE', self.endpoint)
         self.assertEqual(self._check(), 'missing')
         self.btcpay.action_btcpay_repair_webhook()
@@ -89,19 +89,19 @@ class TestWebhookHealth(BTCPayHttpCommon):
         self.assertIn(self.webhook_secret, self.btcpay._btcpay_get_webhook_secrets())
         self._assert_repaired()
 
-    def test_switched_off(self):
+    def test_when_the_webhook_is_disabled_then_it_is_noticed_and_can_be_repaired(self):
         self._change(enabled=False)
         self.assertEqual(self._check(), 'disabled')
         self.btcpay.action_btcpay_repair_webhook()
         self._assert_repaired()
 
-    def test_pointing_elsewhere(self):
+    def test_when_the_webhook_points_elsewhere_then_it_is_noticed_and_can_be_repaired(self):
         self._change(url='http://127.0.0.1:9/elsewhere')
         self.assertEqual(self._check(), 'moved')
         self.btcpay.action_btcpay_repair_webhook()
         self._assert_repaired()
 
-    def test_events_cut_down(self):
+    def test_when_events_we_need_are_cut_then_it_is_noticed_and_can_be_repaired(self):
         self._change(authorizedEvents={
             'everything': False, 'specificEvents': list(const.WEBHOOK_EVENTS),
         })
@@ -113,14 +113,14 @@ class TestWebhookHealth(BTCPayHttpCommon):
         self.btcpay.action_btcpay_repair_webhook()
         self._assert_repaired()
 
-    def test_secret_changed_at_the_server(self):
+    def test_when_the_secret_is_changed_at_the_server_then_repairing_sets_ours_again(self):
         """The server does not show it: repairing sets ours again."""
         self._change(secret='another one')
         self.btcpay.action_btcpay_repair_webhook()
         self.assertEqual(self.btcpay.btcpay_webhook_secret, self.webhook_secret)
         self._assert_repaired()
 
-    def test_is_told_once(self):
+    def test_when_the_problem_stays_then_the_alert_is_raised_once(self):
         self._change(enabled=False)
         self._check()
         activity = self._get_activities()
@@ -135,14 +135,14 @@ class TestWebhookHealth(BTCPayHttpCommon):
         self.assertEqual(len(activity), 1, "The new problem takes the place of the old.")
         self.assertIn("another address", activity.note)
 
-    def test_repaired_at_the_server(self):
+    def test_when_the_webhook_is_repaired_at_the_server_then_the_alert_is_cleared(self):
         self._change(enabled=False)
         self._check()
         self._change()
         self.assertFalse(self._check())
         self.assertFalse(self._get_activities())
 
-    def test_repaired_while_the_server_was_asked(self):
+    def test_when_the_webhook_is_repaired_during_the_check_then_no_alert_is_raised(self):
         self._change(enabled=False)
         provider_class = type(self.btcpay)
         find = provider_class._btcpay_find_webhook_problem
@@ -156,7 +156,7 @@ class TestWebhookHealth(BTCPayHttpCommon):
             self.assertFalse(self._check())
         self.assertFalse(self._get_activities())
 
-    def test_server_that_does_not_say(self):
+    def test_when_the_server_does_not_say_then_the_webhook_is_not_taken_for_deleted(self):
         """Neither a broken answer nor a proxy's page is taken for a deleted webhook."""
         for fault in (
             {'kind': 'status', 'status': 404}, {'kind': 'wrong_json'},
@@ -170,7 +170,7 @@ class TestWebhookHealth(BTCPayHttpCommon):
                 self.world.clear_faults()
                 self.btcpay.write(self.btcpay._btcpay_get_healthy_values())
 
-    def test_repair_that_fails_changes_nothing(self):
+    def test_when_the_repair_fails_then_nothing_is_changed(self):
         self.world.api('DELETE', self.endpoint)
         self._check()
         before = self.btcpay._btcpay_get_connection()
@@ -184,7 +184,7 @@ class TestWebhookHealth(BTCPayHttpCommon):
         self.assertEqual(self.btcpay.btcpay_webhook_problem, 'missing')
         self.assertEqual(self.world.webhooks(self.store_id), [], "Nothing is left at the server.")
 
-    def test_problem_is_shown_on_the_form(self):
+    def test_when_the_form_is_opened_then_it_has_the_problems_and_the_repair_button(self):
         arch = self.btcpay.get_view(view_type='form')['arch']
         self.assertIn('btcpay_webhook_problem', arch)
         self.assertIn('action_btcpay_repair_webhook', arch)

@@ -34,7 +34,7 @@ class TestWebhookPoison(BTCPayHttpCommon):
         self.assertEqual(self._post_event(self._prepare_event(self.tx)).status_code, 200)
         self.assertEqual((self._find_deliveries() - before).state, 'processed')
 
-    def test_malformed_json(self):
+    def test_when_the_json_is_malformed_then_the_event_is_refused_and_the_next_processed(self):
         for body in (
             b'', b'null', b'true', b'7', b'"event"', b'[]', b'[{}]', b'{', b'{"deliveryId": "a"',
             b'{}', b'\xff\xfe', b'\0', b'{"deliveryId": NaN}', b'{"deliveryId": Infinity}',
@@ -46,7 +46,7 @@ class TestWebhookPoison(BTCPayHttpCommon):
         self.assertFalse(self._find_deliveries())
         self._assert_still_working()
 
-    def test_delivery_id(self):
+    def test_when_the_delivery_id_is_poison_then_the_event_is_refused_and_the_next_processed(self):
         """Without an id of its own an event cannot be kept once."""
         for poison in POISONS:
             with self.subTest(poison=str(poison)[:30]), mute_logger(CONTROLLER_LOG):
@@ -54,7 +54,7 @@ class TestWebhookPoison(BTCPayHttpCommon):
                 self.assertEqual(response.status_code, 200 if poison == '0' else 400)
         self._assert_still_working()
 
-    def test_every_other_field(self):
+    def test_when_any_other_field_is_poison_then_the_event_is_kept_and_ignored(self):
         self.btcpay.btcpay_debug = True  # The body is stored as well.
         for field in (
             'originalDeliveryId', 'isRedelivery', 'type', 'timestamp', 'invoiceId', 'metadata',
@@ -69,7 +69,7 @@ class TestWebhookPoison(BTCPayHttpCommon):
                     self.assertEqual(delivery.state, 'ignored')
         self._assert_still_working()
 
-    def test_order_id(self):
+    def test_when_the_order_id_is_poison_then_the_event_is_ignored(self):
         """By which a transaction is looked for while it has no invoice."""
         for poison in POISONS:
             with self.subTest(poison=str(poison)[:30]):
@@ -78,7 +78,7 @@ class TestWebhookPoison(BTCPayHttpCommon):
         self.assertEqual(set(self._find_deliveries().mapped('state')), {'ignored'})
         self._assert_still_working()
 
-    def test_missing_fields(self):
+    def test_when_a_field_is_missing_then_the_event_is_answered_without_a_server_error(self):
         for field in self._prepare_event(self.tx):
             event = self._prepare_event(self.tx)
             del event[field]
@@ -87,7 +87,7 @@ class TestWebhookPoison(BTCPayHttpCommon):
                 self.assertEqual(self._post_event(event).status_code, expected)
         self._assert_still_working()
 
-    def test_events_without_invoice(self):
+    def test_when_the_event_has_no_invoice_then_it_is_ignored(self):
         event = self._prepare_event(
             event_type='PayoutCreated', payoutId='payout', pullPaymentId='pull', payoutState='X'
         )
@@ -95,7 +95,7 @@ class TestWebhookPoison(BTCPayHttpCommon):
         self.assertEqual(self._post_event(event).status_code, 200)
         self.assertEqual(self._find_deliveries().state, 'ignored')
 
-    def test_raw_poison(self):
+    def test_when_the_raw_json_is_poison_then_the_event_is_accepted_and_the_next_processed(self):
         """What `json.dumps` would not write."""
         event = json.dumps(self._prepare_event(self.tx))
         for field, raw in [
@@ -112,7 +112,7 @@ class TestWebhookPoison(BTCPayHttpCommon):
                 self.assertEqual(self._post_event(body.encode()).status_code, 200)
         self._assert_still_working()
 
-    def test_path_in_the_invoice_id(self):
+    def test_when_the_invoice_id_is_a_path_then_the_server_is_not_called(self):
         """An event must not have us call whatever it likes at the server."""
         before = len(self.world.requests())
         for invoice_id in ('../../api-keys/current', 'x?y=z', 'a/b', 'ä', 'x' * 65):

@@ -44,7 +44,7 @@ class TestNoWebhook(BTCPayHttpCommon):
 
     # === CONNECTING === #
 
-    def test_connecting_makes_no_webhook_and_removes_ours(self):
+    def test_when_connecting_without_a_webhook_then_none_is_made_and_ours_is_removed(self):
         other = self.world.new_webhook(self.store_id, 'http://127.0.0.1:9/somebody-elses')
         self._connect(use_webhook=False, poll_minutes=3)
         self.assertEqual([w['id'] for w in self.world.webhooks(self.store_id)], [other['id']])
@@ -54,7 +54,7 @@ class TestNoWebhook(BTCPayHttpCommon):
         self.assertFalse(self.btcpay.btcpay_webhook_id)
         self.assertEqual(self.btcpay._btcpay_get_webhook_secrets(), [])
 
-    def test_connecting_that_fails_leaves_the_webhook(self):
+    def test_when_connecting_without_a_webhook_fails_then_the_webhook_stays(self):
         before = self.world.webhooks(self.store_id)
         self.world.fault('status', path='/payment-methods')
         with mute_logger(f'{MODELS}.payment_provider.client'), self.assertRaisesRegex(
@@ -64,7 +64,7 @@ class TestNoWebhook(BTCPayHttpCommon):
         self.assertEqual(self.world.webhooks(self.store_id), before)
         self.assertTrue(self.btcpay.btcpay_use_webhook)
 
-    def test_choice_travels_with_the_authorization(self):
+    def test_when_the_wizard_is_told_to_use_no_webhook_then_the_connection_uses_none(self):
         user = new_test_user(
             self.env, 'btcpay_administrator', 'base.group_system,account.group_account_manager'
         )
@@ -87,7 +87,7 @@ class TestNoWebhook(BTCPayHttpCommon):
         self.assertFalse(self.btcpay.btcpay_use_webhook)
         self.assertEqual(self.btcpay.btcpay_poll_minutes, 7)
 
-    def test_wizard_begins_with_what_is_set(self):
+    def test_when_no_webhook_is_used_then_the_wizard_begins_with_what_is_set(self):
         self.btcpay.write({'btcpay_use_webhook': False, 'btcpay_poll_minutes': 9})
         wizard = Form(self.env['btcpay.connect.wizard'].sudo().with_context(
             default_provider_id=self.btcpay.id
@@ -95,7 +95,7 @@ class TestNoWebhook(BTCPayHttpCommon):
         self.assertTrue(wizard.no_webhook)
         self.assertEqual(wizard.poll_minutes, 9)
 
-    def test_wizard_refuses_less_than_a_minute(self):
+    def test_when_the_polling_interval_is_less_than_a_minute_then_the_wizard_refuses(self):
         wizard = self.env['btcpay.connect.wizard'].sudo().create({
             'provider_id': self.btcpay.id, 'server_url': self.world.url,
             'no_webhook': True, 'poll_minutes': 0,
@@ -103,7 +103,7 @@ class TestNoWebhook(BTCPayHttpCommon):
         with self.assertRaisesRegex(ValidationError, "minute"):
             wizard.action_connect()
 
-    def test_wizard_tells_that_odoo_cannot_be_reached(self):
+    def test_when_the_server_cannot_reach_odoo_then_the_wizard_says_so(self):
         self.btcpay.btcpay_webhook_url = False
         parameters = self.env['ir.config_parameter'].sudo()
         for odoo, server, is_unreachable in (
@@ -122,7 +122,7 @@ class TestNoWebhook(BTCPayHttpCommon):
 
     # === CHANGING IT LATER === #
 
-    def test_changing_it_later(self):
+    def test_when_the_webhook_is_disabled_and_repaired_then_events_come_again(self):
         self.btcpay.action_btcpay_disable_webhook()
         self.assertFalse(self.btcpay.btcpay_use_webhook)
         self.assertEqual(self.world.webhooks(self.store_id), [])
@@ -137,7 +137,7 @@ class TestNoWebhook(BTCPayHttpCommon):
             world.mine()
         self.assertEqual(tx.state, 'done')
 
-    def test_server_that_cannot_be_told(self):
+    def test_when_the_server_cannot_be_told_then_the_person_is_asked_to_remove_the_webhook(self):
         self.world.fault('status', path='/webhooks', count=None)
         with mute_logger(
             f'{MODELS}.payment_provider.client', f'{MODELS}.payment_provider.webhook'
@@ -148,7 +148,7 @@ class TestNoWebhook(BTCPayHttpCommon):
 
     # === WITHOUT === #
 
-    def test_order_is_paid_and_confirmed(self):
+    def test_when_the_polling_interval_has_passed_then_the_order_is_paid_and_confirmed(self):
         self._connect(use_webhook=False, poll_minutes=2)
         order = self._create_order()
         tx = self._create_btcpay_transaction(order)
@@ -164,13 +164,13 @@ class TestNoWebhook(BTCPayHttpCommon):
         self.env['payment.transaction']._cron_post_process()
         self.assertEqual(order.state, 'sale')
 
-    def test_no_webhook_is_missed(self):
+    def test_when_no_webhook_is_used_then_none_is_missed(self):
         self._connect(use_webhook=False)
         self._pass_minutes(0)
         self.assertFalse(self.btcpay.btcpay_webhook_problem)
         self.assertTrue(self.btcpay.btcpay_webhook_checked_at, "The key is tried all the same.")
 
-    def test_revoked_key_is_noticed_though_nothing_is_open(self):
+    def test_when_nothing_is_open_then_a_revoked_key_is_still_noticed(self):
         self._connect(use_webhook=False)
         self.world.revoke_key(self.btcpay.btcpay_api_key)
         with mute_logger(
@@ -179,7 +179,7 @@ class TestNoWebhook(BTCPayHttpCommon):
             self._pass_minutes(0)
         self.assertEqual(self.btcpay.btcpay_connection_state, 'refused')
 
-    def test_waiting_page_asks_at_once(self):
+    def test_when_the_customer_waits_on_the_page_then_the_server_is_asked_at_once(self):
         self._connect(use_webhook=False, poll_minutes=60)
         tx = self._create_btcpay_transaction()
         self.world.pay(tx.btcpay_invoice_id)
