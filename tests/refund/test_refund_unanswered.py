@@ -84,7 +84,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         self.assertEqual(refund.state, 'cancel')
         self.assertEqual(len(self._pull_payments()), 1)
 
-    def test_when_the_answer_was_lost_then_another_amount_is_refused_until_the_refund_is_found(self):
+    def test_when_the_answer_was_lost_then_another_amount_is_refused_until_it_is_found(self):
         tx = self._paid()
         refund = self._lost(tx)
         self._assert_refused(lambda: tx._btcpay_request_refund(30), "was made after all")
@@ -197,7 +197,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         self.assertIn("refused", self._activities(tx.sale_order_ids))
         self.assertEqual(tx._btcpay_get_refund_sums()['available'], 100)
 
-    def test_when_the_store_is_disconnected_then_the_lost_refund_waits_until_it_is_connected_again(self):
+    def test_when_the_store_is_disconnected_then_the_lost_refund_waits_for_it(self):
         refund = self._lost(self._paid())
         self.btcpay.sudo().write({'btcpay_store_id': 'another', 'btcpay_api_key': 'x' * 40})
         with self.assertRaises(GreenfieldError):
