@@ -381,7 +381,7 @@ class PaymentTransaction(models.Model):
             'refunded': refunded,
             'underway': self.currency_id.round(returned - refunded),
             'available': available,
-            'limit': max(
+            'limit': available if not self._btcpay_is_confirmed() else max(
                 self.currency_id.round(self._btcpay_get_gross_amount() - returned), available
             ),
             'overpayment': max(self.currency_id.round(overpayment), 0),

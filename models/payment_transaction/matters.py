@@ -225,7 +225,9 @@ class PaymentTransaction(models.Model):
                     ) < 0
                 )
             case 'canceled':  # Paid for what was canceled.
-                return self._btcpay_are_documents_canceled() and self._btcpay_get_kept_amount() > 0
+                is_kept = self.state == 'done' or self._btcpay_get_kept_amount() > 0
+                is_given_back = self.btcpay_returned_amount and self._btcpay_get_kept_amount() <= 0
+                return self._btcpay_are_documents_canceled() and is_kept and not is_given_back
             case 'double':
                 return self._btcpay_is_paid_twice()
             case 'changed':

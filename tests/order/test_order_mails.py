@@ -39,7 +39,7 @@ class TestOrderMails(MoneyMixin, BTCPayCommon):
 
     def test_when_a_partial_payment_is_received_then_one_mail_names_the_amount_due(self):
         self._pay(fraction='0.4')
-        self._assert_mailed("60.00 is still due")
+        self._assert_mailed("60.00 by Lightning is still due")
         # All else is done that Odoo does when something is pending.
         self.assertEqual((self.tx.state, self.order.state), ('pending', 'sent'))
         self.assertTrue(self.tx.is_post_processed)
@@ -50,7 +50,7 @@ class TestOrderMails(MoneyMixin, BTCPayCommon):
     def test_when_the_amount_due_follows_at_once_then_the_pending_order_is_mailed_too(self):
         self._pay(fraction='0.4', mine=False)
         self._pay(mine=False)
-        self._assert_mailed("60.00 is still due", "Pending Order")
+        self._assert_mailed("60.00 by Lightning is still due", "Pending Order")
 
     def test_when_the_full_payment_is_unconfirmed_then_the_pending_order_is_mailed(self):
         self._pay(mine=False)

@@ -67,7 +67,7 @@ class TestOrderStory(MoneyMixin, BTCPayCommon):
         self._look_again()
         self._assert_told(
             "OdooBot: Partial payment of S1: $40.00 of $100.00 was received; $60.00 is due.",
-            "Sally: S1: $60.00 is still due",
+            "Sally: S1: $65.00 by Bitcoin (a network fee of $5.00 included) or $60.00 by Lightning",
         )
         self.world.pay(self.tx.btcpay_invoice_id, fraction='0.8')
         self._look_again()
@@ -101,14 +101,16 @@ class TestOrderStory(MoneyMixin, BTCPayCommon):
             self.world.approve(payout_id)
             self.world.pay_payout(payout_id)
             self._look(refund, refund)
+            closed = "OdooBot: To-Do done (originally assigned to Sally"
             self._assert_told(*(
-                ["OdooBot: The refund R-S1 of $50.00 was paid out.", "S1: your refund was paid"]
-                if last else ["$12.00 of $50.00 paid out"]
+                ["The refund R-S1 of $50.00 was paid out.", "S1: your refund was paid", closed]
+                if last else ["$12.00 of $50.00 paid out", closed]
             ))
 
     def test_when_a_late_payment_is_accepted_then_each_step_is_told_once(self):
         self._open()
         self.world.expire(self.tx.btcpay_invoice_id)
+        self.world.pass_time(2)
         self._look_again()
         self._assert_told(
             "initiated",
@@ -133,7 +135,7 @@ class TestOrderStory(MoneyMixin, BTCPayCommon):
         self._open()
         self.world.pay(self.tx.btcpay_invoice_id, fraction='0.4')
         self._look_again()
-        self._assert_told("initiated", "$40.00 of $100.00 was received", "$60.00 is still due")
+        self._assert_told("initiated", "$40.00 of $100.00 was received", "$60.00 by Lightning is")
         self.world.expire(self.tx.btcpay_invoice_id)
         self.world.mine()
         self._look_again()

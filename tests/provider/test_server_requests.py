@@ -17,6 +17,10 @@ KEY = '5ec7e7' * 6
 @tagged('post_install', '-at_install')
 class TestServerRequests(BTCPayCommon):
 
+    def setUp(self):
+        super().setUp()
+        self.btcpay.sudo().btcpay_api_key = self.api_key  # One test has it revoked.
+
     def _send(self, method='GET', endpoint='/api-keys/current', **kwargs):
         return self.btcpay._send_api_request(method, endpoint, **kwargs)
 
