@@ -37,7 +37,7 @@ class BTCPayPayment(models.Model):
     currency_id = fields.Many2one(related='transaction_id.currency_id')
     amount = fields.Monetary(help="The amount at the rate of the invoice.", readonly=True)
     fee_amount = fields.Monetary(
-        string="Of It Network Fee",
+        string="Network Fee Included",
         help="What the server takes off of it for the network's fee, at the rate of the invoice.",
         compute='_compute_fee_amount',
     )

@@ -12,8 +12,10 @@ class BTCPayPaymentRequest(models.TransientModel):
     _name = 'btcpay.payment.request'
     _description = "Request a Bitcoin Payment"
 
-    res_model = fields.Char(required=True, readonly=True)
-    res_id = fields.Many2oneReference(model_field='res_model', required=True, readonly=True)
+    res_model = fields.Char(string="Document Model", required=True, readonly=True)
+    res_id = fields.Many2oneReference(
+        string="Document ID", model_field='res_model', required=True, readonly=True
+    )
     reference = fields.Char(compute='_compute_document')
     currency_id = fields.Many2one(comodel_name='res.currency', compute='_compute_document')
     partner_id = fields.Many2one(comodel_name='res.partner', compute='_compute_document')
@@ -36,7 +38,7 @@ class BTCPayPaymentRequest(models.TransientModel):
     amount = fields.Monetary(compute='_compute_amount', store=True, readonly=False)
     warning = fields.Char(compute='_compute_link')
     link = fields.Char(string="Payment Link", compute='_compute_link')
-    qr_code = fields.Binary(compute='_compute_qr_code')
+    qr_code = fields.Binary(string="QR Code", compute='_compute_qr_code')
 
     # === COMPUTE METHODS === #
 

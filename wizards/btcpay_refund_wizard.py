@@ -83,7 +83,7 @@ class BTCPayRefundWizard(models.TransientModel):
         string="Refundable", compute='_compute_sums', compute_sudo=True
     )
     overpaid_text = fields.Char(
-        string="Overpayment, for People", compute='_compute_sums', compute_sudo=True
+        string="Overpayment (text)", compute='_compute_sums', compute_sudo=True
     )
     fiat_text = fields.Char(
         string="At the Rate of the Payout", compute='_compute_variant_texts', compute_sudo=True

@@ -166,15 +166,14 @@ class PaymentTransaction(models.Model):
             if action != 'invalidate':
                 self._btcpay_sync(timeout=timeout)
             return
-        invoice = self._btcpay_fetch_invoice(timeout)
+        client = self._btcpay_client(timeout)
+        invoice = self._btcpay_fetch_invoice(client)
         now = fields.Datetime.now()
         if not invoice and self.btcpay_requested_at and self._btcpay_get_answer_deadline() > now:
             return  # Its making is still under way.
         status = invoice and self._btcpay_get_target_status(action, invoice)
         if status:
-            self._btcpay_client(timeout).mark_invoice(
-                self._btcpay_get_store_id(), invoice.id, status
-            )
+            client.mark_invoice(self._btcpay_get_store_id(), invoice.id, status)
         commit_and_refresh(self.env)
         lock(self)
         if self.btcpay_pending_action == action:

@@ -153,28 +153,29 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         if self.operation == 'refund':
             return found or self._btcpay_read_refund(timeout)
-        invoice = found['invoice'] if found else self._btcpay_fetch_invoice(timeout)
+        client = self._btcpay_client(timeout)  # One connection for all.
+        invoice = found['invoice'] if found else self._btcpay_fetch_invoice(client)
         if not invoice:
             return None
         payment_methods = None
         if self._btcpay_has_news_of_payments(invoice):
-            payment_methods = self._btcpay_client(timeout).list_invoice_payment_methods(
+            payment_methods = client.list_invoice_payment_methods(
                 self._btcpay_get_store_id(), invoice.id
             )
         return {'invoice': invoice, 'payment_methods': payment_methods}
 
-    def _btcpay_fetch_invoice(self, timeout=const.TIMEOUT):
+    def _btcpay_fetch_invoice(self, client):
         """Ask the server for the invoice of the transaction.
 
         An invoice whose making was never answered is looked for by the transaction's reference.
 
-        :param int timeout: The number of seconds to wait.
+        :param Client client: The client to call with.
         :return: The invoice; None if there is none.
         :rtype: Invoice|None
         :raise GreenfieldError: If the server did not say.
         """
         self.ensure_one()
-        client, store_id = self._btcpay_client(timeout), self._btcpay_get_store_id()
+        store_id = self._btcpay_get_store_id()
         if self.btcpay_invoice_id:
             return client.get_invoice(store_id, self.btcpay_invoice_id)
         if not self.btcpay_requested_at:

@@ -156,7 +156,7 @@ class PaymentTransaction(models.Model):
     # What was asked of each matter: `message` and those `told` before, `activity_id`, and whether
     # it is `settled` by now.
     btcpay_review_matters = fields.Json(
-        string="Review Matters", readonly=True, copy=False, groups='base.group_system'
+        string="Matters to Review", readonly=True, copy=False, groups='base.group_system'
     )
     btcpay_review_activity_ids = fields.Many2many(
         string="Review Activities", help="The activities by which somebody was asked.",
@@ -245,7 +245,7 @@ class PaymentTransaction(models.Model):
     )
 
     # What somebody is asked about claims: `approve` or `stuck`.
-    btcpay_claim_kind = fields.Char(string="Claims Wait For", readonly=True, copy=False)
+    btcpay_claim_kind = fields.Char(string="Claim Status", readonly=True, copy=False)
     btcpay_claim_activity_id = fields.Many2one(
         string="Claim Activity", comodel_name='mail.activity', readonly=True, copy=False,
         ondelete='set null', index='btree_not_null', groups='base.group_system',

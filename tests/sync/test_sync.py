@@ -189,14 +189,14 @@ class TestSynchronize(BTCPayCommon):
         fetch = type(self.tx)._btcpay_fetch_invoice
         with patch.object(
             type(self.tx), '_btcpay_fetch_invoice',
-            lambda tx, timeout: Invoice.parse(self.world.invoice(tx.btcpay_invoice_id)),
+            lambda tx, client: Invoice.parse(self.world.invoice(tx.btcpay_invoice_id)),
         ), patch.object(type(self.tx), '_btcpay_has_news_of_payments', lambda *_args: False):
             self._assert_never_done(self.tx, "belongs to another store")
         with (
             mute_logger('odoo.addons.payment_btcpay.models.payment_provider.client'),
             self.assertRaises(GreenfieldError),
         ):
-            fetch(self.tx, const.TIMEOUT)
+            fetch(self.tx, self.tx._btcpay_client())
 
     def test_when_the_order_id_is_changed_later_then_the_payment_is_never_done(self):
         self.world.api('PUT', f'/stores/{self.store_id}/invoices/{self.invoice_id}', {
