@@ -7,19 +7,17 @@
     python -m dev.odoo psql DB                           PostgreSQL's shell
     python -m dev.odoo drop DB | list | stop             remove one; list them; stop PostgreSQL
 
-Several people can work at once, each on databases of his own.
+Several people can work at once, each on databases of their own.
 """
 import argparse
-import os
 import subprocess
-import sys
 
 from ..paths import LOG
-from ..setup.console import SetupError, say
+from ..setup.console import say
 from . import databases, log
 from .instance import MODULE, environment
 from .postgres import PORT, POSTGRES, USER
-from .processes import end, free_port, raise_on_sigterm, start
+from .processes import end, free_port, run_main, start
 
 
 def _options():
@@ -158,11 +156,4 @@ def main():
 
 
 if __name__ == '__main__':
-    raise_on_sigterm()
-    try:
-        sys.exit(main())
-    except SetupError as error:
-        sys.exit(f'{error.why}\n{error.todo}')
-    except KeyboardInterrupt:
-        os.write(2, b'Interrupted\n')
-        sys.exit(130)
+    run_main(main)

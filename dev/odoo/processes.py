@@ -5,6 +5,9 @@ import os
 import signal
 import socket
 import subprocess
+import sys
+
+from ..setup.console import SetupError
 
 GRACE_SECONDS = 20
 PR_SET_PDEATHSIG = 1  # of Linux' prctl()
@@ -70,3 +73,18 @@ def raise_on_sigterm():
         raise KeyboardInterrupt
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
+
+
+def run_main(main):
+    """Run a program of ours to its end: a failed step says why and what to do, Ctrl-C ends it.
+
+    :param main: callable returning the exit code
+    """
+    raise_on_sigterm()
+    try:
+        sys.exit(main())
+    except SetupError as error:
+        sys.exit(f'{error.why}\n{error.todo}')
+    except KeyboardInterrupt:
+        os.write(2, b'Interrupted\n')
+        sys.exit(130)

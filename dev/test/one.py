@@ -9,12 +9,11 @@ import argparse
 import hashlib
 import json
 import re
-import sys
 
 from ..odoo import databases
 from ..odoo.instance import MODULE, environment
 from ..odoo.postgres import locked
-from ..odoo.processes import raise_on_sigterm
+from ..odoo.processes import run_main
 from ..paths import ROOT, TEST
 from ..setup.console import SetupError, run, say
 from . import module
@@ -116,10 +115,4 @@ def main():
 
 
 if __name__ == '__main__':
-    raise_on_sigterm()
-    try:
-        sys.exit(main())
-    except SetupError as error:
-        sys.exit(f'{error.why}\n{error.todo}')
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_main(main)

@@ -7,13 +7,12 @@ Any other option is pytest's, or of `conftest.py` (`--seed`, `--shards`, `--sequ
 `--kills`, `--module`).
 """
 import argparse
-import sys
 
 import pytest
 
-from ..odoo.processes import raise_on_sigterm
+from ..odoo.processes import run_main
 from ..paths import ROOT
-from ..setup.console import SetupError, say
+from ..setup.console import say
 
 PARTS = ('model', 'concurrency', 'refund', 'crash')
 MINUTES = 5
@@ -62,10 +61,4 @@ def main():
 
 
 if __name__ == '__main__':
-    raise_on_sigterm()
-    try:
-        sys.exit(main())
-    except SetupError as error:
-        sys.exit(f'{error.why}\n{error.todo}')
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_main(main)
