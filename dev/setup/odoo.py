@@ -21,7 +21,7 @@ GONE = (f'Debian may have replaced version {VERSION}. Take an Odoo 19 source of 
 
 
 def own_source():
-    """The developer's own Odoo, if he named one."""
+    """The developer's own Odoo, if they named one."""
     return os.environ.get('ODOO_DIR')
 
 

@@ -15,7 +15,7 @@ KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
 def missing_packages(own_odoo):
     """Names of the Debian packages that have to be installed first.
 
-    :param bool own_odoo: whether the developer brings an Odoo source of his own
+    :param bool own_odoo: whether the developer brings their own Odoo source
     """
     missing = []
     if not all(importlib.util.find_spec(name) for name in ('venv', 'ensurepip')):

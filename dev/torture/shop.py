@@ -12,7 +12,7 @@ class Attempt:
 
     :param int order: id of the order
     :param Session browser: the customer's
-    :param dict answer: what his browser was given
+    :param dict answer: what the browser was given
     """
 
     order: int

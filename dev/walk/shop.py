@@ -1,4 +1,4 @@
-"""What a customer does in the shop. He has no account there."""
+"""What a customer does in the shop. Without an account there."""
 from functools import partial
 
 from playwright.sync_api import TimeoutError as Late

@@ -76,7 +76,7 @@ class World(ABC):
         """One call of the API, whatever it answers.
 
         :param str path: below the server's address: '/api/v1/stores'
-        :param str key: an API key; None for the merchant himself, '' for nobody
+        :param str key: an API key; None for the merchant's own, '' for nobody
         :param data: body to send instead of JSON
         :return: requests.Response
         """
@@ -96,7 +96,7 @@ class World(ABC):
         """One call of the Greenfield API.
 
         :param str path: below /api/v1: '/stores'
-        :param str key: an API key; None for the merchant himself, '' for nobody
+        :param str key: an API key; None for the merchant's own, '' for nobody
         :return: the answer's JSON, None for an empty one
         :raise Refused: if the answer's status is not as expected
         """

@@ -8,7 +8,7 @@ SECRETS = ('btcpay_api_key', 'btcpay_webhook_secret', 'btcpay_old_webhook_secret
 
 @tagged('post_install', '-at_install')
 class TestSecrets(BTCPayCommon):
-    """Nobody gets the secrets back once they are stored, by whichever way he asks."""
+    """Nobody gets the secrets back once they are stored, by whichever way they ask."""
 
     @classmethod
     def setUpClass(cls):

@@ -20,7 +20,7 @@ class BTCPayConnectCommon(BTCPayHttpCommon):
         cls.btcpay.sudo().write({
             'state': 'disabled', 'is_published': False, **cls.btcpay._btcpay_get_empty_connection(),
         })
-        cls.administrator = new_test_user(  # Without accounting Odoo shows him no provider.
+        cls.administrator = new_test_user(  # Without accounting Odoo shows them no provider.
             cls.env, 'btcpay_administrator', 'base.group_system,account.group_account_manager'
         )
 

@@ -30,7 +30,7 @@ class TestCallback(BTCPayConnectCommon):
         self.assertEqual(location.netloc, urlsplit(self.base_url()).netloc)
         self.assertEqual(location.path, const.CONNECT_ROUTE)
         self.assertEqual(parse_qsl(location.query), [('state', state)])
-        self.assertNotIn('Set-Cookie', response.headers, "His session would be lost.")
+        self.assertNotIn('Set-Cookie', response.headers, "Their session would be lost.")
         self._assert_kept(state, KEY)
         self.assertEqual(self._read_row(), before)
         self.assertEqual(self._count_requests(), since, "The key was used.")

@@ -38,7 +38,7 @@ class RefusalCommon(BTCPayConnectCommon):
         if may_see:
             self.assertIn('/odoo/action-', links[0])
         else:
-            self.assertFalse(links, "He cannot see the provider.")
+            self.assertFalse(links, "They cannot see the provider.")
         self.assertEqual(self._read_row(), before, "Something was changed on the provider.")
         return response
 

@@ -27,7 +27,7 @@ class TestRefundMails(RefundMixin, BTCPayCommon):
         refund = self._refund_by(wizard)
         self.assertFalse(self._refund_mails(order))
         self.assertTrue(refund.btcpay_refund_link)
-        # Once it is paid he is told all the same.
+        # Once it is paid they are told all the same.
         self._claim(refund)
         refund._btcpay_sync()
         self.assertIn("was paid", self._refund_mails(order).subject)

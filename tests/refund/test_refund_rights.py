@@ -60,7 +60,7 @@ class TestRefundRights(RefundMixin, BTCPayCommon):
                 'transaction_id': tx.id,
             })
         self.assertFalse(self._pull_payments())
-        # He sees the refunds of others, and may do nothing with them.
+        # They see the refunds of others, and may do nothing with those.
         refund = order.transaction_ids._btcpay_request_refund(50).with_user(self.seller)
         self.assertTrue(refund.read(['btcpay_status_text', 'amount']))
         for action in (
@@ -77,7 +77,7 @@ class TestRefundRights(RefundMixin, BTCPayCommon):
                     record.with_user(user).action_btcpay_refund()
 
     def test_when_the_wizard_is_of_the_order_of_a_colleague_then_it_is_denied(self):
-        """Who has the right for his own orders cannot use it for those of others by hand."""
+        """Who has the right for their own orders cannot use it for those of others by hand."""
         order = self._order_of(self.seller)
         wizard = self._open_wizard(order)
         with self.assertRaises(AccessError):

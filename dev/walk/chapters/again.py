@@ -1,7 +1,7 @@
 """Connected again, so that the demo can be played with."""
 from . import connect
 
-TITLE = 'He connects it again'
+TITLE = 'The administrator connects it again'
 
 
 def is_wanted(stage):

@@ -7,7 +7,7 @@ TITLE = 'A visitor of the demo plays customer with the buttons of the checkout p
 
 def play(stage):
     with stage.browser.visit() as page:
-        with stage.step('He orders and presses “Pay half”'):
+        with stage.step('Orders and presses “Pay half”'):
             if not stage.is_stand_in:
                 raise NotPossible('A real BTCPay Server has no buttons to play with')
             invoice_id = shop.order_something(stage, page)
@@ -16,7 +16,7 @@ def play(stage):
             stage.picture(page, 'paid-half', full=True)
             tx = stage.transaction(invoice_id)
             assert tx['state'] in ('draft', 'pending'), f'The transaction is {tx["state"]}'
-        with stage.step('He presses “Pay” for the rest, then “Mine a block”'):
+        with stage.step('Presses “Pay” for the rest, then “Mine a block”'):
             page.click('#demo-pay')
             server_pages.wait_for_text(page, 'Payment Received')
             page.click('#demo-mine')

@@ -10,24 +10,24 @@ def play(stage):
 
 
 def buy(stage, page):
-    with stage.step('He puts a product in the cart') as told:
+    with stage.step('Puts a product in the cart') as told:
         product = stage.notes['product'] = shop.choose_product(stage)
         shop.fill_cart(stage, page, product)
         told.append(product['name'])
-    with stage.step('He gives his address'):
+    with stage.step('Gives the address'):
         shop.fill_address(page)
         shop.go_to_payment(page)
-    with stage.step('He chooses Bitcoin / Lightning'):
+    with stage.step('Chooses Bitcoin / Lightning'):
         shop.choose_bitcoin(page)
         stage.picture(page, 'shop-payment')
-    with stage.step('He presses “Pay” and is on the server\'s checkout page') as told:
+    with stage.step('Presses “Pay” and is on the server\'s checkout page') as told:
         invoice_id = shop.pay(stage, page)
         stage.picture(page, 'server-checkout')
         tx = stage.transaction(invoice_id)
         assert tx and tx['state'] == 'draft', f'Odoo\'s transaction is {tx}'
         order = stage.order(tx['sale_order_ids'][0])
         told += [f'order {order["name"]}', f'invoice {invoice_id}']
-    with stage.step('He pays, and the page says that the payment was received'):
+    with stage.step('Pays, and the page says that the payment was received'):
         stage.world.pay(invoice_id)
         server_pages.wait_for_text(page, 'Payment Received')
         page.wait_for_selector('#StoreLink')

@@ -1,18 +1,18 @@
-"""The administrator connects his store."""
+"""The administrator connects the store."""
 import time
 
 from .. import back_office, server_pages
 
-TITLE = 'The administrator connects his BTCPay Server'
+TITLE = 'The administrator connects the BTCPay Server'
 
 
 def play(stage):
-    with stage.step('He logs in to Odoo'):
+    with stage.step('Logs in to Odoo'):
         back_office.log_in(stage)
         stage.odoo = stage.odoo_of(stage.admin)
         assert stage.read_provider(), 'Odoo has no provider BTCPay Server: is the module installed?'
     if stage.provider['btcpay_connection_state'] != 'disconnected':
-        with stage.step('He disconnects what was connected before') as told:
+        with stage.step('Disconnects what was connected before') as told:
             disconnect_old(stage, told)
     with stage.step('A store is ready at the server') as told:
         find_store(stage)
@@ -48,7 +48,7 @@ def connect(stage):
     """From the provider to the server and back."""
     page = stage.admin
     stage.label = f'Odoo, walk of {time.strftime("%H:%M:%S")}'
-    with stage.step('He opens the payment provider and gives his server\'s address, nothing else'):
+    with stage.step('Opens the payment provider and gives the server\'s address, nothing else'):
         back_office.open_provider(stage)
         stage.picture(page, 'provider-not-connected')
         back_office.button(stage, 'Connect to BTCPay Server').click()
@@ -58,16 +58,16 @@ def connect(stage):
         stage.picture(page, 'wizard')
         page.locator('.modal footer .btn-primary:visible').click()
         back_office.wait_for(page, '#LoginButton, #StoreId, #consent-yes')
-    with stage.step('He logs in there and chooses the store'):
+    with stage.step('Logs in there and chooses the store'):
         server_pages.log_in(stage, page)
         server_pages.choose_store(stage, page)
         stage.picture(page, 'choose-store')
         page.click('#continue')
-    with stage.step('He allows Odoo what it asks for'):
+    with stage.step('Allows Odoo what it asks for'):
         page.wait_for_selector('#consent-yes')
         stage.picture(page, 'authorize', full=True)
         server_pages.authorize(stage, page)
-    with stage.step('He is back in Odoo, and the store is connected') as told:
+    with stage.step('Back in Odoo, and the store is connected') as told:
         page.wait_for_selector(
             '.o_form_view [name=btcpay_connection_state], [name=o_btcpay_connection_refused]')
         refused = page.locator('[name=o_btcpay_connection_refused]')

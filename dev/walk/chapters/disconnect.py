@@ -10,7 +10,7 @@ def play(stage):
 
 
 def disconnect(stage, server):
-    with stage.step('He presses “Disconnect”'):
+    with stage.step('Presses “Disconnect”'):
         assert server_pages.is_key_listed(stage, server, stage.label), (
             f'The server does not list the key “{stage.label}”')
         back_office.open_provider(stage)

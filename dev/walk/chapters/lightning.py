@@ -7,7 +7,7 @@ TITLE = 'A fourth pays with Lightning'
 
 def play(stage):
     with stage.browser.visit() as page:
-        with stage.step('He orders and pays with Lightning') as told:
+        with stage.step('Orders and pays with Lightning') as told:
             methods = stage.world.api('GET', f'/stores/{stage.store_id}/payment-methods')
             enabled = [item['paymentMethodId'] for item in methods if item['enabled']]
             if 'BTC-LN' not in enabled:

@@ -3,19 +3,19 @@ import time
 
 from .. import checks, shop
 
-TITLE = 'Another pays with his phone and never comes back'
+TITLE = 'Another pays with a phone and never comes back'
 LIMIT = 5  # seconds from the webhook to the confirmed order
 
 
 def play(stage):
     with (
         stage.browser.visit() as page,
-        stage.step('He orders, sees the checkout page and closes the browser') as told,
+        stage.step('Orders, sees the checkout page and closes the browser') as told,
     ):
         invoice_id = shop.order_something(stage, page)
         order_id = stage.transaction(invoice_id)['sale_order_ids'][0]
         told.append(f'order {stage.order(order_id)["name"]}')
-    with stage.step('He pays with his phone'):
+    with stage.step('Pays with a phone'):
         stage.world.pay(invoice_id)
         stage.wait_transaction(invoice_id, 'pending')
     with stage.step(f'A block is mined, and within {LIMIT} s the order is confirmed') as told:

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from .. import back_office, shop
 
-TITLE = 'A customer gets half of his money back'
+TITLE = 'A customer gets half of the money back'
 
 
 def play(stage):
@@ -18,7 +18,7 @@ def play(stage):
 
 def sell(stage, page):
     """:return: the order, and half of its total"""
-    with stage.step('He has bought something and paid') as told:
+    with stage.step('Has bought something and paid') as told:
         invoice_id = shop.order_something(stage, page)
         stage.world.pay(invoice_id)
         tx = stage.wait_transaction(invoice_id, 'pending')
@@ -37,7 +37,7 @@ def refund_half(stage, order, half):
         page.locator('.o_statusbar_buttons button[name=action_btcpay_refund]').click()
         page.wait_for_selector('.modal [name=variant]')
         stage.picture(page, 'refund-wizard')
-    with stage.step('He refunds half of it, and each choice says what it comes to') as told:
+    with stage.step('Refunds half of it, and each choice says what it comes to') as told:
         page.locator('.modal [name=scope] input[data-value=amount]').click()
         amount = page.locator('.modal [name=amount] input')
         amount.fill(str(half))
@@ -65,7 +65,7 @@ def claim(stage, page, refund, half):
     """:return: ids of the payouts"""
     parts = (half / 2).quantize(Decimal('0.01'))
     for number, amount in enumerate((parts, half - parts)):
-        with stage.step(f'He claims {amount} on the server\'s page') as told:
+        with stage.step(f'Claims {amount} on the server\'s page') as told:
             page.goto(refund['btcpay_refund_link'])
             page.wait_for_selector('#Destination')
             address = stage.world.new_address()
@@ -101,7 +101,7 @@ def pay_out(stage, refund, payouts):
 
 def show_done(stage, order):
     page = stage.admin
-    with stage.step('The order shows that he has his money') as told:
+    with stage.step('The order shows that the customer has the money') as told:
         back_office.open_record(stage, 'sale.order', order['id'])
         page.locator('button[name=action_btcpay_view_transactions]').click()
         page.wait_for_selector('[name=btcpay_refunded_amount]')
@@ -114,7 +114,7 @@ def show_done(stage, order):
             ('subject', 'ilike', 'your refund'),
         ], ['subject'])
         assert len(subjects) == 2, f'The customer was mailed {len(subjects)} times'
-        told.append('he was told by mail')
+        told.append('the customer was told by mail')
     if stage.has_accounting():
         with stage.step('The books have it') as told:
             def is_booked():

@@ -23,7 +23,7 @@ def play(stage):
 
 
 def leave_unpaid(stage, page):
-    with stage.step('He orders and sees the checkout page') as told:
+    with stage.step('Orders and sees the checkout page') as told:
         invoice_id = shop.order_something(stage, page)
         tx = stage.transaction(invoice_id)
         order = stage.order(tx['sale_order_ids'][0])
@@ -42,7 +42,7 @@ def leave_unpaid(stage, page):
         found = stage.order(order['id'])
         assert found['state'] in ('draft', 'sent'), f'The order is {found["state"]}'
         assert not found['amount_paid'], f'{found["amount_paid"]} counts as paid'
-    with stage.step('He returns to the shop, is told, and still has his cart'):
+    with stage.step('Returns to the shop, is told, and still has the cart'):
         page.click('#StoreLink')
         page.wait_for_url('**/payment/status**')
         page.locator('[name=o_btcpay_payment_failed]').wait_for()
