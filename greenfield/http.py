@@ -1,15 +1,14 @@
 """HTTP that is over in time, goes nowhere else, and reads no more than it should."""
 import json as jsonlib
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
 
 import requests
+import urllib3.exceptions
 
+from .deadline import DeadlineAdapter
 from .errors import (
     CONNECTION,
     TIMEOUT,
@@ -57,6 +56,8 @@ class Session:
         self._requests.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         # What there is for the host in a .netrc file would take the place of the key.
         self._requests.auth = _keep_headers
+        for scheme in ('http://', 'https://'):
+            self._requests.mount(scheme, DeadlineAdapter())
 
     def __enter__(self) -> 'Session':
         return self
@@ -76,15 +77,13 @@ class Session:
 
         :param str method: the HTTP method
         :param str url: the address
-        :param float timeout: the seconds to wait for a connection, then for the answer to begin;
-            once that time is over, no more of its body is waited for
+        :param float timeout: the seconds to wait for a connection, then for the whole answer
         :param Mapping headers: the headers, see `make_headers`
         :param params: the query: a mapping, or pairs where names are repeated
         :param json: what is sent as JSON
         :raise Unreachable: if there is no complete answer in time
         :raise NotUnderstood: if it is too large
         """
-        deadline = time.monotonic() + timeout
         try:
             response = self._requests.request(
                 method, url, timeout=timeout, allow_redirects=False, stream=True, json=json,
@@ -95,12 +94,20 @@ class Session:
         except requests.exceptions.RequestException as error:
             raise Unreachable(type(error).__name__, _get_kind(error)) from error
         try:
-            body = _read_body(response, deadline)
-        except BaseException:
+            body = bytearray()
+            for chunk in response.raw.stream(_CHUNK, decode_content=False):
+                body += chunk
+                if len(body) > MAX_SIZE:
+                    raise NotUnderstood('answer', 'The answer is too large')
+        except urllib3.exceptions.ReadTimeoutError as error:
+            raise Unreachable('The answer does not come to its end', TIMEOUT) from error
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Unreachable(type(error).__name__) from error
+        else:
+            response.raw.release_conn()  # It is kept for the next call.
+        finally:
             response.close()
-            raise
-        response.raw.release_conn()
-        return Answer(response.status_code, response.headers, body)
+        return Answer(response.status_code, response.headers, bytes(body))
 
 
 def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -111,34 +118,6 @@ def _get_kind(error: requests.exceptions.RequestException) -> str:
     if isinstance(error, requests.exceptions.SSLError):
         return TLS
     return TIMEOUT if isinstance(error, requests.exceptions.Timeout) else CONNECTION
-
-
-def _read_body(response: requests.Response, deadline: float) -> bytes:
-    """Read a body as it comes in.
-
-    What `requests` and urllib3 offer waits until a whole chunk is there, however slowly it comes;
-    `read1` of the standard library's response returns with what has come.
-
-    :raise Unreachable: if it is not there in time, or ends too early
-    :raise NotUnderstood: if it is too large
-    """
-    source: Any = response.raw._fp
-    body = bytearray()
-    try:
-        while chunk := source.read1(_CHUNK):
-            body += chunk
-            if len(body) > MAX_SIZE:
-                raise NotUnderstood('answer', 'The answer is too large')
-            if time.monotonic() > deadline:
-                raise TimeoutError
-        if source.length:
-            raise Unreachable('The answer ends too early')
-        source.close()  # Else the connection cannot be used again.
-    except TimeoutError as error:
-        raise Unreachable('The answer does not come to its end', TIMEOUT) from error
-    except (OSError, HTTPException) as error:
-        raise Unreachable(type(error).__name__) from error
-    return bytes(body)
 
 
 def make_url(server_url: str, path: str) -> str:

@@ -260,6 +260,35 @@ def test_drips():
     assert 0.4 < assert_unreachable(answer, 'timeout', 0.5) < 1.2
 
 
+def test_drips_headers():
+    def answer(http):
+        http.wfile.write(b'HTTP/1.1 200 OK\r\nX-Slow: ')
+        _drip(http, b'x')
+
+    assert 0.4 < assert_unreachable(answer, 'timeout', 0.5) < 1.2
+
+
+def test_drips_headers_one_by_one():
+    def answer(http):
+        http.wfile.write(b'HTTP/1.1 200 OK\r\n')
+        _drip(http, b'X-Slow: x\r\n')
+
+    assert assert_unreachable(answer, 'timeout', 0.5) < 1.2
+
+
+def test_slow_call_leaves_the_next_its_time():
+    def answer(http):
+        if not http.path.endswith('quick'):
+            time.sleep(0.4)
+        http.reply()
+
+    with serve(answer) as server, Session() as session:
+        session.send('GET', server.url + '/slow', timeout=0.5)
+        session.send('GET', server.url + '/quick', timeout=5)
+        session.send('GET', server.url + '/slow', timeout=5)
+    assert server.connections == 1
+
+
 def test_drips_without_length():
     def answer(http):
         http.begin(Connection='close')
