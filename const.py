@@ -63,8 +63,8 @@ LIST_REFERENCE_LENGTH = 100
 LIST_SECONDS = 30
 # How many transactions in a row may fail before it is taken to be the server.
 MAX_FAILURES = 3
-# Minutes to wait before asking a server again that does not answer: from and to.
-RETRY_MINUTES = (1, 60)
+# Minutes to wait before each new try to ask a server that does not answer.
+RETRY_WAITS = (1, 1, 2, 4, 8, 16, 32, 60)
 # Minutes after which the connection and the webhook are checked again.
 CHECK_MINUTES = 60
 

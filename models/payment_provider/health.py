@@ -1,13 +1,11 @@
 """Whether the server can be asked: alerts, and when to try again."""
-from datetime import timedelta
-
 from odoo import _, fields, models
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import RowBusy, claim, commit_and_refresh, lock
 from odoo.addons.payment_btcpay.greenfield import Forbidden, GreenfieldError, Unauthorized
-from odoo.addons.payment_btcpay.utils import choose_assignee
+from odoo.addons.payment_btcpay.utils import choose_assignee, next_wait
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -43,12 +41,11 @@ class PaymentProvider(models.Model):
             commit_and_refresh(provider.env)
             return
         is_first = not provider.btcpay_unreachable_since
-        since = provider.btcpay_unreachable_since or now
-        # As long as it is unreachable already: each wait is twice the one before.
-        shortest, longest = (timedelta(minutes=minutes) for minutes in const.RETRY_MINUTES)
+        tries = provider.btcpay_failed_tries + 1
         provider.write({
-            'btcpay_unreachable_since': since,
-            'btcpay_retry_at': now + min(max(now - since, shortest), longest),
+            'btcpay_unreachable_since': provider.btcpay_unreachable_since or now,
+            'btcpay_failed_tries': tries,
+            'btcpay_retry_at': next_wait(tries, const.RETRY_WAITS),
         })
         if state != provider.btcpay_connection_state and not (state == 'unreachable' and is_first):
             provider.write({
@@ -98,6 +95,7 @@ class PaymentProvider(models.Model):
             'btcpay_connection_state': 'connected',
             'btcpay_connection_problem': False,
             'btcpay_unreachable_since': False,
+            'btcpay_failed_tries': 0,
             'btcpay_retry_at': False,
         }
 

@@ -117,6 +117,9 @@ class PaymentProvider(models.Model):
     btcpay_unreachable_since = fields.Datetime(
         string="Unreachable Since", readonly=True, copy=False, groups='base.group_system'
     )
+    btcpay_failed_tries = fields.Integer(
+        string="Failed Tries", readonly=True, copy=False, groups='base.group_system'
+    )
     btcpay_retry_at = fields.Datetime(
         string="Next Try", help="The scheduled actions leave the server alone until then.",
         readonly=True, copy=False, groups='base.group_system',
