@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from . import status as words
-from .money import Money, format_decimal
+from .money import format_decimal
 from .reader import Listing, Reader, parse_listing
 from .text import MAX_LENGTH, is_api_id
 
@@ -111,46 +111,6 @@ class Invoice:
             is_archived=read.flag('archived'),
         )
 
-    @property
-    def state(self) -> tuple[str, str]:
-        """Return the status with what is added to it."""
-        return self.status, self.additional_status
-
-    @property
-    def has_payment(self) -> bool:
-        """Return whether anything was received."""
-        return bool(self.paid_amount)
-
-    @property
-    def is_untouched(self) -> bool:
-        """Return whether it waits for its first payment."""
-        return self.state == (words.NEW, words.NONE) and not self.has_payment
-
-    @property
-    def is_paid(self) -> bool:
-        """Return whether it is paid as far as the store wants, confirmed or not."""
-        return self.status in (words.PROCESSING, words.SETTLED)
-
-    @property
-    def is_settled(self) -> bool:
-        """Return whether it counts as paid; its payments may still be unconfirmed."""
-        return self.status == words.SETTLED
-
-    @property
-    def is_invalid(self) -> bool:
-        """Return whether it was marked invalid, or not confirmed in time."""
-        return self.status == words.INVALID
-
-    @property
-    def is_marked(self) -> bool:
-        """Return whether a person, or we, decided on its status."""
-        return self.additional_status == words.MARKED
-
-    @property
-    def is_underpaid_within_tolerance(self) -> bool:
-        """Return whether the store's tolerance settled it with less than its amount."""
-        return self.state == (words.SETTLED, words.NONE) and self.paid_amount < self.amount
-
 
 @dataclass(frozen=True, slots=True)
 class Payment:
@@ -185,11 +145,6 @@ class Payment:
             destination=read.text('destination'),
             received_at=read.time('receivedDate'),
         )
-
-    @property
-    def is_settled(self) -> bool:
-        """Return whether it is confirmed."""
-        return self.status == words.SETTLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +184,3 @@ class InvoicePaymentMethod:
     def get_worth(self, payment: Payment) -> Decimal:
         """Return what a payment is worth at the invoice's rate, in its currency; 0 without rate."""
         return payment.value * (self.rate or 0)
-
-    def get_money(self, payment: Payment) -> Money:
-        """Return what was received by a payment."""
-        return Money(payment.value, self.currency)

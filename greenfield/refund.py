@@ -234,11 +234,6 @@ class Payout:
         )
 
     @property
-    def is_open(self) -> bool:
-        """Return whether it may still be paid out, or canceled."""
-        return self.state in words.OPEN_PAYOUT_STATES
-
-    @property
     def is_completed(self) -> bool:
         """Return whether it was paid out."""
         return self.state == words.COMPLETED

@@ -153,8 +153,3 @@ class Delivery:
             due_at=read.time('timestamp'),
             sent_at=read.time('deliveryTime'),
         )
-
-    @property
-    def is_successful(self) -> bool:
-        """Return whether it was answered as it should be."""
-        return self.status == 'HttpSuccess'

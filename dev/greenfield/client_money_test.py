@@ -37,12 +37,16 @@ def paid(world, client, store, draft):
     return invoice.id
 
 
+def get_state(invoice):
+    return invoice.status, invoice.additional_status
+
+
 # --- invoices ---
 
 
 def test_new_invoice(world, client, store, draft, order):
     invoice = client.create_invoice(store, draft)
-    assert invoice.state == (status.NEW, status.NONE)
+    assert get_state(invoice) == (status.NEW, status.NONE)
     assert (invoice.amount, invoice.currency, invoice.paid_amount) == (100, 'USD', 0)
     assert str(invoice.amount) == '100.00'
     assert (invoice.store_id, invoice.order_id) == (store, order)
@@ -51,8 +55,7 @@ def test_new_invoice(world, client, store, draft, order):
     assert invoice.checkout_link == f'{world.url}/i/{invoice.id}'
     assert (invoice.expires_at - invoice.created_at).total_seconds() == 900
     assert invoice.monitored_until > invoice.expires_at
-    assert invoice.is_untouched
-    assert not (invoice.is_archived or invoice.is_paid or invoice.has_payment or invoice.is_marked)
+    assert not invoice.is_archived
     assert client.get_invoice(store, invoice.id) == invoice
     checkout = world.api('GET', f'/stores/{store}/invoices/{invoice.id}')['checkout']
     assert checkout['redirectURL'] == 'https://shop.example.com/back'
@@ -129,18 +132,13 @@ def test_partial_payment(world, client, store, draft):
     invoice = client.create_invoice(store, draft)
     world.pay(invoice.id, amount='0.001')
     invoice = client.get_invoice(store, invoice.id)
-    assert invoice.state == (status.NEW, status.PAID_PARTIAL)
+    assert get_state(invoice) == (status.NEW, status.PAID_PARTIAL)
     assert invoice.paid_amount == 50
-    assert invoice.has_payment
-    assert not (invoice.is_untouched or invoice.is_paid)
 
 
 def test_payments(world, client, store, paid):
     invoice = client.get_invoice(store, paid)
-    assert (invoice.state, invoice.paid_amount) == ((status.SETTLED, status.NONE), 100)
-    assert invoice.is_paid
-    assert invoice.is_settled
-    assert not invoice.is_underpaid_within_tolerance
+    assert (get_state(invoice), invoice.paid_amount) == ((status.SETTLED, status.NONE), 100)
     methods = client.list_invoice_payment_methods(store, paid)
     assert methods.is_complete
     by_id = {method.id: method for method in methods}
@@ -149,11 +147,9 @@ def test_payments(world, client, store, paid):
     assert (chain.currency, chain.rate, chain.due) == ('BTC', 50000, 0)
     [payment] = chain.payments
     assert (payment.value, payment.fee, payment.status) == (Decimal('0.002'), 0, status.SETTLED)
-    assert payment.is_settled
     assert payment.destination == chain.destination
     assert payment.received_at >= invoice.created_at
     assert chain.get_worth(payment) == 100
-    assert chain.get_money(payment) == Money(Decimal('0.002'), 'BTC')
     assert by_id['BTC-LN'].payments.items == ()
 
 
@@ -164,7 +160,7 @@ def test_replaced_payment_is_listed(world, client, store, draft):
     methods = client.list_invoice_payment_methods(store, invoice.id)
     payments = [payment for method in methods for payment in method.payments]
     assert [payment.status for payment in payments] == [status.INVALID]
-    assert not client.get_invoice(store, invoice.id).has_payment
+    assert client.get_invoice(store, invoice.id).paid_amount == 0
 
 
 def test_tolerance(world, connect):
@@ -174,17 +170,14 @@ def test_tolerance(world, connect):
     world.pay(invoice.id, amount='0.00192')
     world.mine(6)
     invoice = client.get_invoice(store, invoice.id)
-    assert (invoice.is_settled, invoice.paid_amount) == (True, 96)
-    assert invoice.is_underpaid_within_tolerance
+    assert (get_state(invoice), invoice.paid_amount) == ((status.SETTLED, status.NONE), 96)
 
 
 def test_marked(client, store, draft):
     invoice = client.create_invoice(store, draft)
     assert client.mark_invoice(store, invoice.id, status.INVALID) is None
     invoice = client.get_invoice(store, invoice.id)
-    assert invoice.state == (status.INVALID, status.MARKED)
-    assert invoice.is_invalid
-    assert invoice.is_marked
+    assert get_state(invoice) == (status.INVALID, status.MARKED)
     with pytest.raises(Refused):
         client.mark_invoice(store, invoice.id, 'Nonsense')
 
@@ -222,7 +215,6 @@ def test_refund_claimed_and_paid(world, client, connect, store, paid):
     assert (claimed.paid_currency, claimed.method) == ('BTC', 'BTC-CHAIN')
     assert (claimed.pull_payment_id, claimed.destination) == (made.id, destination)
     assert claimed.claimed_at
-    assert claimed.is_open
     assert not claimed.is_completed
     assert claimed in client.list_payouts(store)
 
@@ -231,7 +223,6 @@ def test_refund_claimed_and_paid(world, client, connect, store, paid):
     [completed] = anybody.list_pull_payment_payouts(made.id)
     assert completed.paid == Money(Decimal('0.0008'), 'BTC')
     assert completed.is_completed
-    assert not completed.is_open
 
 
 def test_cancelled_payouts_are_listed_when_asked_for(world, client, connect, store, paid):
@@ -292,7 +283,7 @@ def test_overpaid(world, client, store, draft):
     world.pay(invoice.id, amount='0.003')
     world.mine(6)
     invoice = client.get_invoice(store, invoice.id)
-    assert invoice.state == (status.SETTLED, status.PAID_OVER)
+    assert get_state(invoice) == (status.SETTLED, status.PAID_OVER)
     preview = client.preview_refund(store, invoice.id, 'BTC-CHAIN')
     assert preview.overpaid_payment_amount == Decimal('0.001')
     made = client.refund_invoice(store, invoice.id, RefundDraft(refund.OVERPAID_AMOUNT))
