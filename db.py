@@ -18,7 +18,16 @@ CONCURRENCY_ERRORS = (psycopg2.errors.SerializationFailure, psycopg2.errors.Lock
 
 
 class RowBusy(UserError):
-    """Somebody else holds the record; the same may succeed in a moment."""
+    """Somebody else holds the record; the same may succeed in a moment.
+
+    :param odoo.api.Environment env: The environment of who is told.
+    :param str message: What is busy, where it is not the payment.
+    """
+
+    def __init__(self, env, message=''):
+        super().__init__(
+            message or env._("The payment is being processed. Try again in a moment.")
+        )
 
 
 def commit_and_refresh(env):
@@ -54,7 +63,7 @@ def lock(records):
         else:
             records.invalidate_recordset()
             return
-    raise RowBusy(records.env._("The payment is being processed. Try again in a moment."))
+    raise RowBusy(records.env)
 
 
 def hold(records):

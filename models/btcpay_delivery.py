@@ -131,10 +131,9 @@ class BTCPayDelivery(models.Model):
                     self.pull_payment_ref, timeout=timeout
                 ).sudo() or transaction
             if transaction:
-                # Of an archived pull payment the server tells by events only.
-                transaction.with_context(
-                    btcpay_payout_event=(self.payout_ref, self.payout_state)
-                )._btcpay_sync(timeout=timeout)
+                transaction._btcpay_sync(
+                    timeout=timeout, payout_event=(self.payout_ref, self.payout_state)
+                )
                 self._finish('processed', transaction=transaction)
             else:
                 self._finish('ignored', reason)

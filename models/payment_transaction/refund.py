@@ -220,7 +220,7 @@ class PaymentTransaction(models.Model):
             tx._btcpay_as_odoo()._btcpay_try_to_confirm()
             commit_and_refresh(self.env)
             if not tx.is_post_processed:
-                raise RowBusy(_(
+                raise RowBusy(self.env, _(
                     "The payment %(reference)s is not booked yet, so it cannot be refunded."
                     " %(reason)s Try again when it is.",
                     reference=tx.reference, reason=tx.btcpay_confirm_error or '',

@@ -30,9 +30,7 @@ class PaymentTransaction(models.Model):
         refund = root._btcpay_find_refund(pull_payment_id)
         if refund or not is_api_id(pull_payment_id):
             return refund
-        client = root.provider_id.sudo()._btcpay_client(
-            timeout=timeout, api_key='', reference=root.reference
-        )
+        client = root._btcpay_client_without_key(timeout)
         commit_and_refresh(root.env)
         pull_payment = client.get_pull_payment(pull_payment_id)
         commit_and_refresh(root.env)

@@ -12,14 +12,16 @@ class PaymentTransaction(models.Model):
 
     # === HIDDEN CLAIMS: THE SERVER LISTS NONE OF AN ARCHIVED PULL PAYMENT === #
 
-    def _btcpay_apply_payout_event(self):
+    def _btcpay_apply_payout_event(self, payout_ref, state):
         """Take what a signed event said of a payout of an archived pull payment: the server lists
-        it no more. The event is in the context, as `btcpay_payout_event`.
+        it no more.
 
         What is final stays; what was paid out after the refund was ended is left to a person.
+
+        :param str|None payout_ref: The payout's id; None where no event told of one.
+        :param str|None state: Its state.
         """
         self.ensure_one()
-        payout_ref, state = self.env.context.get('btcpay_payout_event') or (None, None)
         if not payout_ref or not self.btcpay_pull_is_archived:
             return
         payout = self.btcpay_payout_ids.filtered(lambda payout: payout.payout_ref == payout_ref)
@@ -33,16 +35,16 @@ class PaymentTransaction(models.Model):
             payout.state = state
             self._btcpay_flag_hidden_claims(payout.claimed_text or self.btcpay_pull_text)
 
-    def _btcpay_cancel_hidden_claims(self, payouts):
+    def _btcpay_cancel_hidden_claims(self, payouts, told_ref):
         """Cancel the claims that the server canceled when it archived the pull payment.
 
         What is known as paid out stays, and of what is on its way an event will tell.
 
         :param tuple[Payout] payouts: What the server still lists.
+        :param str|None told_ref: The id of the payout that an event told of, which is known.
         """
         self.ensure_one()
         listed = {payout.id for payout in payouts}
-        told_ref = (self.env.context.get('btcpay_payout_event') or (None,))[0]
         hidden = self.btcpay_payout_ids.filtered(lambda payout: payout.payout_ref not in listed)
         canceled = hidden.filtered(
             lambda payout: payout.state in ('AwaitingApproval', 'AwaitingPayment')

@@ -28,13 +28,9 @@ class PaymentTransaction(models.Model):
             self._btcpay_complete_refund()
         if not self.btcpay_pull_payment_id:
             return None
-        # No key is needed, nor sent: it may be another server by now.
-        client = self.provider_id.sudo()._btcpay_client(
-            timeout=timeout, api_key='', reference=self.reference,
-            server_url=(
-                None if self._btcpay_is_store_connected()
-                else self.sudo().btcpay_refund_server_url
-            ),
+        client = self._btcpay_client_without_key(
+            timeout, None if self._btcpay_is_store_connected()
+            else self.sudo().btcpay_refund_server_url,
         )
         pull_payment = client.get_pull_payment(self.btcpay_pull_payment_id)
         payouts = client.list_pull_payment_payouts(
@@ -52,11 +48,12 @@ class PaymentTransaction(models.Model):
 
     # === APPLYING === #
 
-    def _btcpay_apply_refund(self, pull_payment, payouts):
+    def _btcpay_apply_refund(self, pull_payment, payouts, payout_event):
         """Update the refund based on its pull payment and payouts.
 
         :param PullPayment pull_payment: The pull payment.
         :param tuple[Payout] payouts: Its payouts; those of an archived one may not be listed.
+        :param tuple[str, str] payout_event: See `_btcpay_sync`.
         """
         self.ensure_one()
         before = (self.btcpay_paid_out_amount, self.btcpay_pull_is_archived)
@@ -67,9 +64,9 @@ class PaymentTransaction(models.Model):
             transaction_id=self.id,
         )
         if pull_payment.is_archived and not self.btcpay_pull_is_archived:
-            self._btcpay_cancel_hidden_claims(payouts)
+            self._btcpay_cancel_hidden_claims(payouts, payout_event[0])
         self.btcpay_pull_is_archived = pull_payment.is_archived
-        self._btcpay_apply_payout_event()
+        self._btcpay_apply_payout_event(*payout_event)
         self._btcpay_note_claims(states_before)
         self._btcpay_apply_payouts(pull_payment, before)
         self._btcpay_ask_for_claims()

@@ -22,7 +22,9 @@ _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 class PaymentTransaction(models.Model):
     _inherit = 'payment.transaction'
 
-    def _btcpay_sync(self, timeout=const.TIMEOUT, found=None, sync_count=None):
+    def _btcpay_sync(
+        self, timeout=const.TIMEOUT, found=None, sync_count=None, payout_event=(None, None)
+    ):
         """Bring the transaction to what the server says of its invoice: the only way there is.
 
         Webhook, return page, waiting page, scheduled action and buttons all come here, and only say
@@ -35,6 +37,8 @@ class PaymentTransaction(models.Model):
         :param int timeout: The number of seconds to wait for each of the server's answers.
         :param dict found: The payment data, if they were read already.
         :param int sync_count: The transaction's `btcpay_sync_count` of before they were read.
+        :param tuple[str, str] payout_event: The payout, and its state, that a signed event told of:
+                                             of an archived pull payment the server lists none.
         :raise GreenfieldError: If the server did not say; the transaction is as it was.
         :raise RowBusy: If somebody else holds the transaction.
         """
@@ -51,6 +55,8 @@ class PaymentTransaction(models.Model):
             data = tx._btcpay_read(timeout, found)
             if not data:
                 return
+            if tx.operation == 'refund':
+                data['payout_event'] = payout_event
             commit_and_refresh(tx.env)
             try:
                 # What a refund comes to is stored at its payment, too.
@@ -65,7 +71,7 @@ class PaymentTransaction(models.Model):
             else:
                 tx.provider_id._btcpay_retry_soon()
                 return
-        raise RowBusy(tx.env._("The payment is being processed. Try again in a moment."))
+        raise RowBusy(tx.env)
 
     def _btcpay_sync_for_browser(self):
         """Sync because a page was opened, but not more often than it is of use."""
@@ -206,6 +212,20 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         return self.provider_id._btcpay_client(timeout=timeout, reference=self.reference)
 
+    def _btcpay_client_without_key(self, timeout, server_url=None):
+        """Return the client for what anybody may ask about pull payments.
+
+        No key is sent: it may be another server by now.
+
+        :param int timeout: The number of seconds to wait for each of the server's answers.
+        :param str server_url: The server's address, by default that of the connection.
+        :rtype: Client
+        """
+        self.ensure_one()
+        return self.provider_id.sudo()._btcpay_client(
+            timeout=timeout, api_key='', server_url=server_url, reference=self.reference
+        )
+
     def _btcpay_get_store_id(self):
         """Return the store in which the transaction's invoice is.
 
@@ -274,7 +294,7 @@ class PaymentTransaction(models.Model):
                 'crypto_currency': method.currency,
                 'crypto_fee': format(payment.fee, 'f'),
                 'rate': format(method.rate, 'f') if method.rate is not None else False,
-                'amount': float(payment.value * (method.rate or 0)),
+                'amount': float(method.get_worth(payment)),
                 'status': payment.status,
                 'destination': payment.destination,
                 'received_at': payment.received_at,

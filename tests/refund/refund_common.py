@@ -67,7 +67,7 @@ class RefundMixin(MoneyMixin):
 
     def _tell_payout(self, refund, payout_id, state):
         """Have the webhook tell of a payout, which an archived pull payment does not list."""
-        refund.with_context(btcpay_payout_event=(payout_id, state))._btcpay_sync()
+        refund._btcpay_sync(payout_event=(payout_id, state))
 
     def _claim(self, refund, amount=None, pay=True, **values):
         """Have the customer claim (a part of) a refund, and the merchant approve and pay it.

@@ -28,7 +28,7 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         """Have the refund updated by answers of the server."""
         refund._btcpay_apply_refund(
             PullPayment.parse({'id': refund.btcpay_pull_payment_id, **pull_payment}),
-            parse_listing(payouts, 'payouts', Payout.parse).items,
+            parse_listing(payouts, 'payouts', Payout.parse).items, (None, None),
         )
 
     def _states(self, refund):
