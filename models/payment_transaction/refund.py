@@ -1,4 +1,4 @@
-from odoo import _, api, models
+from odoo import SUPERUSER_ID, _, api, models
 from odoo.exceptions import AccessError, UserError
 
 from odoo.addons.payment_btcpay.db import RowBusy, commit_and_refresh
@@ -277,6 +277,16 @@ class PaymentTransaction(models.Model):
                 lines.reconcile()
 
     # === WORDS === #
+
+    def _btcpay_log_on_credit_note(self, message):
+        """Tell those who read along on the credit note what became of its refund.
+
+        :param str message: What happened.
+        """
+        self.ensure_one()
+        is_ours = self.env.uid == SUPERUSER_ID or self.env.context.get('payment_backend_action')
+        author = self.env.user.partner_id if is_ours else self.partner_id
+        self.btcpay_credit_note_id.message_post(body=message, author_id=author.id)
 
     def _btcpay_add_refund_status(self, status):
         """Add to where the payment stands what was given back of it, for people.

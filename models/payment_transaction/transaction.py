@@ -351,7 +351,12 @@ class PaymentTransaction(models.Model):
         return super()._get_received_message() if message is None else message
 
     def _log_message_on_linked_documents(self, message):
-        """Override of `payment` for refunds of receipts that have no document of their own."""
+        """Override of `payment` for refunds of receipts that have no document of their own, and of
+        credit notes."""
         super()._log_message_on_linked_documents(message)
-        if self.provider_code == 'btcpay' and self._btcpay_is_without_document():
+        if self.provider_code != 'btcpay':
+            return
+        if self._btcpay_is_without_document():
             self.btcpay_root_id._log_message_on_linked_documents(message)
+        if self.btcpay_credit_note_id:
+            self._btcpay_log_on_credit_note(message)
