@@ -18,6 +18,13 @@ PERMISSIONS = (
     'btcpay.store.cancreatenonapprovedpullpayments',
 )
 
+# Each of them lets a key archive pull payments: “Connect” asks for none, but keys may have more.
+ARCHIVE_PERMISSIONS = (
+    'btcpay.store.canarchivepullpayments',
+    'btcpay.store.canmanagepullpayments',
+    'btcpay.store.canmodifystoresettings',
+)
+
 # Seconds to wait for the server: in all for one call, and where it waits for our answer.
 TIMEOUT = 15
 SHORT_TIMEOUT = 5

@@ -1,4 +1,7 @@
-from . import btcpay_request_mixin  # Inherited by those below.
+# Inherited by those below.
+from . import btcpay_document_mixin
+from . import btcpay_request_mixin
+
 from . import account_move
 from . import account_payment
 from . import btcpay_authorization

@@ -11,13 +11,16 @@ _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
 
 class AccountMove(models.Model):
-    """Customer invoices of which a Bitcoin payment is requested, and credit notes paid back so."""
+    """Customer invoices that are to be paid in Bitcoin, and credit notes that are paid back so."""
 
     _name = 'account.move'
-    _inherit = ['account.move', 'btcpay.request.mixin']
+    _inherit = ['account.move', 'btcpay.document.mixin', 'btcpay.request.mixin']
 
     _btcpay_request_template = 'payment_btcpay.mail_template_request_invoice'
 
+    btcpay_received_amount = fields.Monetary(
+        string="Bitcoin Received", compute='_compute_btcpay_summary', compute_sudo=True
+    )
     btcpay_requested_at = fields.Datetime(
         string="Bitcoin Payment Requested", readonly=True, copy=False
     )
@@ -169,6 +172,24 @@ class AccountMove(models.Model):
             user_id=choose_assignee(get_salesperson(self)).id,
         )
 
+    # === TRANSACTIONS === #
+
+    def _btcpay_get_date(self):
+        """Override to convert what was received at the rate of the invoice."""
+        return self.invoice_date
+
+    def _btcpay_get_transactions(self):
+        """Override to look at customer invoices only: bills and entries cost no query."""
+        invoices = self.filtered(lambda move: move.move_type == 'out_invoice')
+        return super(
+            AccountMove, invoices.with_prefetch(self._prefetch_ids)
+        )._btcpay_get_transactions()
+
+    def _btcpay_get_refunds(self):
+        """Override to add those by which credit notes are paid back."""
+        credit_notes = self.filtered(lambda move: move.move_type == 'out_refund')
+        return super()._btcpay_get_refunds() | credit_notes.sudo().btcpay_refund_ids
+
     # === CREDIT NOTES === #
 
     btcpay_can_refund = fields.Boolean(
@@ -217,7 +238,8 @@ class AccountMove(models.Model):
 
     @api.depends('btcpay_refund_ids')
     def _compute_btcpay_refund_count(self):
-        for move in self:
+        self.btcpay_refund_count = 0
+        for move in self.filtered(lambda move: move.move_type == 'out_refund'):
             move.btcpay_refund_count = len(move.btcpay_refund_ids)
 
     def action_btcpay_view_refunds(self):

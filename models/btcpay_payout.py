@@ -44,6 +44,9 @@ class BTCPayPayout(models.Model):
     crypto_text = fields.Char(string="Paid Out As", compute='_compute_texts')
     method_name = fields.Char(string="Paid by", compute='_compute_texts')
     claimed_at = fields.Datetime(string="Claimed on", readonly=True)
+    state_since = fields.Datetime(
+        string="Status Since", help="When Odoo saw the status first.", readonly=True
+    )
 
     _payout_uniq = models.Constraint(
         'unique(transaction_id, payout_ref)', "A payout is listed once."

@@ -7,13 +7,12 @@ class SaleOrder(models.Model):
     """What the salesperson sees of the Bitcoin payments of an order, and does with them."""
 
     _name = 'sale.order'
-    _inherit = ['sale.order', 'btcpay.request.mixin']
+    _inherit = ['sale.order', 'btcpay.document.mixin', 'btcpay.request.mixin']
 
     _btcpay_request_template = 'payment_btcpay.mail_template_request_order'
 
-    # Salespeople cannot read the transactions: only what is said here.
-    btcpay_has_transactions = fields.Boolean(
-        string="Has Bitcoin Payments", compute='_compute_btcpay_has_transactions', compute_sudo=True
+    btcpay_received_amount = fields.Monetary(
+        string="Bitcoin Received", compute='_compute_btcpay_summary', compute_sudo=True
     )
     btcpay_is_paid_not_confirmed = fields.Boolean(
         string="Paid in Bitcoin, Not Confirmed",
@@ -21,12 +20,6 @@ class SaleOrder(models.Model):
         compute='_compute_btcpay_is_paid_not_confirmed',
         search='_search_btcpay_is_paid_not_confirmed',
         compute_sudo=True,
-    )
-    btcpay_received_amount = fields.Monetary(
-        string="Bitcoin Received", compute='_compute_btcpay_summary', compute_sudo=True
-    )
-    btcpay_status_text = fields.Char(
-        string="Bitcoin Status", compute='_compute_btcpay_summary', compute_sudo=True
     )
     btcpay_can_accept_late = fields.Boolean(
         string="Late Payment Can Be Accepted", compute='_compute_btcpay_can', compute_sudo=True
@@ -47,11 +40,6 @@ class SaleOrder(models.Model):
 
     # === COMPUTE METHODS === #
 
-    @api.depends('transaction_ids')
-    def _compute_btcpay_has_transactions(self):
-        for order in self:
-            order.btcpay_has_transactions = bool(order._btcpay_get_transactions())
-
     @api.depends('state', 'transaction_ids.state', 'amount_total', 'require_payment')
     def _compute_btcpay_is_paid_not_confirmed(self):
         for order in self:
@@ -68,18 +56,6 @@ class SaleOrder(models.Model):
             'transaction_ids', 'any', [('provider_code', '=', 'btcpay'), ('state', '=', 'done')]
         ))
         return [('id', 'in', orders.filtered('btcpay_is_paid_not_confirmed').ids)]
-
-    @api.depends('transaction_ids.btcpay_paid_amount', 'transaction_ids.btcpay_status_text')
-    def _compute_btcpay_summary(self):
-        for order in self:
-            order.btcpay_received_amount = sum(
-                tx.currency_id._convert(
-                    tx.btcpay_paid_amount, order.currency_id, order.company_id,
-                    order.date_order or fields.Date.today(),
-                )
-                for tx in order._btcpay_get_invoice_transactions()
-            )
-            order.btcpay_status_text = order._btcpay_get_leading_transaction().btcpay_status_text
 
     @api.depends(
         'transaction_ids.btcpay_can_accept_late', 'transaction_ids.btcpay_can_accept_partial',
@@ -102,38 +78,6 @@ class SaleOrder(models.Model):
             )
 
     # === ACTION METHODS === #
-
-    def action_btcpay_sync(self):
-        """Sync the order's payments with the server now, because a person wants to know.
-
-        :return: The notification of what was found.
-        :rtype: dict
-        """
-        self.ensure_one()
-        self.check_access('read')
-        transactions = self._btcpay_get_transactions()
-        refunds = transactions.btcpay_refund_ids.filtered(
-            lambda refund: refund.state in ('draft', 'pending')
-        )
-        return (transactions | refunds).action_btcpay_sync()
-
-    def action_btcpay_view_transactions(self):
-        """Open the Bitcoin payments of the order.
-
-        :return: The action.
-        :rtype: dict
-        """
-        self.ensure_one()
-        self.check_access('read')
-        transactions = self._btcpay_get_invoice_transactions()
-        action = self.env['ir.actions.act_window']._for_xml_id(
-            'payment_btcpay.action_btcpay_order_transactions'
-        )
-        action['domain'] = [('id', 'in', transactions.ids)]
-        if len(transactions) == 1:
-            action['res_id'] = transactions.id
-            action['views'] = [view for view in action['views'] if view[1] == 'form']
-        return action
 
     def action_btcpay_accept_late(self):
         """Accept the late payment of the order."""
@@ -250,35 +194,9 @@ class SaleOrder(models.Model):
 
     # === TRANSACTIONS === #
 
-    def _btcpay_get_transactions(self):
-        """Return the Bitcoin transactions of the orders.
-
-        :return: The transactions, in sudo mode.
-        :rtype: payment.transaction
-        """
-        return self.sudo().transaction_ids.filtered(lambda tx: tx.provider_code == 'btcpay')
-
-    def _btcpay_get_invoice_transactions(self):
-        """Return the transactions that have an invoice at the server, newest first.
-
-        :return: The transactions, in sudo mode.
-        :rtype: payment.transaction
-        """
-        return self._btcpay_get_transactions().filtered(
-            lambda tx: not tx.source_transaction_id
-        ).sorted('id', reverse=True)
-
-    def _btcpay_get_leading_transaction(self):
-        """Return the transaction that says how the order stands: one with money, else the newest.
-
-        :rtype: payment.transaction
-        """
-        transactions = self._btcpay_get_invoice_transactions()
-        return (
-            transactions.filtered(lambda tx: tx.state == 'done')
-            or transactions.filtered('btcpay_paid_amount')
-            or transactions
-        )[:1]
+    def _btcpay_get_date(self):
+        """Override to convert what was received at the rate of the order."""
+        return self.date_order
 
     def _btcpay_get_refundable(self, scope=None):
         """Return the transactions of which something can be refunded.
@@ -292,17 +210,6 @@ class SaleOrder(models.Model):
                 lambda tx: tx._btcpay_get_refund_sums()['overpayment']
             )
         return refundable
-
-    def _btcpay_get_refunds_for_customer(self):
-        """Return the refunds that the customer can claim or was paid.
-
-        :return: The refunds, in sudo mode.
-        :rtype: payment.transaction
-        """
-        self.ensure_one()
-        return self._btcpay_get_invoice_transactions().btcpay_refund_ids.filtered(
-            lambda refund: refund.state in ('pending', 'done')
-        )
 
     # === REQUESTS === #
 

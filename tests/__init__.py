@@ -21,6 +21,7 @@ from .confirmation import test_confirmation
 from .module import test_secrets, test_translations
 from .obsolete import test_changed_orders, test_lowered_documents, test_several_invoices
 from .order import (
+    test_invoice_screen,
     test_order_buttons,
     test_order_mails,
     test_order_rights,
@@ -44,6 +45,7 @@ from .refund import (
     test_refund_amounts,
     test_refund_archived,
     test_refund_books,
+    test_refund_cancel,
     test_refund_claims,
     test_refund_guards,
     test_refund_http,

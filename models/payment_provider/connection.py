@@ -80,7 +80,7 @@ class PaymentProvider(models.Model):
         with provider._btcpay_undo_on_failure() as undo:
             if not provider._btcpay_is_key_in_use(server_url, api_key):
                 undo.append(lambda: provider._btcpay_revoke_key(client))
-            store_id = provider._btcpay_check_key(client)
+            store_id, may_archive = provider._btcpay_check_key(client)
             values = provider._btcpay_read_store(client, store_id)
             values.update(
                 provider._btcpay_register_webhook(client, store_id, previous, undo)
@@ -89,6 +89,7 @@ class PaymentProvider(models.Model):
             values.update({
                 'btcpay_server_url': server_url,
                 'btcpay_api_key': api_key,
+                'btcpay_key_may_archive': may_archive,
                 'btcpay_store_id': store_id,
                 'btcpay_use_webhook': use_webhook,
                 'btcpay_poll_minutes': poll_minutes or provider.btcpay_poll_minutes,
@@ -131,8 +132,8 @@ class PaymentProvider(models.Model):
         """Ask the server what the key may do: all we need, for one store.
 
         :param Client client: The client that calls with the key.
-        :return: The id of the store.
-        :rtype: str
+        :return: The id of the store, and whether the key may archive pull payments there.
+        :rtype: tuple[str, bool]
         :raise ConnectionRefused: If the key is not what was asked for.
         """
         try:
@@ -161,7 +162,8 @@ class PaymentProvider(models.Model):
                 "The API key lacks permissions: %s. Start the connection again and leave all"
                 " permissions on the server's page switched on.", ", ".join(missing),
             ))
-        return store_id
+        may_archive = any(key.is_granted(policy, store_id) for policy in const.ARCHIVE_PERMISSIONS)
+        return store_id, may_archive
 
     def _btcpay_read_store(self, client, store_id):
         """Read what is to be known of the store.
@@ -236,6 +238,7 @@ class PaymentProvider(models.Model):
         return {
             'btcpay_server_url': False,
             'btcpay_api_key': False,
+            'btcpay_key_may_archive': False,
             'btcpay_store_id': False,
             'btcpay_store_name': False,
             'btcpay_store_payment_methods': False,

@@ -31,6 +31,11 @@ class PaymentProvider(models.Model):
     btcpay_old_webhook_secret_until = fields.Datetime(
         string="Previous Webhook Secret Valid Until", copy=False, groups=NO_ACCESS
     )
+    btcpay_key_may_archive = fields.Boolean(
+        string="Key May Cancel Refunds",
+        help="Whether the API key has the permission to archive pull payments.",
+        readonly=True, copy=False, groups='base.group_system',
+    )
     btcpay_store_id = fields.Char(
         string="Store ID", readonly=True, copy=False, groups='base.group_system'
     )

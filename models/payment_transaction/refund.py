@@ -1,4 +1,4 @@
-from odoo import _, api, models
+from odoo import SUPERUSER_ID, _, api, models
 from odoo.exceptions import AccessError, UserError
 
 from odoo.addons.payment_btcpay.db import RowBusy, commit_and_refresh
@@ -37,14 +37,25 @@ class PaymentTransaction(models.Model):
     @api.depends('btcpay_pull_amount', 'btcpay_pull_currency', 'currency_id')
     def _compute_btcpay_pull_text(self):
         for tx in self:
-            if not tx.btcpay_pull_amount:
-                tx.btcpay_pull_text = False
-            elif tx.btcpay_pull_currency == tx.currency_id.name:
-                tx.btcpay_pull_text = tx.currency_id.format(float(tx.btcpay_pull_amount))
-            else:
-                tx.btcpay_pull_text = (
-                    f'{format_crypto(tx.btcpay_pull_amount)} {tx.btcpay_pull_currency}'
-                )
+            tx.btcpay_pull_text = tx.btcpay_pull_amount and tx._btcpay_format_pull_amount(
+                tx.btcpay_pull_amount
+            )
+
+    @api.depends('state', 'btcpay_pull_is_archived')
+    def _compute_btcpay_can_cancel_refund(self):
+        for tx in self:
+            tx.btcpay_can_cancel_refund = (
+                tx.operation == 'refund' and tx.provider_code == 'btcpay'
+                and tx._btcpay_is_claimable()
+                and tx.provider_id.btcpay_key_may_archive and tx._btcpay_is_store_connected()
+            )
+
+    @api.depends('btcpay_pull_payment_id')
+    def _compute_btcpay_pull_payments_url(self):
+        for tx in self:
+            tx.btcpay_pull_payments_url = (
+                tx.btcpay_pull_payment_id and tx._btcpay_get_store_url('pull-payments')
+            )
 
     # === ACTION METHODS === #
 
@@ -87,7 +98,7 @@ class PaymentTransaction(models.Model):
         ), type='danger')
 
     def action_btcpay_cancel_refund(self):
-        """Cancel a refund that was not claimed: archive its pull payment.
+        """Cancel a refund: archive its pull payment, with the claims that are not sent yet.
 
         Note: `self.ensure_one()`
 
@@ -100,6 +111,9 @@ class PaymentTransaction(models.Model):
             raise UserError(_("This refund cannot be canceled: it is not waiting to be claimed."))
         try:
             store_id = refund._btcpay_get_store_id()
+            refund._btcpay_sync()  # Afterwards the server does not list any more what was claimed.
+            if not refund._btcpay_is_claimable():
+                return
             commit_and_refresh(self.env)
             refund._btcpay_client().archive_pull_payment(store_id, refund.btcpay_pull_payment_id)
             refund._btcpay_sync()
@@ -277,6 +291,28 @@ class PaymentTransaction(models.Model):
                 lines.reconcile()
 
     # === WORDS === #
+
+    def _btcpay_log_on_credit_note(self, message):
+        """Tell those who read along on the credit note what became of its refund.
+
+        :param str message: What happened.
+        """
+        self.ensure_one()
+        is_ours = self.env.uid == SUPERUSER_ID or self.env.context.get('payment_backend_action')
+        author = self.env.user.partner_id if is_ours else self.partner_id
+        self.btcpay_credit_note_id.message_post(body=message, author_id=author.id)
+
+    def _btcpay_format_pull_amount(self, amount):
+        """Return an amount of the pull payment, for people.
+
+        :param str|Decimal amount: The amount, in the pull payment's currency.
+        :return: E.g. `$ 12.00` or `0.0019 BTC`.
+        :rtype: str
+        """
+        self.ensure_one()
+        if self.btcpay_pull_currency == self.currency_id.name:
+            return self.currency_id.format(float(amount))
+        return f'{format_crypto(amount)} {self.btcpay_pull_currency}'
 
     def _btcpay_add_refund_status(self, status):
         """Add to where the payment stands what was given back of it, for people.

@@ -1,10 +1,12 @@
 """Claims of refunds: those that an archived pull payment hides, and those that somebody has to
 approve or send."""
 from datetime import timedelta
+from decimal import Decimal
 
 from odoo import _, fields, models
 
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.models.payment_transaction.refund_sync import SATOSHI
 
 
 class PaymentTransaction(models.Model):
@@ -54,8 +56,28 @@ class PaymentTransaction(models.Model):
             lambda payout: payout.state == 'AwaitingPayment' and payout.payout_ref != told_ref
         )
         canceled.state = 'Cancelled'
+        unseen = self._btcpay_get_unseen_amount()
+        if unseen >= SATOSHI:
+            self._btcpay_flag_hidden_claims(self._btcpay_format_pull_amount(unseen))
+            return
         for payout in unsure:
             self._btcpay_flag_hidden_claims(payout.claimed_text)
+
+    def _btcpay_get_unseen_amount(self):
+        """Return what may have been claimed and paid out while Odoo did not look: it was down, or
+        did not reach the server, for longer than it ever leaves a refund alone.
+
+        :return: The amount, in the pull payment's currency.
+        :rtype: Decimal
+        """
+        self.ensure_one()
+        limit = fields.Datetime.now() - timedelta(minutes=2 * const.SLOW_POLL_MINUTES)
+        if (self.btcpay_synced_at or self.create_date) > limit:
+            return Decimal(0)
+        known = self.btcpay_payout_ids.filtered(lambda payout: payout.state != 'Cancelled')
+        return Decimal(self.btcpay_pull_amount) - sum(
+            Decimal(payout.claimed_amount) for payout in known
+        )
 
     def _btcpay_flag_hidden_claims(self, amount):
         """Have a person look whether a claim was paid out that the server does not list any more.
@@ -73,35 +95,54 @@ class PaymentTransaction(models.Model):
 
     def _btcpay_ask_for_claims(self):
         """Ask the responsible person to approve or send what was claimed, and take it back once it
-        is settled, whoever settled it."""
+        is settled, whoever settled it. Who has closed it is asked again of new claims only."""
         self.ensure_one()
         kind, payouts = self._btcpay_find_waiting_claims()
-        if kind == (self.btcpay_claim_kind or ''):
+        asked = {'kind': kind, 'payouts': payouts.ids} if kind else False
+        before = self.btcpay_claims_asked or {}
+        if asked == (before or False):
             return
-        self.sudo().btcpay_claim_activity_id.filtered('active').action_feedback()
-        self.btcpay_claim_kind = kind
+        self.btcpay_claims_asked = asked
+        activity = self.sudo().btcpay_claim_activity_id.filtered('active')
+        if kind != before.get('kind'):
+            activity.action_feedback()
+        elif activity:
+            activity.note = self._btcpay_get_claims_note(kind, payouts)
+            return
+        elif set(payouts.ids) <= set(before['payouts']):
+            return
         if not kind:
             return
-        values = {
-            'reference': self.reference,
-            'claimed': ", ".join(payouts.mapped('claimed_text')),
-            'link': self._btcpay_get_payouts_url(),
-        }
         document = self._btcpay_get_document()
         activity = document.activity_schedule(
             'mail.mail_activity_data_todo',
             summary=_("Bitcoin refund %s was claimed", self.reference) if kind == 'approve'
             else _("Bitcoin refund %s is stuck", self.reference),
-            note=_(
-                "The customer claimed %(claimed)s of the refund %(reference)s and waits for it."
-                " Approve it on the BTCPay Server: %(link)s", **values,
-            ) if kind == 'approve' else _(
-                "%(claimed)s of the refund %(reference)s was approved days ago and is not paid out."
-                " See on the BTCPay Server why it is not sent: %(link)s", **values,
-            ),
+            note=self._btcpay_get_claims_note(kind, payouts),
             user_id=self._btcpay_get_responsible(document).id,
         )
         self.sudo().btcpay_claim_activity_id = activity and activity.id
+
+    def _btcpay_get_claims_note(self, kind, payouts):
+        """Return what somebody has to do about claims.
+
+        :param str kind: `approve` or `stuck`.
+        :param btcpay.payout payouts: The claims.
+        :rtype: str
+        """
+        self.ensure_one()
+        values = {
+            'reference': self.reference,
+            'claimed': ", ".join(payouts.mapped('claimed_text')),
+            'link': self._btcpay_get_store_url('payouts'),
+        }
+        return _(
+            "The customer claimed %(claimed)s of the refund %(reference)s and waits for it."
+            " Approve it on the BTCPay Server: %(link)s", **values,
+        ) if kind == 'approve' else _(
+            "%(claimed)s of the refund %(reference)s was approved days ago and is not paid out."
+            " See on the BTCPay Server why it is not sent: %(link)s", **values,
+        )
 
     def _btcpay_find_waiting_claims(self):
         """Return what somebody has to do about claims, and of which.
@@ -120,17 +161,19 @@ class PaymentTransaction(models.Model):
             return 'approve', to_approve
         stuck = self.btcpay_payout_ids.filtered(
             lambda payout: payout.state in ('AwaitingPayment', 'InProgress')
-            and (payout.claimed_at or payout.create_date) < limit
+            and (payout.state_since or payout.create_date) < limit
         )
         return ('stuck' if stuck else ''), stuck
 
-    def _btcpay_get_payouts_url(self):
-        """Return the server's page where the merchant approves and sends claims.
+    def _btcpay_get_store_url(self, page):
+        """Return a page of the store that the merchant sees on the server.
 
+        :param str page: `payouts`, where claims are approved and sent, or `pull-payments`, where
+                         refunds are canceled.
         :rtype: str
         """
         self.ensure_one()
         refund = self.sudo()
         server_url = refund.btcpay_refund_server_url or refund.provider_id.btcpay_server_url or ''
         store_id = refund.btcpay_store_id or refund.provider_id.btcpay_store_id
-        return f'{server_url.rstrip("/")}/stores/{store_id}/payouts'
+        return f'{server_url.rstrip("/")}/stores/{store_id}/{page}'

@@ -1,6 +1,6 @@
 from decimal import Decimal
 
-from odoo import _, models
+from odoo import _, fields, models
 
 from odoo.addons.payment_btcpay.utils import upsert
 
@@ -104,6 +104,7 @@ class PaymentTransaction(models.Model):
             values = {'claimed': payout.claimed_text, 'reference': self.reference}
             if payout.state == before:
                 continue
+            payout.state_since = fields.Datetime.now()
             if payout.state == 'AwaitingApproval':
                 self._btcpay_post_note(_(
                     "The customer claimed %(claimed)s of the refund %(reference)s. It is paid out"
@@ -133,7 +134,7 @@ class PaymentTransaction(models.Model):
             self._set_canceled(
                 _("The refund was canceled, and what had been claimed of it with it.")
                 if self.btcpay_payout_ids
-                else _("The refund was canceled before it was claimed.")
+                else _("The refund was canceled. Odoo knows of no claim of it.")
             )
             self._btcpay_get_root()._btcpay_review_again()
             return

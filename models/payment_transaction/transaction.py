@@ -231,6 +231,15 @@ class PaymentTransaction(models.Model):
     btcpay_refund_amount = fields.Monetary(
         string="Refund", compute='_compute_btcpay_refund_amount', currency_field='currency_id'
     )
+    btcpay_can_cancel_refund = fields.Boolean(
+        string="Can Be Canceled in Odoo", compute='_compute_btcpay_can_cancel_refund',
+        compute_sudo=True,
+    )
+    btcpay_pull_payments_url = fields.Char(
+        string="Pull Payments of the Store", help="Where the merchant cancels refunds.",
+        compute='_compute_btcpay_pull_payments_url', compute_sudo=True,
+        groups='account.group_account_invoice,payment_btcpay.group_refund,base.group_system',
+    )
     btcpay_pull_is_archived = fields.Boolean(string="Canceled", readonly=True, copy=False)
     btcpay_bolt11_days = fields.Integer(
         string="Lightning Invoice Validity (days)",
@@ -244,8 +253,8 @@ class PaymentTransaction(models.Model):
         readonly=True,
     )
 
-    # What somebody is asked about claims: `approve` or `stuck`.
-    btcpay_claim_kind = fields.Char(string="Claim Status", readonly=True, copy=False)
+    # What somebody is asked about claims: the `kind`, and the ids of the `payouts`.
+    btcpay_claims_asked = fields.Json(string="Claims Asked About", readonly=True, copy=False)
     btcpay_claim_activity_id = fields.Many2one(
         string="Claim Activity", comodel_name='mail.activity', readonly=True, copy=False,
         ondelete='set null', index='btree_not_null', groups='base.group_system',
@@ -351,7 +360,12 @@ class PaymentTransaction(models.Model):
         return super()._get_received_message() if message is None else message
 
     def _log_message_on_linked_documents(self, message):
-        """Override of `payment` for refunds of receipts that have no document of their own."""
+        """Override of `payment` for refunds of receipts that have no document of their own, and of
+        credit notes."""
         super()._log_message_on_linked_documents(message)
-        if self.provider_code == 'btcpay' and self._btcpay_is_without_document():
+        if self.provider_code != 'btcpay':
+            return
+        if self._btcpay_is_without_document():
             self.btcpay_root_id._log_message_on_linked_documents(message)
+        if self.btcpay_credit_note_id:
+            self._btcpay_log_on_credit_note(message)

@@ -172,6 +172,16 @@ class TestConnection(BTCPayConnectCommon):
         self.assertFalse(self.world.webhooks(self.store_id))
         self.assertFalse(self._is_key_known(old_key))
 
+    def test_when_connected_then_it_is_known_whether_the_key_may_cancel_refunds(self):
+        for more, may_archive in (
+            ([], False),
+            (['btcpay.store.canarchivepullpayments'], True),
+            (['btcpay.store.canmanagepullpayments'], True),
+        ):
+            with self.subTest(more=more):
+                self._connect_well(self._new_key(permissions=[*const.PERMISSIONS, *more]))
+                self.assertEqual(self.btcpay.sudo().btcpay_key_may_archive, may_archive)
+
     def test_when_another_administrator_is_quicker_then_that_key_and_webhook_are_removed(self):
         """Another administrator is quicker: that key and webhook are the ones to be removed."""
         key, quick_key = self._new_key(), self._new_key()

@@ -1,3 +1,6 @@
+from datetime import timedelta
+
+from odoo import fields
 from odoo.tests import tagged
 
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon, BTCPayHttpCommon
@@ -96,6 +99,31 @@ class TestRefundArchived(RefundMixin, BTCPayCommon):
         self.assertEqual(refund.state, 'cancel')
         self.assertIn("what had been claimed", refund.state_message)
         self.assertNotIn("before it was claimed", refund.state_message)
+
+    def test_when_odoo_was_down_meanwhile_then_a_person_looks_for_what_was_not_seen(self):
+        for claimed, known, unseen in (
+            (None, 0, "$ 50.00"), ('20.00', -20, "$ 30.00"), ('50.00', -50, None),
+        ):
+            with self.subTest(claimed=claimed):
+                refund = self._paid()._btcpay_request_refund(50)
+                if claimed:
+                    self._claim(refund, claimed)
+                    refund._btcpay_sync()
+                refund.btcpay_synced_at = fields.Datetime.now() - timedelta(hours=3)
+                if claimed != '50.00':
+                    self._claim(refund)  # Odoo does not see it.
+                self._archive(refund)
+                refund._btcpay_sync()
+                asked = self._activities(refund._btcpay_get_document())
+                if unseen:
+                    self.assertIn(f"Up to {unseen} may have been paid out", asked)
+                else:
+                    self.assertNotIn("may have been paid out", asked)
+                if known:
+                    self.assertEqual((refund.state, refund.amount), ('done', known))
+                else:
+                    self.assertEqual(refund.state, 'cancel')
+                    self.assertNotIn("before it was claimed", refund.state_message)
 
     def test_when_archived_at_the_server_then_sync_on_the_order_notices(self):
         refund = self._paid()._btcpay_request_refund(50)

@@ -1,5 +1,6 @@
 from datetime import timedelta
 
+from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
@@ -21,7 +22,7 @@ class TestRefundClaims(RefundMixin, BTCPayCommon):
         """Return what somebody is asked about claims, as text."""
         activity = refund.sudo().btcpay_claim_activity_id.filtered('active')
         self.assertLessEqual(activity, refund._btcpay_get_document().activity_ids)
-        return str(activity.note or '')
+        return str(activity.note or '').replace('&nbsp;', ' ')
 
     def test_when_claimed_then_the_responsible_person_is_asked_until_it_is_paid(self):
         refund = self._paid()._btcpay_request_refund(50)
@@ -63,12 +64,53 @@ class TestRefundClaims(RefundMixin, BTCPayCommon):
                     self.world.pay_payout(payout_id, state)
                 refund._btcpay_sync()
                 self.assertFalse(self._asked(refund))
-                refund.btcpay_payout_ids.claimed_at -= timedelta(days=4)
+                refund.btcpay_payout_ids.state_since -= timedelta(days=4)
                 refund._btcpay_ask_for_claims()
                 self.assertIn("was approved days ago", self._asked(refund))
                 self.world.pay_payout(payout_id)
                 refund._btcpay_sync()
                 self.assertFalse(self._asked(refund))
+
+    def test_when_an_old_claim_is_approved_then_it_is_not_stuck_yet(self):
+        refund = self._paid()._btcpay_request_refund(50)
+        payout_id = self._claim(refund, pay=False)
+        refund._btcpay_sync()
+        refund.btcpay_payout_ids.write({
+            'claimed_at': fields.Datetime.now() - timedelta(days=9),
+            'state_since': fields.Datetime.now() - timedelta(days=9),
+        })
+        self.world.approve(payout_id)
+        refund._btcpay_sync()
+        self.assertEqual(refund.btcpay_payout_ids.state, 'AwaitingPayment')
+        self.assertFalse(self._asked(refund))
+
+    def test_when_claimed_again_then_the_activity_tells_of_both_claims(self):
+        refund = self._paid()._btcpay_request_refund(50)
+        first_id = self._claim(refund, '20.00', pay=False)
+        refund._btcpay_sync()
+        activity = refund.sudo().btcpay_claim_activity_id
+        self._claim(refund, '30.00', pay=False)
+        refund._btcpay_sync()
+        self.assertEqual(refund.sudo().btcpay_claim_activity_id, activity)
+        self.assertIn("$ 20.00, $ 30.00", self._asked(refund))
+        # What a person has closed is asked again of new claims only.
+        activity.action_feedback()
+        self.world.cancel_payout(first_id)
+        refund._btcpay_sync()
+        self.assertFalse(self._asked(refund))
+        self._claim(refund, '10.00', pay=False)
+        refund._btcpay_sync()
+        self.assertIn("$ 30.00, $ 10.00", self._asked(refund))
+
+    def test_when_archived_then_nobody_is_asked_any_more(self):
+        refund = self._paid()._btcpay_request_refund(50)
+        self._claim(refund, pay=False)
+        refund._btcpay_sync()
+        self.assertTrue(self._asked(refund))
+        self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
+        refund._btcpay_get_document().action_btcpay_sync()
+        self.assertEqual(refund.state, 'cancel')
+        self.assertFalse(self._asked(refund))
 
     # === BY WHAT IT CAN BE PAID OUT === #
 

@@ -1,4 +1,10 @@
+import re
+from decimal import Decimal
+
+import requests
+
 from odoo.tests import new_test_user, tagged
+from odoo.tools import html2plaintext
 
 from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
 from odoo.addons.payment_btcpay.tests.refund.refund_common import RefundMixin
@@ -70,3 +76,93 @@ class TestRefundTour(RefundMixin, BTCPayHttpCommon):
         )
         self.assertEqual(sum(receivable.mapped('amount_residual')), -50)
         self.assertTrue(receivable.matched_debit_ids)
+
+    def _text(self, html):
+        """Return what people read, as one line."""
+        return ' '.join(html2plaintext(html).replace('\xa0', ' ').split())
+
+    def test_when_two_payments_are_refunded_then_all_figures_are_one(self):
+        self._refund_with_network_fee('two_payments', ('0.002', '0.002'), 195, '195', 'USD')
+
+    def test_when_a_payment_in_two_parts_is_refunded_then_all_figures_are_one(self):
+        self._refund_with_network_fee('two_parts', ('0.001', '0.0011'), 100, '100', 'USD')
+
+    def test_when_the_surplus_of_two_payments_is_refunded_then_all_figures_are_one(self):
+        self._refund_with_network_fee('surplus', ('0.002', '0.002'), 95, '0.0019', 'BTC')
+
+    def _refund_with_network_fee(self, name, paid, *figures):
+        """Refund an order of 100.00 that was paid in several payments: the server takes a network
+        fee off each further one, and refunds by all of it.
+
+        :param str name: The name of the tour of the wizard.
+        :param tuple[str] paid: What was paid, in bitcoin.
+        :param tuple figures: See `_assert_figures_are`.
+        """
+        user = new_test_user(
+            self.env, 'refund_tour',
+            'sales_team.group_sale_salesman,payment_btcpay.group_refund',
+        )
+        order = self._create_order(user_id=user.id)
+        tx = self._create_btcpay_transaction(order)
+        for crypto_amount in paid:
+            self.world.pay(tx.btcpay_invoice_id, amount=crypto_amount)
+        self.world.mine()
+        self._look(tx)
+        self._post_process()
+        self.env.flush_all()
+        self.start_tour(
+            f'/odoo/sales/{order.id}', f'btcpay_refund_{name}_tour', login='refund_tour'
+        )
+        self.env.invalidate_all()
+        self._assert_figures_are(tx.btcpay_refund_ids, *figures)
+
+    def _assert_figures_are(self, refund, amount, pulled, currency):
+        """Check all that is seen of a refund until it is paid out and booked.
+
+        :param float amount: What the order gives back.
+        :param str pulled: What the customer can claim.
+        :param str currency: Its currency's code.
+        """
+        order = refund._btcpay_get_document()
+        self.assertEqual(-refund.amount, amount)
+        shown = f'$ {amount:.2f}'
+        # The mail.
+        mail = self._refund_mails(order)[0]
+        self.assertIn(f"your refund of {shown}", self._text(mail.subject))
+        self.assertIn(f"We refund you *{shown}*", self._text(mail.body))
+        self.assertEqual(f'({pulled} BTC)' in self._text(mail.body), currency == 'BTC')
+        # The customer's page of the order.
+        page = self._text(self.url_open(order.get_portal_url()).text)
+        self.assertIn(f"{shown} $ 0.00 of {shown} paid out, not claimed yet", page)
+        # The pull payment and its claim page.
+        [made] = [
+            made for made in self._pull_payments() if made['id'] == refund.btcpay_pull_payment_id
+        ]
+        self.assertEqual((Decimal(made['amount']), made['currency']), (Decimal(pulled), currency))
+        page = self._text(requests.get(refund.btcpay_refund_link, timeout=30).text)
+        [limit] = re.findall(r'([\d.]+)\*? (?:USD|BTC)\*? Claim limit', page)
+        self.assertEqual(Decimal(limit), Decimal(pulled))
+        # The payout.
+        self._claim_on_page(refund, limit)
+        with self._world_speaks():
+            [payout] = self.world.api(
+                'GET', f'/pull-payments/{refund.btcpay_pull_payment_id}/payouts', key=''
+            )
+            self.world.approve(payout['id'])
+            self.world.pay_payout(payout['id'])
+        self.assertEqual(
+            (Decimal(payout['originalAmount']), payout['originalCurrency']),
+            (Decimal(pulled), currency),
+        )
+        self.assertEqual((refund.state, refund.btcpay_paid_out_amount), ('done', amount))
+        self.assertIn(
+            f"Your refund of *{shown}*", self._text(self._refund_mails(order)[0].body)
+        )
+        # The books.
+        self._post_process()
+        self.assertEqual(refund.payment_id.amount, amount)
+        self.assertEqual(refund._btcpay_get_root().btcpay_refunded_amount, amount)
+        self.env.flush_all()
+        self.assertIn(
+            f"{shown} Refund paid out", self._text(self.url_open(order.get_portal_url()).text)
+        )

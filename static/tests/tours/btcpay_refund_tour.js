@@ -85,3 +85,88 @@ registry.category("web_tour.tours").add("btcpay_refund_done_tour", {
         },
     ],
 });
+
+/**
+ * What the wizard and the refund say, where the network took a fee of a further payment: the test
+ * compares mail, claim page, payout, books and portal with the same figures.
+ */
+const FIGURES = {
+    // Paid 100.00 + 100.00 for 100.00.
+    two_payments: {
+        button: "action_btcpay_refund",
+        variant: "fiat",
+        received: "195.00",
+        amount: "195.00",
+        text: "$ 195.00 (0.0039 BTC today)",
+        pulled: "$ 195.00",
+    },
+    // Paid 50.00 + 55.00 for 100.00.
+    two_parts: {
+        button: "action_btcpay_refund",
+        variant: "fiat",
+        received: "100.00",
+        amount: "100.00",
+        text: "$ 100.00 (0.002 BTC today)",
+        pulled: "$ 100.00",
+    },
+    // The surplus of the first.
+    surplus: {
+        button: "action_btcpay_refund_overpayment",
+        variant: "rate_then",
+        received: "195.00",
+        amount: "95.00",
+        text: "0.0019 BTC",
+        pulled: "0.0019 BTC",
+    },
+};
+
+for (const [name, figures] of Object.entries(FIGURES)) {
+    registry.category("web_tour.tours").add(`btcpay_refund_${name}_tour`, {
+        steps: () => [
+            {
+                content: "Open the wizard",
+                trigger: `.o_statusbar_buttons button[name=${figures.button}]`,
+                run: "click",
+            },
+            {
+                content: "It says what was received",
+                trigger: `.modal .o_field_widget[name=received_amount]:contains(/^\\$\\s${figures.received}$/)`,
+            },
+            {
+                content: "Choose what the customer gets",
+                trigger: `.modal .o_field_widget[name=variant] input[data-value=${figures.variant}]`,
+                run: "click",
+            },
+            {
+                content: "It says what that comes to",
+                trigger: `.modal .o_field_widget[name=variant]:contains(${figures.text})`,
+            },
+            {
+                content: "It is what is refunded",
+                trigger: `.modal .o_field_widget[name=amount]:contains(/^\\$\\s${figures.amount}$/)`,
+            },
+            {
+                content: "Refund it",
+                trigger: ".modal button[name=action_refund]",
+                run: "click",
+            },
+            {
+                content: "The refund is of that amount",
+                trigger: `.modal .o_field_widget[name=btcpay_refund_amount]:contains(/^\\$\\s${figures.amount}$/)`,
+            },
+            {
+                content: "And so is what is paid out",
+                trigger: `.modal .o_field_widget[name=btcpay_pull_text]:contains(${figures.pulled})`,
+            },
+            {
+                content: "Close it",
+                trigger: ".modal .btn-close",
+                run: "click",
+            },
+            {
+                content: "The order is there",
+                trigger: "body:not(:has(.modal)) .o_field_widget[name=btcpay_status_text]",
+            },
+        ],
+    });
+}
