@@ -1,6 +1,7 @@
 """Odoo runs what is imported here by a name that begins with `test_`."""
 from .acceptance import (
     test_any_order,
+    test_batches,
     test_late_payments,
     test_late_words,
     test_matters,
@@ -17,7 +18,7 @@ from .checkout import (
     test_return_page,
     test_shop,
 )
-from .confirmation import test_confirmation
+from .confirmation import test_confirmation, test_total_at_confirmation
 from .module import test_secrets, test_translations
 from .obsolete import test_changed_orders, test_lowered_documents, test_several_invoices
 from .order import (
