@@ -22,6 +22,7 @@ from .confirmation import test_confirmation, test_total_at_confirmation
 from .module import test_secrets, test_translations
 from .obsolete import test_changed_orders, test_lowered_documents, test_several_invoices
 from .order import (
+    test_branches,
     test_order_buttons,
     test_order_mails,
     test_order_rights,
