@@ -11,3 +11,7 @@ def post_init_hook(env):
 
 def uninstall_hook(env):
     reset_payment_provider(env, 'btcpay')
+    # As Odoo has it: see `security/payment_btcpay_rules.xml`.
+    rule = env.ref('payment.transaction_company_rule', raise_if_not_found=False)
+    if rule:
+        rule.domain_force = "[('company_id', 'in', company_ids)]"

@@ -1,6 +1,7 @@
 """Odoo runs what is imported here by a name that begins with `test_`."""
 from .acceptance import (
     test_any_order,
+    test_batches,
     test_late_payments,
     test_late_words,
     test_matters,
@@ -17,10 +18,11 @@ from .checkout import (
     test_return_page,
     test_shop,
 )
-from .confirmation import test_confirmation
+from .confirmation import test_confirmation, test_total_at_confirmation
 from .module import test_secrets, test_translations
 from .obsolete import test_changed_orders, test_lowered_documents, test_several_invoices
 from .order import (
+    test_branches,
     test_invoice_screen,
     test_order_buttons,
     test_order_mails,
@@ -58,7 +60,14 @@ from .refund import (
     test_refund_unanswered,
     test_refund_variants,
 )
-from .request import test_request, test_request_guards, test_request_http, test_request_tour
+from .request import (
+    test_request,
+    test_request_amounts,
+    test_request_guards,
+    test_request_http,
+    test_request_mails,
+    test_request_tour,
+)
 from .sync import (
     test_event_order,
     test_payments,

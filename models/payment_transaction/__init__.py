@@ -5,6 +5,7 @@ from . import sync
 from . import status
 from . import acceptance
 from . import obsolete
+from . import documents
 from . import balance
 from . import matters
 from . import review

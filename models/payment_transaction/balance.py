@@ -1,7 +1,10 @@
 """What is due, what was received, and what of it is booked: the one place that says so."""
+from datetime import date
 from decimal import Decimal
 
 from odoo import api, models
+
+from odoo.addons.payment_btcpay.models.payment_transaction.documents import leave_out_canceled
 
 PAID_STATES = ('authorized', 'done')
 
@@ -25,12 +28,22 @@ class PaymentTransaction(models.Model):
         :rtype: float
         """
         without = without or self.browse()
+        documents = leave_out_canceled(documents)
         family = without | without.child_transaction_ids
         if documents._name == 'account.move':
             # What is booked is in the residual amounts.
             unbooked = (documents.transaction_ids - family).filtered(lambda tx: not tx.payment_id)
             due = sum(documents.mapped('amount_residual')) - unbooked._btcpay_get_net_amount()
             due += without._btcpay_get_booked_amount(documents)
+            orders = documents.line_ids.sale_line_ids.order_id
+            others = orders.transaction_ids - documents.transaction_ids - family
+            if (unmatched := others._btcpay_get_unmatched_amount()) > 0:
+                # Paid by the orders' links: that is for any of their invoices.
+                moves = (orders.invoice_ids - documents).filtered(lambda move: (
+                    move.state == 'posted' and move.move_type == 'out_invoice'
+                    and move.currency_id == documents.currency_id
+                ))
+                due = min(due, due + sum(moves.mapped('amount_residual')) - unmatched)
         else:
             moves = documents.invoice_ids.filtered(lambda move: (
                 move.state == 'posted' and move.currency_id == documents.currency_id
@@ -62,18 +75,36 @@ class PaymentTransaction(models.Model):
             return None
         return self._btcpay_get_amount_due(documents, without=self)
 
-    def _btcpay_get_amount_due_url(self):
-        """Return the link by which the customer pays what is still due of the document.
+    def _btcpay_get_amount_due_links(self):
+        """Return the links by which the customer pays what is still due of the documents: Odoo's
+        own payment links, which are for one document each.
 
-        :return: The address, Odoo's own payment link; empty if nothing is due.
-        :rtype: str
+        What came in for several counts for those that are due first, as Odoo matches it.
+
+        :return: The `name`, the `amount` and the `url` of each document of which something is due.
+        :rtype: list[dict]
         """
         self.ensure_one()
-        document = self._btcpay_get_document().sudo()
-        if document._name == 'res.partner' or document.state == 'cancel':
-            return ''
-        amount = self._btcpay_get_amount_due(document)
-        return document._btcpay_make_payment_link(amount) if amount > 0 else ''
+        tx = self._btcpay_get_root().sudo()
+        documents = leave_out_canceled(tx.sale_order_ids or tx.invoice_ids)
+        if len(documents.currency_id) != 1 or documents[0].state == 'cancel':
+            return []
+        is_move = documents._name == 'account.move'
+        due = self._btcpay_get_amount_due(documents)
+        links = []
+        for document in documents.sorted(lambda document: (
+            (is_move and document.invoice_date_due) or date.max, document.id
+        ), reverse=True):
+            amount = document.currency_id.round(min(
+                due, document.amount_residual if is_move else document.amount_total
+            ))
+            if amount > 0:
+                due -= amount
+                links.insert(0, {
+                    'name': document.name, 'amount': amount,
+                    'url': document._btcpay_make_payment_link(amount),
+                })
+        return links
 
     def _btcpay_get_booked_amount(self, moves):
         """Return what the transactions' payments have paid of invoices.
@@ -87,6 +118,20 @@ class PaymentTransaction(models.Model):
             partial.credit_amount_currency
             for partial in self.payment_id.move_id.line_ids.matched_debit_ids
             if partial.debit_move_id.move_id in moves
+        )
+
+    def _btcpay_get_unmatched_amount(self):
+        """Return what came in by the transactions and has paid no invoice yet.
+
+        :rtype: float
+        """
+        booked = self.filtered('payment_id')
+        lines = (booked | booked.child_transaction_ids).payment_id.move_id.line_ids.filtered(
+            lambda line: line.account_id.account_type == 'asset_receivable'
+            and line.parent_state == 'posted'
+        )
+        return (self - booked)._btcpay_get_net_amount() - sum(
+            lines.mapped('amount_residual_currency')
         )
 
     def _btcpay_get_net_amount(self):
@@ -110,63 +155,6 @@ class PaymentTransaction(models.Model):
             loose = sum(root._btcpay_get_loose_receipts().mapped('amount'))
             net_amount -= max(refunded - loose, 0)
         return net_amount
-
-    # === WHAT THE TRANSACTION IS FOR === #
-
-    @api.depends('source_transaction_id')
-    def _compute_btcpay_root_id(self):
-        for tx in self:
-            source = tx.source_transaction_id
-            tx.btcpay_root_id = tx.provider_code == 'btcpay' and (source.btcpay_root_id or source)
-
-    def _btcpay_get_root(self):
-        """Return the transaction that has the invoice, for it, a refund or a part of it.
-
-        :rtype: payment.transaction
-        """
-        self.ensure_one()
-        return self.btcpay_root_id or self
-
-    def _btcpay_get_document(self):
-        """Return the document on which people look after the transaction.
-
-        :return: The sales order, else the invoice, else the customer.
-        :rtype: sale.order|account.move|res.partner
-        """
-        self.ensure_one()
-        tx = self._btcpay_get_root()
-        return tx.sale_order_ids[:1] or tx.invoice_ids[:1] or tx.partner_id
-
-    def _btcpay_is_without_document(self):
-        """Return whether the transaction is a refund of a receipt that has no document."""
-        self.ensure_one()
-        tx = self | self.source_transaction_id
-        return self._btcpay_get_root() not in tx and not (tx.sale_order_ids or tx.invoice_ids)
-
-    def _btcpay_get_payment_siblings(self):
-        """Return the other transactions for the same orders and invoices, whatever the provider.
-
-        :return: The transactions, without this one's children and refunds.
-        :rtype: payment.transaction
-        """
-        self.ensure_one()
-        siblings = self.sale_order_ids.transaction_ids | self.invoice_ids.transaction_ids
-        return (siblings - self - self.child_transaction_ids).filtered(
-            lambda tx: tx.operation not in ('refund', 'validation')
-        )
-
-    def _btcpay_get_documents_total(self):
-        """Return what the document of the transaction comes to.
-
-        :return: The total, in the transaction's currency; None without exactly one document.
-        :rtype: float|None
-        """
-        self.ensure_one()
-        # The invoice that Odoo makes of a paid order is not one that was to be paid.
-        documents = self.sale_order_ids or self.invoice_ids
-        if len(documents) != 1 or documents.currency_id != self.currency_id:
-            return None
-        return documents.amount_total
 
     # === WHAT WAS RECEIVED === #
 

@@ -232,6 +232,8 @@ class PaymentTransaction(models.Model):
                 return self._btcpay_is_paid_twice()
             case 'changed':
                 return self._btcpay_is_change_open()
+            case 'discount':  # Paid early, but booked too late.
+                return bool(self._btcpay_find_lost_discounts())
         # A status that is not known.
         return not matter.startswith(UNKNOWN) or matter == self._btcpay_get_unknown_matter()
 
@@ -251,6 +253,7 @@ class PaymentTransaction(models.Model):
         return self._btcpay_are_documents_changed() and (
             documents.currency_id != self.currency_id
             or bool(self._btcpay_get_amount_due(documents))
+            or any(tx._btcpay_get_double_amount() > 0 for tx in self._btcpay_get_receipts())
         )
 
     def _btcpay_is_paid_twice(self):

@@ -1,5 +1,7 @@
 """Money that does not fit what it is for is flagged for review."""
-from odoo import _, models
+from odoo import _, fields, models
+
+from odoo.addons.payment_btcpay.models.payment_transaction.documents import leave_out_canceled
 
 
 class PaymentTransaction(models.Model):
@@ -19,6 +21,7 @@ class PaymentTransaction(models.Model):
         if self.provider_code == 'btcpay':
             self._btcpay_report_canceled_documents()
             self._btcpay_report_changed_documents()
+            self._btcpay_report_lost_discounts()
 
     def _btcpay_report_double_payment(self):
         """Note on all payments for the same that more came in than it costs, to be refunded."""
@@ -89,43 +92,96 @@ class PaymentTransaction(models.Model):
             ), 'canceled')
 
     def _btcpay_report_changed_documents(self):
-        """Flag for review that the order was changed after the invoice was made that is paid now.
+        """Flag for review that the documents came to something else when the invoice was made that
+        is paid now: they were changed, or confirming changed them.
 
         The customer who paid all of what it was is asked for the difference.
         """
         self.ensure_one()
         tx = self._btcpay_get_root()
-        if not tx._btcpay_are_documents_changed():
+        if not tx._btcpay_are_documents_changed() or tx._btcpay_are_documents_canceled():
             return
-        document = tx._btcpay_get_document()
+        documents = leave_out_canceled(tx.sale_order_ids or tx.invoice_ids)
+        shown = tx.currency_id.format
         values = {
             'reference': tx.reference,
-            'before': tx.currency_id.format(tx.btcpay_documents_total),
-            'now': document.currency_id.format(document.amount_total),
+            'documents': ", ".join(documents.mapped('display_name')),
+            'before': shown(tx.btcpay_documents_total),
         }
-        if self._btcpay_is_difference_due():
+        if documents.currency_id != tx.currency_id:
+            tx._btcpay_flag_for_review(_(
+                "%(reference)s was paid as it was agreed on, when %(documents)s came to %(before)s;"
+                " now it is in another currency. Ask for the difference, or refund it.", **values,
+            ), 'changed')
+            return
+        overpaid = self._btcpay_get_double_amount()
+        values.update({
+            'now': shown(tx._btcpay_get_documents_total()),
+            'due': shown(self._btcpay_get_amount_due(documents)),
+            'overpaid': shown(overpaid),
+        })
+        if overpaid > 0:
+            tx._btcpay_flag_for_review(_(
+                "%(reference)s was paid as it was agreed on, when %(documents)s came to %(before)s;"
+                " it comes to %(now)s now. Refund %(overpaid)s.", **values,
+            ), 'changed')
+        elif self._btcpay_is_difference_due() and self.partner_id.email:
             is_new = tx._btcpay_flag_for_review(_(
-                "%(reference)s was paid as it was agreed on, %(before)s; since then the order was"
-                " changed to %(now)s. The customer was sent a link to pay the difference: see that"
-                " it is paid.", **values,
+                "%(reference)s was paid as it was agreed on, when %(documents)s came to %(before)s;"
+                " it comes to %(now)s now, so that %(due)s is due. The customer is sent a link to"
+                " pay it: see that it is paid.", **values,
             ), 'changed')
             if is_new:
                 self._btcpay_mail_customer('mail_template_difference')
-            return
-        tx._btcpay_flag_for_review(_(
-            "%(reference)s was paid as it was agreed on, when the order came to %(before)s; since"
-            " then it was changed to %(now)s. Ask for the difference, or refund it.", **values,
-        ), 'changed')
+        else:
+            tx._btcpay_flag_for_review(_(
+                "%(reference)s was paid as it was agreed on, when %(documents)s came to %(before)s;"
+                " it comes to %(now)s now, so that %(due)s is due. Ask the customer for it.",
+                **values,
+            ), 'changed')
 
     def _btcpay_is_difference_due(self):
-        """Return whether the customer paid all of what the order was, and it costs more now."""
+        """Return whether the customer paid all of what it was, and it costs more now."""
         self.ensure_one()
         tx = self._btcpay_get_root()
         return (
             tx._btcpay_are_documents_changed()
             and tx.currency_id.compare_amounts(self.amount, tx.btcpay_documents_total) == 0
-            and bool(self._btcpay_get_amount_due_url())  # Empty if the order is canceled.
+            and bool(self._btcpay_get_amount_due_links())  # None if the order is canceled.
         )
+
+    def _btcpay_report_lost_discounts(self):
+        """Flag for review that a customer has paid early, but the payment was booked too late for
+        the discount that it was agreed on with."""
+        self.ensure_one()
+        tx = self._btcpay_get_root()
+        for move in tx._btcpay_find_lost_discounts():
+            tx._btcpay_flag_for_review(_(
+                "%(reference)s paid %(invoice)s with its early payment discount, but was confirmed"
+                " after the last day for it: of the %(total)s %(amount)s is paid, and %(due)s is"
+                " still due. Grant the discount with a credit note, or ask the customer for it.",
+                reference=tx.reference, invoice=move.display_name,
+                total=tx.currency_id.format(move.amount_total),
+                amount=tx.currency_id.format(move.amount_total - move.amount_residual),
+                due=tx.currency_id.format(move.amount_residual),
+            ), 'discount')
+
+    def _btcpay_find_lost_discounts(self):
+        """Return the invoices of which exactly the early payment discount is still due, though the
+        payment was begun in time.
+
+        :rtype: account.move
+        """
+        self.ensure_one()
+        begun_on = fields.Date.context_today(self, self.create_date)
+        return self.invoice_ids.filtered(lambda move: any(
+            line.discount_date and begun_on <= line.discount_date
+            and move.currency_id.compare_amounts(
+                line.amount_currency - line.discount_amount_currency, move.amount_residual
+            ) == 0
+            for line in move.line_ids
+            if line.display_type == 'payment_term' and move.invoice_payment_term_id.early_discount
+        ))
 
     def _btcpay_flag_unwanted_money(self, reason):
         """Flag for review an open invoice that has money on it, but is not to be paid any more.

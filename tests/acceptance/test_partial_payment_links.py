@@ -133,11 +133,11 @@ class TestPartLinks(MoneyMixin, BTCPayHttpCommon):
             self.world.mine()
             self._look(tx)
             self._post_process()
-            url = tx._btcpay_get_amount_due_url()
-            if url:
-                context = self._get_payment_context(self._open(url))
+            links = tx._btcpay_get_amount_due_links()
+            for link in links:
+                context = self._get_payment_context(self._open(link['url']))
                 self.assertEqual(context['amount'], self.order._btcpay_get_amount_due())
-        self.assertFalse(url)
+        self.assertFalse(links)
         self.assertEqual(self.order.state, 'sale')
 
     def test_when_the_quotations_own_link_is_opened_then_only_the_amount_due_is_asked_for(self):
@@ -217,9 +217,10 @@ class TestPartLinks(MoneyMixin, BTCPayHttpCommon):
         self.assertFalse(move.activity_ids)
 
     def test_when_nothing_is_due_then_there_is_no_link_for_the_amount_due(self):
-        self.assertIn('payment_amount=100', self.tx._btcpay_get_amount_due_url())
+        [link] = self.tx._btcpay_get_amount_due_links()
+        self.assertIn('payment_amount=100', link['url'])
         self._create_other_transaction(self.order)._set_done()
-        self.assertEqual(self.tx._btcpay_get_amount_due_url(), '')
+        self.assertFalse(self.tx._btcpay_get_amount_due_links())
         self.order._action_cancel()
-        self.assertEqual(self.tx._btcpay_get_amount_due_url(), '')
-        self.assertEqual(self._create_btcpay_transaction()._btcpay_get_amount_due_url(), '')
+        self.assertFalse(self.tx._btcpay_get_amount_due_links())
+        self.assertFalse(self._create_btcpay_transaction()._btcpay_get_amount_due_links())

@@ -142,8 +142,8 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
         self.assertEqual(self.tx.payment_id.amount, 100)
         self.assertEqual(self.order.state, 'draft')
         asked = self._activities(self.order)
-        self.assertIn("$ 100.00; since then the order was changed to $ 120.00", asked)
-        self.assertIn("The customer was sent a link to pay the difference", asked)
+        self.assertIn("came to $ 100.00; it comes to $ 120.00 now, so that $ 20.00 is due", asked)
+        self.assertIn("The customer is sent a link to pay it", asked)
         mail, = self._mails(self.order)
         self.assertIn('payment_amount=20.0', str(mail.body))
         # And the order comes to be confirmed by the rest.
@@ -156,7 +156,7 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
         self.assertEqual((self.tx.state, self.order.amount_paid), ('done', 100))
         self.assertEqual(self.order.state, 'sale')
         asked = self._activities(self.order)
-        self.assertIn("since then it was changed to $ 80.00", asked)
+        self.assertIn("it comes to $ 80.00 now. Refund $ 20.00", asked)
         self.assertNotIn("twice", asked)
         self.assertFalse(self._mails(self.order))
 
@@ -180,7 +180,7 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
         self.world.mine()
         self._look(tx)
         self._post_process()
-        self.assertIn("it was changed to $ 110.00", self._activities(order))
+        self.assertIn("it comes to $ 110.00 now, so that $ 80.00 is due", self._activities(order))
         self.assertFalse(self._mails(order))
 
     def test_when_a_partly_paid_order_changes_then_the_new_amount_due_is_mailed(self):
@@ -193,7 +193,9 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
         self._look(self.tx)
         self._post_process()
         self.assertEqual(self.order.amount_paid, 40)
-        self.assertIn("changed to $ 120.00", self._activities(self.order))
+        self.assertIn(
+            "it comes to $ 120.00 now, so that $ 80.00 is due", self._activities(self.order)
+        )
         self.assertIn('payment_amount=80.0', str(self._mails(self.order)[:1].body))
 
     def test_when_a_canceled_order_is_paid_then_a_refund_is_asked_for_without_a_mail(self):

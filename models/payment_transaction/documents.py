@@ -1,0 +1,70 @@
+"""What a transaction is for: its root, and the orders and invoices that it pays."""
+from odoo import api, models
+
+
+class PaymentTransaction(models.Model):
+    _inherit = 'payment.transaction'
+
+    @api.depends('source_transaction_id')
+    def _compute_btcpay_root_id(self):
+        for tx in self:
+            source = tx.source_transaction_id
+            tx.btcpay_root_id = tx.provider_code == 'btcpay' and (source.btcpay_root_id or source)
+
+    def _btcpay_get_root(self):
+        """Return the transaction that has the invoice, for it, a refund or a part of it.
+
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        return self.btcpay_root_id or self
+
+    def _btcpay_get_document(self):
+        """Return the document on which people look after the transaction.
+
+        :return: The sales order, else the invoice, else the customer.
+        :rtype: sale.order|account.move|res.partner
+        """
+        self.ensure_one()
+        tx = self._btcpay_get_root()
+        return tx.sale_order_ids[:1] or tx.invoice_ids[:1] or tx.partner_id
+
+    def _btcpay_is_without_document(self):
+        """Return whether the transaction is a refund of a receipt that has no document."""
+        self.ensure_one()
+        tx = self | self.source_transaction_id
+        return self._btcpay_get_root() not in tx and not (tx.sale_order_ids or tx.invoice_ids)
+
+    def _btcpay_get_payment_siblings(self):
+        """Return the other transactions for the same orders and invoices, whatever the provider.
+
+        :return: The transactions, without this one's children and refunds.
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        siblings = self.sale_order_ids.transaction_ids | self.invoice_ids.transaction_ids
+        return (siblings - self - self.child_transaction_ids).filtered(
+            lambda tx: tx.operation not in ('refund', 'validation')
+        )
+
+    def _btcpay_get_documents_total(self):
+        """Return what the documents of the transaction come to, all together.
+
+        :return: The total, in the transaction's currency; None without a document, or in others.
+        :rtype: float|None
+        """
+        self.ensure_one()
+        # The invoice that Odoo makes of a paid order is not one that was to be paid.
+        documents = leave_out_canceled(self.sale_order_ids or self.invoice_ids)
+        if not documents or documents.currency_id != self.currency_id:
+            return None
+        return self.currency_id.round(sum(documents.mapped('amount_total')))
+
+
+def leave_out_canceled(documents):
+    """Return the documents of a payment that are to be paid still; all if all are canceled.
+
+    :param sale.order|account.move documents: The documents.
+    :rtype: sale.order|account.move
+    """
+    return documents.filtered(lambda document: document.state != 'cancel') or documents
