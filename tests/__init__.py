@@ -14,6 +14,7 @@ from .checkout import (
     test_checkout_failures,
     test_checkout_guard,
     test_checkout_http,
+    test_checkout_offer,
     test_return_page,
     test_shop,
 )

@@ -79,34 +79,6 @@ class PaymentTransaction(models.Model):
         self._btcpay_get_payment_siblings()._btcpay_invalidate_obsolete()
         commit_and_refresh(self.env)
 
-    def _btcpay_get_checkout_refusal(self):
-        """Return why the transaction must not be paid with this provider.
-
-        The browser chooses provider, method and, on some pages, the amount: Odoo does not check
-        whether they go together.
-
-        :return: The reason, for the log; empty if there is none.
-        :rtype: str
-        """
-        self.ensure_one()
-        provider = self.provider_id
-        if self.operation != 'online_redirect':
-            return f"operation {self.operation} is not supported"
-        if provider.state == 'disabled' or not provider._btcpay_is_connected():
-            return "the provider is disabled or not connected"
-        if self.payment_method_id not in provider.payment_method_ids:
-            return f"payment method {self.payment_method_code} is not one of the provider"
-        if self.currency_id.compare_amounts(self.amount, 0) <= 0:
-            return f"the amount {self.amount} is not positive"
-        if self.currency_id not in provider._get_supported_currencies():
-            return f"currency {self.currency_id.name} is not supported"
-        if (
-            provider.available_currency_ids
-            and self.currency_id not in provider.available_currency_ids
-        ):
-            return f"currency {self.currency_id.name} is not available"
-        return ''
-
     def _btcpay_prepare_invoice(self):
         """Prepare the request that makes the invoice, from the transaction alone.
 

@@ -111,7 +111,7 @@ class TestCheckoutHttp(BTCPayHttpCommon):
 
     def test_when_the_payment_method_is_of_another_provider_then_no_invoice_is_made(self):
         self._assert_refused(
-            "is not one of the provider", payment_method_id=self.pm_unknown.id
+            "payment method unknown is not offered", payment_method_id=self.pm_unknown.id
         )
 
     def test_when_the_provider_is_disabled_then_no_invoice_is_made(self):
