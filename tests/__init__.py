@@ -34,6 +34,7 @@ from .provider import (
     test_connect_tour,
     test_connect_wizard,
     test_connection,
+    test_copy,
     test_disconnect,
     test_provider,
     test_server_health,

@@ -50,6 +50,7 @@ class BTCPayCommon(AccountPaymentCommon):
         cls.btcpay = cls._prepare_provider('btcpay', update_values={
             'btcpay_server_url': cls.world.url,
             'btcpay_api_key': cls.api_key,
+            'btcpay_database': cls.env['payment.provider']._btcpay_get_database(),
             'btcpay_store_id': cls.store_id,
             'btcpay_store_name': cls.__name__,
             'btcpay_webhook_id': 'webhook',

@@ -342,7 +342,6 @@ class PaymentTransaction(models.Model):
         """Override of `payment` to cap and lock, and not to take a timeout for a failure."""
         if self.provider_code != 'btcpay':
             return super()._refund(amount_to_refund=amount_to_refund)
-        self._ensure_provider_is_not_disabled()
         return self._btcpay_refund(amount_to_refund or self.amount)
 
     def _get_received_message(self):
