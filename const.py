@@ -25,8 +25,10 @@ SHORT_TIMEOUT = 5
 LOCK_TIMEOUT = 5
 # How often a sync is done again when somebody else's came in between.
 MAX_SYNC_ATTEMPTS = 4
-# Seconds within which pages that anybody may open do not ask the server again.
+# Seconds within which pages that anybody may open do not ask the server again: once it has
+# answered, and while it has not.
 SYNC_INTERVAL = 2
+ANSWER_INTERVAL = 2 * SHORT_TIMEOUT
 # The largest event accepted by the webhook, in bytes. Real ones have less than 2 KiB.
 MAX_WEBHOOK_SIZE = 64 * 1024
 

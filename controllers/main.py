@@ -78,8 +78,12 @@ class BTCPayController(http.Controller):
             )
             return self._answer(403)
         delivery = request.env['btcpay.delivery']._keep(provider_sudo, event, body)
-        if delivery:
-            delivery._process(timeout=const.SHORT_TIMEOUT)
+        if delivery and provider_sudo._btcpay_may_ask():
+            failure = delivery._process(timeout=const.SHORT_TIMEOUT)
+            provider_sudo._btcpay_report_silence(failure)
+        elif delivery:
+            # It is left to the scheduled action. The server speaks: it may answer by now.
+            provider_sudo._btcpay_retry_soon(minutes=1)
         return self._answer(200)
 
     @staticmethod

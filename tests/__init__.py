@@ -62,6 +62,7 @@ from .request import test_request, test_request_guards, test_request_http, test_
 from .sync import (
     test_event_order,
     test_payments,
+    test_silence,
     test_status_table,
     test_sync,
     test_sync_in_batches,

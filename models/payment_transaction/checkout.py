@@ -11,6 +11,7 @@ from odoo.addons.payment_btcpay.greenfield import (
     GreenfieldError,
     InvoiceDraft,
     NotUnderstood,
+    Unreachable,
     match_language,
     round_amount,
 )
@@ -49,6 +50,11 @@ class PaymentTransaction(models.Model):
             return
         if self._btcpay_cancel_checkout():
             return
+        provider = self.provider_id
+        if provider._btcpay_is_known_down():
+            self._btcpay_fail_checkout(Unreachable("it did not answer before"))
+            provider._btcpay_retry_soon(minutes=1)
+            return
 
         store_id = self.provider_id.sudo().btcpay_store_id
         self.write({
@@ -78,6 +84,10 @@ class PaymentTransaction(models.Model):
                 self._btcpay_store_invoice(invoice)
         self._btcpay_get_payment_siblings()._btcpay_invalidate_obsolete()
         commit_and_refresh(self.env)
+        if error:
+            provider._btcpay_report_silence(error)
+        else:
+            provider._btcpay_retry_soon()
 
     def _btcpay_prepare_invoice(self):
         """Prepare the request that makes the invoice, from the transaction alone.

@@ -84,6 +84,8 @@ class PaymentTransaction(models.Model):
     # === SYNC === #
 
     btcpay_synced_at = fields.Datetime(string="Last Sync", readonly=True, copy=False)
+    # When the server was asked last because of a page, whether it answered or not.
+    btcpay_asked_at = fields.Datetime(string="Last Asked", readonly=True, copy=False)
     btcpay_next_sync_at = fields.Datetime(
         string="Next Sync", help="Empty where the server will have nothing new to say.",
         readonly=True, copy=False,
