@@ -19,7 +19,7 @@ from .checkout import (
     test_shop,
 )
 from .confirmation import test_confirmation
-from .module import test_secrets, test_translations
+from .module import test_bodies, test_secrets, test_translations
 from .obsolete import test_changed_orders, test_lowered_documents, test_several_invoices
 from .order import (
     test_order_buttons,
