@@ -45,17 +45,20 @@ class AccountMove(models.Model):
 
         :return: The notification of what was done.
         :rtype: dict
+        :raise AccessError: If the user may not request payments.
         """
         self.check_access('read')
-        problems = []
-        for move in self:
+        self.env['btcpay.payment.request'].check_access('create')  # As for a single one.
+        moves, problems = self.union(), []  # Each once, however often its id came.
+        for move in moves:
             try:
-                move._btcpay_send_request_for_amount_due()
+                with self.env.cr.savepoint():
+                    move._btcpay_send_request_for_amount_due()
             except UserError as error:
                 problems.append(f'{move.display_name}: {error.args[0]}')
         summary = _(
             "Requests mailed: %(mailed)s of %(selected)s.",
-            mailed=len(self) - len(problems), selected=len(self),
+            mailed=len(moves) - len(problems), selected=len(moves),
         )
         return notify(
             "\n".join([summary, *problems]), type='warning' if problems else 'success',
