@@ -62,9 +62,9 @@ class PaymentTransaction(models.Model):
             'btcpay_invoice_token': secrets.token_urlsafe(16),
             'btcpay_store_id': store_id,
         })
-        draft = self._btcpay_prepare_invoice()
         self._btcpay_schedule_sync()
         commit_and_refresh(self.env)
+        draft = self._btcpay_prepare_invoice()
         invoice, error = None, None
         try:
             invoice = self._btcpay_client().create_invoice(store_id, draft)
@@ -99,7 +99,7 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         provider = self.provider_id.sudo()
-        base_url = provider.get_base_url().rstrip('/')  # Of the website the customer is on.
+        base_url = provider._btcpay_get_return_base_url()
         return InvoiceDraft(
             amount=round_amount(self.amount, self.currency_id.decimal_places),
             currency=self.currency_id.name,
