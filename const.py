@@ -32,10 +32,14 @@ SHORT_TIMEOUT = 5
 LOCK_TIMEOUT = 5
 # How often a sync is done again when somebody else's came in between.
 MAX_SYNC_ATTEMPTS = 4
-# Seconds within which pages that anybody may open do not ask the server again.
+# Seconds within which pages that anybody may open do not ask the server again: once it has
+# answered, and while it has not.
 SYNC_INTERVAL = 2
+ANSWER_INTERVAL = 2 * SHORT_TIMEOUT
 # The largest event accepted by the webhook, in bytes. Real ones have less than 2 KiB.
 MAX_WEBHOOK_SIZE = 64 * 1024
+# The largest form, and the key of the authorize page in it, in bytes.
+MAX_FORM_SIZE = 8 * 1024
 
 # Minutes to wait before each new try to process a delivery; then it is flagged for review.
 DELIVERY_WAITS = (1, 2, 5, 10, 30, 60, 180, 360, 720, 1440)

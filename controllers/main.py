@@ -14,7 +14,7 @@ class BTCPayController(http.Controller):
 
     @http.route(
         const.RETURN_ROUTE, type='http', auth='public', methods=['GET'], save_session=False,
-        sitemap=False,
+        sitemap=False, max_content_length=const.MAX_FORM_SIZE,
     )
     def btcpay_return_from_checkout(self, ref='', **_data):
         """Sync the payment of the customer who comes back from the server's checkout page.
@@ -37,7 +37,7 @@ class BTCPayController(http.Controller):
 
     @http.route(
         f'{const.WEBHOOK_ROUTE}/<int:provider_id>', type='http', auth='public', methods=['POST'],
-        csrf=False, save_session=False, sitemap=False,
+        csrf=False, save_session=False, sitemap=False, max_content_length=const.MAX_WEBHOOK_SIZE,
     )
     def btcpay_webhook(self, provider_id, **_data):
         """Keep a signed event and have its transaction synced.
@@ -78,8 +78,12 @@ class BTCPayController(http.Controller):
             )
             return self._answer(403)
         delivery = request.env['btcpay.delivery']._keep(provider_sudo, event, body)
-        if delivery:
-            delivery._process(timeout=const.SHORT_TIMEOUT)
+        if delivery and provider_sudo._btcpay_may_ask():
+            failure = delivery._process(timeout=const.SHORT_TIMEOUT)
+            provider_sudo._btcpay_report_silence(failure)
+        elif delivery:
+            # It is left to the scheduled action. The server speaks: it may answer by now.
+            provider_sudo._btcpay_retry_soon(minutes=1)
         return self._answer(200)
 
     @staticmethod
@@ -88,7 +92,7 @@ class BTCPayController(http.Controller):
 
     @staticmethod
     def _read_body():
-        """Read the body, as far as an event can be long.
+        """Read the body, as far as an event can be long: older Werkzeugs only limit forms.
 
         :return: The raw bytes, as they were signed.
         :rtype: bytes

@@ -16,7 +16,7 @@ class BTCPayOnboardingController(Controller):
 
     @route(
         const.CALLBACK_ROUTE, type='http', auth='public', methods=['GET', 'POST'], csrf=False,
-        save_session=False, sitemap=False,
+        save_session=False, sitemap=False, max_content_length=const.MAX_FORM_SIZE,
     )
     def btcpay_callback(self, state='', **data):
         """Keep the key that the server's authorize page has the administrator's browser bring.
@@ -38,7 +38,8 @@ class BTCPayOnboardingController(Controller):
         return request.redirect(f'{const.CONNECT_ROUTE}?{urlencode({"state": state})}', code=303)
 
     @route(
-        const.CONNECT_ROUTE, type='http', auth='user', methods=['GET'], website=True, sitemap=False
+        const.CONNECT_ROUTE, type='http', auth='user', methods=['GET'], website=True, sitemap=False,
+        max_content_length=const.MAX_FORM_SIZE,
     )
     def btcpay_connect(self, state='', **_data):
         """Connect the store with the key that came, if all is right, or say what is not.

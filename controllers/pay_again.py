@@ -11,7 +11,7 @@ class BTCPayPayAgain(PaymentPostProcessing):
 
     @route(
         const.PAY_AGAIN_ROUTE, type='http', auth='public', methods=['POST'], website=True,
-        sitemap=False,
+        sitemap=False, max_content_length=const.MAX_FORM_SIZE,
     )
     def btcpay_pay_again(self, **_data):
         """Let the customer pay a second time, who was told that a payment is on its way.

@@ -1,5 +1,5 @@
 from odoo import _
-from odoo.exceptions import ValidationError
+from odoo.exceptions import AccessError, MissingError, ValidationError
 from odoo.http import request, route
 
 from odoo.addons.account_payment.controllers.payment import PaymentPortal as InvoicePaymentPortal
@@ -8,6 +8,8 @@ from odoo.addons.payment_btcpay.controllers.portal import BTCPayCustomerPortal
 from odoo.addons.sale.controllers.portal import PaymentPortal as OrderPaymentPortal
 
 SESSION_KEY = '__payment_btcpay_only__'
+# How many documents a session remembers, the newest ones.
+MAX_RESTRICTED = 20
 
 
 class BTCPayRequestPortal(BTCPayCustomerPortal, PortalAccount):
@@ -19,13 +21,13 @@ class BTCPayRequestPortal(BTCPayCustomerPortal, PortalAccount):
         # Once it is signed, the page comes back to itself without what else was in the link.
         if kwargs.get('message') == 'sign_ok':
             btcpay = btcpay or f'sale.order,{order_id}' in request.session.get(SESSION_KEY, ())
-        self._btcpay_restrict('sale.order', order_id, btcpay)
+        self._btcpay_restrict('sale.order', order_id, btcpay, kwargs.get('access_token'))
         return super().portal_order_page(order_id, *args, **kwargs)
 
     @route()
     def portal_my_invoice_detail(self, invoice_id, *args, btcpay=None, **kwargs):
         """Override of `account_payment` to offer Bitcoin only, where that was requested."""
-        self._btcpay_restrict('account.move', invoice_id, btcpay)
+        self._btcpay_restrict('account.move', invoice_id, btcpay, kwargs.get('access_token'))
         return super().portal_my_invoice_detail(invoice_id, *args, **kwargs)
 
     def _get_payment_values(self, *args, **kwargs):
@@ -50,21 +52,28 @@ class BTCPayRequestPortal(BTCPayCustomerPortal, PortalAccount):
             values['landing_route'] += '&btcpay=1'  # There always is an access token before.
         return values
 
-    @staticmethod
-    def _btcpay_restrict(model, document_id, is_requested):
-        """Remember how the customer came to the document's page last.
+    def _btcpay_restrict(self, model, document_id, is_requested, access_token=None):
+        """Remember how the customer came to the document's page last, if it is theirs.
 
         :param str model: The document's model.
         :param int document_id: The document's id.
         :param str|None is_requested: Whether that was a link which requests Bitcoin.
+        :param str access_token: The access token of the link.
         """
-        restricted = set(request.session.get(SESSION_KEY, ()))
+        restricted = request.session.get(SESSION_KEY, [])
         key = f'{model},{document_id}'
+        if not is_requested and key not in restricted:
+            return
+        try:
+            self._document_check_access(model, document_id, access_token)
+        except (AccessError, MissingError):
+            return  # The page says so; whoever has no access leaves nothing behind.
+        others = [other for other in restricted if other != key]
         if is_requested:
             request.update_context(btcpay_only=True)
-        if bool(is_requested) != (key in restricted):
-            restricted ^= {key}
-            request.session[SESSION_KEY] = sorted(restricted)
+            others = [*others, key][-MAX_RESTRICTED:]
+        if others != restricted:
+            request.session[SESSION_KEY] = others
 
 
 class BTCPayRequestPaymentPortal(OrderPaymentPortal, InvoicePaymentPortal):

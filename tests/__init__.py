@@ -15,11 +15,12 @@ from .checkout import (
     test_checkout_failures,
     test_checkout_guard,
     test_checkout_http,
+    test_checkout_offer,
     test_return_page,
     test_shop,
 )
 from .confirmation import test_confirmation, test_total_at_confirmation
-from .module import test_secrets, test_translations
+from .module import test_bodies, test_secrets, test_translations
 from .obsolete import test_changed_orders, test_lowered_documents, test_several_invoices
 from .order import (
     test_branches,
@@ -36,6 +37,7 @@ from .provider import (
     test_connect_tour,
     test_connect_wizard,
     test_connection,
+    test_copy,
     test_disconnect,
     test_provider,
     test_server_health,
@@ -66,11 +68,13 @@ from .request import (
     test_request_guards,
     test_request_http,
     test_request_mails,
+    test_request_rpc,
     test_request_tour,
 )
 from .sync import (
     test_event_order,
     test_payments,
+    test_silence,
     test_status_table,
     test_sync,
     test_sync_in_batches,

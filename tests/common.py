@@ -50,6 +50,7 @@ class BTCPayCommon(AccountPaymentCommon):
         cls.btcpay = cls._prepare_provider('btcpay', update_values={
             'btcpay_server_url': cls.world.url,
             'btcpay_api_key': cls.api_key,
+            'btcpay_database': cls.env['payment.provider']._btcpay_get_database(),
             'btcpay_store_id': cls.store_id,
             'btcpay_store_name': cls.__name__,
             'btcpay_webhook_id': 'webhook',
@@ -57,7 +58,7 @@ class BTCPayCommon(AccountPaymentCommon):
             'btcpay_connection_state': 'connected',
             'is_published': True,
         }).with_env(cls.env)
-        cls.btcpay.state = 'enabled'  # No customer is asked to pay with one in test mode.
+        cls.btcpay.state = 'enabled'  # Customers do not pay with one in test mode.
         cls.provider = cls.btcpay
         cls.payment_method = cls.env.ref('payment_btcpay.payment_method_btcpay')
         cls.payment_method.active = True

@@ -84,12 +84,13 @@ class BTCPayConnectWizard(models.TransientModel):
         if self.no_webhook and self.poll_minutes < 1:
             raise ValidationError(_("The polling interval is at least one minute."))
         commit_and_refresh(self.env)  # No row may be held while waiting for the server.
+        base_url = self._get_base_url()
         try:
             server_url = address.resolve(self.server_url, const.TIMEOUT)
         except address.AddressRefused as error:
             raise ValidationError(self._explain(error)) from error
         url = self.env['btcpay.authorization']._start(
-            self.provider_id, server_url, self._get_base_url(),
+            self.provider_id, server_url, base_url,
             use_webhook=not self.no_webhook,
             poll_minutes=self.poll_minutes if self.no_webhook else None,
         )
@@ -98,14 +99,23 @@ class BTCPayConnectWizard(models.TransientModel):
     def _get_base_url(self):
         """Return the address by which the administrator's browser reaches Odoo at this moment.
 
-        Their session is there, not necessarily at `web.base.url`.
+        Their session is there, not necessarily at `web.base.url`. The key comes back to it.
 
         :rtype: str
-        :raise ValidationError: If there is none.
+        :raise ValidationError: If there is none, or anyone on the way could read the key.
         """
         base_url = request.httprequest.url_root if request else self.provider_id.get_base_url()
         if not base_url:
             raise ValidationError(_("Set the address of this Odoo (web.base.url) first."))
+        try:
+            address.check_scheme(base_url)
+        except address.AddressRefused as error:
+            raise ValidationError(_(
+                "You are using this Odoo at %s, by plain http: anyone on the way could read the API"
+                " key when it comes back. Open Odoo by its https:// address and connect there. If"
+                " you did, Odoo does not know of it: set “proxy_mode” in its configuration.",
+                base_url,
+            )) from error
         return base_url
 
     def _explain(self, error):

@@ -46,9 +46,9 @@ class BTCPayPaymentRequestMany(models.TransientModel):
         :return: The action of the wizard.
         :rtype: dict
         """
+        wizard = self.create({'move_ids': [Command.set(moves.ids)]})
         for move in moves:
             move.sudo()._portal_ensure_token()  # The form is read in a read-only transaction.
-        wizard = self.create({'move_ids': [Command.set(moves.ids)]})
         return {
             'name': _("Request Bitcoin Payments"),
             'type': 'ir.actions.act_window',

@@ -171,3 +171,19 @@ def test_outdated_look_is_not_applied(rig):
     assert scene.tx() == {'state': 'pending', 'status': 'Processing'}
     rig.world.mine()
     scene.end(was_seen=True)
+
+
+def test_20_return_pages_at_once_while_the_server_hangs(rig, number):
+    """One asks, and waits; the others do not, nor does who comes afterwards."""
+    scene = Scene(rig)
+    rig.pass_time(60)
+    rig.world.fault('hang', '/stores/.*/invoices/', seconds=8, count=None)
+    since = max(request['n'] for request in rig.world.requests())
+    answers = at_once([partial(scene.shop.return_page, scene.attempt) for _number in range(20)])
+    assert answers == [303] * 20
+    answers = at_once([scene.delivery() for _number in range(20)])
+    assert answers == [200] * 20
+    assert len(rig.world.requests(since)) == 1
+    rig.world.clear_faults()
+    scene.pay_unseen()
+    scene.end()

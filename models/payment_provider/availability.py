@@ -9,7 +9,9 @@ class PaymentProvider(models.Model):
     _inherit = 'payment.provider'
 
     def _btcpay_filter_compatible(self, providers, is_validation, report):
-        """Leave out BTCPay for validations, and all else where a Bitcoin payment was requested.
+        """Leave out BTCPay for validations and tests, and all else where Bitcoin was requested.
+
+        A store of tests takes coins that are worth nothing: no customer pays with it.
 
         :param payment.provider providers: The providers that are compatible.
         :param bool is_validation: Whether the operation is a validation.
@@ -19,6 +21,8 @@ class PaymentProvider(models.Model):
         if self.env.context.get('btcpay_only'):
             # The page would take the first of a method, a test one too.
             providers = providers.filtered(lambda p: p.code == 'btcpay' and p.state == 'enabled')
+        if not self.env.user._is_internal():
+            providers = providers.filtered(lambda p: p.code != 'btcpay' or p.state != 'test')
         if not is_validation:
             return providers
         filtered = providers.filtered(lambda p: p.code != 'btcpay')

@@ -25,6 +25,7 @@ class Connection(NamedTuple):
     api_key: str | bool
     store_id: str | bool
     webhook_id: str | bool
+    webhook_url: str | bool
     webhook_secret: str | bool
 
 
@@ -75,7 +76,7 @@ class PaymentProvider(models.Model):
         self.ensure_one()
         provider = self.sudo()
         client = provider._btcpay_client(server_url=server_url, api_key=api_key)
-        previous = provider._btcpay_get_connection()
+        previous = provider._btcpay_get_own_connection()
         webhook_url = provider._btcpay_get_webhook_url()
         with provider._btcpay_undo_on_failure() as undo:
             if not provider._btcpay_is_key_in_use(server_url, api_key):
@@ -90,6 +91,7 @@ class PaymentProvider(models.Model):
                 'btcpay_server_url': server_url,
                 'btcpay_api_key': api_key,
                 'btcpay_key_may_archive': may_archive,
+                'btcpay_database': provider._btcpay_get_database(),
                 'btcpay_store_id': store_id,
                 'btcpay_use_webhook': use_webhook,
                 'btcpay_poll_minutes': poll_minutes or provider.btcpay_poll_minutes,
@@ -98,13 +100,14 @@ class PaymentProvider(models.Model):
             if provider.state == 'disabled':
                 values.update({'state': 'enabled', 'is_published': True})
             commit_and_refresh(self.env)
-            previous = provider._btcpay_get_connection()  # Another may have been made meanwhile.
+            # Another may have been made meanwhile.
+            previous = provider._btcpay_get_own_connection()
             provider.write(values)
             provider._btcpay_clear_alerts(_("The store is connected again."))
             commit_and_refresh(self.env)
         # Only now is what was there before of no more use.
         if not use_webhook:
-            provider._btcpay_remove_webhooks(client, store_id, webhook_url, previous.webhook_id)
+            provider._btcpay_remove_webhooks(client, store_id, webhook_url)
             if previous.store_id == store_id:
                 previous = previous._replace(webhook_id=False)
         if previous.api_key and previous.api_key != api_key:
@@ -206,10 +209,20 @@ class PaymentProvider(models.Model):
         """
         self.ensure_one()
         self.check_access('write')
-        connection = self._btcpay_get_connection()
+        connection = self._btcpay_get_own_connection()
+        is_of_copy = self._btcpay_is_connected() and not connection.api_key
         result = reset()
         self.sudo()._btcpay_clear_alerts(_("The store was disconnected."))
         commit_and_refresh(self.env)  # The key must be unused, and no row held, from here on.
+        if is_of_copy:
+            return notify(
+                _(
+                    "The store is disconnected in this database. Its API key and webhook stay at"
+                    " the BTCPay Server: another database, of which this one is a copy, made them."
+                    " If that one is no longer used, remove them there."
+                ),
+                type='warning', sticky=True, reload=True,
+            )
         if self._btcpay_clean_up(connection):
             return result
         return notify(
@@ -230,6 +243,25 @@ class PaymentProvider(models.Model):
         provider = self.sudo()
         return Connection(*(provider[f'btcpay_{name}'] for name in Connection._fields))
 
+    def _btcpay_get_own_connection(self):
+        """Return what is to be undone at the server: nothing of what another database made.
+
+        :return: The connection; an empty one in a copy of the database that made it.
+        :rtype: Connection
+        """
+        self.ensure_one()
+        if self.sudo().btcpay_database == self._btcpay_get_database():
+            return self._btcpay_get_connection()
+        return Connection(*(False for _name in Connection._fields))
+
+    def _btcpay_get_database(self):
+        """Return by what this database is told from its copies: PostgreSQL's have its UUID, too.
+
+        :rtype: str
+        """
+        uuid = self.env['ir.config_parameter'].sudo().get_param('database.uuid')
+        return f'{uuid} {self.env.cr.dbname}'
+
     def _btcpay_get_empty_connection(self):
         """Return the values of a provider that is not connected.
 
@@ -239,6 +271,7 @@ class PaymentProvider(models.Model):
             'btcpay_server_url': False,
             'btcpay_api_key': False,
             'btcpay_key_may_archive': False,
+            'btcpay_database': False,
             'btcpay_store_id': False,
             'btcpay_store_name': False,
             'btcpay_store_payment_methods': False,
@@ -251,18 +284,22 @@ class PaymentProvider(models.Model):
     def _btcpay_clean_up(self, connection):
         """Remove a connection's webhook and key from the server, as far as the server lets us.
 
-        :param Connection connection: The connection.
+        A webhook that was given another address is somebody else's by now.
+
+        :param Connection connection: The connection, see `_btcpay_get_own_connection`.
         :return: Whether nothing was left behind.
         :rtype: bool
         """
         if not connection.api_key or not connection.server_url:
             return True
         client = self._btcpay_client(server_url=connection.server_url, api_key=connection.api_key)
-        is_clean = True
-        if connection.webhook_id:
-            is_clean = self._btcpay_try_removal(
-                client.delete_webhook, connection.store_id, connection.webhook_id
-            )
+        store_id, webhook_id = connection.store_id, connection.webhook_id
+
+        def remove_webhook():
+            if client.get_webhook(store_id, webhook_id).url == connection.webhook_url:
+                client.delete_webhook(store_id, webhook_id)
+
+        is_clean = not webhook_id or self._btcpay_try_removal(remove_webhook)
         if not self._btcpay_is_key_in_use(connection.server_url, connection.api_key):
             is_clean &= self._btcpay_revoke_key(client)
         return is_clean

@@ -1,10 +1,17 @@
 """Whether the server can be asked: alerts, and when to try again."""
+from datetime import timedelta
+
 from odoo import _, fields, models
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import RowBusy, claim, commit_and_refresh, lock
-from odoo.addons.payment_btcpay.greenfield import Forbidden, GreenfieldError, Unauthorized
+from odoo.addons.payment_btcpay.greenfield import (
+    Forbidden,
+    GreenfieldError,
+    Unauthorized,
+    Unreachable,
+)
 from odoo.addons.payment_btcpay.utils import choose_assignee, next_wait
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
@@ -14,10 +21,17 @@ class PaymentProvider(models.Model):
     _inherit = 'payment.provider'
 
     def _btcpay_may_ask(self):
-        """Return whether the scheduled actions may ask the server: people always may."""
+        """Return whether the server may be asked by scheduled actions, pages and deliveries: it is
+        not known to be down. Employees always may."""
         self.ensure_one()
         retry_at = self.sudo().btcpay_retry_at
         return not retry_at or retry_at <= fields.Datetime.now()
+
+    def _btcpay_is_known_down(self):
+        """Return whether not even a customer who wants to pay is to wait for the server: it failed
+        more than once, and is not to be asked yet."""
+        self.ensure_one()
+        return self.btcpay_connection_state == 'unreachable' and not self._btcpay_may_ask()
 
     def _btcpay_report_failure(self, error):
         """Wait longer each time the server cannot be asked, and raise an alert once.
@@ -99,13 +113,29 @@ class PaymentProvider(models.Model):
             'btcpay_retry_at': False,
         }
 
-    def _btcpay_retry_soon(self):
-        """Have the scheduled actions ask at once, since somebody else got an answer."""
+    def _btcpay_report_silence(self, error):
+        """Report what a page or a delivery waited for in vain, so that no other does.
+
+        What was refused may be a matter of the one call.
+
+        :param Exception|None error: What failed, if anything.
+        """
+        if isinstance(error, Unreachable):
+            self._btcpay_report_failure(error)
+
+    def _btcpay_retry_soon(self, minutes=0):
+        """Have the server asked again before long: somebody got an answer, or it spoke itself, or a
+        customer wants to pay.
+
+        :param int minutes: The number of minutes that it may take at most.
+        """
         self.ensure_one()
-        if self._btcpay_may_ask():
+        soon = fields.Datetime.now() + timedelta(minutes=minutes)
+        retry_at = self.sudo().btcpay_retry_at
+        if not retry_at or retry_at <= soon:
             return
         commit_and_refresh(self.env)
-        claim(self.sudo()).btcpay_retry_at = fields.Datetime.now()
+        claim(self.sudo()).btcpay_retry_at = soon
         commit_and_refresh(self.env)
 
     def _btcpay_diagnose(self, error):

@@ -22,6 +22,8 @@ class PaymentProvider(models.Model):
     )
     # The secrets are for the code alone: not even an administrator's browser gets them back.
     btcpay_api_key = fields.Char(string="BTCPay API Key", copy=False, groups=NO_ACCESS)
+    # By which the connection is known to be this database's: a copy has all the rest as well.
+    btcpay_database = fields.Char(string="Connected by", copy=False, groups=NO_ACCESS)
     btcpay_webhook_secret = fields.Char(
         string="BTCPay Webhook Secret", copy=False, groups=NO_ACCESS
     )
@@ -238,7 +240,7 @@ class PaymentProvider(models.Model):
         if provider_code != 'btcpay':
             return super()._remove_provider(provider_code, **kwargs)
         providers = self.search(self._get_provider_domain(provider_code, **kwargs))
-        connections = [provider._btcpay_get_connection() for provider in providers]
+        connections = [provider._btcpay_get_own_connection() for provider in providers]
         # First what may refuse the uninstallation, then what cannot be taken back.
         result = super()._remove_provider(provider_code, **kwargs)
         removed = self.new({'code': provider_code})  # The providers themselves have no code now.

@@ -31,7 +31,14 @@ class PaymentProvider(models.Model):
         provider = self.sudo()
         if not provider._btcpay_is_connected():
             raise UserError(_("Connect a store first."))
-        connection = provider._btcpay_get_connection()
+        if provider.state == 'disabled':
+            raise UserError(_("Enable the payment provider first."))
+        connection = provider._btcpay_get_own_connection()
+        if not connection.api_key:
+            raise UserError(_(
+                "This database is a copy of another one, whose webhook this is. Connect a store to"
+                " this one first."
+            ))
         commit_and_refresh(self.env)  # No row may be held while waiting for the server.
         with provider._btcpay_undo_on_failure() as undo:
             values = provider._btcpay_register_webhook(
@@ -53,12 +60,12 @@ class PaymentProvider(models.Model):
         self.ensure_one()
         self.check_access('write')
         provider = self.sudo()
-        url, connection = provider._btcpay_get_webhook_url(), provider._btcpay_get_connection()
+        url, connection = provider._btcpay_get_webhook_url(), provider._btcpay_get_own_connection()
         provider.write({'btcpay_use_webhook': False, **provider._btcpay_get_empty_webhook()})
         provider._btcpay_note_webhook(False)
         commit_and_refresh(self.env)
-        if provider._btcpay_remove_webhooks(
-            provider._btcpay_client(), connection.store_id, url, connection.webhook_id
+        if not connection.api_key or provider._btcpay_remove_webhooks(
+            provider._btcpay_client(), connection.store_id, url
         ):
             return None
         return notify(
@@ -80,7 +87,7 @@ class PaymentProvider(models.Model):
         :rtype: str
         """
         self.ensure_one()
-        if url := self.sudo().btcpay_webhook_url:
+        if url := self._btcpay_get_own_connection().webhook_url:
             return url
         base_url = self.env['ir.config_parameter'].sudo().get_param('web.base.url')
         return f'{base_url.rstrip("/")}{const.WEBHOOK_ROUTE}/{self.id}'
@@ -130,13 +137,12 @@ class PaymentProvider(models.Model):
             **self._btcpay_get_secret_overlap(secret),
         }
 
-    def _btcpay_remove_webhooks(self, client, store_id, url, webhook_id=None):
+    def _btcpay_remove_webhooks(self, client, store_id, url):
         """Remove the webhooks with our address from the server.
 
         :param Client client: The client to call with.
         :param str store_id: The id of the store.
         :param str url: The address.
-        :param str webhook_id: The id of another one that is ours.
         :return: Whether none is left.
         :rtype: bool
         """
@@ -144,7 +150,7 @@ class PaymentProvider(models.Model):
             webhooks = client.list_webhooks(store_id)
             is_clean = webhooks.is_complete
             for webhook in webhooks:
-                if webhook.url == url or webhook.id == webhook_id:
+                if webhook.url == url:
                     is_clean &= self._btcpay_try_removal(
                         client.delete_webhook, store_id, webhook.id
                     )
@@ -246,7 +252,7 @@ class PaymentProvider(models.Model):
             raise
         if not webhook.is_enabled:
             return 'disabled'
-        if webhook.url != self._btcpay_get_webhook_url():
+        if webhook.url != self.btcpay_webhook_url:
             return 'moved'
         return 'events' if webhook.get_missing_events(const.WEBHOOK_EVENTS) else False
 

@@ -11,6 +11,7 @@ from odoo.addons.payment_btcpay.greenfield import (
     GreenfieldError,
     InvoiceDraft,
     NotUnderstood,
+    Unreachable,
     match_language,
     round_amount,
 )
@@ -49,6 +50,11 @@ class PaymentTransaction(models.Model):
             return
         if self._btcpay_cancel_checkout():
             return
+        provider = self.provider_id
+        if provider._btcpay_is_known_down():
+            self._btcpay_fail_checkout(Unreachable("it did not answer before"))
+            provider._btcpay_retry_soon(minutes=1)
+            return
 
         store_id = self.provider_id.sudo().btcpay_store_id
         self.write({
@@ -56,9 +62,9 @@ class PaymentTransaction(models.Model):
             'btcpay_invoice_token': secrets.token_urlsafe(16),
             'btcpay_store_id': store_id,
         })
-        draft = self._btcpay_prepare_invoice()
         self._btcpay_schedule_sync()
         commit_and_refresh(self.env)
+        draft = self._btcpay_prepare_invoice()
         invoice, error = None, None
         try:
             invoice = self._btcpay_client().create_invoice(store_id, draft)
@@ -78,34 +84,10 @@ class PaymentTransaction(models.Model):
                 self._btcpay_store_invoice(invoice)
         self._btcpay_get_payment_siblings()._btcpay_invalidate_obsolete()
         commit_and_refresh(self.env)
-
-    def _btcpay_get_checkout_refusal(self):
-        """Return why the transaction must not be paid with this provider.
-
-        The browser chooses provider, method and, on some pages, the amount: Odoo does not check
-        whether they go together.
-
-        :return: The reason, for the log; empty if there is none.
-        :rtype: str
-        """
-        self.ensure_one()
-        provider = self.provider_id
-        if self.operation != 'online_redirect':
-            return f"operation {self.operation} is not supported"
-        if provider.state == 'disabled' or not provider._btcpay_is_connected():
-            return "the provider is disabled or not connected"
-        if self.payment_method_id not in provider.payment_method_ids:
-            return f"payment method {self.payment_method_code} is not one of the provider"
-        if self.currency_id.compare_amounts(self.amount, 0) <= 0:
-            return f"the amount {self.amount} is not positive"
-        if self.currency_id not in provider._get_supported_currencies():
-            return f"currency {self.currency_id.name} is not supported"
-        if (
-            provider.available_currency_ids
-            and self.currency_id not in provider.available_currency_ids
-        ):
-            return f"currency {self.currency_id.name} is not available"
-        return ''
+        if error:
+            provider._btcpay_report_silence(error)
+        else:
+            provider._btcpay_retry_soon()
 
     def _btcpay_prepare_invoice(self):
         """Prepare the request that makes the invoice, from the transaction alone.
@@ -117,7 +99,7 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         provider = self.provider_id.sudo()
-        base_url = provider.get_base_url().rstrip('/')  # Of the website the customer is on.
+        base_url = provider._btcpay_get_return_base_url()
         return InvoiceDraft(
             amount=round_amount(self.amount, self.currency_id.decimal_places),
             currency=self.currency_id.name,

@@ -1,9 +1,78 @@
-"""What is asked for is what is due now: the page may have been opened long ago, or twice."""
+"""The browser asks for what the page offers, and what is asked for is what is due now: the page may
+have been made by hand, opened long ago, or twice."""
 from odoo import _, models
+from odoo.http import request
 
 
 class PaymentTransaction(models.Model):
     _inherit = 'payment.transaction'
+
+    # === WHAT IS OFFERED === #
+
+    def _btcpay_get_checkout_refusal(self):
+        """Return why the transaction must not be paid with this provider.
+
+        The browser chooses provider, method and, on some pages, the amount: Odoo does not check
+        whether they go together, nor whether they were offered.
+
+        :return: The reason, for the log; empty if there is none.
+        :rtype: str
+        """
+        self.ensure_one()
+        provider = self.provider_id
+        if self.operation != 'online_redirect':
+            return f"operation {self.operation} is not supported"
+        if provider.state == 'disabled' or not provider._btcpay_is_connected():
+            return "the provider is disabled or not connected"
+        if self.currency_id.compare_amounts(self.amount, 0) <= 0:
+            return f"the amount {self.amount} is not positive"
+        if self.currency_id not in provider._get_supported_currencies():
+            return f"currency {self.currency_id.name} is not supported"
+        documents = self.sale_order_ids or self.invoice_ids
+        partner = self._btcpay_get_paying_partner(documents)
+        context = {
+            'currency_id': self.currency_id.id,
+            'website_id': self._btcpay_get_website_id(documents),
+            'sale_order_id': self.sale_order_ids[:1].id,
+        }
+        # Without a document the company is the provider's, unless the customer has one.
+        for company in documents.company_id or partner.company_id or provider.company_id:
+            offered = provider._get_compatible_providers(
+                company.id, partner.id, self.amount, **context
+            )
+            if provider not in offered:
+                return f"provider {provider.id} is not offered to partner {partner.id}"
+        methods = self.env['payment.method'].sudo()._get_compatible_payment_methods(
+            provider.ids, partner.id, **context
+        )
+        if self.payment_method_id not in methods:
+            return f"payment method {self.payment_method_code} is not offered"
+        return ''
+
+    def _btcpay_get_paying_partner(self, documents):
+        """Return for whom the page of the documents offers its providers, as Odoo's pages do.
+
+        :param sale.order|account.move documents: The documents, possibly none.
+        :rtype: res.partner
+        """
+        if not documents:
+            return self.partner_id  # The page's access token is for them.
+        user = self.env.user
+        return documents[:1].partner_id if user._is_public() else user.partner_id
+
+    def _btcpay_get_website_id(self, documents):
+        """Return the website on which the payment is made, where there are websites.
+
+        :param sale.order|account.move documents: The documents, possibly none.
+        :return: The id of the website; False if Odoo's page asks for none.
+        :rtype: int|bool
+        """
+        if documents:
+            return 'website_id' in documents._fields and documents[:1].website_id.id
+        has_website = bool(request) and 'website' in self.env
+        return has_website and self.env['website'].get_current_website().id
+
+    # === WHAT IS DUE === #
 
     def _btcpay_find_change(self):
         """Return why the customer's page is out of date.

@@ -61,6 +61,7 @@ class PaymentTransaction(models.Model):
         :raise GreenfieldError: If the server refuses it, or did not say what is to be known before.
         """
         root = self._btcpay_get_root()
+        root._ensure_provider_is_not_disabled()
         root._btcpay_sync_before_decision()
         if earlier := root._btcpay_settle_unanswered_refunds(
             amount, variant, credit_note
@@ -240,6 +241,7 @@ class PaymentTransaction(models.Model):
         limit = fields.Datetime.now() - timedelta(seconds=2 * const.TIMEOUT)
         is_mine = (
             self.state == 'draft'
+            and self.provider_id.state != 'disabled'
             and not self.btcpay_pull_payment_id
             and (not self.btcpay_requested_at or self.btcpay_requested_at < limit)
         )

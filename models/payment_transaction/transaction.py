@@ -84,6 +84,8 @@ class PaymentTransaction(models.Model):
     # === SYNC === #
 
     btcpay_synced_at = fields.Datetime(string="Last Sync", readonly=True, copy=False)
+    # When the server was asked last because of a page, whether it answered or not.
+    btcpay_asked_at = fields.Datetime(string="Last Asked", readonly=True, copy=False)
     btcpay_next_sync_at = fields.Datetime(
         string="Next Sync", help="Empty where the server will have nothing new to say.",
         readonly=True, copy=False,
@@ -351,7 +353,6 @@ class PaymentTransaction(models.Model):
         """Override of `payment` to cap and lock, and not to take a timeout for a failure."""
         if self.provider_code != 'btcpay':
             return super()._refund(amount_to_refund=amount_to_refund)
-        self._ensure_provider_is_not_disabled()
         return self._btcpay_refund(amount_to_refund or self.amount)
 
     def _get_received_message(self):

@@ -70,15 +70,41 @@ class TestCheckoutHttp(BTCPayHttpCommon):
     def test_when_paying_on_a_website_then_the_return_address_is_on_that_website(self):
         if self.env['ir.module.module']._get('website_payment').state != 'installed':
             self.skipTest("There are no websites (module website_payment is not installed).")
-        for host in (
-            'shop.example.com', 'laden.example.org:8443', 'xn--mnchen-3ya.example.com',
+        for domain, host, scheme in (
+            ('https://shop.example.com', 'shop.example.com', 'https'),
+            ('https://laden.example.org:8443', 'laden.example.org:8443', 'https'),
+            ('https://münchen.example.com', 'xn--mnchen-3ya.example.com', 'https'),
+            ('http://plain.example.com', 'plain.example.com', 'https'),
+            ('http://192.168.1.5:8069', '192.168.1.5:8069', 'http'),
         ):
+            self.env['website'].create({
+                'name': host, 'domain': domain, 'company_id': self.btcpay.company_id.id,
+            })
             with self.subTest(host=host):
-                _result, (payload,) = self._pay(headers={'Host': host})
-                url = url_parse(payload['checkout']['redirectURL'])
-                self.assertEqual((url.netloc, url.path), (host, const.RETURN_ROUTE))
+                url = self._get_return_url(host)
+                self.assertEqual(
+                    (url.scheme, url.netloc, url.path), (scheme, host, const.RETURN_ROUTE)
+                )
         # And the webhook's address is not touched by that.
         self.assertEqual(self.btcpay.sudo().btcpay_webhook_url, self.webhook_url)
+
+    def _get_return_url(self, host):
+        _result, (payload,) = self._pay(headers={'Host': host})
+        return url_parse(payload['checkout']['redirectURL'])
+
+    def test_when_the_request_names_a_foreign_host_then_the_return_address_is_our_own(self):
+        for base_url, expected in (
+            ('https://odoo.example.com', ('https', 'odoo.example.com')),
+            ('http://odoo.example.com', ('https', 'odoo.example.com')),
+            ('http://192.168.1.5:8069/', ('http', '192.168.1.5:8069')),
+        ):
+            self.env['ir.config_parameter'].set_param('web.base.url', base_url)
+            for host in ('evil.example.com', 'odoo.example.com.evil.example', 'odoo.example.com'):
+                with self.subTest(base_url=base_url, host=host):
+                    url = self._get_return_url(host)
+                    self.assertEqual(
+                        (url.scheme, url.netloc, url.path), (*expected, const.RETURN_ROUTE)
+                    )
 
     def test_when_the_server_fails_then_the_customer_is_told_to_try_again(self):
         self.world.fault('status', path='/invoices$')
@@ -111,7 +137,7 @@ class TestCheckoutHttp(BTCPayHttpCommon):
 
     def test_when_the_payment_method_is_of_another_provider_then_no_invoice_is_made(self):
         self._assert_refused(
-            "is not one of the provider", payment_method_id=self.pm_unknown.id
+            "payment method unknown is not offered", payment_method_id=self.pm_unknown.id
         )
 
     def test_when_the_provider_is_disabled_then_no_invoice_is_made(self):

@@ -56,6 +56,7 @@ class TestReturnPage(BTCPayHttpCommon):
     def _let_time_pass(self, tx):
         """As if the last look were some time ago."""
         tx.btcpay_synced_at = fields.Datetime.now() - timedelta(seconds=const.SYNC_INTERVAL + 1)
+        tx.btcpay_asked_at = tx.btcpay_asked_at and tx.btcpay_synced_at
         self.env.flush_all()
 
     def _get_progress(self, page):

@@ -3,9 +3,12 @@ from datetime import timedelta
 from unittest.mock import patch
 from urllib.parse import urlsplit
 
+import requests
+
 from odoo import fields
 from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import Form, tagged
+from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.greenfield import address
@@ -44,6 +47,34 @@ class TestConnectWizard(BTCPayConnectCommon):
         )
         self.assertRegex(redirect.query, r'^state=[A-Za-z0-9_-]{43}$')
         self.assertFalse(others)
+
+    def test_when_odoo_is_used_by_plain_http_then_only_on_a_private_network(self):
+        """The key comes back to where the administrator is."""
+        for host, is_private in (
+            ('odoo.example.com', False), ('8.8.8.8:8069', False), ('192.168.1.5:8069', True),
+        ):
+            wizard = self._open_wizard()
+            self.env.cr.commit()
+            since = self.env['btcpay.authorization'].sudo().search_count([])
+            with (
+                self.subTest(host=host), mute_logger('odoo.http'),
+                self.allow_requests(all_requests=True),
+            ):
+                answer = requests.post(f'{self.base_url()}/web/dataset/call_kw', json={'params': {
+                    'model': wizard._name, 'method': 'action_connect', 'args': [wizard.ids],
+                    'kwargs': {},
+                }}, headers={
+                    'Host': host, 'Cookie': f'session_id={self.session.sid}',
+                }, timeout=30).json()
+                if is_private:
+                    self.assertIn(
+                        f'redirect=http%3A%2F%2F{host.replace(":", "%3A")}%2Fpayment',
+                        answer['result']['url'],
+                    )
+                else:
+                    self.assertIn("by plain http", answer['error']['data']['message'])
+                started = self.env['btcpay.authorization'].sudo().search_count([]) - since
+                self.assertEqual(started, is_private)
 
     def test_when_the_server_is_below_a_path_then_the_authorize_page_is_too(self):
         with SmallServer(lambda http: http.reply()) as server:

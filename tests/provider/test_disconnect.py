@@ -131,6 +131,13 @@ class TestDisconnect(BTCPayCommon):
         self._assert_nothing_is_left()
         self.assertFalse(self.world.webhooks(other_store))
 
+    def test_when_the_module_is_uninstalled_from_a_copy_then_production_keeps_all(self):
+        self.env['ir.config_parameter'].set_param('database.uuid', 'that of the copy')
+        self.env['payment.provider'].sudo()._remove_provider('btcpay')
+        self._assert_disconnected()
+        self.assertEqual(len(self.world.webhooks(self.store_id)), 2)
+        self.assertTrue(self._is_key_known())
+
     def test_when_the_server_is_gone_then_the_module_can_still_be_uninstalled(self):
         self.world.fault('drop', count=None)
         with mute_logger(REQUEST):

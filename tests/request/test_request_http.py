@@ -1,11 +1,15 @@
 import html
+from unittest.mock import patch
 from urllib.parse import urlsplit
 
 from lxml import etree
 
+from odoo.http import root
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from odoo.addons.payment_btcpay.controllers import payment_request
+from odoo.addons.payment_btcpay.controllers.payment_request import SESSION_KEY
 from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
 from odoo.addons.payment_btcpay.tests.request.request_common import RequestMixin
 
@@ -314,6 +318,37 @@ class TestRequestHttp(RequestMixin, BTCPayHttpCommon):
         self.assertEqual(
             self._pay(context, self.dummy_provider).provider_id, self.dummy_provider
         )
+
+    # === SESSIONS === #
+
+    def _get_remembered(self):
+        session = root.session_store.get(self.session.sid)
+        return session.get(SESSION_KEY, [])
+
+    def test_when_the_visitor_has_no_access_then_the_session_remembers_nothing(self):
+        self.authenticate(None, None)
+        order, move = self._create_order(), self._create_invoice()
+        for path in (f'/my/orders/{order.id}', f'/my/invoices/{move.id}', '/my/orders/999999999'):
+            for params in ({}, {'access_token': 'wrong'}, {'access_token': ''}):
+                with self.subTest(path=path, params=params):
+                    self.env.flush_all()
+                    self.url_open(
+                        path, params={'btcpay': 1, **params}, allow_redirects=False
+                    )
+                    self.assertEqual(self._get_remembered(), [])
+
+    def test_when_many_documents_are_opened_then_the_session_remembers_the_newest(self):
+        self.authenticate(None, None)
+        orders = [self._create_order() for _order in range(4)]
+        with patch.object(payment_request, 'MAX_RESTRICTED', 3):
+            for order in [*orders, orders[2]]:
+                self.env.flush_all()
+                self.url_open(f'/my/orders/{order.id}', params={
+                    'btcpay': 1, 'access_token': order._portal_ensure_token(),
+                })
+        self.assertEqual(self._get_remembered(), [
+            f'sale.order,{order.id}' for order in (orders[1], orders[3], orders[2])
+        ])
 
     # === LANGUAGE === #
 

@@ -12,6 +12,7 @@ from odoo.addons.payment_btcpay.greenfield import WebhookEvent
 from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
 
 REQUEST_LOG = 'odoo.addons.payment_btcpay.models.payment_provider.client'
+HEALTH_LOG = 'odoo.addons.payment_btcpay.models.payment_provider.health'
 DELIVERY_LOG = 'odoo.addons.payment_btcpay.models.btcpay_delivery'
 
 
@@ -36,7 +37,7 @@ class TestDelivery(BTCPayHttpCommon):
         if fault:
             self.world.fault(path='/invoices/', method='GET', **fault)
         before = self._find_deliveries()
-        with mute_logger(REQUEST_LOG):
+        with mute_logger(REQUEST_LOG, HEALTH_LOG):
             response = self._post_event(event or self._prepare_event(self.tx))
         self.assertEqual(response.status_code, 200)
         self.world.clear_faults()

@@ -33,7 +33,8 @@ class TestWebhook(BTCPayHttpCommon):
     def _assert_refused(self, response, status=403):
         """The event was not kept, and had no effect."""
         self.assertEqual(response.status_code, status)
-        self.assertEqual(response.content, b'')
+        if status == 403:
+            self.assertEqual(response.content, b'')
         self.assertFalse(self._find_deliveries())
         self.assertEqual(self.tx.state, 'draft')
 
@@ -226,6 +227,7 @@ class TestWebhook(BTCPayHttpCommon):
 
     # === TOO MUCH === #
 
+    @mute_logger(CONTROLLER_LOG)  # Of what has no length the beginning is read.
     def test_when_the_event_is_too_large_then_it_is_refused(self):
         event = self._prepare_event(self.tx, filler='x' * const.MAX_WEBHOOK_SIZE)
         self._assert_refused(self._post_event(event), status=413)

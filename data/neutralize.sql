@@ -1,0 +1,42 @@
+-- disable btcpay payment provider
+UPDATE payment_provider
+   SET state = 'disabled',
+       is_published = FALSE,
+       btcpay_server_url = NULL,
+       btcpay_api_key = NULL,
+       btcpay_database = NULL,
+       btcpay_store_id = NULL,
+       btcpay_store_name = NULL,
+       btcpay_store_payment_methods = NULL,
+       btcpay_languages = NULL,
+       btcpay_webhook_id = NULL,
+       btcpay_webhook_url = NULL,
+       btcpay_webhook_secret = NULL,
+       btcpay_old_webhook_secret = NULL,
+       btcpay_old_webhook_secret_until = NULL,
+       btcpay_webhook_problem = NULL,
+       btcpay_webhook_checked_at = NULL,
+       btcpay_connection_state = 'disconnected',
+       btcpay_connection_problem = NULL,
+       btcpay_unreachable_since = NULL,
+       btcpay_failed_tries = 0,
+       btcpay_retry_at = NULL
+ WHERE code = 'btcpay';
+
+-- forget the authorizations that are under way, with the keys that came
+DELETE FROM btcpay_authorization;
+
+-- follow no payment and no refund, and do nothing more at the server; a refund's link is its money
+UPDATE payment_transaction
+   SET btcpay_next_sync_at = NULL,
+       btcpay_pending_action = NULL,
+       btcpay_refund_request = NULL,
+       btcpay_refund_server_url = NULL,
+       btcpay_refund_link = NULL
+ WHERE provider_id IN (SELECT id FROM payment_provider WHERE code = 'btcpay');
+
+-- process no delivery that was kept
+UPDATE btcpay_delivery
+   SET state = 'ignored',
+       next_try_at = NULL
+ WHERE state = 'pending';

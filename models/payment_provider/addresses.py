@@ -1,0 +1,35 @@
+"""The addresses of ours that the server is given: whoever asks for a page does not choose them."""
+from urllib.parse import urlsplit
+
+from odoo import models
+
+from odoo.addons.payment_btcpay.greenfield import address
+
+
+class PaymentProvider(models.Model):
+    _inherit = 'payment.provider'
+
+    def _btcpay_get_return_base_url(self):
+        """Return where customers come back to: the website they are on, if it is one of this
+        database, else `web.base.url`.
+
+        The request's host and scheme are what the browser, or a proxy, says. On the open Internet
+        it is always https. A name may be looked up: no row must be held.
+
+        :return: The address, without final slash.
+        :rtype: str
+        """
+        self.ensure_one()
+        base_url = self.env['ir.config_parameter'].sudo().get_param('web.base.url')
+        known = [base_url]
+        if 'website' in self.env:
+            known += self.env['website'].sudo().search([('domain', '!=', False)]).mapped(
+                'domain_punycode'
+            )
+        host = urlsplit(self.get_base_url()).netloc  # Of the request.
+        url = next((url for url in known if urlsplit(url).netloc == host), base_url).rstrip('/')
+        try:
+            address.check_scheme(url)
+        except address.AddressRefused:
+            return f'https:{url.partition(":")[2]}'
+        return url
