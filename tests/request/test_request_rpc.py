@@ -45,7 +45,7 @@ class TestRequestRpc(RequestMixin, BTCPayHttpCommon):
             with self.subTest(login=login), self.assertRaises(JsonRpcException) as error:
                 self._request(login, move.ids)
             self.assertIn('AccessError', str(error.exception))
-        self.assertFalse(move.btcpay_requested_at)
+        self.assertFalse(move.btcpay_requested_amount)
 
     def test_when_the_same_id_comes_fifty_times_then_one_request_is_mailed(self):
         move = self._create_invoice()
@@ -66,7 +66,7 @@ class TestRequestRpc(RequestMixin, BTCPayHttpCommon):
             message = self._request('rpc_accountant', moves.ids)
         self.assertIn("Requests on their way: 1 of 2.", message)
         self.assertIn("Refused by somebody's module.", message)
-        self.assertFalse(moves[0].btcpay_requested_at)
+        self.assertFalse(moves[0].btcpay_requested_amount)
         self.assertFalse(self._requests(moves[0]))
-        self.assertTrue(moves[1].btcpay_requested_at)
+        self.assertTrue(moves[1].btcpay_requested_amount)
         self.assertEqual(len(self._requests(moves[1])), 1)
