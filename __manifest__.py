@@ -25,6 +25,7 @@
         'views/btcpay_refund_views.xml',
         'wizards/btcpay_connect_wizard_views.xml',
         'wizards/btcpay_payment_request_views.xml',
+        'wizards/btcpay_payment_request_many_views.xml',
         'wizards/btcpay_refund_wizard_views.xml',
 
         'data/mail_template_data.xml',

@@ -1,5 +1,6 @@
 from . import btcpay_request_mixin  # Inherited by those below.
 from . import account_move
+from . import account_move_request
 from . import account_payment
 from . import btcpay_authorization
 from . import btcpay_delivery

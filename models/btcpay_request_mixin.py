@@ -1,5 +1,6 @@
-from odoo import _, models
+from odoo import _, api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import format_date
 
 from odoo.addons.payment_btcpay.utils import get_salesperson, post_template
 
@@ -9,6 +10,70 @@ class BTCPayRequestMixin(models.AbstractModel):
 
     _name = 'btcpay.request.mixin'
     _description = "Document of Which a Bitcoin Payment Can Be Requested"
+
+    btcpay_requested_at = fields.Datetime(
+        string="Bitcoin Payment Requested", readonly=True, copy=False
+    )
+    btcpay_request_message_id = fields.Many2one(
+        string="Request by Mail", comodel_name='mail.message', readonly=True, copy=False,
+        groups='base.group_system',
+    )
+    btcpay_request_text = fields.Char(
+        string="Bitcoin Request", compute='_compute_btcpay_request', compute_sudo=True
+    )
+    btcpay_is_request_failed = fields.Boolean(
+        string="Request Could Not Be Mailed", compute='_compute_btcpay_request', compute_sudo=True
+    )
+
+    # === COMPUTE METHODS === #
+
+    @api.depends('btcpay_requested_at')
+    def _compute_btcpay_request(self):
+        for document in self:
+            document.btcpay_request_text = False
+            document.btcpay_is_request_failed = False
+            if document.btcpay_requested_at and document._btcpay_get_amount_due() > 0:
+                document._btcpay_tell_request()
+
+    def _btcpay_tell_request(self):
+        """Say what was asked for, and whether the mail was sent: it leaves after it was written."""
+        self.ensure_one()
+        message = self.btcpay_request_message_id
+        notifications = message.notification_ids.filtered(
+            lambda notification: notification.res_partner_id in message.partner_ids
+        )
+        failed = notifications.filtered(
+            lambda notification: notification.notification_status in ('exception', 'bounce')
+        )
+        values = {
+            'amount': self.currency_id.format(self.btcpay_requested_amount),
+            'date': format_date(self.env, fields.Datetime.context_timestamp(
+                self, self.btcpay_requested_at
+            )),
+            'customer': ", ".join((failed.res_partner_id or message.partner_ids).mapped(
+                lambda partner: partner.email or partner.display_name
+            )),
+        }
+        if failed:
+            self.btcpay_is_request_failed = True
+            self.btcpay_request_text = _(
+                "The request for a Bitcoin payment of %(amount)s could not be mailed to"
+                " %(customer)s: %(reason)s. Correct that and request it again, or pass on the"
+                " link.", reason=failed[0].format_failure_reason().rstrip('.'), **values,
+            )
+        elif any(
+            notification.notification_status in ('ready', 'process')
+            for notification in notifications
+        ):
+            self.btcpay_request_text = _(
+                "The request for a Bitcoin payment of %(amount)s is being mailed to %(customer)s.",
+                **values,
+            )
+        else:
+            self.btcpay_request_text = _(
+                "A Bitcoin payment of %(amount)s was requested on %(date)s, by mail to"
+                " %(customer)s.", **values,
+            )
 
     # === ACTION METHODS === #
 
@@ -59,7 +124,24 @@ class BTCPayRequestMixin(models.AbstractModel):
         due = self._btcpay_get_amount_due()
         if self.currency_id.compare_amounts(amount, due) > 0:
             return _("At most %s is due.", self.currency_id.format(due))
+        underway = self._btcpay_get_amount_underway()
+        if underway and self.currency_id.compare_amounts(amount + underway, due) > 0:
+            return _(
+                "%s was already received and is not confirmed yet. Wait until it is, or request"
+                " less.", self.currency_id.format(underway),
+            )
         return self._btcpay_find_offer_problem(amount)
+
+    def _btcpay_get_amount_underway(self):
+        """Return what was received for the document, by whichever link, and is not confirmed yet.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        return sum(self._btcpay_get_related_transactions().filtered(lambda tx: (
+            tx.provider_code == 'btcpay' and tx.state == 'pending'
+            and not tx.source_transaction_id and tx.currency_id == self.currency_id
+        )).mapped('btcpay_paid_amount'))
 
     def _btcpay_explain_no_provider(self):
         """Return why there is no provider with which the document can be paid in Bitcoin.
@@ -69,25 +151,12 @@ class BTCPayRequestMixin(models.AbstractModel):
         """
         self.ensure_one()
         providers = self.env['payment.provider'].sudo()
-        connected = providers.search([
-            ('code', '=', 'btcpay'),
-            ('btcpay_connection_state', '!=', 'disconnected'),
-            *providers._check_company_domain(self.company_id),
-        ])
-        if not connected:
-            return _(
-                "No BTCPay Server is connected for %s. An administrator can connect one in the"
-                " settings of the payment providers.", self.sudo().company_id.name,
-            )
-        enabled = connected.filtered(lambda provider: provider.state != 'disabled')
-        if not enabled:
-            return _(
-                "The payment provider “%s” is disabled. An administrator can enable it in the"
-                " settings of the payment providers.", connected[0].name,
-            )
+        connected = providers._btcpay_find_connected(self)
+        if connected:
+            return connected[0]._btcpay_explain_unusable(self)
         return _(
-            "The payment provider “%(provider)s” does not take %(currency)s. An administrator can"
-            " change its currencies.", provider=enabled[0].name, currency=self.currency_id.name,
+            "No BTCPay Server is connected for %s. An administrator can connect one in the"
+            " settings of the payment providers.", self.sudo().company_id.name,
         )
 
     def _btcpay_find_offer_problem(self, amount):
@@ -99,19 +168,9 @@ class BTCPayRequestMixin(models.AbstractModel):
         """
         self.ensure_one()
         provider = self._btcpay_get_provider()
-        if not provider.is_published:
-            return _(
-                "The payment provider “%s” is not published, so that customers cannot pay with it."
-                " An administrator can publish it.", provider.name,
-            )
-        values = {'currency_id': self.currency_id.id}
-        if self._name == 'sale.order':
-            values['sale_order_id'] = self.id
-        offered = provider.with_context(btcpay_only=True)._get_compatible_providers(
-            self.company_id.id, self.partner_id.id, amount, **values
-        ).filtered('is_published')
+        offered = provider._btcpay_filter_offered(self, amount)
         if not self.env['payment.method'].sudo()._get_compatible_payment_methods(
-            offered.ids, self.partner_id.id, **values
+            offered.ids, self.partner_id.id, **provider._btcpay_get_page_values(self)
         ):
             return _(
                 "The payment page would not offer Bitcoin for this: the payment provider"
@@ -119,6 +178,17 @@ class BTCPayRequestMixin(models.AbstractModel):
                 " off. An administrator can change that.", provider.name,
             )
         return ''
+
+    def _btcpay_find_mail_problem(self):
+        """Return why the customer cannot be mailed.
+
+        :return: The reason, for the user; empty if there is none.
+        :rtype: str
+        """
+        self.ensure_one()
+        return '' if self.partner_id.email else _(
+            "%s has no email address. Add one, or pass on the link.", self.partner_id.display_name
+        )
 
     # === ASKING === #
 
@@ -152,24 +222,88 @@ class BTCPayRequestMixin(models.AbstractModel):
             'partner_id': self.partner_id.id,
         }).link
 
+    def _btcpay_get_request_context(self, amount):
+        """Return the context in which a request is written and posted.
+
+        :param float amount: The amount to be paid.
+        :rtype: dict
+        """
+        self.ensure_one()
+        return {'btcpay_amount': amount, 'btcpay_link': self._btcpay_make_link(amount)}
+
+    def _btcpay_compose_request(self, amount):
+        """Open Odoo's composer with the mail that asks the customer for a payment.
+
+        Note: `self.ensure_one()`
+
+        :param float amount: The amount to be paid.
+        :return: The action of the composer.
+        :rtype: dict
+        :raise UserError: If the customer has no email address.
+        """
+        self.ensure_one()
+        if problem := self._btcpay_find_mail_problem():
+            raise UserError(problem)
+        return {
+            'name': _("Request Bitcoin Payment"),
+            'type': 'ir.actions.act_window',
+            'res_model': 'mail.compose.message',
+            'views': [(False, 'form')],
+            'target': 'new',
+            'context': {
+                'default_model': self._name,
+                'default_res_ids': self.ids,
+                'default_composition_mode': 'comment',
+                'default_partner_ids': self.partner_id.ids,  # And not the salesperson.
+                'default_template_id': self.env.ref(self._btcpay_request_template).id,
+                'default_email_layout_xmlid': 'mail.mail_notification_light',
+                'force_email': True,
+                'hide_mail_template_management_options': True,
+                'mark_so_as_sent': True,  # A quotation's link shows the quotation.
+                **self._btcpay_get_request_context(amount),
+            },
+        }
+
     def _btcpay_send_request(self, amount):
         """Mail the customer, in their language, the link to pay with Bitcoin.
 
         Note: `self.ensure_one()`
 
         :param float amount: The amount to be paid.
-        :raise UserError: If the customer has no email address.
         """
         self.ensure_one()
-        if not self.partner_id.email:
-            raise UserError(_(
-                "%s has no email address. Add one, or pass on the link.",
-                self.partner_id.display_name,
-            ))
-        template = self.env.ref(self._btcpay_request_template).sudo().with_context(
-            btcpay_amount=amount, btcpay_link=self._btcpay_make_link(amount)
-        )
-        post_template(template, self, self, author=self._btcpay_get_sender())
+        document = self.with_context(**self._btcpay_get_request_context(amount))
+        template = document.env.ref(self._btcpay_request_template).sudo()
+        post_template(template, document, document, author=self._btcpay_get_sender())
+
+    def _btcpay_note_request(self, message):
+        """Remember that a payment was requested, if that is what a message does.
+
+        Note: `self.ensure_one()`
+
+        :param mail.message message: What was posted on the document.
+        """
+        amount = self.env.context.get('btcpay_amount')
+        if amount and message.partner_ids:
+            self._btcpay_remember_request(message, amount)
+
+    def _btcpay_remember_request(self, message, amount):
+        """Remember that a payment was requested.
+
+        :param mail.message message: The mail that asks for it.
+        :param float amount: The amount asked for.
+        """
+        self.ensure_one()
+        self.sudo().write({  # Salespeople can post, not write.
+            'btcpay_requested_at': fields.Datetime.now(),
+            'btcpay_requested_amount': amount,
+            'btcpay_request_message_id': message.id,
+        })
+        self._message_log(body=_(
+            "A Bitcoin payment of %(amount)s was requested of %(customer)s.",
+            amount=self.currency_id.format(amount),
+            customer=", ".join(message.partner_ids.mapped('display_name')),
+        ))
 
     def _btcpay_get_sender(self):
         """Return who writes to the customer: Odoo itself has no address to be answered at.

@@ -40,6 +40,9 @@ class SaleOrder(models.Model):
     btcpay_is_overpaid = fields.Boolean(
         string="Overpaid in Bitcoin", compute='_compute_btcpay_can', compute_sudo=True
     )
+    btcpay_requested_amount = fields.Monetary(
+        string="Amount Requested in Bitcoin", readonly=True, copy=False
+    )
     btcpay_can_request = fields.Boolean(
         string="Bitcoin Payment Can Be Requested", compute='_compute_btcpay_can_request',
         compute_sudo=True,
@@ -179,6 +182,12 @@ class SaleOrder(models.Model):
         """
         return self.action_btcpay_refund(scope='overpayment')
 
+    def message_post(self, **kwargs):
+        """Override of `mail` to remember that a Bitcoin payment was requested by the message."""
+        message = super().message_post(**kwargs)
+        self._btcpay_note_request(message)
+        return message
+
     # === PARTIAL PAYMENTS === #
 
     def _get_prepayment_required_amount(self):
@@ -235,6 +244,18 @@ class SaleOrder(models.Model):
         due = self.env['payment.transaction'].sudo()._btcpay_get_amount_due(self.sudo())
         # Odoo's page takes nothing more of what was paid once, refunded or not.
         return max(min(due, self.currency_id.round(self.amount_total - self.amount_paid)), 0)
+
+    def _btcpay_get_amount_asked(self):
+        """Return what the customer is to be asked for now: all that is due.
+
+        :rtype: float
+        """
+        return self._btcpay_get_amount_due()
+
+    def _btcpay_get_related_transactions(self):
+        """Override to count what is paid by the links of the order's invoices."""
+        order = self.sudo()
+        return order.transaction_ids | order.invoice_ids.transaction_ids
 
     def _btcpay_get_down_payment(self):
         """Return what is still to be paid to have the quotation confirmed.
@@ -328,15 +349,5 @@ class SaleOrder(models.Model):
             return _(
                 "The quotation is confirmed by a payment of at least %s.",
                 self.currency_id.format(down_payment),
-            )
-        underway = sum(
-            self._btcpay_get_invoice_transactions().filtered(
-                lambda tx: tx.state == 'pending' and tx.currency_id == self.currency_id
-            ).mapped('btcpay_paid_amount')
-        )
-        if underway and compare(amount + underway, self._btcpay_get_amount_due()) > 0:
-            return _(
-                "%s was already received and is not confirmed yet. Wait until it is, or request"
-                " less.", self.currency_id.format(underway),
             )
         return ''

@@ -58,7 +58,14 @@ from .refund import (
     test_refund_unanswered,
     test_refund_variants,
 )
-from .request import test_request, test_request_guards, test_request_http, test_request_tour
+from .request import (
+    test_request,
+    test_request_amounts,
+    test_request_guards,
+    test_request_http,
+    test_request_mails,
+    test_request_tour,
+)
 from .sync import (
     test_event_order,
     test_payments,

@@ -57,6 +57,7 @@ class BTCPayCommon(AccountPaymentCommon):
             'btcpay_connection_state': 'connected',
             'is_published': True,
         }).with_env(cls.env)
+        cls.btcpay.state = 'enabled'  # No customer is asked to pay with one in test mode.
         cls.provider = cls.btcpay
         cls.payment_method = cls.env.ref('payment_btcpay.payment_method_btcpay')
         cls.payment_method.active = True

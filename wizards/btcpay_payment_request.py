@@ -5,8 +5,6 @@ from reportlab.graphics.barcode import createBarcodeDrawing
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
-from odoo.addons.payment_btcpay.utils import notify
-
 
 class BTCPayPaymentRequest(models.TransientModel):
     _name = 'btcpay.payment.request'
@@ -21,16 +19,20 @@ class BTCPayPaymentRequest(models.TransientModel):
     partner_id = fields.Many2one(comodel_name='res.partner', compute='_compute_document')
     due_amount = fields.Monetary(string="Amount Due", compute='_compute_document')
     down_payment_amount = fields.Monetary(string="Down Payment", compute='_compute_document')
+    installment_amount = fields.Monetary(string="Installment", compute='_compute_document')
+    has_installment = fields.Boolean(compute='_compute_document')
     has_down_payment = fields.Boolean(compute='_compute_document')
     due_text = fields.Char(string="Amount Due (text)", compute='_compute_document')
     down_payment_text = fields.Char(
         string="Down Payment (text)", compute='_compute_document'
     )
+    installment_text = fields.Char(string="Installment (text)", compute='_compute_document')
     amount_type = fields.Selection(
         string="Amount Requested",
         selection=[
             ('full', "Amount due"),
             ('down_payment', "Down payment"),
+            ('installment', "Installment"),
             ('amount', "Other amount"),
         ],
         default='full', required=True,
@@ -52,10 +54,13 @@ class BTCPayPaymentRequest(models.TransientModel):
             wizard.due_amount = document._btcpay_get_amount_due()
             wizard.down_payment_amount = document._btcpay_get_down_payment()
             wizard.has_down_payment = 0 < wizard.down_payment_amount < wizard.due_amount
+            wizard.installment_amount = document._btcpay_get_amount_asked()
+            wizard.has_installment = 0 < wizard.installment_amount < wizard.due_amount
+            wizard.installment_text = wizard.currency_id.format(wizard.installment_amount)
             wizard.due_text = wizard.currency_id.format(wizard.due_amount)
             wizard.down_payment_text = wizard.currency_id.format(wizard.down_payment_amount)
 
-    @api.depends('amount_type', 'due_amount', 'down_payment_amount')
+    @api.depends('amount_type', 'due_amount', 'down_payment_amount', 'installment_amount')
     def _compute_amount(self):
         for wizard in self:
             match wizard.amount_type:
@@ -63,6 +68,8 @@ class BTCPayPaymentRequest(models.TransientModel):
                     wizard.amount = wizard.due_amount
                 case 'down_payment':
                     wizard.amount = wizard.down_payment_amount
+                case 'installment':
+                    wizard.amount = wizard.installment_amount
                 case _any:
                     wizard.amount = wizard.amount
 
@@ -99,6 +106,8 @@ class BTCPayPaymentRequest(models.TransientModel):
             raise UserError(obstacle)
         document.sudo()._portal_ensure_token()  # The form is read in a read-only transaction.
         wizard = self.create({'res_model': document._name, 'res_id': document.id})
+        if wizard.has_installment:
+            wizard.amount_type = 'installment'
         return {
             'name': _("Request Bitcoin Payment"),
             'type': 'ir.actions.act_window',
@@ -109,11 +118,11 @@ class BTCPayPaymentRequest(models.TransientModel):
         }
 
     def action_send(self):
-        """Mail the request to the customer.
+        """Show the mail that asks the customer, to be sent from there.
 
         Note: `self.ensure_one()`
 
-        :return: The notification.
+        :return: The action of Odoo's composer.
         :rtype: dict
         :raise UserError: If it cannot be sent.
         """
@@ -122,11 +131,7 @@ class BTCPayPaymentRequest(models.TransientModel):
             raise UserError(problem)
         document = self._get_document()
         document.check_access(document._mail_post_access)
-        document._btcpay_send_request(self.amount)
-        return notify(
-            _("The request was mailed to %s.", self.partner_id.email),
-            then={'type': 'ir.actions.act_window_close'},
-        )
+        return document._btcpay_compose_request(self.amount)
 
     # === HELPERS === #
 

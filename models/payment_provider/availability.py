@@ -1,5 +1,5 @@
 """Where the provider is offered."""
-from odoo import api, models
+from odoo import _, api, models
 
 from odoo.addons.payment import utils as payment_utils
 from odoo.addons.payment.const import REPORT_REASONS_MAPPING
@@ -17,7 +17,8 @@ class PaymentProvider(models.Model):
         :rtype: payment.provider
         """
         if self.env.context.get('btcpay_only'):
-            providers = providers.filtered(lambda p: p.code == 'btcpay')
+            # The page would take the first of a method, a test one too.
+            providers = providers.filtered(lambda p: p.code == 'btcpay' and p.state == 'enabled')
         if not is_validation:
             return providers
         filtered = providers.filtered(lambda p: p.code != 'btcpay')
@@ -29,19 +30,101 @@ class PaymentProvider(models.Model):
 
     @api.model
     def _btcpay_find_for(self, document):
-        """Find the provider with which a document can be paid.
+        """Find the provider with which the customer can pay a document.
 
         :param sale.order|account.move document: The document.
-        :return: The provider; empty if there is none.
+        :return: The provider: where there are several, one that takes the customer's country and
+                 the amount due is preferred; empty if there is none.
+        :rtype: payment.provider
+        """
+        usable = self._btcpay_find_connected(document).filtered(
+            lambda provider: not provider._btcpay_explain_unusable(document)
+        )
+        if len(usable) > 1:
+            amount = document._btcpay_get_amount_due()
+            usable = usable._btcpay_filter_offered(document, amount) or usable
+        return usable[:1]
+
+    @api.model
+    def _btcpay_find_connected(self, document):
+        """Find the providers that are connected for a document's company: its own before those of
+        its parents, and enabled ones before others.
+
+        :param sale.order|account.move document: The document.
         :rtype: payment.provider
         """
         return self.search([
             ('code', '=', 'btcpay'),
-            ('state', '!=', 'disabled'),
             ('btcpay_connection_state', '!=', 'disconnected'),
             *self._check_company_domain(document.company_id),
-        ]).filtered(lambda provider: (
-            document.currency_id in (
-                provider.available_currency_ids or provider._get_supported_currencies()
+        ]).sorted(lambda provider: (
+            provider.state == 'disabled', provider.state == 'test',
+            provider.company_id != document.company_id,
+        ))
+
+    def _btcpay_explain_unusable(self, document):
+        """Return why the customer could not pay a document with the provider, whatever the amount.
+
+        :param sale.order|account.move document: The document.
+        :return: The reason, for the user; empty if there is none.
+        :rtype: str
+        """
+        self.ensure_one()
+        if self.state == 'disabled':
+            return _(
+                "The payment provider “%s” is disabled. An administrator can enable it in the"
+                " settings of the payment providers.", self.name,
             )
-        ))[:1]
+        if self.state == 'test':
+            return _(
+                "The payment provider “%s” is in test mode: no customer is asked to pay with it. An"
+                " administrator can enable it in the settings of the payment providers.", self.name,
+            )
+        if not self.is_published:
+            return _(
+                "The payment provider “%s” is not published, so that customers cannot pay with it."
+                " An administrator can publish it.", self.name,
+            )
+        # Websites are optional.
+        website = 'website_id' in self._fields and self.website_id
+        if website and website.id != self._btcpay_get_page_values(document).get('website_id'):
+            return _(
+                "The payment provider “%(provider)s” is for the website %(website)s only. An"
+                " administrator can change that.", provider=self.name, website=website.name,
+            )
+        currencies = self.available_currency_ids or self._get_supported_currencies()
+        if document.currency_id not in currencies:
+            return _(
+                "The payment provider “%(provider)s” does not take %(currency)s. An administrator"
+                " can change its currencies.", provider=self.name,
+                currency=document.currency_id.name,
+            )
+        return ''
+
+    def _btcpay_filter_offered(self, document, amount):
+        """Return those which the page behind a document's link would offer.
+
+        :param sale.order|account.move document: The document.
+        :param float amount: The amount.
+        :rtype: payment.provider
+        """
+        return self & self.with_context(btcpay_only=True)._get_compatible_providers(
+            document.company_id.id, document.partner_id.id, amount,
+            **self._btcpay_get_page_values(document),
+        )
+
+    @api.model
+    def _btcpay_get_page_values(self, document):
+        """Return what the page behind a document's link asks for providers with.
+
+        :param sale.order|account.move document: The document.
+        :rtype: dict
+        """
+        values = {'currency_id': document.currency_id.id}
+        if document._name == 'sale.order':
+            values['sale_order_id'] = document.id
+        company = document.sudo().company_id
+        if 'website_id' in company._fields:  # Where the link leads, see `get_base_url`.
+            own = 'website_id' in document._fields and document.sudo().website_id
+            values['website_id'] = (own or company.website_id).id
+        return values

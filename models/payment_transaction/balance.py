@@ -35,6 +35,15 @@ class PaymentTransaction(models.Model):
             unbooked = (documents.transaction_ids - family).filtered(lambda tx: not tx.payment_id)
             due = sum(documents.mapped('amount_residual')) - unbooked._btcpay_get_net_amount()
             due += without._btcpay_get_booked_amount(documents)
+            orders = documents.line_ids.sale_line_ids.order_id
+            others = orders.transaction_ids - documents.transaction_ids - family
+            if (unmatched := others._btcpay_get_unmatched_amount()) > 0:
+                # Paid by the orders' links: that is for any of their invoices.
+                moves = (orders.invoice_ids - documents).filtered(lambda move: (
+                    move.state == 'posted' and move.move_type == 'out_invoice'
+                    and move.currency_id == documents.currency_id
+                ))
+                due = min(due, due + sum(moves.mapped('amount_residual')) - unmatched)
         else:
             moves = documents.invoice_ids.filtered(lambda move: (
                 move.state == 'posted' and move.currency_id == documents.currency_id
@@ -109,6 +118,20 @@ class PaymentTransaction(models.Model):
             partial.credit_amount_currency
             for partial in self.payment_id.move_id.line_ids.matched_debit_ids
             if partial.debit_move_id.move_id in moves
+        )
+
+    def _btcpay_get_unmatched_amount(self):
+        """Return what came in by the transactions and has paid no invoice yet.
+
+        :rtype: float
+        """
+        booked = self.filtered('payment_id')
+        lines = (booked | booked.child_transaction_ids).payment_id.move_id.line_ids.filtered(
+            lambda line: line.account_id.account_type == 'asset_receivable'
+            and line.parent_state == 'posted'
+        )
+        return (self - booked)._btcpay_get_net_amount() - sum(
+            lines.mapped('amount_residual_currency')
         )
 
     def _btcpay_get_net_amount(self):

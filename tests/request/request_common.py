@@ -20,6 +20,13 @@ class RequestMixin(MoneyMixin):
             wizard.write(values)
         return wizard
 
+    def _send(self, wizard):
+        """Press “Send by Email”, and “Send” in the composer that shows the mail."""
+        action = wizard.action_send()
+        composer = wizard.env[action['res_model']].with_context(**action['context']).create({})
+        composer.action_send_mail()
+        self.env.invalidate_all()
+
     def _requests(self, document):
         """Return the mailed requests, newest first."""
         return document.message_ids.filtered(

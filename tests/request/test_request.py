@@ -12,7 +12,7 @@ from odoo.tools import html2plaintext, mute_logger
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.request.request_common import RequestMixin
 
-MOVE_LOG = 'odoo.addons.payment_btcpay.models.account_move'
+MOVE_LOG = 'odoo.addons.payment_btcpay.models.account_move_request'
 
 
 @tagged('post_install', '-at_install')
@@ -49,8 +49,7 @@ class TestRequest(RequestMixin, BTCPayCommon):
         self.assertIn('&payment_amount=100.0&btcpay=1', wizard.link)
         # Nothing is made at the server until the customer opens the link.
         self.assertFalse(order.sudo().transaction_ids)
-        result = wizard.action_send()
-        self.assertIn(self.partner.email, result['params']['message'])
+        self._send(wizard)
         [mail] = self._requests(order)
         self.assertIn(wizard.link.replace('&', '&amp;'), mail.body)
         self.assertIn("100.00", html2plaintext(mail.body))
@@ -212,7 +211,7 @@ class TestRequest(RequestMixin, BTCPayCommon):
             wizard = self._open_request(move.with_user(user))
             self.assertFalse(wizard.has_down_payment)
             self.assertIn('btcpay=1#portal_pay', wizard.link)
-            wizard.action_send()
+            self._send(wizard)
             self.assertEqual(self._requests(move)[0].author_id, user.partner_id)
             self.assertTrue(move.btcpay_requested_at)
         self.assertFalse(move.transaction_ids)
@@ -247,35 +246,6 @@ class TestRequest(RequestMixin, BTCPayCommon):
                 'account_payment.enable_portal_payment', value
             )
             self._assert_not_asked(move, "Invoice Online Payment")
-
-    def test_when_many_invoices_are_requested_then_the_reason_of_the_refused_one_is_named(self):
-        moves = self._create_invoice() | self._create_invoice(50) | self._create_invoice(post=False)
-        action = moves.action_btcpay_request_many()
-        self.assertEqual(action['params']['type'], 'warning')
-        self.assertIn("2 of 3", action['params']['message'])
-        self.assertIn("This is not a posted customer invoice", action['params']['message'])
-        for move, amount in zip(moves[:2], ("100.00", "50.00"), strict=True):
-            [mail] = self._requests(move)
-            self.assertIn(amount, html2plaintext(mail.body))
-        self.assertFalse(self._requests(moves[2]))
-        action = moves[:2].action_btcpay_request_many()
-        self.assertEqual(action['params']['type'], 'success')
-
-    def test_when_requested_from_the_list_then_accountants_may_and_salespeople_may_not(self):
-        action = self.env.ref('payment_btcpay.action_btcpay_request_many')
-        accountant = new_test_user(
-            self.env, 'request_accountant', groups='account.group_account_invoice'
-        )
-        move = self._create_invoice()
-        self.env.cr.commit()
-        result = action.with_user(accountant).with_context(
-            active_model='account.move', active_id=move.id, active_ids=move.ids
-        ).run()
-        self.assertEqual(result['params']['type'], 'success')
-        with self.assertRaises(AccessError):
-            action.with_user(self.seller).with_context(
-                active_model='account.move', active_id=move.id, active_ids=move.ids
-            ).run()
 
     # === WHAT IS DUE, BY ITSELF === #
 

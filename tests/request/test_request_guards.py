@@ -2,14 +2,13 @@ from unittest.mock import patch
 
 from odoo import fields
 from odoo.exceptions import UserError
-from odoo.fields import Command
 from odoo.tests import new_test_user, tagged
 from odoo.tools import html2plaintext, mute_logger
 
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.request.request_common import RequestMixin
 
-MOVE_LOG = 'odoo.addons.payment_btcpay.models.account_move'
+MOVE_LOG = 'odoo.addons.payment_btcpay.models.account_move_request'
 
 
 @tagged('post_install', '-at_install')
@@ -33,23 +32,6 @@ class TestRequestGuards(RequestMixin, BTCPayCommon):
             document.action_btcpay_request()
             with self.subTest(document=document):
                 self.assertTrue(document.read(['access_token'])[0]['access_token'])
-
-    def test_when_a_provider_is_not_published_then_it_offers_nothing(self):
-        order = self._create_order()
-        self.btcpay.maximum_amount = 50
-        other = self.btcpay.sudo().copy({'name': "Not published"})
-        other.write({
-            'btcpay_server_url': self.world.url, 'btcpay_api_key': self.api_key,
-            'btcpay_store_id': self.store_id, 'btcpay_connection_state': 'connected',
-            'maximum_amount': 0, 'is_published': False, 'sequence': self.btcpay.sequence + 1,
-            'payment_method_ids': [Command.set(self.payment_method.ids)],
-        })
-        other.state = self.btcpay.state
-        self.assertEqual(order._btcpay_get_provider(), self.btcpay)
-        self.assertIn("would not offer Bitcoin", self._open_request(order).warning)
-        other.is_published = True
-        self.env.invalidate_all()
-        self.assertFalse(self._open_request(order).warning)
 
     def test_when_the_provider_is_disabled_then_invoices_have_no_request_button(self):
         move = self._create_invoice()
@@ -184,7 +166,7 @@ class TestRequestGuards(RequestMixin, BTCPayCommon):
             with self.subTest(document=document):
                 wizard = self._open_request(document)
                 self.assertEqual((wizard.amount, wizard.currency_id), (100, euro))
-                wizard.action_send()
+                self._send(wizard)
                 mail = self._requests(document)[0]
                 self.assertIn("100.00&nbsp;€", mail.body)
         tx = self._create_btcpay_transaction(order, currency_id=euro.id)

@@ -24,7 +24,7 @@ class TestRequestHttp(RequestMixin, BTCPayHttpCommon):
 
         :return: The link in the mail.
         """
-        self._open_request(document, **values).action_send()
+        self._send(self._open_request(document, **values))
         mail = document.message_ids.filtered(lambda m: self.partner in m.partner_ids)[0]
         return next(
             url for url in html.unescape(str(mail.body)).split('"') if url.startswith('http')

@@ -63,12 +63,30 @@ registry.category("web_tour.tours").add("btcpay_request_tour", {
             run: "click",
         },
         {
-            content: "It says to whom",
-            trigger: ".o_notification:contains(customer@example.com)",
+            content: "The mail is shown first, to whom it goes",
+            trigger: ".modal .o_field_widget[name=partner_ids]:contains(Buyer)",
         },
         {
-            content: "The wizard is closed",
-            trigger: "body:not(:has(.modal)) button[name=action_btcpay_request]",
+            content: "And what it says",
+            trigger: ".modal .o_field_widget[name=body]:contains(Pay with Bitcoin)",
+        },
+        {
+            content: "Now it is sent",
+            trigger: ".modal button[name=action_send_mail]:enabled",
+            run: "click",
+        },
+        {
+            content: "The quotation shows that it was requested, and how far the mail is",
+            trigger:
+                "body:not(:has(.modal)) [name=btcpay_requested]:contains(customer@example.com)",
+        },
+        {
+            content: "So does the chatter",
+            trigger: ".o-mail-Message:contains(A Bitcoin payment of $ 100.00 was requested of)",
+        },
+        {
+            content: "It is a quotation that was sent",
+            trigger: ".o_statusbar_status button[aria-checked=true]:contains(Quotation Sent)",
         },
     ],
 });
