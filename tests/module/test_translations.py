@@ -6,14 +6,14 @@ from odoo.tests import tagged
 from odoo.tools import file_path
 
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
-from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
+from odoo.addons.payment_btcpay.tests.request.request_common import RequestMixin
 
 # What is filled in, and the mark-up of mails and views.
 PLACEHOLDERS = re.compile(r'%\([a-z_]+\)[a-z]|%[a-z]|\{\{.*?\}\}|<[^>]+>')
 
 
 @tagged('post_install', '-at_install')
-class TestTranslations(MoneyMixin, BTCPayCommon):
+class TestTranslations(RequestMixin, BTCPayCommon):
 
     def _read(self, name):
         return polib.pofile(file_path(f'payment_btcpay/i18n/{name}'))
@@ -53,7 +53,7 @@ class TestTranslations(MoneyMixin, BTCPayCommon):
         self.partner.write({'lang': 'ja_JP', 'email': 'yamada@example.com'})
         asked = self._create_order()
         action = asked.action_btcpay_request()
-        self.env[action['res_model']].browse(action['res_id']).action_send()
+        self._send(self.env[action['res_model']].browse(action['res_id']))
         [mail] = asked.message_ids.filtered(lambda message: self.partner in message.partner_ids)
         self.assertEqual(mail.subject, f"{asked.name}: ビットコインでのお支払いのお願い")
         self.assertIn("お支払いくださいますようお願いいたします", mail.body)

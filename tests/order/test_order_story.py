@@ -2,11 +2,11 @@ from odoo.tests import new_test_user, tagged
 from odoo.tools import html2plaintext
 
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
-from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
+from odoo.addons.payment_btcpay.tests.request.request_common import RequestMixin
 
 
 @tagged('post_install', '-at_install')
-class TestOrderStory(MoneyMixin, BTCPayCommon):
+class TestOrderStory(RequestMixin, BTCPayCommon):
     """What the salesperson reads on the order at each step: once, and in their words."""
 
     @classmethod
@@ -59,8 +59,10 @@ class TestOrderStory(MoneyMixin, BTCPayCommon):
     def test_when_a_requested_payment_comes_in_steps_then_each_step_is_told_once(self):
         action = self.order.with_user(self.seller).action_btcpay_request()
         wizard = self.env[action['res_model']].with_user(self.seller).browse(action['res_id'])
-        wizard.action_send()
-        self._assert_told("Sally: S1: pay with Bitcoin")
+        self._send(wizard)
+        self._assert_told(
+            "Sally: S1: pay with Bitcoin", "Sally: A Bitcoin payment of $100.00 was requested of"
+        )
         self._open()
         self._assert_told("The transaction S1 of $100.00 has been initiated.")
         self.world.pay(self.tx.btcpay_invoice_id, fraction='0.4')
