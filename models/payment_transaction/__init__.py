@@ -6,6 +6,7 @@ from . import status
 from . import acceptance
 from . import obsolete
 from . import balance
+from . import write_off
 from . import matters
 from . import review
 from . import confirmation
