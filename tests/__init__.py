@@ -8,6 +8,7 @@ from .acceptance import (
     test_partial_payment_links,
     test_partial_payments,
     test_review,
+    test_underpaid,
 )
 from .checkout import (
     test_adoption,

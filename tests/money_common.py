@@ -98,6 +98,12 @@ class MoneyMixin:
         else:
             self.fail("It was not refused.")
 
+    def _notes(self, document):
+        """Return what was posted on a document, as text, one message a line."""
+        return '\n'.join(
+            ' '.join(html2plaintext(body).split()) for body in document.message_ids.mapped('body')
+        )
+
     def _quiet(self):
         """Return the context in which expected warnings stay out of the log."""
         return mute_logger(TRANSACTION_LOG, REQUEST_LOG, OBSOLETE_LOG)

@@ -105,6 +105,35 @@ class PaymentProvider(models.Model):
         default='review',
         required=True,
     )
+    btcpay_underpaid_policy = fields.Selection(
+        string="Underpayment Within Tolerance",
+        help="What is booked where less was paid than asked for and the store's payment tolerance"
+             " takes it as paid. The order is confirmed either way. “Book what was received” leaves"
+             " the rest open on the customer's account. “Write off the difference” books the rest"
+             " as a loss, so that invoices are paid in full; where all is refunded later, the"
+             " write-off is taken back.",
+        selection=[
+            ('received', "Book what was received"),
+            ('write_off', "Write off the difference"),
+        ],
+        default='received',
+        required=True,
+        copy=False,
+    )
+    btcpay_write_off_account_id = fields.Many2one(
+        string="Write-Off Account",
+        help="The account to which what is missing of a payment is written off.",
+        comodel_name='account.account',
+        domain=[('account_type', 'not in', (
+            'asset_receivable', 'liability_payable', 'asset_cash', 'liability_credit_card',
+        ))],
+        compute='_compute_btcpay_write_off_account_id',
+        store=True,
+        readonly=False,
+        copy=False,
+        check_company=True,
+        ondelete='restrict',
+    )
     btcpay_webhook_log_days = fields.Integer(
         string="Webhook Log Retention (days)",
         help="The number of days after which webhook deliveries are removed from the log.",

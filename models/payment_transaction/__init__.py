@@ -7,6 +7,7 @@ from . import acceptance
 from . import obsolete
 from . import documents
 from . import balance
+from . import write_off
 from . import matters
 from . import review
 from . import confirmation

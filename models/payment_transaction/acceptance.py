@@ -130,6 +130,14 @@ class PaymentTransaction(models.Model):
         wanted = min(self.amount, self.btcpay_paid_amount)
         return self.currency_id.compare_amounts(kept, wanted) >= 0
 
+    def _btcpay_is_counted_in_full(self):
+        """Return whether what is settled counts as paid in full, whatever came in: by the word of
+        the merchant, who has not refunded anything, or by the store's tolerance."""
+        self.ensure_one()
+        return not self.btcpay_refund_ids or (
+            self._btcpay_is_taken_by_tolerance() and self._btcpay_is_kept_in_full()
+        )
+
     def _btcpay_is_partial_auto_accepted(self):
         """Return whether a partial payment is accepted by itself, as soon as it is confirmed."""
         self.ensure_one()
@@ -269,10 +277,13 @@ class PaymentTransaction(models.Model):
         amount = amount or self._btcpay_get_unbooked_amount()
         rest = self.currency_id.round(amount - self._btcpay_assign_free_receipts(amount))
         if rest > 0:
-            self._create_child_transaction(
+            unbooked = max(self.btcpay_paid_amount - self._btcpay_get_booked_money(), 0)
+            receipt = self._create_child_transaction(
                 rest, provider_reference=self.provider_reference,
                 **self._btcpay_get_receipt_values(),
-            )._set_done()
+            )
+            receipt._btcpay_note_difference(min(rest, unbooked))
+            receipt._set_done()
         self._btcpay_post_note(_(
             "%(partial)s of the payment %(reference)s of %(amount)s was accepted.",
             partial=self.currency_id.format(amount), reference=self.reference,
@@ -288,13 +299,11 @@ class PaymentTransaction(models.Model):
         """Book for the documents what the server counts as paid, where parts of it are booked
         already or were given back: what is not given back, up to the amount asked for.
 
-        Where no refund was ever made, the whole is paid by the merchant's word, whatever came in.
-
         Note: `self.ensure_one()`; the transaction is locked.
         """
         self.ensure_one()
         paid = self.amount
-        if self.btcpay_refund_ids:
+        if not self._btcpay_is_counted_in_full():
             paid = min(paid, self._btcpay_get_kept_amount())
         amount = self.currency_id.round(paid - self._btcpay_get_accounted_amount())
         if amount > 0:

@@ -146,14 +146,14 @@ class PaymentTransaction(models.Model):
         refunds = (paid - ours).child_transaction_ids.filtered(
             lambda tx: tx.operation == 'refund' and tx.state in ('pending', 'done')
         )
-        net_amount = sum((paid | refunds).mapped('amount'))
+        net_amount = paid._btcpay_get_credited_amount() + sum(refunds.mapped('amount'))
         for root in ours.btcpay_root_id | ours.filtered(lambda tx: not tx.btcpay_root_id):
             # What is given back is first what was booked, without a document, to be given back.
             refunded = -sum(root.btcpay_refund_ids.filtered(
                 lambda tx: tx.state in ('pending', 'done')
             ).mapped('amount'))
             loose = sum(root._btcpay_get_loose_receipts().mapped('amount'))
-            net_amount -= max(refunded - loose, 0)
+            net_amount -= max(refunded - loose, 0) + root._btcpay_get_reversed_write_off()
         return net_amount
 
     # === WHAT WAS RECEIVED === #

@@ -220,7 +220,7 @@ class PaymentTransaction(models.Model):
             case 'returned':  # Settled at the server after it was given back.
                 return (
                     self.btcpay_status == 'Settled' and self.state != 'done'
-                    and bool(self.btcpay_refund_ids) and self.currency_id.compare_amounts(
+                    and not self._btcpay_is_counted_in_full() and self.currency_id.compare_amounts(
                         self._btcpay_get_kept_amount(), self.amount
                     ) < 0
                 )

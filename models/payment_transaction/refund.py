@@ -256,7 +256,7 @@ class PaymentTransaction(models.Model):
         receipts = self._btcpay_get_receipts()
         # The network's fee is booked where it is given back.
         counted = max(self.btcpay_paid_amount, self.btcpay_returned_amount + amount)
-        unbooked = counted - sum(receipts.mapped('amount'))
+        unbooked = counted - self._btcpay_get_booked_money()
         # What was booked for a refund that was canceled is given back before anything else.
         missing = self.currency_id.round(min(amount - self._btcpay_get_free_amount(), unbooked))
         if missing > 0:

@@ -79,7 +79,10 @@ class PaymentTransaction(models.Model):
                 tx._btcpay_get_given_back_amount() for tx in self._btcpay_get_payment_siblings()
                 if tx.state in ('authorized', 'done')
             )
-        return self.currency_id.round(self.amount - max(due, 0) - given_back)
+        return self.currency_id.round(
+            self._btcpay_get_credited_amount() - max(due, 0)
+            - given_back - self._btcpay_get_reversed_write_off()
+        )
 
     def _btcpay_report_canceled_documents(self):
         """Flag for review that something was paid that had been canceled."""

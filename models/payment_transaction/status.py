@@ -78,6 +78,7 @@ class PaymentTransaction(models.Model):
             return
         self._btcpay_set_state(row.state)
         getattr(self, row.then)(is_new)
+        self._btcpay_book_missing()
         self._btcpay_close_settled_matters()
 
     def _btcpay_set_state(self, state):
@@ -98,6 +99,7 @@ class PaymentTransaction(models.Model):
                 self._btcpay_book_settled()
             case 'done', _any:
                 # The money is there, whatever was thought of the payment before.
+                self._btcpay_note_difference(self.btcpay_paid_amount - self.btcpay_overpaid_amount)
                 self._set_done(extra_allowed_states=('cancel',))
             case 'cancel', ('draft' | 'pending'):
                 self._set_canceled()
@@ -163,8 +165,13 @@ class PaymentTransaction(models.Model):
     def _btcpay_on_underpaid(self, is_new):
         if is_new:
             self._btcpay_post_note(_(
-                "%(paid)s of %(amount)s was received for %(reference)s. The store's payment"
-                " tolerance counts that as paid; %(due)s is missing.", **self._btcpay_get_sums(),
+                "Underpaid: %(paid)s of %(amount)s was received for %(reference)s. The store's"
+                " payment tolerance counts that as paid; %(due)s is missing and is written off.",
+                **self._btcpay_get_sums(),
+            ) if self._btcpay_is_written_off() else _(
+                "Underpaid: %(paid)s of %(amount)s was received for %(reference)s. The store's"
+                " payment tolerance counts that as paid; %(due)s is missing and stays open.",
+                **self._btcpay_get_sums(),
             ))
 
     def _btcpay_on_marked_settled(self, is_new):
@@ -185,7 +192,8 @@ class PaymentTransaction(models.Model):
         elif is_new:
             self._btcpay_post_note(_(
                 "The payment %(reference)s of %(amount)s was marked as settled at the BTCPay"
-                " Server by the merchant. Actually received: %(paid)s.", **self._btcpay_get_sums(),
+                " Server by the merchant. Actually received: %(paid)s. Only that is booked:"
+                " register the rest where it was paid.", **self._btcpay_get_sums(),
             ))
         self._btcpay_on_overpaid(is_new)  # Late and over: the status has forgotten it.
 
@@ -274,6 +282,8 @@ class PaymentTransaction(models.Model):
         status, additional = self.btcpay_status, self.btcpay_additional_status
         if (status, additional) == ('Settled', 'Marked') and self._btcpay_is_paid_in_full():
             return _("Paid late, accepted")
+        if self._btcpay_is_taken_by_tolerance():
+            return _("Paid, underpaid") if additional == 'None' else _("Paid late, underpaid")
         if self.state == 'error' and status != 'Invalid':
             if self.btcpay_review_note:
                 return _("Does not agree with the server")

@@ -60,6 +60,16 @@ class PaymentTransaction(models.Model):
         string="Overpayment", help="What was received beyond what was asked for.",
         compute='_compute_btcpay_differences', store=True, currency_field='currency_id',
     )
+    btcpay_difference_amount = fields.Monetary(
+        string="Not Received",
+        help="What of the amount was not received, though the transaction counts as paid.",
+        currency_field='currency_id', readonly=True, copy=False,
+    )
+    btcpay_write_off_amount = fields.Monetary(
+        string="Written Off",
+        help="What of the difference was written off; taken back by a refund of the whole.",
+        currency_field='currency_id', readonly=True, copy=False,
+    )
     btcpay_network_fee_amount = fields.Monetary(
         string="Network Fee",
         help="What the server took off for the network's fee of further payments: it is in the"
@@ -341,11 +351,18 @@ class PaymentTransaction(models.Model):
         todo._btcpay_finish_post_processing()
 
     def _create_payment(self, **extra_create_values):
-        """Override of `account_payment` to reconcile partial payments and refunds."""
-        payment = super()._create_payment(**extra_create_values)
-        if self.provider_code == 'btcpay' and self.operation == 'refund':
+        """Override of `account_payment` to book what was received, and to reconcile partial
+        payments and refunds."""
+        if self.provider_code != 'btcpay':
+            return super()._create_payment(**extra_create_values)
+        if self._btcpay_is_nothing_to_book():
+            return self.env['account.payment']
+        payment = super()._create_payment(
+            **{**self._btcpay_get_booking_values(), **extra_create_values}
+        )
+        if self.operation == 'refund':
             self._btcpay_reconcile_refund(payment)
-        elif self.provider_code == 'btcpay' and self.source_transaction_id:
+        elif self.source_transaction_id:
             self._btcpay_reconcile_partial(payment)
         return payment
 

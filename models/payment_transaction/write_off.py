@@ -1,0 +1,208 @@
+"""What of a transaction counts as paid without having been received, and how that is booked.
+
+The one place for the difference between a transaction's amount and what its payment books.
+"""
+import psycopg2
+
+from odoo import _, fields, models
+
+from odoo.addons.payment.logging import get_payment_logger
+from odoo.addons.payment_btcpay import const
+
+_logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
+
+
+class PaymentTransaction(models.Model):
+    _inherit = 'payment.transaction'
+
+    # === DECIDING, ONCE: WHEN IT COUNTS AS PAID === #
+
+    def _btcpay_note_difference(self, received):
+        """Note what is missing of a transaction that counts as paid, and what is written off of it.
+
+        What the store's tolerance takes is written off if the provider is set so. A merchant's word
+        is no tolerance: what was received counts, the rest stays due.
+
+        Note: `self.ensure_one()`
+
+        :param float received: What was received of the amount.
+        """
+        self.ensure_one()
+        self.btcpay_difference_amount = self.currency_id.round(self.amount - received)
+        self.btcpay_write_off_amount = self._btcpay_get_write_off_amount()
+
+    def _btcpay_get_write_off_amount(self):
+        """Return what of the difference is written off; negative where more was received.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        root = self._btcpay_get_root()
+        if not root._btcpay_is_taken_by_tolerance():
+            return 0
+        if self.provider_id.btcpay_underpaid_policy != 'write_off':
+            return 0
+        return self.btcpay_difference_amount
+
+    def _btcpay_is_taken_by_tolerance(self):
+        """Return whether less than was asked for is taken for the whole by the store's tolerance.
+
+        What came late is marked as settled by Odoo where the server would have taken it in time.
+        """
+        self.ensure_one()
+        return (
+            self.btcpay_status == 'Settled' and not self._btcpay_is_paid_in_full()
+            and (self.btcpay_additional_status == 'None' or self._btcpay_is_accepted_by_odoo())
+        )
+
+    # === WHAT THE DOCUMENTS ARE PAID BY IT === #
+
+    def _btcpay_get_booked_money(self):
+        """Return what of the money received is booked, for documents or not.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        return self.currency_id.round(sum(
+            tx.amount - tx.btcpay_difference_amount for tx in self._btcpay_get_receipts()
+        ))
+
+    def _btcpay_get_credited_amount(self):
+        """Return what the documents are paid by the transactions: what was received for them, and
+        what was written off.
+
+        :rtype: float
+        """
+        return sum(
+            tx.amount - tx.btcpay_difference_amount + tx.btcpay_write_off_amount for tx in self
+        )
+
+    def _btcpay_is_written_off(self):
+        """Return whether what is missing is written off."""
+        self.ensure_one()
+        return any(self._btcpay_get_receipts().mapped('btcpay_write_off_amount'))
+
+    def _btcpay_get_reversed_write_off(self):
+        """Return what was written off that is not any more, since all that was received is given
+        back: what was forgone of the price is forgone with a payment only.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        root = self._btcpay_get_root()
+        if root._btcpay_get_kept_amount() > 0:
+            return 0
+        return sum(root._btcpay_get_receipts().mapped('btcpay_write_off_amount'))
+
+    # === BOOKING === #
+
+    def _btcpay_get_booking_values(self):
+        """Return the values of the transaction's payment that differ from the framework's.
+
+        :return: The values; empty where the payment is of the transaction's amount.
+        :rtype: dict
+        """
+        self.ensure_one()
+        values = {}
+        if self.btcpay_difference_amount:
+            values['amount'] = self.currency_id.round(self.amount - self.btcpay_difference_amount)
+        write_off = self.btcpay_write_off_amount
+        if self.operation == 'refund':
+            write_off = -self._btcpay_get_write_off_to_reverse()
+            self.btcpay_write_off_amount = write_off
+        if write_off:
+            values['write_off_line_vals'] = [self._btcpay_prepare_write_off_line(write_off)]
+        return values
+
+    def _btcpay_book_missing(self):
+        """Book what came in after all of what was missing when the transaction counted as paid.
+
+        Note: the transaction is locked.
+        """
+        self.ensure_one()
+        for tx in self._btcpay_get_receipts():
+            came = self.currency_id.round(min(
+                tx.btcpay_difference_amount,
+                self.btcpay_paid_amount - self._btcpay_get_booked_money(),
+            ))
+            if came <= 0 or not self._btcpay_is_confirmed():
+                continue
+            try:
+                with self.env.cr.savepoint():
+                    tx._btcpay_book_more(came)
+            except psycopg2.OperationalError:
+                raise  # All is done again.
+            except Exception as error:
+                _logger.exception("What came in for %s is not booked", self.reference)
+                self._btcpay_flag_for_review(_(
+                    "%(came)s more was received for %(reference)s, but Odoo cannot book it:"
+                    " %(error)s Remove the reason: Odoo tries again with each sync.",
+                    came=self.currency_id.format(came), reference=self.reference,
+                    error=' '.join(str(error).split())[:300],
+                ), 'missing')
+                return
+        self._btcpay_settle_matters('missing')
+
+    def _btcpay_book_more(self, amount):
+        """Book a part of what was missing; what was written off of it is taken back.
+
+        :param float amount: The amount.
+        """
+        self.ensure_one()
+        taken_back = min(max(self.btcpay_write_off_amount, 0), amount)
+        self.btcpay_difference_amount -= amount
+        self.btcpay_write_off_amount -= taken_back
+        if not self.is_post_processed:
+            return  # It is booked with the rest.
+        first = self.payment_id
+        self.with_company(self.company_id)._create_payment(
+            amount=amount,
+            write_off_line_vals=[
+                self._btcpay_prepare_write_off_line(-taken_back)
+            ] if taken_back else [],
+        )
+        self.payment_id = first or self.payment_id
+        self._btcpay_get_root()._btcpay_post_note(_(
+            "%(amount)s that had been missing of %(reference)s was received and is booked.",
+            amount=self.currency_id.format(amount), reference=self._btcpay_get_root().reference,
+        ))
+
+    def _btcpay_is_nothing_to_book(self):
+        """Return whether nothing was received of what counts as paid, nor is written off."""
+        self.ensure_one()
+        return bool(self.btcpay_difference_amount) and not self.btcpay_write_off_amount and (
+            self.currency_id.is_zero(self.amount - self.btcpay_difference_amount)
+        )
+
+    def _btcpay_get_write_off_to_reverse(self):
+        """Return what the payment of the refund is to take back of what was written off: all of it,
+        with the refund by which the last of the money is paid out.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        refunds = self._btcpay_get_root().btcpay_refund_ids
+        if 'pending' in (refunds - self).mapped('state'):
+            return 0
+        return self._btcpay_get_reversed_write_off() + sum(
+            (refunds - self).mapped('btcpay_write_off_amount')
+        )
+
+    def _btcpay_prepare_write_off_line(self, amount):
+        """Return the values of the journal item by which an amount is written off.
+
+        :param float amount: The amount; negative to take it back, or where it is a gain.
+        :rtype: dict
+        """
+        self.ensure_one()
+        company = self.provider_id.company_id
+        return {
+            'name': _("Difference of %s", self._btcpay_get_root().reference),
+            'account_id': self.provider_id.sudo()._btcpay_get_write_off_account().id,
+            'partner_id': self.partner_id.commercial_partner_id.id,
+            'currency_id': self.currency_id.id,
+            'amount_currency': amount,
+            'balance': self.currency_id._convert(
+                amount, company.currency_id, company, fields.Date.context_today(self)
+            ),
+        }
