@@ -2,6 +2,8 @@ from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 
+from odoo.addons.payment_btcpay.utils import notify
+
 
 class SaleOrder(models.Model):
     """What the salesperson sees of the Bitcoin payments of an order, and does with them."""
@@ -110,10 +112,10 @@ class SaleOrder(models.Model):
         if not refundable:
             raise UserError(_("Nothing of this order's Bitcoin payments can be refunded."))
         if len(refundable) > 1:
-            return {
-                **self.action_btcpay_view_transactions(),
-                'name': _("Several payments can be refunded: open the one to refund"),
-            }
+            return notify(
+                _("Several payments of %s can be refunded. Open the one to refund.", self.name),
+                type='info', sticky=True, then=self.action_btcpay_view_transactions(),
+            )
         return self.env['btcpay.refund.wizard']._open(
             refundable.sudo(self.env.su), **({'scope': scope} if scope else {})
         )

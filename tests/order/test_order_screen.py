@@ -251,7 +251,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         for _index in range(2):
             self._pay_order(order)
         self._post_process()
-        action = order.action_btcpay_refund()
+        action = order.action_btcpay_refund()['params']['next']
         self.assertEqual(action['res_model'], 'payment.transaction')
         self.assertEqual(
             self.env['payment.transaction'].search(action['domain']), order.transaction_ids

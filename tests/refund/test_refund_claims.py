@@ -1,6 +1,5 @@
 from datetime import timedelta
 
-from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
@@ -75,13 +74,12 @@ class TestRefundClaims(RefundMixin, BTCPayCommon):
         refund = self._paid()._btcpay_request_refund(50)
         payout_id = self._claim(refund, pay=False)
         refund._btcpay_sync()
-        refund.btcpay_payout_ids.write({
-            'claimed_at': fields.Datetime.now() - timedelta(days=9),
-            'state_since': fields.Datetime.now() - timedelta(days=9),
-        })
+        refund.btcpay_payout_ids.state_since -= timedelta(days=9)
         self.world.approve(payout_id)
         refund._btcpay_sync()
         self.assertEqual(refund.btcpay_payout_ids.state, 'AwaitingPayment')
+        refund.btcpay_payout_ids.claimed_at -= timedelta(days=9)
+        refund._btcpay_ask_for_claims()
         self.assertFalse(self._asked(refund))
 
     def test_when_claimed_again_then_the_activity_tells_of_both_claims(self):
@@ -171,6 +169,9 @@ class TestRefundClaims(RefundMixin, BTCPayCommon):
         order = self._create_order()
         self._paid(order)
         self._paid(order)
-        action = order.action_btcpay_refund()
-        self.assertEqual(action['res_model'], 'payment.transaction')
-        self.assertIn("Several payments can be refunded", action['name'])
+        shown = order.action_btcpay_refund()['params']
+        self.assertEqual(shown['next']['res_model'], 'payment.transaction')
+        self.assertEqual(shown['message'], (
+            f"Several payments of {order.name} can be refunded. Open the one to refund."
+        ))
+        self.assertTrue(shown['sticky'], "It is there as long as it takes to choose.")
