@@ -23,7 +23,7 @@ from .errors import (
     Unauthorized,
     Unreachable,
 )
-from .text import MAX_REASON, clean, first_line
+from .text import MAX_REASON, clean, first_line, sum_up_log
 
 #: The largest answer that is read, in bytes.
 MAX_SIZE = 8 * 1024 * 1024
@@ -180,7 +180,7 @@ def make_error(answer: Answer) -> GreenfieldError:
         reason = '; '.join(filter(None, words))[:MAX_REASON]
     elif isinstance(content, dict):
         data = content
-        code, reason = clean(data.get('code'), 100), first_line(data.get('message'))
+        code, reason = clean(data.get('code'), 100), sum_up_log(data.get('message'))
     if status in (408, 429) or status >= 500:
         return ServerFault(reason, status=status, code=code)
     if status == 401:

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from . import status as words
-from .money import format_decimal
+from .money import Money, format_decimal
 from .reader import Listing, Reader, parse_listing
 from .text import MAX_LENGTH, is_api_id
 
@@ -110,6 +110,11 @@ class Invoice:
             monitored_until=read.time('monitoringExpiration'),
             is_archived=read.flag('archived'),
         )
+
+    @property
+    def money(self) -> Money:
+        """Return what is asked for: the draft's, rounded to digits of the server's own."""
+        return Money(self.amount, self.currency)
 
 
 @dataclass(frozen=True, slots=True)

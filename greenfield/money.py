@@ -18,6 +18,17 @@ class Money:
     def __str__(self) -> str:
         return f'{format_crypto(self.amount)} {self.currency}'.strip()
 
+    def is_rounded_from(self, exact: 'Money') -> bool:
+        """Return whether this is what a server makes of an exact amount: the amount itself, or it
+        rounded half away from zero to fewer digits. To how many is the server's own affair.
+        """
+        exponent = exact.amount.as_tuple().exponent
+        assert isinstance(exponent, int)  # It is finite.
+        return bool(self.amount) and self.currency == exact.currency and any(
+            round_amount(exact.amount, decimals) == self.amount
+            for decimals in range(max(-exponent, 0) + 1)
+        )
+
 
 def parse_decimal(value: object) -> Decimal | None:
     """Read an amount of the API.

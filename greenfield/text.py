@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 MAX_LENGTH = 4096
 #: Characters of the server's words that are repeated to people.
 MAX_REASON = 500
+#: A line of the log that the server answers with: time, kind and message.
+_LOG_LINE = re.compile(r'[\d/]+ [\d:]+:(Error|Info|Warning) (.*)')
 
 
 def is_api_id(value: object) -> bool:
@@ -37,6 +39,17 @@ def make_storable(text: str) -> str:
 def clean(value: object, limit: int = MAX_LENGTH) -> str:
     """Return a value as a text that can be stored, cut to a length; empty if it is none."""
     return make_storable(value[:limit]) if isinstance(value, str) else ''
+
+
+def sum_up_log(value: object) -> str:
+    """Return a message of the server's; of a log its first line and what it says of errors, without
+    the times, so that the same words mean the same problem."""
+    lines = value[:MAX_LENGTH].strip().splitlines() if isinstance(value, str) else []
+    errors = (
+        match[2] for line in lines[1:] if (match := _LOG_LINE.match(line))
+        if match[1] == 'Error' or 'ERR_' in line
+    )
+    return clean(' '.join(line.strip(' =') for line in (*lines[:1], *errors)), MAX_REASON)
 
 
 def first_line(value: object, limit: int = MAX_REASON) -> str:

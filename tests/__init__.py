@@ -13,6 +13,7 @@ from .acceptance import (
 from .checkout import (
     test_adoption,
     test_checkout,
+    test_checkout_alert,
     test_checkout_failures,
     test_checkout_guard,
     test_checkout_http,

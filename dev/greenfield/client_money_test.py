@@ -77,7 +77,9 @@ def test_refused_for_want_of_a_rate(world, connect):
     with pytest.raises(Refused) as caught:
         client.create_invoice(store, InvoiceDraft(Decimal(5), 'CHF'))
     assert (caught.value.status, caught.value.code) == (400, 'generic-error')
-    assert caught.value.reason == 'Error retrieving a matching payment method or rate.'
+    assert caught.value.reason.startswith(
+        'Error retrieving a matching payment method or rate.'
+        ' Rate for BTC_CHF: ERR_RATE_UNAVAILABLE')
     assert not caught.value.is_temporary
 
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from greenfield import (
+    Money,
     format_amount,
     format_crypto,
     is_api_id,
@@ -19,7 +20,7 @@ from greenfield import (
     sign,
     to_payout_methods,
 )
-from greenfield.text import first_line
+from greenfield.text import first_line, sum_up_log
 
 #: what `GET /misc/lang` of BTCPay Server 2.4.1 lists
 LANGUAGES = (
@@ -140,3 +141,34 @@ def test_methods():
     assert is_lightning('BTC-LN')
     assert is_lightning('BTC-LNURL')
     assert not is_lightning('BTC-CHAIN')
+
+
+def test_the_servers_log_is_summed_up():
+    log = (
+        'Error retrieving a matching payment method or rate.\n'
+        '11/26/2026 00:16:37:Info Creation of invoice starting\n'
+        '11/26/2026 00:16:37:Info Rate for BTC_RSD: ERR_RATE_UNAVAILABLE(X) = \n'
+        '11/26/2026 00:16:37:Error BTC-LN: Payment method unavailable (Connection refused)\n'
+        '11/26/2026 00:16:37:Info BTC-LN: Payment method details creation took 1 milliseconds\n'
+    )
+    assert sum_up_log(log) == (
+        'Error retrieving a matching payment method or rate. Rate for BTC_RSD:'
+        ' ERR_RATE_UNAVAILABLE(X) BTC-LN: Payment method unavailable (Connection refused)')
+    assert sum_up_log(log.replace('11/26', '11/27')) == sum_up_log(log)
+    assert sum_up_log('No wallet has been linked.\n') == 'No wallet has been linked.'
+    assert (sum_up_log(None), sum_up_log('\n')) == ('', '')
+    assert len(sum_up_log(log * 10_000)) <= 500
+
+
+@pytest.mark.parametrize(('made', 'asked', 'is_ours'), [
+    ('1234.56', '1234.56', True), ('1235', '1234.56', True), ('1234.6', '1234.56', True),
+    ('1235.00', '1234.56', True), ('1234', '1234.44', True), ('1235', '1234.50', True),
+    ('3.4', '3.40', True), ('0.001', '0.001', True), ('12.346', '12.3456', True),
+    ('1234', '1234.56', False), ('1234', '1234.50', False), ('1236', '1234.56', False),
+    ('1234.57', '1234.56', False), ('1234.561', '1234.56', False), ('1230', '1234', False),
+    ('0', '0.40', False), ('0', '0', False), ('-1235', '1234.56', False),
+])
+def test_an_amount_is_ours_if_it_is_rounded_to_fewer_digits(made, asked, is_ours):
+    asked = Money(Decimal(asked), 'RSD')
+    assert Money(Decimal(made), 'RSD').is_rounded_from(asked) == is_ours
+    assert not Money(Decimal(made), 'EUR').is_rounded_from(asked)

@@ -49,6 +49,13 @@ class StoreNotConnected(Forbidden):
         super().__init__("the store is no longer connected")
 
 
+class AnotherInvoice(GreenfieldError):
+    """The server made another invoice than it was asked for.
+
+    :param str reason: What does not agree, for a person.
+    """
+
+
 class PaymentProvider(models.Model):
     _inherit = 'payment.provider'
 
@@ -165,6 +172,8 @@ class PaymentProvider(models.Model):
                     "The BTCPay Server's answer cannot be understood. Try again; if that does not"
                     " help, check what stands between Odoo and the server (proxy, firewall)."
                 )
+            case AnotherInvoice():
+                return _("The BTCPay Server made another invoice than it was asked for.")
             case NotFound() | Refused():
                 return _(
                     "The BTCPay Server refused the request: %s",

@@ -1,7 +1,7 @@
 """Whether the server can be asked: alerts, and when to try again."""
 from datetime import timedelta
 
-from odoo import _, fields, models
+from odoo import SUPERUSER_ID, _, fields, models
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
@@ -98,6 +98,38 @@ class PaymentProvider(models.Model):
                 'btcpay_connection_activity_id', _("The BTCPay Server can be asked again.")
             )
             _logger.info("Provider %s can ask its BTCPay Server again.", provider.id)
+        commit_and_refresh(provider.env)
+
+    def _btcpay_report_checkout(self, error):
+        """Raise an alert when the store makes no invoice, once; clear it when it made one.
+
+        What may pass by itself says nothing about the store.
+
+        Note: `self.ensure_one()`
+
+        :param GreenfieldError|None error: Why no invoice was made; None if it was.
+        """
+        self.ensure_one()
+        if error and error.is_temporary:
+            return
+        provider = self.with_user(SUPERUSER_ID)._btcpay_in_company_language()
+        problem = error and provider._btcpay_explain(error)
+        if (provider.btcpay_checkout_problem or None) == problem:
+            return
+        commit_and_refresh(provider.env)
+        # Of customers who pay at once one is enough, and none is to wait for the others.
+        if claim(provider) and (provider.btcpay_checkout_problem or None) != problem:
+            provider.btcpay_checkout_problem = problem
+            if problem:
+                provider._btcpay_raise_alert('btcpay_checkout_activity_id', _(
+                    "Customers cannot pay with “%(provider)s”: %(problem)s Check the store at the"
+                    " BTCPay Server. This activity is closed by itself as soon as a payment can be"
+                    " started again.", provider=provider.name, problem=f'{problem.rstrip(".")}.',
+                ))
+            else:
+                provider._btcpay_clear_alert(
+                    'btcpay_checkout_activity_id', _("A payment could be started again.")
+                )
         commit_and_refresh(provider.env)
 
     def _btcpay_get_healthy_values(self):
@@ -212,5 +244,9 @@ class PaymentProvider(models.Model):
 
         :param str message: What happened.
         """
-        for field in ('btcpay_connection_activity_id', 'btcpay_webhook_activity_id'):
+        self.btcpay_checkout_problem = False
+        for field in (
+            'btcpay_connection_activity_id', 'btcpay_webhook_activity_id',
+            'btcpay_checkout_activity_id',
+        ):
             self._btcpay_clear_alert(field, message)

@@ -164,6 +164,15 @@ class PaymentProvider(models.Model):
         string="Connection Alert", comodel_name='mail.activity', readonly=True, copy=False,
         groups='base.group_system',
     )
+    btcpay_checkout_problem = fields.Char(
+        string="Checkout Problem",
+        help="Why the store made no invoice when a customer wanted to pay.",
+        readonly=True, copy=False, groups='base.group_system',
+    )
+    btcpay_checkout_activity_id = fields.Many2one(
+        string="Checkout Alert", comodel_name='mail.activity', readonly=True, copy=False,
+        groups='base.group_system',
+    )
     btcpay_poll_minutes = fields.Integer(
         string="Polling Interval",
         help="The number of minutes after which the server is asked about an open invoice, where"

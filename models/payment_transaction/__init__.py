@@ -1,5 +1,6 @@
 from . import transaction
 from . import checkout
+from . import checkout_failure
 from . import checkout_guard
 from . import sync
 from . import status

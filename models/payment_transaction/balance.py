@@ -156,12 +156,37 @@ class PaymentTransaction(models.Model):
             net_amount -= max(refunded - loose, 0) + root._btcpay_get_reversed_write_off()
         return net_amount
 
+    # === WHAT WAS ASKED FOR === #
+
+    def _btcpay_get_asked_amount(self):
+        """Return what the server asks for: the amount, rounded to digits of the server's own.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        return self.btcpay_asked_amount or self.amount
+
+    def _btcpay_get_worth(self, money):
+        """Return what money of the invoice is worth to what is paid with it: whoever pays what the
+        server asks for has paid the amount, however the server rounded that.
+
+        :param float money: What was received, kept or given back.
+        :return: The amount, at most the transaction's.
+        :rtype: float
+        """
+        self.ensure_one()
+        if self.currency_id.compare_amounts(money, self._btcpay_get_asked_amount()) >= 0:
+            return self.amount
+        return min(money, self.amount)
+
     # === WHAT WAS RECEIVED === #
 
-    @api.depends('amount', 'btcpay_paid_amount', 'btcpay_invoice_id')
+    @api.depends('amount', 'btcpay_asked_amount', 'btcpay_paid_amount', 'btcpay_invoice_id')
     def _compute_btcpay_differences(self):
         for tx in self:
-            difference = tx.btcpay_invoice_id and tx.btcpay_paid_amount - tx.amount
+            difference = tx.btcpay_invoice_id and (
+                tx.btcpay_paid_amount - tx._btcpay_get_asked_amount()
+            )
             tx.btcpay_due_amount = max(-difference, 0)
             tx.btcpay_overpaid_amount = max(difference, 0)
 
@@ -188,7 +213,9 @@ class PaymentTransaction(models.Model):
     def _btcpay_is_paid_in_full(self):
         """Return whether all that was asked for was received, confirmed or not."""
         self.ensure_one()
-        return self.currency_id.compare_amounts(self.btcpay_paid_amount, self.amount) >= 0
+        return self.currency_id.compare_amounts(
+            self.btcpay_paid_amount, self._btcpay_get_asked_amount()
+        ) >= 0
 
     def _btcpay_is_confirmed(self):
         """Return whether all that was received is confirmed: what is not may still vanish."""
@@ -265,7 +292,8 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         receipts = self._btcpay_get_receipts() - self._btcpay_get_loose_receipts()
         return self.currency_id.round(
-            sum(receipts.mapped('amount')) - self._btcpay_get_given_back_amount()
+            sum(receipts.mapped('amount'))
+            - self._btcpay_get_worth(self._btcpay_get_given_back_amount())
         )
 
     def _btcpay_get_given_back_amount(self):
@@ -291,7 +319,7 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         if self.state == 'done':
             return 0
-        kept = min(self._btcpay_get_kept_amount(), self.amount)
+        kept = self._btcpay_get_worth(self._btcpay_get_kept_amount())
         return max(self.currency_id.round(kept - self._btcpay_get_accounted_amount()), 0)
 
     def _btcpay_get_surplus(self):
@@ -360,7 +388,9 @@ class PaymentTransaction(models.Model):
         available = self.btcpay_paid_amount
         if not self._btcpay_is_confirmed():
             # What is confirmed beyond the price can be given back while the rest is not.
-            available = min(available, self._btcpay_get_confirmed_amount() - self.amount)
+            available = min(
+                available, self._btcpay_get_confirmed_amount() - self._btcpay_get_asked_amount()
+            )
         available = max(self.currency_id.round(available - returned), 0)
         # What is given back is taken from the overpayment first.
         overpayment = min(self.btcpay_overpaid_amount - returned, available)

@@ -10,11 +10,13 @@ from odoo.addons.payment_btcpay.db import commit_and_refresh, lock
 from odoo.addons.payment_btcpay.greenfield import (
     GreenfieldError,
     InvoiceDraft,
+    Money,
     NotUnderstood,
     Unreachable,
     match_language,
     round_amount,
 )
+from odoo.addons.payment_btcpay.models.payment_provider.client import AnotherInvoice
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -33,8 +35,8 @@ class PaymentTransaction(models.Model):
 
         The transaction is stored first: the request may be run again after a serialization failure,
         which must neither forget this invoice nor make a second one, and no row may be locked while
-        waiting for the server. If the call fails the transaction ends in error, with a sentence for
-        the customer; the reason is in the log.
+        waiting for the server. If the call fails the transaction ends in error, see
+        `_btcpay_fail_checkout`.
 
         Note: `self.ensure_one()`
         """
@@ -69,7 +71,7 @@ class PaymentTransaction(models.Model):
         try:
             invoice = self._btcpay_client().create_invoice(store_id, draft)
             if discrepancy := self._btcpay_find_discrepancy(invoice):
-                raise NotUnderstood('invoice', discrepancy)
+                raise AnotherInvoice(discrepancy)
             if not invoice.checkout_link:  # The customer has to be sent there.
                 raise NotUnderstood('invoice.checkoutLink')
         except GreenfieldError as exc:
@@ -79,7 +81,7 @@ class PaymentTransaction(models.Model):
         # The server's first event may have been quicker than its answer, and brought the invoice.
         if not self.btcpay_invoice_id:
             if error:
-                self._btcpay_fail_checkout(error)
+                self._btcpay_fail_checkout(error, invoice)
             else:
                 self._btcpay_store_invoice(invoice)
         self._btcpay_get_payment_siblings()._btcpay_invalidate_obsolete()
@@ -88,6 +90,7 @@ class PaymentTransaction(models.Model):
             provider._btcpay_report_silence(error)
         else:
             provider._btcpay_retry_soon()
+        provider._btcpay_report_checkout(None if self.btcpay_invoice_id else error)
 
     def _btcpay_prepare_invoice(self):
         """Prepare the request that makes the invoice, from the transaction alone.
@@ -100,9 +103,10 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         provider = self.provider_id.sudo()
         base_url = provider._btcpay_get_return_base_url()
+        money = self._btcpay_get_money()
         return InvoiceDraft(
-            amount=round_amount(self.amount, self.currency_id.decimal_places),
-            currency=self.currency_id.name,
+            amount=money.amount,
+            currency=money.currency,
             order_id=self.reference,
             metadata={const.TOKEN_KEY: self.sudo().btcpay_invoice_token},
             redirect_url=f'{base_url}{const.RETURN_ROUTE}?ref={quote(self.reference, safe="")}',
@@ -113,20 +117,15 @@ class PaymentTransaction(models.Model):
             ),
         )
 
-    def _btcpay_fail_checkout(self, error):
-        """End the transaction whose invoice could not be made.
+    def _btcpay_get_money(self):
+        """Return what is to be paid.
 
-        :param GreenfieldError error: The reason, for the log.
+        :rtype: Money
         """
         self.ensure_one()
-        _logger.error("No invoice for transaction %s: %s", self.reference, error)
-        if not error.is_temporary:
-            self.btcpay_requested_at = False  # Refused: there is none to look for.
-        self._set_error(_(
-            "The Bitcoin payment could not be started. Nothing was charged. Please try again in"
-            " a few minutes, or choose another payment method."
-        ))
-        self._btcpay_schedule_sync()
+        return Money(
+            round_amount(self.amount, self.currency_id.decimal_places), self.currency_id.name
+        )
 
     def _btcpay_get_checkout_values(self):
         """Return what the redirect form is rendered with.
@@ -165,10 +164,7 @@ class PaymentTransaction(models.Model):
                 " %(reference)s. Check the payment there.",
                 invoice=invoice.id, other=invoice.order_id or None, reference=self.reference,
             )
-        if (
-            invoice.currency != self.currency_id.name
-            or self.currency_id.compare_amounts(float(invoice.amount), self.amount) != 0
-        ):
+        if not invoice.money.is_rounded_from(self._btcpay_get_money()):
             return _(
                 "The invoice %(invoice)s at the BTCPay Server is for %(other_amount)s"
                 " %(other_currency)s, the transaction for %(amount)s. Check the payment there.",
@@ -181,24 +177,23 @@ class PaymentTransaction(models.Model):
         """Flag for review an invoice that is not the transaction's.
 
         :param Invoice invoice: The invoice.
-        :return: Whether it is not.
-        :rtype: bool
         """
         self.ensure_one()
         discrepancy = self._btcpay_find_discrepancy(invoice)
-        if discrepancy:
-            # Refused, with a line in the log, if it is done already.
-            self._set_error(_(
-                "This payment could not be matched with your order. Please contact us before you"
-                " pay again."
-            ))
-            self._btcpay_flag_for_review(discrepancy)
-        return bool(discrepancy)
+        if not discrepancy:
+            self._btcpay_settle_matters('another')
+            return
+        # Refused, with a line in the log, if it is done already.
+        self._set_error(_(
+            "This payment could not be matched with your order. Please contact us before you pay"
+            " again."
+        ))
+        self._btcpay_flag_for_review(discrepancy, 'another')
 
-    def _btcpay_is_adoptable(self, invoice):
-        """Return whether an invoice is the one the server made without our getting its answer.
+    def _btcpay_is_own(self, invoice):
+        """Return whether an invoice was made by the transaction's own request.
 
-        Only the transaction's own request had the token. The clocks of both need not agree.
+        Only that had the token. The clocks of both need not agree.
 
         :param Invoice invoice: The invoice.
         :rtype: bool
@@ -206,12 +201,23 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         token = self.sudo().btcpay_invoice_token
         return bool(
-            not self.btcpay_invoice_id
-            and token and invoice.metadata.get(const.TOKEN_KEY) == token
-            and invoice.created_at
+            token and invoice.metadata.get(const.TOKEN_KEY) == token
+            and invoice.created_at and self.btcpay_requested_at
             and invoice.created_at >= self.btcpay_requested_at - timedelta(
                 minutes=const.CLOCK_DIFFERENCE
             )
+        )
+
+    def _btcpay_is_adoptable(self, invoice):
+        """Return whether an invoice is the one the server made without our getting its answer.
+
+        :param Invoice invoice: The invoice.
+        :rtype: bool
+        """
+        self.ensure_one()
+        return (
+            not self.btcpay_invoice_id
+            and self._btcpay_is_own(invoice)
             and not self._btcpay_find_discrepancy(invoice)
         )
 
@@ -250,6 +256,7 @@ class PaymentTransaction(models.Model):
             'btcpay_checkout_link': invoice.checkout_link,
             'btcpay_status': invoice.status,
             'btcpay_additional_status': invoice.additional_status,
+            'btcpay_asked_amount': float(invoice.amount),
             'btcpay_paid_amount': float(invoice.paid_amount),
             'btcpay_expires_at': invoice.expires_at,
             'btcpay_monitored_until': invoice.monitored_until,

@@ -159,11 +159,12 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         commit_and_refresh(self.env)
         action = self.btcpay_pending_action
+        is_invalidation = action in ('invalidate', 'discard')
         if not self._btcpay_is_pending_action_wanted():
             # The newer attempt failed, or the change was undone; or the order was canceled since.
             self.btcpay_pending_action = False
             commit_and_refresh(self.env)
-            if action != 'invalidate':
+            if not is_invalidation:
                 self._btcpay_sync(timeout=timeout)
             return
         client = self._btcpay_client(timeout)
@@ -178,10 +179,12 @@ class PaymentTransaction(models.Model):
         lock(self)
         if self.btcpay_pending_action == action:
             self.btcpay_pending_action = False
-        if action != 'invalidate' and invoice and (status or invoice.status == 'Settled'):
+        if action == 'discard':
+            self.btcpay_requested_at = False  # There is none to look for any more.
+        if not is_invalidation and invoice and (status or invoice.status == 'Settled'):
             self.btcpay_accepted_at = fields.Datetime.now()
         # An earlier call may have taken effect without being answered.
-        if action == 'invalidate' and (status or not invoice or invoice.status == 'Invalid'):
+        if is_invalidation and (status or not invoice or invoice.status == 'Invalid'):
             self.btcpay_invalidated_at = fields.Datetime.now()
             if self.state in ('draft', 'pending'):
                 self._btcpay_set_invalidated()
@@ -197,6 +200,8 @@ class PaymentTransaction(models.Model):
         """Return whether there still is a reason for what was to be done at the server."""
         self.ensure_one()
         match self.btcpay_pending_action:
+            case 'discard':
+                return True
             case 'invalidate':
                 return bool(self._btcpay_get_obsolete_reason())
             case 'accept_late':
@@ -215,11 +220,10 @@ class PaymentTransaction(models.Model):
         :rtype: str|None
         """
         state = (invoice.status, invoice.additional_status)
-        if action == 'invalidate' and state == ('New', 'None') and not invoice.paid_amount:
-            return 'Invalid'
-        if action != 'invalidate' and state == ('Expired', 'PaidLate'):
-            return 'Settled'
-        return None
+        if action in ('invalidate', 'discard'):
+            is_untouched = state == ('New', 'None') and not invoice.paid_amount
+            return 'Invalid' if is_untouched else None
+        return 'Settled' if state == ('Expired', 'PaidLate') else None
 
     def _btcpay_set_invalidated(self):
         """Cancel the transaction whose invoice was invalidated."""

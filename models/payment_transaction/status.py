@@ -238,7 +238,7 @@ class PaymentTransaction(models.Model):
 
         return {
             'reference': self.reference,
-            'amount': shown(self.amount),
+            'amount': shown(self._btcpay_get_asked_amount()),
             'paid': shown(self.btcpay_paid_amount),
             'due': shown(self.btcpay_due_amount),
             'asked': self._btcpay_get_due_text(),
@@ -254,7 +254,7 @@ class PaymentTransaction(models.Model):
         'btcpay_invoice_id', 'btcpay_status', 'btcpay_additional_status', 'btcpay_invalidated_at',
         'btcpay_paid_amount', 'btcpay_paid_out_amount', 'btcpay_payout_ids.state',
         'child_transaction_ids.state', 'child_transaction_ids.amount',
-        'btcpay_refund_ids.state', 'btcpay_refund_ids.amount',
+        'btcpay_refund_ids.state', 'btcpay_refund_ids.amount', 'btcpay_review_matters',
     )
     def _compute_btcpay_status_text(self):
         for tx in self:
@@ -285,7 +285,7 @@ class PaymentTransaction(models.Model):
         if self._btcpay_is_taken_by_tolerance():
             return _("Paid, underpaid") if additional == 'None' else _("Paid late, underpaid")
         if self.state == 'error' and status != 'Invalid':
-            if self.btcpay_review_note:
+            if 'another' in self._btcpay_get_open_matters():
                 return _("Does not agree with the server")
             if status == 'New':  # The server's answer was lost.
                 return _("Checkout failed, invoice still open")
@@ -328,6 +328,8 @@ class PaymentTransaction(models.Model):
                 return _("The refund %(reference)s of %(amount)s was paid out.", **values)
             case 'refund', _any:
                 return None
+            case _any, 'error' if self.btcpay_checkout_problem:
+                return ''  # Said with the store's reason, once.
             case _any, 'pending':
                 return ''  # Said with what was seen or received.
             case _any, 'done' if not self.source_transaction_id:

@@ -215,7 +215,11 @@ class PaymentTransaction(models.Model):
         if not self.btcpay_requested_at:
             return None
         found = client.find_invoices(store_id, [self.reference])
-        return next((i for i in found.items if self._btcpay_is_adoptable(i)), None)
+        is_wanted = (
+            self._btcpay_is_own if self.btcpay_pending_action == 'discard'
+            else self._btcpay_is_adoptable
+        )
+        return next(filter(is_wanted, found.items), None)
 
     def _btcpay_has_news_of_payments(self, invoice):
         """Return whether the payments of the invoice are not all known and confirmed."""

@@ -25,6 +25,11 @@ class PaymentTransaction(models.Model):
         help="When the server was asked to make the invoice, whether it answered or not.",
         readonly=True, copy=False,
     )
+    btcpay_checkout_problem = fields.Char(
+        string="Not Started Because",
+        help="Why the store at the BTCPay Server made no invoice, in the server's own words.",
+        readonly=True, copy=False,
+    )
     btcpay_checkout_link = fields.Char(string="Invoice Page", readonly=True, copy=False)
     btcpay_server_link = fields.Char(
         string="Invoice at the Server", compute='_compute_btcpay_server_link', compute_sudo=True,
@@ -41,6 +46,11 @@ class PaymentTransaction(models.Model):
     )
     btcpay_status_text = fields.Char(
         string="Bitcoin Status", compute='_compute_btcpay_status_text', compute_sudo=True
+    )
+    btcpay_asked_amount = fields.Monetary(
+        string="Asked For",
+        help="What the server asks the customer for: it rounds amounts to digits of its own.",
+        currency_field='currency_id', readonly=True, copy=False,
     )
     btcpay_paid_amount = fields.Monetary(
         string="Received", help="What the server has received for the invoice.",
@@ -108,6 +118,7 @@ class PaymentTransaction(models.Model):
         string="Pending Action",
         selection=[
             ('invalidate', "Invalidate the invoice"),
+            ('discard', "Invalidate the invoice, which is not what was asked for"),
             ('accept_late', "Accept the late payment"),
             ('accept_late_unchanged', "Accept the late payment if nothing else has changed"),
         ],
@@ -311,20 +322,15 @@ class PaymentTransaction(models.Model):
         return self._btcpay_get_checkout_values()
 
     def _extract_amount_data(self, payment_data):
-        """Override of `payment` to extract the amount and currency from the invoice."""
+        """Override of `payment` to compare amounts by ourselves, as the server rounds them."""
         if self.provider_code != 'btcpay':
             return super()._extract_amount_data(payment_data)
-        if self.operation == 'refund':
-            return None  # What was paid out is compared when the refund is applied.
-        invoice = payment_data['invoice']
-        return {'amount': float(invoice.amount), 'currency_code': invoice.currency}
+        return None
 
     def _validate_amount(self, payment_data):
         """Override of `payment` to flag an invoice that is not the transaction's for review."""
-        if self.provider_code != 'btcpay' or self.operation == 'refund':
-            return super()._validate_amount(payment_data)
-        if self._btcpay_reject_invoice(payment_data['invoice']):
-            return None
+        if self.provider_code == 'btcpay' and self.operation != 'refund':
+            self._btcpay_reject_invoice(payment_data['invoice'])
         return super()._validate_amount(payment_data)
 
     def _apply_updates(self, payment_data):

@@ -21,7 +21,7 @@ class TestAdoption(MoneyMixin, BTCPayHttpCommon):
         self.world.fault('drop', path=INVOICES, method='POST', **fault)
         tx = self._create_btcpay_transaction(order, make_invoice=False)
         with mute_logger(
-            f'{MODELS}.payment_transaction.checkout', f'{MODELS}.payment_provider.client'
+            f'{MODELS}.payment_transaction.checkout_failure', f'{MODELS}.payment_provider.client'
         ):
             tx._get_processing_values()
         self.assertFalse(tx.btcpay_invoice_id)
@@ -83,6 +83,32 @@ class TestAdoption(MoneyMixin, BTCPayHttpCommon):
         self.assertEqual(tx.btcpay_status_text, "Failed")
         tx._btcpay_sync()
         self.assertEqual(tx.btcpay_status_text, "Checkout failed, invoice still open")
+        tx._btcpay_flag_for_review("Paid twice.", 'mail')  # Something else than the invoice.
+        self.assertEqual(tx.btcpay_status_text, "Checkout failed, invoice still open")
+
+    def test_when_the_order_is_paid_before_the_lost_invoice_is_found_then_it_is_invalidated(self):
+        order = self._create_order()
+        tx = self._lose_answer(order, after=True)
+        self._set_done(self._create_other_transaction(order))
+        self._run_pending_actions()
+        self.assertFalse(tx.btcpay_invoice_id)
+        tx._btcpay_sync()
+        self._run_pending_actions()
+        self.assertEqual(self._status(tx), ('Invalid', 'Marked'))
+        self.assertFalse(order.activity_ids)
+
+    def test_when_a_database_was_restored_then_the_invoice_of_the_other_one_pays_nothing(self):
+        """The copy has the same transaction, by number and by token of the time of the copy."""
+        order = self._create_order()
+        tx = self._lose_answer(order, after=True)
+        token = tx.sudo().btcpay_invoice_token
+        # In the copy the customer pays again, by a transaction that the original gives the same
+        # reference: it asks with a token of its own.
+        again = self._lose_answer(order)
+        self._new_invoice(again, **{const.TOKEN_KEY: token})
+        again._btcpay_sync()
+        self.assertFalse(again.btcpay_invoice_id)
+        self.assertFalse(order.activity_ids)
 
     def test_when_the_order_is_paid_otherwise_then_the_lost_invoice_is_invalidated(self):
         order = self._create_order()

@@ -6,25 +6,29 @@ from odoo.tools import mute_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 
-CHECKOUT_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction.checkout'
+CHECKOUT_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction.checkout_failure'
 REQUEST_LOG = 'odoo.addons.payment_btcpay.models.payment_provider.client'
 INVOICES = '/invoices$'
+# What the customer is told of trying again.
+AGAIN = "Please try again in a few minutes"
+USELESS = "Trying again will not help: please choose another payment method, or contact us."
 
 
 @tagged('post_install', '-at_install')
 class TestCheckoutFailures(BTCPayCommon):
     """The call that makes the invoice fails, in every way that a call can."""
 
-    def _fail_to_make_invoice(self, reference):
+    def _fail_to_make_invoice(self, reference, sentence="Nothing was charged."):
         """Have an invoice made, which fails.
 
+        :param str sentence: What the customer is told.
         :return: The transaction and what the log tells the administrator.
         """
         tx = self._create_btcpay_transaction(make_invoice=False, reference=reference)
         with self.assertLogs(CHECKOUT_LOG, 'ERROR') as logs, mute_logger(REQUEST_LOG):
             values = tx._get_processing_values()
         self.assertEqual(values['state'], 'error')
-        self.assertIn("Please try again in a few minutes", values['state_message'])
+        self.assertIn(sentence, values['state_message'])
         self.assertNotIn('action', values['redirect_form_html'])
         self.assertEqual(tx.state, 'error')
         self.assertFalse(tx.btcpay_invoice_id or tx.btcpay_checkout_link)
@@ -34,24 +38,28 @@ class TestCheckoutFailures(BTCPayCommon):
         return tx, logs.output[0]
 
     def test_when_making_the_invoice_fails_then_the_reason_is_logged_and_no_invoice_is_found(self):
-        for number, (fault, reason) in enumerate([
-            ({'kind': 'status', 'status': 400}, "HTTP 400"),
-            ({'kind': 'status', 'status': 401}, "HTTP 401"),
-            ({'kind': 'status', 'status': 403}, "HTTP 403"),
-            ({'kind': 'status', 'status': 404}, "HTTP 404"),
-            ({'kind': 'status', 'status': 422}, "HTTP 422"),
-            ({'kind': 'status', 'status': 429}, "HTTP 429"),
-            ({'kind': 'status', 'status': 301}, "HTTP 301"),
-            ({'kind': 'status', 'status': 500}, "HTTP 500"),
-            ({'kind': 'status', 'status': 503}, "HTTP 503"),
-            ({'kind': 'drop'}, "connection: "),
-            ({'kind': 'hang', 'seconds': 1}, "connection: "),
-            ({'kind': 'wrong_json'}, "The answer is no JSON"),
+        for number, (fault, reason, sentence) in enumerate([
+            ({'kind': 'status', 'status': 400}, "HTTP 400", USELESS),
+            ({'kind': 'status', 'status': 401}, "HTTP 401", USELESS),
+            ({'kind': 'status', 'status': 403}, "HTTP 403", USELESS),
+            ({'kind': 'status', 'status': 404}, "HTTP 404", USELESS),
+            ({'kind': 'status', 'status': 422}, "HTTP 422", USELESS),
+            ({'kind': 'status', 'status': 429}, "HTTP 429", AGAIN),
+            ({'kind': 'status', 'status': 301}, "HTTP 301", USELESS),
+            ({'kind': 'status', 'status': 500}, "HTTP 500", AGAIN),
+            ({'kind': 'status', 'status': 503}, "HTTP 503", AGAIN),
+            ({'kind': 'drop'}, "connection: ", AGAIN),
+            ({'kind': 'hang', 'seconds': 1}, "connection: ", AGAIN),
+            ({'kind': 'wrong_json'}, "The answer is no JSON", AGAIN),
         ]):
             with self.subTest(**fault):
                 self.world.fault(path=INVOICES, method='POST', **fault)
-                tx, log = self._fail_to_make_invoice(f'failed-{number}')
+                tx, log = self._fail_to_make_invoice(f'failed-{number}', sentence)
                 self.assertIn(reason, log)
+                # Only what does not pass by itself is somebody's task.
+                problem = self.btcpay.btcpay_checkout_problem
+                self.assertEqual(bool(problem), sentence == USELESS)
+                self.btcpay._btcpay_report_checkout(None)
                 # A later look finds no invoice, and is no error.
                 tx._btcpay_sync()
                 self.assertEqual(tx.state, 'error')

@@ -53,8 +53,8 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
                 self.assertEqual(self._order(order).btcpay_status_text, text)
         tx.write({
             'state': 'error', 'btcpay_status': 'Settled', 'btcpay_additional_status': 'None',
-            'btcpay_review_note': "It is for another order.",
         })
+        tx._btcpay_flag_for_review("It is for another order.", 'another')
         self.assertEqual(tx.btcpay_status_text, "Does not agree with the server")
         tx.write({'state': 'cancel', 'btcpay_invalidated_at': '2026-01-01'})
         self.assertEqual(tx.btcpay_status_text, "Invalidated")
