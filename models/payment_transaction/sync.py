@@ -10,7 +10,6 @@ from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import (
     CONCURRENCY_ERRORS,
     RowBusy,
-    claim,
     commit_and_refresh,
     lock,
 )
@@ -74,42 +73,6 @@ class PaymentTransaction(models.Model):
                 tx.provider_id._btcpay_retry_soon()
                 return
         raise RowBusy(tx.env)
-
-    def _btcpay_sync_for_browser(self):
-        """Sync because a page was opened that anybody may open, again and again and all at once.
-
-        Nobody waits there for a server that is known not to answer.
-        """
-        self.ensure_one()
-        if self.provider_code != 'btcpay' or self.state in ('done', 'cancel', 'error'):
-            return
-        if not self.provider_id._btcpay_may_ask() or not self._btcpay_take_turn():
-            return
-        try:
-            self._btcpay_sync(timeout=const.SHORT_TIMEOUT)
-        except (GreenfieldError, RowBusy) as error:
-            _logger.warning("Transaction %s could not be synced: %s", self.reference, error)
-            self.provider_id._btcpay_report_silence(error)
-
-    def _btcpay_take_turn(self):
-        """Note that the server is asked because of a page, before it is; a failure counts as well.
-
-        :return: Whether it is to be asked: nobody else does, or did just now.
-        :rtype: bool
-        """
-        self.ensure_one()
-        commit_and_refresh(self.env)
-        tx = claim(self)
-        now = fields.Datetime.now()
-        synced_at, asked_at = tx.btcpay_synced_at, tx.btcpay_asked_at
-        is_answered = not asked_at or (synced_at and synced_at >= asked_at)
-        seconds = const.SYNC_INTERVAL if is_answered else const.ANSWER_INTERVAL
-        last = synced_at if is_answered else asked_at
-        is_my_turn = bool(tx) and (not last or last <= now - timedelta(seconds=seconds))
-        if is_my_turn:
-            tx.btcpay_asked_at = now
-        commit_and_refresh(self.env)
-        return is_my_turn
 
     def _btcpay_sync_in_batch(self, found=None, sync_count=None, is_absent=False):
         """Sync the transaction; whatever happens, others have their turn before it again.

@@ -10,7 +10,7 @@ from odoo.tools import mute_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
 
-SYNCHRONIZE_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction.sync'
+SYNCHRONIZE_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction.pages'
 REQUEST_LOG = 'odoo.addons.payment_btcpay.models.payment_provider.client'
 
 
