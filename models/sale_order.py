@@ -143,7 +143,7 @@ class SaleOrder(models.Model):
         """
         amount = super()._get_prepayment_required_amount()
         if amount and self._btcpay_is_partly_paid():
-            amount = max(self.currency_id.round(amount - self.amount_paid), 0)
+            amount = max(self.currency_id.round(amount - self._btcpay_get_paid_amount()), 0)
         return amount
 
     def _is_confirmation_amount_reached(self):
@@ -165,9 +165,24 @@ class SaleOrder(models.Model):
         self.ensure_one()
         return bool(
             self.amount_paid
-            and self.currency_id.compare_amounts(self.amount_paid, self.amount_total) < 0
             and self._btcpay_is_bitcoin_concerned()
+            and self.currency_id.compare_amounts(
+                self._btcpay_get_paid_amount(), self.amount_total
+            ) < 0
         )
+
+    def _btcpay_get_paid_amount(self):
+        """Return what is paid of the order and was not given back: `amount_paid` forgets refunds.
+
+        Those of other providers count as ever.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        payments = self._btcpay_get_transactions().mapped(lambda tx: tx._btcpay_get_root())
+        return self.currency_id.round(self.amount_paid - sum(
+            tx._btcpay_get_given_back_amount() for tx in payments if tx._btcpay_get_receipts()
+        ))
 
     def _btcpay_is_all_paid(self):
         """Return whether nothing is left to be paid, so that a link for Bitcoin is of no use."""
@@ -188,8 +203,9 @@ class SaleOrder(models.Model):
         """
         self.ensure_one()
         due = self.env['payment.transaction'].sudo()._btcpay_get_amount_due(self.sudo())
-        # Odoo's page takes nothing more of what was paid once, refunded or not.
-        return max(min(due, self.currency_id.round(self.amount_total - self.amount_paid)), 0)
+        # Odoo's page takes nothing more of what was paid in full once, refunded or not.
+        is_paid = self.currency_id.compare_amounts(self.amount_paid, self.amount_total) >= 0
+        return 0 if is_paid else max(due, 0)
 
     def _btcpay_get_amount_asked(self):
         """Return what the customer is to be asked for now: all that is due.
@@ -212,7 +228,7 @@ class SaleOrder(models.Model):
         self.ensure_one()
         required = self._get_prepayment_required_amount()
         if not self._btcpay_is_partly_paid():
-            required -= self.amount_paid
+            required -= self._btcpay_get_paid_amount()
         return max(self.currency_id.round(required), 0)
 
     # === TRANSACTIONS === #

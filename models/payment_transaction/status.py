@@ -282,13 +282,13 @@ class PaymentTransaction(models.Model):
         status, additional = self.btcpay_status, self.btcpay_additional_status
         if (status, additional) == ('Settled', 'Marked') and self._btcpay_is_paid_in_full():
             return _("Paid late, accepted")
-        if self._btcpay_is_taken_by_tolerance():
-            return _("Paid, underpaid") if additional == 'None' else _("Paid late, underpaid")
         if self.state == 'error' and status != 'Invalid':
             if 'another' in self._btcpay_get_open_matters():
                 return _("Does not agree with the server")
             if status == 'New':  # The server's answer was lost.
                 return _("Checkout failed, invoice still open")
+        if self._btcpay_is_taken_by_tolerance():
+            return _("Paid, underpaid") if additional == 'None' else _("Paid late, underpaid")
         partial = self._btcpay_get_partial_receipts()
         if status in ('Expired', 'Invalid') and (partial.sale_order_ids or partial.invoice_ids):
             return _("Partial payment accepted")

@@ -189,6 +189,29 @@ class TestParts(MoneyMixin, BTCPayCommon):
                     sorted(parts.mapped('payment_id.amount')), [40, 60] if pay_rest else [40]
                 )
 
+    def test_when_an_accepted_partial_payment_is_refunded_then_the_whole_is_to_be_paid_again(self):
+        """Odoo's `amount_paid` forgets the refund: 60 more would confirm an order of 100."""
+        for paid, state in ((60, 'draft'), (100, 'sale')):
+            with self.subTest(paid=paid):
+                self.order = self._create_order(require_payment=True, prepayment_percent=1.0)
+                self.tx = self._create_btcpay_transaction(self.order)
+                self._pay_part_and_expire()
+                self.tx.action_btcpay_accept_partial()
+                self._post_process()
+                self.assertEqual(self.order._btcpay_get_amount_due(), 60)
+                self.tx._btcpay_request_refund(40)
+                self.assertEqual(self.order.amount_paid, 40)
+                self.assertEqual(self.order._btcpay_get_amount_due(), 100)
+                self.assertEqual(self.order._btcpay_get_down_payment(), 100)
+                self.assertIn('amount=100.0', self.tx._btcpay_get_amount_due_url())
+                again = self._create_btcpay_transaction(self.order, amount=paid)
+                self.world.pay(again.btcpay_invoice_id)
+                self.world.mine()
+                self._look(again)
+                self._post_process()
+                self.assertEqual(self.order.state, state)
+                self.assertEqual(self.order._btcpay_get_paid_amount(), paid)
+
     def test_when_an_invalid_invoice_has_confirmed_money_then_it_can_be_accepted(self):
         """Confirmed after the server gave up on it: there it stays invalid for ever."""
         self.world.pay(self.tx.btcpay_invoice_id)

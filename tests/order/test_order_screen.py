@@ -46,6 +46,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         ]:
             with self.subTest(status=status, additional=additional, state=state):
                 tx.write({
+                    'btcpay_paid_amount': 100 if text == "Paid" else 0,
                     'btcpay_status': status, 'btcpay_additional_status': additional,
                     'state': state,
                 })
