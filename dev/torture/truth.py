@@ -43,8 +43,10 @@ class Truth:
             ' t.btcpay_additional_status AS additional, t.btcpay_paid_amount::float AS paid,'
             ' t.btcpay_pending_action AS intention, t.is_post_processed AS processed,'
             ' t.btcpay_review_note AS note, t.provider_id AS provider, r.sale_order_id AS order_id,'
-            ' (SELECT count(*) FROM account_payment p WHERE p.payment_transaction_id = t.id'
-            "   AND p.state NOT IN ('canceled', 'rejected')) AS payments"
+            ' COALESCE(t.btcpay_difference_amount, 0)::float AS missing,'
+            ' (SELECT sum(amount)::float FROM account_payment p'
+            '   WHERE p.payment_transaction_id = t.id'
+            "   AND p.state NOT IN ('canceled', 'rejected')) AS booked"
             ' FROM payment_transaction t LEFT JOIN sale_order_transaction_rel r'
             ' ON r.transaction_id = t.id WHERE r.sale_order_id = ANY(%s) ORDER BY t.id',
             list(self.history.orders))
@@ -80,12 +82,14 @@ class Truth:
     def invoice(self, invoice, tx):
         status, additional = invoice['status'], invoice['additionalStatus']
         paid = float(invoice['paidAmount'])
-        booked = sum(t['amount'] for t in self.ours
+        booked = sum(t['amount'] - t['missing'] for t in self.ours
                      if t['source'] == tx['id'] and t['state'] == 'done')
         told = self.told[tx['order_id']] and bool(tx['note'])
         what = f'{status}/{additional}, {paid} paid: {tx}'
         if booked > max(min(paid, tx['amount']), 0) + CENT:
             self.bad('More is booked than was received:', booked, what)
+        if status == 'Settled' and (tx['booked'] or 0) > paid + CENT:
+            self.bad('The books have more than was received:', tx['booked'], what)
         if booked and tx['state'] == 'done':
             self.bad('Booked in part and as a whole:', what)
         if status == 'Settled':
@@ -147,11 +151,11 @@ class Truth:
 
     def _post_processed(self, tx):
         if tx['state'] != 'done':
-            if tx['payments']:
+            if tx['booked'] is not None:
                 self.bad('A payment is booked for what is not done:', tx)
-        elif tx['payments'] > 1:
+        elif (tx['booked'] or 0) > tx['amount'] - tx['missing'] + CENT:
             self.bad('Booked more than once:', tx)
-        elif not tx['payments'] and not self.history.broken:
+        elif (tx['booked'] or 0) < tx['amount'] - tx['missing'] - CENT and not self.history.broken:
             self.bad('Done, but not booked:', tx)
 
     def orders(self):
