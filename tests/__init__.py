@@ -52,6 +52,7 @@ from .refund import (
     test_refund_archived,
     test_refund_books,
     test_refund_cancel,
+    test_refund_changed,
     test_refund_claims,
     test_refund_guards,
     test_refund_http,

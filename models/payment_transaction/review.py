@@ -17,6 +17,8 @@ class PaymentTransaction(models.Model):
         Note: `self.ensure_one()`
         """
         self.ensure_one()
+        if self in self._btcpay_get_root()._btcpay_get_loose_receipts():
+            return  # Booked only to be given back: no payment of the documents.
         self._btcpay_report_double_payment()
         if self.provider_code == 'btcpay':
             self._btcpay_report_canceled_documents()

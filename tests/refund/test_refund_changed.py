@@ -1,0 +1,36 @@
+from datetime import timedelta
+from unittest.mock import patch
+
+from odoo import fields
+from odoo.tests import tagged
+
+from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
+from odoo.addons.payment_btcpay.tests.refund.refund_common import RefundMixin
+
+
+@tagged('post_install', '-at_install')
+class TestRefundChanged(RefundMixin, BTCPayCommon):
+    """What is booked only to be given back is not taken for a payment of the order."""
+
+    def test_when_surplus_of_changed_order_is_refunded_then_the_difference_is_mailed_once(self):
+        order = self._create_order(require_payment=True, prepayment_percent=1.0)
+        tx = self._create_btcpay_transaction(order)
+        self.world.pay(tx.btcpay_invoice_id, fraction='1.5')
+        self.world.mine()
+        self._look(tx)
+        order.order_line.price_unit = 300
+        self._post_process()
+        self.assertEqual(len(self._mails(order)), 1)
+        asked = self._activities(order)
+        self.assertIn("The customer was sent a link to pay the difference", asked)
+        tx._btcpay_request_refund(50)
+        self.assertEqual(sum(tx._btcpay_get_loose_receipts().mapped('amount')), 50)
+        self._post_process()
+        self.env.cr.commit()
+        later = fields.Datetime.now() + timedelta(days=1)
+        with patch.object(fields.Datetime, 'now', lambda: later):
+            self.env['payment.transaction']._cron_btcpay_confirm()
+        self.env.invalidate_all()
+        self.assertEqual(len(self._mails(order)), 1, "Mailed again.")
+        self.assertIn("The customer was sent a link to pay the difference", self._activities(order))
+        self.assertNotIn("Ask for the difference", tx.btcpay_review_note)
