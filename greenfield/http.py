@@ -99,6 +99,8 @@ class Session:
                 body += chunk
                 if len(body) > MAX_SIZE:
                     raise NotUnderstood('answer', 'The answer is too large')
+            if response.raw.length_remaining:  # urllib3 itself says so from version 2 on.
+                raise Unreachable('The answer is not whole')
         except urllib3.exceptions.ReadTimeoutError as error:
             raise Unreachable('The answer does not come to its end', TIMEOUT) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:

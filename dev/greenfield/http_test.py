@@ -4,6 +4,7 @@ import time
 from decimal import Decimal
 
 import pytest
+import urllib3.connection
 
 from greenfield import (
     Answer,
@@ -204,6 +205,16 @@ def test_half_a_body():
         http.close_connection = True
 
     assert_unreachable(answer, 'connection')
+
+
+def test_half_a_body_with_the_older_urllib3(monkeypatch):
+    """Version 1, which Odoo pins for its oldest Pythons, does not look at the length by itself."""
+    request = urllib3.connection.HTTPConnection.request
+    if not urllib3.__version__.startswith('1.'):
+        monkeypatch.setattr(
+            urllib3.connection.HTTPConnection, 'request', lambda *args, **kwargs: request(
+                *args, **{**kwargs, 'enforce_content_length': False}))
+    test_half_a_body()
 
 
 def test_half_a_chunk():
