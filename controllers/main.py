@@ -5,7 +5,7 @@ from odoo.http import request
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.greenfield import NotUnderstood, WebhookEvent, is_signed
+from odoo.addons.payment_btcpay.greenfield import NotUnderstood, WebhookEvent, clean, is_signed
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -29,7 +29,7 @@ class BTCPayController(http.Controller):
         :rtype: Response
         """
         tx_sudo = request.env['payment.transaction'].sudo().search([
-            ('reference', '=', ref.replace('\0', '')), ('provider_code', '=', 'btcpay'),
+            ('reference', '=', clean(ref)), ('provider_code', '=', 'btcpay'),
         ], limit=1)
         if tx_sudo:
             tx_sudo._btcpay_sync_for_browser()

@@ -1,17 +1,22 @@
 """The address of a BTCPay Server as a person types it: normalized and checked."""
-import ipaddress
-import socket
+import re
 import time
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from .errors import TLS, GreenfieldError, NotUnderstood, Unreachable
+from .errors import PEER, TLS, GreenfieldError, NotUnderstood, Unreachable
+from .hosts import is_forbidden, is_loopback, is_private, parse_ip
 from .http import Answer, Session, make_headers, make_url, parse_answer
+from .text import clean
+
+__all__ = ['AddressRefused', 'is_loopback', 'normalize', 'resolve']
 
 HEALTH = '/health'
 _HEALTH_PATH = make_url('', HEALTH)
 _MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
 _DEFAULT_PORTS = {'http': 80, 'https': 443}
+#: A host name as the system looks it up: of `%` and the like each program makes something else.
+_NAME = re.compile(r'[a-z0-9_-]+(\.[a-z0-9_-]+)*', re.IGNORECASE)
 
 # Why an address is refused; behind each are the values of the error.
 EMPTY = 'empty'
@@ -21,14 +26,15 @@ NO_HOST = 'no_host'          # address
 USER_INFO = 'user_info'      # a user name or password in it
 QUERY = 'query'              # what follows “?” or “#”
 ONION = 'onion'              # of Tor
+FORBIDDEN = 'forbidden'      # url: at a link-local address, a cloud's metadata or nobody's
 PLAIN_HTTP = 'plain_http'    # url: http over the open Internet
 CERTIFICATE = 'certificate'  # url: not valid
 NO_ANSWER = 'no_answer'      # url
 DOWNGRADE = 'downgrade'      # url, target: https leads on to http
 NO_SERVER = 'no_server'      # url: something else answers there
 REASONS = (
-    EMPTY, NO_ADDRESS, SCHEME, NO_HOST, USER_INFO, QUERY, ONION, PLAIN_HTTP, CERTIFICATE, NO_ANSWER,
-    DOWNGRADE, NO_SERVER,
+    EMPTY, NO_ADDRESS, SCHEME, NO_HOST, USER_INFO, QUERY, ONION, FORBIDDEN, PLAIN_HTTP, CERTIFICATE,
+    NO_ANSWER, DOWNGRADE, NO_SERVER,
 )
 
 
@@ -49,10 +55,11 @@ def normalize(address: str | None) -> str:
     """Bring an address into one form.
 
     :param str address: the address, with or without scheme; a path is kept
-    :return: scheme, host in lower case, port if unusual, path without final slash
+    :return: scheme, host in lower case, port if unusual, path without final slash; an IP address
+        as it is usually written
     :raise AddressRefused: if it cannot be the address of a BTCPay Server
     """
-    address = (address or '').strip()
+    address = clean(address).strip()
     if not address:
         raise AddressRefused(EMPTY)
     if '://' not in address:
@@ -65,7 +72,7 @@ def normalize(address: str | None) -> str:
         raise AddressRefused(NO_ADDRESS, address=address) from None
     if parts.scheme not in _DEFAULT_PORTS:
         raise AddressRefused(SCHEME)
-    if not host or any(char.isspace() for char in address) or '\\' in address:
+    if not host or not address.isprintable() or ' ' in address or '\\' in address:
         raise AddressRefused(NO_HOST, address=address)
     if '@' in parts.netloc:
         raise AddressRefused(USER_INFO)
@@ -73,39 +80,17 @@ def normalize(address: str | None) -> str:
         raise AddressRefused(QUERY)
     if host.endswith('.onion'):
         raise AddressRefused(ONION)
+    ip = parse_ip(host) if '%' not in host else None
+    if ip is None and not _NAME.fullmatch(host):
+        raise AddressRefused(NO_ADDRESS, address=address)
+    if ip is not None:
+        host = str(ip)
+        if is_forbidden(host):
+            raise AddressRefused(FORBIDDEN, url=address)
     netloc = f'[{host}]' if ':' in host else host
     if port is not None and port != _DEFAULT_PORTS[parts.scheme]:
         netloc = f'{netloc}:{port}'
     return urlunsplit((parts.scheme, netloc.lower(), parts.path.rstrip('/'), '', ''))
-
-
-def _parse_ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        address = ipaddress.ip_address(host.split('%')[0])
-    except ValueError:
-        return None
-    return getattr(address, 'ipv4_mapped', None) or address
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host name or IP address is this very machine."""
-    if host == 'localhost' or host.endswith('.localhost'):
-        return True
-    address = _parse_ip(host)
-    return address is not None and address.is_loopback
-
-
-def is_private(host: str) -> bool:
-    """Return whether a host is on this machine or on a private network; a name is looked up."""
-    if is_loopback(host):
-        return True
-    if address := _parse_ip(host):
-        return address.is_private
-    try:
-        found = [_parse_ip(str(info[4][0])) for info in socket.getaddrinfo(host, None)]
-    except (OSError, UnicodeError):
-        return False
-    return bool(found) and all(ip is not None and ip.is_private for ip in found)
 
 
 def check_scheme(url: str) -> None:
@@ -154,7 +139,7 @@ def _ask_health(session: Session, url: str, timeout: float) -> Answer:
             'GET', make_url(url, HEALTH), timeout=timeout, headers=make_headers()
         )
     except Unreachable as error:
-        reason = CERTIFICATE if error.kind == TLS else NO_ANSWER
+        reason = {TLS: CERTIFICATE, PEER: FORBIDDEN}.get(error.kind, NO_ANSWER)
         raise AddressRefused(reason, url=url) from error
     except NotUnderstood as error:  # It is too large.
         raise AddressRefused(NO_ANSWER, url=url) from error

@@ -1,7 +1,8 @@
-"""A connection whose answers are there in time, or not at all.
+"""A connection to where it may lead, whose answers are there in time, or not at all.
 
 The timeout of `requests` is for each single wait: an answer of which a byte comes now and then, in
-its headers or its body, would never end.
+its headers or its body, would never end. A name may lead elsewhere than when it was checked: what
+counts is the address that each new connection has, before anything is sent.
 """
 import http.client
 import io
@@ -12,6 +13,9 @@ from typing import Any
 import requests.adapters
 import urllib3
 import urllib3.connection
+
+from .errors import PEER, Unreachable
+from .hosts import is_forbidden, is_private
 
 
 class _Source(io.RawIOBase):
@@ -49,12 +53,38 @@ class _Response(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_Source(sock))
 
 
+def _check_peer(connection: urllib3.connection.HTTPConnection, sock: socket.socket) -> None:
+    """Refuse a connection that has led where none may; a proxy is where it was set up to be.
+
+    :raise Unreachable: of the kind `PEER`
+    """
+    if connection.proxy:
+        return
+    peer = str(sock.getpeername()[0])
+    is_plain = not isinstance(connection, urllib3.connection.HTTPSConnection)
+    if is_forbidden(peer) or (is_plain and not is_private(peer)):
+        sock.close()
+        raise Unreachable('The name leads to an address where no server may be', PEER)
+
+
 class _HTTPConnection(urllib3.connection.HTTPConnection):
     response_class = _Response
+
+    def _new_conn(self) -> socket.socket:
+        """Override to look where it leads."""
+        sock = super()._new_conn()
+        _check_peer(self, sock)
+        return sock
 
 
 class _HTTPSConnection(urllib3.connection.HTTPSConnection):
     response_class = _Response
+
+    def _new_conn(self) -> socket.socket:
+        """Override to look where it leads."""
+        sock = super()._new_conn()
+        _check_peer(self, sock)
+        return sock
 
 
 class _HTTPPool(urllib3.HTTPConnectionPool):

@@ -23,7 +23,7 @@ from .errors import (
     Unauthorized,
     Unreachable,
 )
-from .text import MAX_REASON, clean, first_line, sum_up_log
+from .text import MAX_REASON, first_line, sum_up_log
 
 #: The largest answer that is read, in bytes.
 MAX_SIZE = 8 * 1024 * 1024
@@ -99,6 +99,8 @@ class Session:
                 body += chunk
                 if len(body) > MAX_SIZE:
                     raise NotUnderstood('answer', 'The answer is too large')
+            if response.raw.length_remaining:  # urllib3 itself says so from version 2 on.
+                raise Unreachable('The answer is not whole')
         except urllib3.exceptions.ReadTimeoutError as error:
             raise Unreachable('The answer does not come to its end', TIMEOUT) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
@@ -173,20 +175,20 @@ def make_error(answer: Answer) -> GreenfieldError:
     if isinstance(content, list):  # 422: a list of refused fields.
         code = 'validation'
         fields = [
-            (clean(item.get('path'), 200), first_line(item.get('message')))
+            (first_line(item.get('path'), 200), first_line(item.get('message')))
             for item in content if isinstance(item, dict)
         ]
         words = (': '.join(filter(None, field)) for field in fields)
         reason = '; '.join(filter(None, words))[:MAX_REASON]
     elif isinstance(content, dict):
         data = content
-        code, reason = clean(data.get('code'), 100), sum_up_log(data.get('message'))
+        code, reason = first_line(data.get('code'), 100), sum_up_log(data.get('message'))
     if status in (408, 429) or status >= 500:
         return ServerFault(reason, status=status, code=code)
     if status == 401:
         return Unauthorized(reason, status=status, code=code)
     if status == 403:
-        missing = clean(data.get('missingPermission'), 200)
+        missing = first_line(data.get('missingPermission'), 200)
         return Forbidden(reason, status=status, code=code, missing_permission=missing)
     if status == 404:
         return NotFound(reason, status=status, code=code)

@@ -61,6 +61,7 @@ class Invoice:
     :param str additional_status: `None`, `PaidPartial`, `PaidOver`, `PaidLate` or `Marked`
     :param Decimal paid_amount: what was received less fees for further payments, in `currency`
     :param str order_id: the draft's; empty if there is none, or one that is not ours for sure
+    :param Mapping metadata: as it was sent, by whomever: to be compared, not to be stored
     :param tuple[str, ...] payment_methods: the ids of the methods that it can be paid by
     :param str|None checkout_link: the page where the customer pays
     """

@@ -17,7 +17,7 @@ def is_api_id(value: object) -> bool:
 
 def is_web_link(value: object) -> bool:
     """Return whether a value may be used as the address of a page."""
-    if not isinstance(value, str) or len(value) > MAX_LENGTH or not is_storable(value):
+    if not isinstance(value, str) or len(value) > MAX_LENGTH or not value.isprintable():
         return False
     try:
         parts = urlsplit(value)
@@ -53,6 +53,10 @@ def sum_up_log(value: object) -> str:
 
 
 def first_line(value: object, limit: int = MAX_REASON) -> str:
-    """Return the first line of a text: the server's messages can be logs of many."""
-    lines = value[:MAX_LENGTH].strip().splitlines() if isinstance(value, str) else []
-    return clean(lines[0].strip(), limit) if lines else ''
+    """Return the first line of a text: the server's messages can be logs of many.
+
+    It can be written into ours: nothing in it begins another line, or steers who looks at it.
+    """
+    lines = clean(value).strip().splitlines()
+    line = lines[0].strip()[:limit] if lines else ''
+    return ''.join(char if char.isprintable() else ' ' for char in line)

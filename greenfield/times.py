@@ -3,6 +3,9 @@ from datetime import datetime, timezone
 
 from .money import parse_decimal
 
+#: Nothing of the API is before 1970, or after 2200: far from where times can be computed with.
+_MAX_SECONDS = 7_258_118_400
+
 
 def parse_timestamp(value: object) -> datetime | None:
     """Read a time of the API.
@@ -11,9 +14,6 @@ def parse_timestamp(value: object) -> datetime | None:
     :return: the naive datetime in UTC; None if it is none
     """
     seconds = parse_decimal(value)
-    if seconds is None:
+    if seconds is None or not 0 <= seconds <= _MAX_SECONDS:
         return None
-    try:
-        return datetime.fromtimestamp(int(seconds), timezone.utc).replace(tzinfo=None)
-    except (ValueError, OverflowError, OSError):
-        return None
+    return datetime.fromtimestamp(int(seconds), timezone.utc).replace(tzinfo=None)

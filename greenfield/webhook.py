@@ -6,7 +6,7 @@ from datetime import datetime
 
 from .errors import NotUnderstood
 from .reader import Reader
-from .text import MAX_LENGTH
+from .text import MAX_LENGTH, clean
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +55,14 @@ class Webhook:
         :raise NotUnderstood: without a usable id, an address, or what it reports
         """
         read = Reader(data, 'webhook')
-        url, authorized = read.value('url'), read.nested('authorizedEvents')
+        url, authorized = read.text('url'), read.nested('authorizedEvents')
         names = authorized.value('specificEvents')
-        if not isinstance(url, str) or not isinstance(read.value('enabled'), bool):
-            raise read.refuse('url' if not isinstance(url, str) else 'enabled')
+        if not isinstance(read.value('url'), str) or not isinstance(read.value('enabled'), bool):
+            raise read.refuse('url' if not isinstance(read.value('url'), str) else 'enabled')
         if authorized.flag('everything'):
             events = None
         elif isinstance(names, list):
-            events = tuple(name for name in names if isinstance(name, str))
+            events = tuple(clean(name) for name in names if isinstance(name, str))
         else:
             raise authorized.refuse('specificEvents')
         return cls(read.api_id(), url, read.flag('enabled'), events)

@@ -22,6 +22,7 @@ class BTCPayConnectWizard(models.TransientModel):
         help="As your browser shows it when you are logged in there, for example"
              " https://btcpay.example.com.",
     )
+    redirected_from = fields.Char(readonly=True)
     is_insecure = fields.Boolean(string="Plain HTTP", compute='_compute_is_insecure')
     no_webhook = fields.Boolean(
         string="No webhook: my BTCPay Server cannot reach this Odoo",
@@ -63,6 +64,10 @@ class BTCPayConnectWizard(models.TransientModel):
                 )
             )
 
+    @api.onchange('server_url')
+    def _onchange_server_url(self):
+        self.redirected_from = False
+
     @staticmethod
     def _get_host(url):
         try:
@@ -89,12 +94,28 @@ class BTCPayConnectWizard(models.TransientModel):
             server_url = address.resolve(self.server_url, const.TIMEOUT)
         except address.AddressRefused as error:
             raise ValidationError(self._explain(error)) from error
+        if self._is_led_elsewhere(server_url):
+            return self._ask_again(server_url)
         url = self.env['btcpay.authorization']._start(
             self.provider_id, server_url, base_url,
             use_webhook=not self.no_webhook,
             poll_minutes=self.poll_minutes if self.no_webhook else None,
         )
         return {'type': 'ir.actions.act_url', 'url': url, 'target': 'self'}
+
+    def _is_led_elsewhere(self, server_url):
+        """Return whether the server that answers is another one than that of the typed address."""
+        return urlsplit(server_url).netloc != urlsplit(address.normalize(self.server_url)).netloc
+
+    def _ask_again(self, server_url):
+        """Have the administrator see where the address leads: the login will be typed there.
+
+        :param str server_url: The address of the server that answers.
+        :return: The action of the wizard, with that address.
+        :rtype: dict
+        """
+        self.write({'redirected_from': self.server_url, 'server_url': server_url})
+        return {**self.provider_id.action_btcpay_connect(), 'res_id': self.id}
 
     def _get_base_url(self):
         """Return the address by which the administrator's browser reaches Odoo at this moment.
@@ -157,6 +178,12 @@ class BTCPayConnectWizard(models.TransientModel):
                 return _(
                     "Odoo cannot reach Tor (.onion) addresses, as it has no proxy setting yet."
                     " Enter the clearnet address of your BTCPay Server."
+                )
+            case address.FORBIDDEN:
+                return _(
+                    "“%(url)s” leads to an IP address at which no BTCPay Server can be: one that"
+                    " only serves this machine itself, such as a cloud's metadata, or plain http"
+                    " over the open Internet. Enter another address of your server.", **values,
                 )
             case address.PLAIN_HTTP:
                 return _(

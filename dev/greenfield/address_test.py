@@ -4,8 +4,9 @@ import time
 
 import pytest
 
-from greenfield import address, http
-from greenfield.address import AddressRefused, check_scheme, is_loopback, normalize, resolve
+from greenfield import Session, Unreachable, address, deadline, hosts, http
+from greenfield.address import AddressRefused, check_scheme, normalize, resolve
+from greenfield.hosts import is_forbidden, is_loopback, parse_ip
 
 from ..world import StandIn
 from .certificate import write_certificate
@@ -40,6 +41,13 @@ def refuse(function, *arguments):
     'https://bücher。example。': 'https://xn--bcher-kva.example',
     'https://[2001:DB8::1]:8443': 'https://[2001:db8::1]:8443',
     'https://example.com:0': 'https://example.com:0',
+    'http://2130706433': 'http://127.0.0.1',
+    'http://0x7f.1:8080': 'http://127.0.0.1:8080',
+    'http://0300.0250.1.5': 'http://192.168.1.5',
+    'http://[::ffff:127.0.0.1]': 'http://127.0.0.1',
+    'http://①②⑦.0.0.1': 'http://127.0.0.1',
+    'http://btcpay_server:49392': 'http://btcpay_server:49392',
+    'https://example.com\0': 'https://example.com',
 }.items())
 def test_one_form(typed, expected):
     assert normalize(typed) == expected
@@ -58,10 +66,22 @@ REFUSED = {
         'ftp://example.com', 'javascript://example.com', 'file:///etc/passwd', 'ws://example.com'),
     address.NO_HOST: (
         'https://', 'https:///path', 'https://exa mple.com', 'https://example.com\\@evil.com',
-        'https://.', 'https://:8443'),
+        'https://.', 'https://:8443', 'https://example.com/a\x1bb', 'https://example.com/\u202ea'),
     address.NO_ADDRESS: (
         'https://example.com:99999', 'https://example.com:port', 'https://[::1', 'https://a..b.com',
-        f'https://{"a" * 64}.com'),
+        f'https://{"a" * 64}.com', 'http://127.0.0.1%2eevil.example', 'http://127.0.0.1%',
+        'http://[::1%25eth0]', 'https://a;b.com', "https://a'b.com", 'https://a,b', 'https://*.com'),
+    # The metadata of clouds, in all notations that the system understands, and embedded in others.
+    address.FORBIDDEN: (
+        'http://169.254.169.254', 'https://169.254.169.254/latest', 'http://169.254.1.1:8080',
+        'http://2852039166', 'http://0xa9fea9fe', 'http://0xA9.0xFE.0xA9.0xFE',
+        'http://0251.0376.0251.0376', 'http://169.254.43518', 'http://169.16689662',
+        'http://１６９.254.169.254', 'http://169。254。169。254', 'http://169.254.169.254.',
+        'http://[::ffff:169.254.169.254]', 'http://[::ffff:a9fe:a9fe]', 'http://[::a9fe:a9fe]',
+        'http://[64:ff9b::a9fe:a9fe]', 'http://[64:ff9b:1::a9fe:a9fe]', 'http://[2002:a9fe:a9fe::]',
+        'http://[2001:0:a9fe:a9fe::]', 'http://[fe80::1]', 'http://[fd00:ec2::254]',
+        'http://100.100.100.200', 'https://168.63.129.16', 'http://0.0.0.0', 'http://0', 'http://[::]',
+        'http://224.0.0.1', 'http://255.255.255.255', 'http://[ff02::1]'),
 }
 
 
@@ -70,8 +90,9 @@ REFUSED = {
 def test_refused(reason, typed):
     error = refuse(normalize, typed)
     assert error.reason == reason
-    assert set(error.values) == (
-        {'address'} if reason in (address.NO_HOST, address.NO_ADDRESS) else set())
+    assert set(error.values) == {
+        address.NO_HOST: {'address'}, address.NO_ADDRESS: {'address'}, address.FORBIDDEN: {'url'},
+    }.get(reason, set())
 
 
 # --- plain http ---
@@ -83,7 +104,7 @@ def is_accepted(monkeypatch, url, *found):
             raise OSError
         return [(None, None, None, '', (ip, 0)) for ip in found]
 
-    monkeypatch.setattr(address.socket, 'getaddrinfo', getaddrinfo)
+    monkeypatch.setattr(hosts.socket, 'getaddrinfo', getaddrinfo)
     try:
         check_scheme(url)
     except AddressRefused as error:
@@ -106,7 +127,7 @@ def test_plain_http(monkeypatch, url, expected):
 def test_plain_http_to_names(monkeypatch):
     url = 'http://btcpay.example.com'
     assert is_accepted(monkeypatch, url, '192.168.1.5')
-    assert is_accepted(monkeypatch, url, 'fe80::1%eth0')
+    assert is_accepted(monkeypatch, url, 'fd00::1')
     assert not is_accepted(monkeypatch, url, '8.8.8.8')
     assert not is_accepted(monkeypatch, url, '192.168.1.5', '8.8.8.8')
     assert not is_accepted(monkeypatch, url)
@@ -114,11 +135,60 @@ def test_plain_http_to_names(monkeypatch):
 
 @pytest.mark.parametrize(('host', 'expected'), {
     'localhost': True, 'a.localhost': True, '127.0.0.1': True, '127.1.2.3': True, '::1': True,
-    '::ffff:127.0.0.1': True, 'localhost.example.com': False, '192.168.1.5': False,
+    '::ffff:127.0.0.1': True, '2130706433': True, '127.0.0.1%2eevil.example': False,
+    'localhost.example.com': False, '192.168.1.5': False,
     'example.com': False, '': False,
 }.items())
 def test_loopback(host, expected):
     assert is_loopback(host) is expected
+
+
+def test_names_are_no_addresses():
+    for name in ('', 'fe.de', 'x', 'abc', 'dead.beef', '1.2.3.4.5', 'example.com', '256.1.1.1.1'):
+        assert parse_ip(name) is None
+        assert not is_forbidden(name)
+
+
+# --- where a connection leads to ---
+
+
+def test_peer_that_is_forbidden_gets_nothing(monkeypatch):
+    with serve(lambda http: http.reply()) as server, Session() as session:
+        url = server.url.replace('127.0.0.1', 'localhost')
+        assert resolve(url, 5) == url
+        server.requests.clear()
+        monkeypatch.setattr(hosts, '_METADATA', {parse_ip('127.0.0.1')})
+        with pytest.raises(Unreachable) as caught:  # Any call, not only at the beginning.
+            session.send('GET', url, timeout=5)
+        assert caught.value.kind == 'peer'
+        assert_refused(url, address.FORBIDDEN, url=url)
+    assert server.requests == []
+
+
+def test_peer_that_is_public_gets_nothing_over_plain_http(monkeypatch, tls):
+    # The name led to a private network when the scheme was checked.
+    monkeypatch.setattr(deadline, 'is_private', lambda peer: peer != '127.0.0.1')
+    with serve(lambda http: http.reply()) as server:
+        assert_refused(server.url, address.FORBIDDEN, url=server.url)
+    assert server.requests == []
+    with serve(lambda http: http.reply(), tls) as server:
+        assert resolve(server.url, 5) == server.url
+
+
+def test_peer_that_is_forbidden_is_refused_over_https(monkeypatch, tls):
+    monkeypatch.setattr(hosts, '_METADATA', {parse_ip('127.0.0.1')})
+    with serve(lambda http: http.reply(), tls) as server, Session() as session:
+        with pytest.raises(Unreachable) as caught:
+            session.send('GET', server.url, timeout=5)
+    assert (caught.value.kind, server.requests) == ('peer', [])
+
+
+def test_proxy_is_where_it_was_set_up_to_be(monkeypatch):
+    monkeypatch.setattr(hosts, '_METADATA', {parse_ip('127.0.0.1')})
+    with serve(lambda http: http.reply()) as proxy, Session() as session:
+        monkeypatch.setenv('http_proxy', proxy.url)
+        assert session.send('GET', 'http://btcpay.test', timeout=5).status == 200
+    assert proxy.requests[0][1] == 'http://btcpay.test/'
 
 
 # --- where a server answers ---

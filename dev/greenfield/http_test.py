@@ -4,6 +4,7 @@ import time
 from decimal import Decimal
 
 import pytest
+import urllib3.connection
 
 from greenfield import (
     Answer,
@@ -206,6 +207,16 @@ def test_half_a_body():
     assert_unreachable(answer, 'connection')
 
 
+def test_half_a_body_with_the_older_urllib3(monkeypatch):
+    """Version 1, which Odoo pins for its oldest Pythons, does not look at the length by itself."""
+    request = urllib3.connection.HTTPConnection.request
+    if not urllib3.__version__.startswith('1.'):
+        monkeypatch.setattr(
+            urllib3.connection.HTTPConnection, 'request', lambda *args, **kwargs: request(
+                *args, **{**kwargs, 'enforce_content_length': False}))
+    test_half_a_body()
+
+
 def test_half_a_chunk():
     def answer(http):
         http.begin(Transfer_Encoding='chunked')
@@ -395,6 +406,10 @@ def test_strange_refusals():
 def test_words_are_cleaned():
     error = refused(b'{"code": "a\\u0000b", "message": "half \\ud800 and \\u0000 nothing"}', 400)
     assert (error.code, error.reason) == ('ab', 'half ? and  nothing')
+    error = refused(
+        b'{"code": "a\\nWARNING b", "missingPermission": "c\\rd", "message": "e\\u001b[2Jf"}', 403)
+    assert (error.code, error.missing_permission, error.reason) == ('a', 'c', 'e [2Jf')
+    assert refused(b'[{"path": "a\\nb", "message": "c"}]', 422).fields == (('a', 'c'),)
     assert len(refused(b'{"message": "' + b'x' * 10_000 + b'"}', 400).reason) == 500
     many = b'[' + b','.join([b'{"path": "A", "message": "' + b'x' * 90 + b'"}'] * 20) + b']'
     assert len(refused(many, 422).reason) == 500

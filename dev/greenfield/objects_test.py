@@ -96,8 +96,9 @@ BAD_NUMBERS = (
 BAD_WORDS = (None, '', 5, [], {}, True, 'a\0b', '\udfff', 'a' * 257)
 BAD_LINKS = (
     None, '', 5, 'javascript:alert(1)', '/i/98C', 'ftp://a.example', 'https://', 'http://[',
-    'https://a.example/\0', 'https://a.example/\ud800', 'https://a.example/' + 'a' * 4096)
-BAD_TIMES = (None, 'soon', True, [], 10 ** 20, '1e23', -10 ** 15, 1.5)
+    'https://a.example/\0', 'https://a.example/\ud800', 'https://a.example/\nb',
+    'https://a.example/' + 'a' * 4096)
+BAD_TIMES = (None, 'soon', True, [], 10 ** 20, '1e23', -10 ** 15, 1.5, -1, 253_402_300_799)
 
 #: the fields that are required, with values that they cannot have
 REQUIRED = [

@@ -18,6 +18,7 @@ PARTS = {
     'contract': ("Contract of the BTCPay stand-in", static.contract, False),
     'pylint': ('Linter pylint-odoo', static.pylint, False),
     'greenfield': ('Tests of the package greenfield', static.greenfield, False),
+    'security': ("Table of who may call what", static.security, False),
     'mypy': ('Types of the package greenfield', static.mypy, False),
     'lint': ('Linter ruff', static.ruff, False),
     'install': ('Installation of the module', module.install, True),

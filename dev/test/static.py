@@ -75,6 +75,10 @@ def contract():
     return _pytest('contract', 'pytest', 'dev/contract', '-q')
 
 
+def security():
+    return _pytest('security', 'pytest', 'dev/security', '-q')
+
+
 def greenfield():
     return _pytest('greenfield', 'pytest', 'dev/greenfield', '-q')
 

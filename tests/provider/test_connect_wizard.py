@@ -114,6 +114,8 @@ class TestConnectWizard(BTCPayConnectCommon):
         count = self.env['btcpay.authorization'].sudo().search_count([])
         for server_url, text in {
             'ftp://example.com': "must begin", 'http://8.8.8.8': "plain http",
+            'http://169.254.169.254': "no BTCPay Server can be", 'http://0xa9fea9fe': "can be",
+            'http://127.0.0.1%2eevil.example': "not a web address",
             f'{self.world.url}/login': "There is no BTCPay Server",
         }.items():
             with self.subTest(url=server_url), self.assertRaisesRegex(ValidationError, text):
@@ -184,6 +186,31 @@ class TestConnectWizard(BTCPayConnectCommon):
             for reason in address.REASONS
         }
         self.assertEqual(len(sentences), len(address.REASONS))
+
+    def test_when_the_address_leads_to_another_host_then_the_administrator_is_asked_first(self):
+        target = f'{self.world.url}/api/v1/health'
+        count = self.env['btcpay.authorization'].sudo().search_count([])
+        with SmallServer(lambda http: http.redirect(target)) as server:
+            wizard = self._open_wizard(f'{server.url}/')
+            action = wizard.action_connect()
+        self.assertEqual(action['res_model'], 'btcpay.connect.wizard')
+        self.assertEqual(action['res_id'], wizard.id)
+        self.assertEqual(action['target'], 'new')
+        self.assertRecordValues(wizard, [{
+            'redirected_from': f'{server.url}/', 'server_url': self.world.url,
+        }])
+        self.assertEqual(self.env['btcpay.authorization'].sudo().search_count([]), count)
+        url = wizard.action_connect()['url']
+        self.assertTrue(url.startswith(f'{self.world.url}/api-keys/authorize?'), url)
+
+    def test_when_the_address_leads_to_a_path_of_the_same_host_then_nobody_is_asked(self):
+        def answer(http):
+            is_below = http.path.startswith('/pay')
+            http.reply() if is_below else http.redirect(f'/pay{http.path}')
+
+        with SmallServer(answer) as server:
+            url = self._open_wizard(server.url).action_connect()['url']
+        self.assertTrue(url.startswith(f'{server.url}/pay/api-keys/authorize?'), url)
 
     def test_when_nobody_answers_then_it_is_said(self):
         wizard = self._open_wizard(server_url='http://127.0.0.1:9')
