@@ -49,7 +49,7 @@ def sum_up_log(value: object) -> str:
         match[2] for line in lines[1:] if (match := _LOG_LINE.match(line))
         if match[1] == 'Error' or 'ERR_' in line
     )
-    return clean(' '.join(line.strip(' =') for line in (*lines[:1], *errors)), MAX_REASON)
+    return _print(clean(' '.join(line.strip(' =') for line in (*lines[:1], *errors)), MAX_REASON))
 
 
 def first_line(value: object, limit: int = MAX_REASON) -> str:
@@ -58,5 +58,8 @@ def first_line(value: object, limit: int = MAX_REASON) -> str:
     It can be written into ours: nothing in it begins another line, or steers who looks at it.
     """
     lines = clean(value).strip().splitlines()
-    line = lines[0].strip()[:limit] if lines else ''
+    return _print(lines[0].strip()[:limit] if lines else '')
+
+
+def _print(line: str) -> str:
     return ''.join(char if char.isprintable() else ' ' for char in line)
