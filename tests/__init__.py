@@ -16,6 +16,7 @@ from .checkout import (
     test_checkout_failures,
     test_checkout_guard,
     test_checkout_http,
+    test_decimals,
     test_return_page,
     test_shop,
 )
@@ -37,6 +38,7 @@ from .provider import (
     test_connection,
     test_disconnect,
     test_provider,
+    test_rounding,
     test_server_health,
     test_server_requests,
 )

@@ -1,4 +1,5 @@
 from . import provider
+from . import rounding
 from . import availability
 from . import client
 from . import connection
