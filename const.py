@@ -101,6 +101,13 @@ PAY_AGAIN_ROUTE = '/payment/btcpay/again'
 RETURN_ROUTE = '/payment/btcpay/return'
 WEBHOOK_ROUTE = '/payment/btcpay/webhook'
 
+# The decimals to which servers were seen to round the amounts of invoices, where currencies have
+# more in Odoo. It differs between servers, and no call tells it: this is a hint for administrators
+# alone. What an invoice asks for is what the server answers.
+ROUNDED_CURRENCIES = dict.fromkeys(
+    'AFN ALL ARS CLP COP IQD IRR ISK JPY KRW LAK LBP MMK RSD SOS SYP VND XOF YER'.split(), 0
+)
+
 # ISO 4217 codes of the currencies that BTCPay Server knows. Which of them can be paid with is a
 # matter of the store's rate sources.
 SUPPORTED_CURRENCIES = tuple(

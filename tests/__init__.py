@@ -18,6 +18,7 @@ from .checkout import (
     test_checkout_guard,
     test_checkout_http,
     test_checkout_offer,
+    test_decimals,
     test_return_page,
     test_shop,
 )
@@ -42,6 +43,7 @@ from .provider import (
     test_copy,
     test_disconnect,
     test_provider,
+    test_rounding,
     test_server_health,
     test_server_requests,
 )

@@ -3,7 +3,8 @@ from . import addresses
 from . import availability
 from . import client
 from . import connection
-from . import write_off
 from . import health
+from . import rounding
 from . import sync
 from . import webhook
+from . import write_off

@@ -164,6 +164,10 @@ class PaymentProvider(models.Model):
         string="Connection Alert", comodel_name='mail.activity', readonly=True, copy=False,
         groups='base.group_system',
     )
+    btcpay_rounding_text = fields.Char(
+        string="Rounding", help="How the server is likely to round amounts of your currencies.",
+        compute='_compute_btcpay_rounding_text', groups='base.group_system',
+    )
     btcpay_checkout_problem = fields.Char(
         string="Checkout Problem",
         help="Why the store made no invoice when a customer wanted to pay.",

@@ -127,7 +127,7 @@ class PaymentTransaction(models.Model):
         """Return whether what was received for the whole is still there, refunds deducted."""
         self.ensure_one()
         kept = self._btcpay_get_kept_amount()
-        wanted = min(self.amount, self.btcpay_paid_amount)
+        wanted = min(self._btcpay_get_asked_amount(), self.btcpay_paid_amount)
         return self.currency_id.compare_amounts(kept, wanted) >= 0
 
     def _btcpay_is_counted_in_full(self):
@@ -282,7 +282,9 @@ class PaymentTransaction(models.Model):
                 rest, provider_reference=self.provider_reference,
                 **self._btcpay_get_receipt_values(),
             )
-            receipt._btcpay_note_difference(min(rest, unbooked))
+            receipt._btcpay_note_difference(
+                min(rest - receipt._btcpay_get_rounding_amount(), unbooked)
+            )
             receipt._set_done()
         self._btcpay_post_note(_(
             "%(partial)s of the payment %(reference)s of %(amount)s was accepted.",
@@ -304,7 +306,7 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         paid = self.amount
         if not self._btcpay_is_counted_in_full():
-            paid = min(paid, self._btcpay_get_kept_amount())
+            paid = self._btcpay_get_worth(self._btcpay_get_kept_amount())
         amount = self.currency_id.round(paid - self._btcpay_get_accounted_amount())
         if amount > 0:
             self._btcpay_book_received(amount)

@@ -156,29 +156,6 @@ class PaymentTransaction(models.Model):
             net_amount -= max(refunded - loose, 0) + root._btcpay_get_reversed_write_off()
         return net_amount
 
-    # === WHAT WAS ASKED FOR === #
-
-    def _btcpay_get_asked_amount(self):
-        """Return what the server asks for: the amount, rounded to digits of the server's own.
-
-        :rtype: float
-        """
-        self.ensure_one()
-        return self.btcpay_asked_amount or self.amount
-
-    def _btcpay_get_worth(self, money):
-        """Return what money of the invoice is worth to what is paid with it: whoever pays what the
-        server asks for has paid the amount, however the server rounded that.
-
-        :param float money: What was received, kept or given back.
-        :return: The amount, at most the transaction's.
-        :rtype: float
-        """
-        self.ensure_one()
-        if self.currency_id.compare_amounts(money, self._btcpay_get_asked_amount()) >= 0:
-            return self.amount
-        return min(money, self.amount)
-
     # === WHAT WAS RECEIVED === #
 
     @api.depends('amount', 'btcpay_asked_amount', 'btcpay_paid_amount', 'btcpay_invoice_id')

@@ -221,7 +221,7 @@ class PaymentTransaction(models.Model):
                 return (
                     self.btcpay_status == 'Settled' and self.state != 'done'
                     and not self._btcpay_is_counted_in_full() and self.currency_id.compare_amounts(
-                        self._btcpay_get_kept_amount(), self.amount
+                        self._btcpay_get_kept_amount(), self._btcpay_get_asked_amount()
                     ) < 0
                 )
             case 'canceled':  # Paid for what was canceled.

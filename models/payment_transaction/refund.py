@@ -170,7 +170,7 @@ class PaymentTransaction(models.Model):
         return self.btcpay_status in ('Settled', 'Invalid', 'Expired') and (
             self._btcpay_is_confirmed()
             or (self.btcpay_status == 'Settled' and self.currency_id.compare_amounts(
-                self._btcpay_get_confirmed_amount(), self.amount
+                self._btcpay_get_confirmed_amount(), self._btcpay_get_asked_amount()
             ) > 0)
         )
 

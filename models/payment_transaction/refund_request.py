@@ -10,9 +10,11 @@ from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import RowBusy, commit_and_refresh, lock
 from odoo.addons.payment_btcpay.greenfield import (
     GreenfieldError,
+    Money,
     RefundDraft,
     find_unsupported_methods,
     is_lightning,
+    round_amount,
 )
 
 
@@ -312,7 +314,7 @@ class PaymentTransaction(models.Model):
         )
         # What bitcoin is worth today is not compared with what it was worth then.
         if value is not None and (is_fiat or not draft.custom):
-            is_too_much = is_too_much or compare(value, whole) > 0
+            is_too_much = is_too_much or not self._btcpay_is_amount_received(value, whole)
         if is_too_much:
             self._btcpay_flag_for_review(_(
                 "The BTCPay Server made the refund %(reference)s of %(made)s instead of"
@@ -324,9 +326,23 @@ class PaymentTransaction(models.Model):
         elif is_fiat and compare(value, -self.amount) != 0:
             self.write({
                 'amount': -value,
-                'btcpay_refund_fee_amount': self.currency_id.round(whole - value),
+                'btcpay_refund_fee_amount': max(self.currency_id.round(whole - value), 0),
             })
         return not is_too_much
+
+    def _btcpay_is_amount_received(self, value, whole):
+        """Return whether what a refund comes to is no more than was asked for: the server rounds
+        what it says was received to fewer digits than what it refunds of it.
+
+        :param float value: What the refund comes to.
+        :param float whole: What was asked for.
+        :rtype: bool
+        """
+        made, asked = (
+            Money(round_amount(amount, self.currency_id.decimal_places), self.currency_id.name)
+            for amount in (value, whole)
+        )
+        return made.amount <= asked.amount or asked.is_rounded_from(made)
 
     def _btcpay_is_refunded_by_lightning(self):
         """Return whether the customer can claim the refund over Lightning."""

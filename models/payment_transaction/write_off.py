@@ -15,6 +15,29 @@ _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 class PaymentTransaction(models.Model):
     _inherit = 'payment.transaction'
 
+    # === WHAT WAS ASKED FOR === #
+
+    def _btcpay_get_asked_amount(self):
+        """Return what the server asks for: the amount, rounded to digits of the server's own.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        return self.btcpay_asked_amount or self.amount
+
+    def _btcpay_get_worth(self, money):
+        """Return what money of the invoice is worth to what is paid with it: whoever pays what the
+        server asks for has paid the amount, however the server rounded that.
+
+        :param float money: What was received, kept or given back.
+        :return: The amount, at most the transaction's.
+        :rtype: float
+        """
+        self.ensure_one()
+        if self.currency_id.compare_amounts(money, self._btcpay_get_asked_amount()) >= 0:
+            return self.amount
+        return min(money, self.amount)
+
     # === DECIDING, ONCE: WHEN IT COUNTS AS PAID === #
 
     def _btcpay_note_difference(self, received):
@@ -39,10 +62,28 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         root = self._btcpay_get_root()
         if not root._btcpay_is_taken_by_tolerance():
-            return 0
+            return self._btcpay_get_rounding_amount()
         if self.provider_id.btcpay_underpaid_policy != 'write_off':
             return 0
         return self.btcpay_difference_amount
+
+    def _btcpay_get_rounding_amount(self):
+        """Return what the server rounded off the amount, for what books the last of it.
+
+        :return: The amount; negative where the server asked for more.
+        :rtype: float
+        """
+        self.ensure_one()
+        root = self._btcpay_get_root()
+        if not root._btcpay_is_paid_in_full():
+            return 0
+        others = root._btcpay_get_receipts() - root._btcpay_get_loose_receipts() - self
+        booked = sum(others.mapped('amount'))
+        is_last = (
+            self.currency_id.compare_amounts(booked, root.amount) < 0
+            and self.currency_id.compare_amounts(booked + self.amount, root.amount) >= 0
+        )
+        return is_last and self.currency_id.round(root.amount - root._btcpay_get_asked_amount())
 
     def _btcpay_is_taken_by_tolerance(self):
         """Return whether less than was asked for is taken for the whole by the store's tolerance.
@@ -110,7 +151,7 @@ class PaymentTransaction(models.Model):
         if self.operation == 'refund':
             write_off = -self._btcpay_get_write_off_to_reverse()
             self.btcpay_write_off_amount = write_off
-        if write_off:
+        if write_off and self.provider_id.sudo()._btcpay_get_write_off_account():
             values['write_off_line_vals'] = [self._btcpay_prepare_write_off_line(write_off)]
         return values
 
@@ -123,7 +164,8 @@ class PaymentTransaction(models.Model):
         for tx in self._btcpay_get_receipts():
             came = self.currency_id.round(min(
                 tx.btcpay_difference_amount,
-                self.btcpay_paid_amount - self._btcpay_get_booked_money(),
+                self.btcpay_paid_amount - self.btcpay_overpaid_amount
+                - self._btcpay_get_booked_money(),
             ))
             if came <= 0 or not self._btcpay_is_confirmed():
                 continue
