@@ -303,12 +303,13 @@ class PaymentTransaction(models.Model):
         """Return what was received beyond the amount asked for and is not given back, confirmed or
         not.
 
+        What was given back of the documents' money, before more came in, is not of it.
+
         :rtype: float
         """
         self.ensure_one()
-        return max(
-            self.currency_id.round(self.btcpay_overpaid_amount - self.btcpay_returned_amount), 0
-        )
+        given_back = self.btcpay_returned_amount - self._btcpay_get_given_back_amount()
+        return max(self.currency_id.round(self.btcpay_overpaid_amount - given_back), 0)
 
     def _btcpay_get_confirmed_amount(self):
         """Return what of the amount received is confirmed.
@@ -370,7 +371,7 @@ class PaymentTransaction(models.Model):
             )
         available = max(self.currency_id.round(available - returned), 0)
         # What is given back is taken from the overpayment first.
-        overpayment = min(self.btcpay_overpaid_amount - returned, available)
+        overpayment = min(self._btcpay_get_surplus(), available)
         return {
             'received': self.btcpay_paid_amount,
             'refunded': refunded,
@@ -379,5 +380,5 @@ class PaymentTransaction(models.Model):
             'limit': available if not self._btcpay_is_confirmed() else max(
                 self.currency_id.round(self._btcpay_get_gross_amount() - returned), available
             ),
-            'overpayment': max(self.currency_id.round(overpayment), 0),
+            'overpayment': overpayment,
         }

@@ -10,7 +10,7 @@ from odoo.addons.payment_btcpay.tests.refund.refund_common import RefundMixin
 
 @tagged('post_install', '-at_install')
 class TestRefundChanged(RefundMixin, BTCPayCommon):
-    """What is booked only to be given back is not taken for a payment of the order."""
+    """Refunds of orders that were changed, and of which more came in, after they were paid."""
 
     def test_when_surplus_of_changed_order_is_refunded_then_the_difference_is_mailed_once(self):
         order = self._create_order(require_payment=True, prepayment_percent=1.0)
@@ -34,3 +34,27 @@ class TestRefundChanged(RefundMixin, BTCPayCommon):
         self.assertEqual(len(self._mails(order)), 1, "Mailed again.")
         self.assertIn("The customer was sent a link to pay the difference", self._activities(order))
         self.assertNotIn("Ask for the difference", tx.btcpay_review_note)
+
+    def test_when_more_comes_in_after_a_refund_then_all_of_it_is_surplus_and_told(self):
+        order = self._create_order()
+        tx = self._paid(order)
+        refund = tx._btcpay_request_refund(40)
+        self._claim(refund, '40.00')
+        refund._btcpay_sync()
+        self._post_process()
+        self.world.pay(tx.btcpay_invoice_id, fraction='0.6')
+        self.world.mine()
+        self._look(tx)
+        surplus = tx.btcpay_overpaid_amount
+        self.assertGreater(surplus, 50)
+        self.assertIn("Refund the overpayment", self._activities(order))
+        self.assertEqual(tx._btcpay_get_refund_sums()['overpayment'], surplus)
+        tx._btcpay_request_refund(surplus)
+        self.assertEqual(tx._btcpay_get_refund_sums()['overpayment'], 0)
+        # All that came in is in the books, and the refund of the order stays one of the order.
+        booked = sum(tx._btcpay_get_receipts().payment_id.mapped('amount'))
+        self.assertEqual(booked, tx.btcpay_paid_amount)
+        self.assertEqual(tx._btcpay_get_accounted_amount(), 60)
+        self.assertEqual(tx._btcpay_get_kept_amount(), 60)
+        self._look(tx)
+        self.assertFalse(order.activity_ids)
