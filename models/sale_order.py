@@ -179,9 +179,10 @@ class SaleOrder(models.Model):
         :rtype: float
         """
         self.ensure_one()
-        payments = self._btcpay_get_transactions().mapped(lambda tx: tx._btcpay_get_root())
+        payments = self._btcpay_get_transactions()
+        roots = payments.btcpay_root_id | payments.filtered(lambda tx: not tx.btcpay_root_id)
         return self.currency_id.round(self.amount_paid - sum(
-            tx._btcpay_get_given_back_amount() for tx in payments if tx._btcpay_get_receipts()
+            tx._btcpay_get_given_back_amount() for tx in roots if tx._btcpay_get_receipts()
         ))
 
     def _btcpay_is_all_paid(self):

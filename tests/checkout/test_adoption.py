@@ -21,7 +21,8 @@ class TestAdoption(MoneyMixin, BTCPayHttpCommon):
         self.world.fault('drop', path=INVOICES, method='POST', **fault)
         tx = self._create_btcpay_transaction(order, make_invoice=False)
         with mute_logger(
-            f'{MODELS}.payment_transaction.checkout_failure', f'{MODELS}.payment_provider.client'
+            f'{MODELS}.payment_transaction.checkout_failure', f'{MODELS}.payment_provider.client',
+            f'{MODELS}.payment_provider.health',
         ):
             tx._get_processing_values()
         self.assertFalse(tx.btcpay_invoice_id)

@@ -26,7 +26,8 @@ class TestCheckoutAlert(MoneyMixin, BTCPayCommon):
     def _pay(self, order):
         tx = self._create_btcpay_transaction(order, make_invoice=False)
         with mute_logger(
-            f'{MODELS}.payment_transaction.checkout_failure', f'{MODELS}.payment_provider.client'
+            f'{MODELS}.payment_transaction.checkout_failure', f'{MODELS}.payment_provider.client',
+            f'{MODELS}.payment_provider.health',
         ):
             tx._get_processing_values()
         return tx

@@ -8,6 +8,7 @@ from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 
 CHECKOUT_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction.checkout_failure'
 REQUEST_LOG = 'odoo.addons.payment_btcpay.models.payment_provider.client'
+HEALTH_LOG = 'odoo.addons.payment_btcpay.models.payment_provider.health'
 INVOICES = '/invoices$'
 # What the customer is told of trying again.
 AGAIN = "Please try again in a few minutes"
@@ -25,7 +26,7 @@ class TestCheckoutFailures(BTCPayCommon):
         :return: The transaction and what the log tells the administrator.
         """
         tx = self._create_btcpay_transaction(make_invoice=False, reference=reference)
-        with self.assertLogs(CHECKOUT_LOG, 'ERROR') as logs, mute_logger(REQUEST_LOG):
+        with self.assertLogs(CHECKOUT_LOG, 'ERROR') as logs, mute_logger(REQUEST_LOG, HEALTH_LOG):
             values = tx._get_processing_values()
         self.assertEqual(values['state'], 'error')
         self.assertIn(sentence, values['state_message'])
@@ -170,7 +171,7 @@ class TestCheckoutFailures(BTCPayCommon):
         order = self._create_order()
         self.world.fault('status', path=INVOICES, method='POST')
         failed = self._create_btcpay_transaction(order, make_invoice=False)
-        with mute_logger(CHECKOUT_LOG, REQUEST_LOG):
+        with mute_logger(CHECKOUT_LOG, REQUEST_LOG, HEALTH_LOG):
             failed._get_processing_values()
         tx = self._pay_order(order)
         self.assertEqual(tx.state, 'done')

@@ -22,7 +22,7 @@ class TestRefundChanged(RefundMixin, BTCPayCommon):
         self._post_process()
         self.assertEqual(len(self._mails(order)), 1)
         asked = self._activities(order)
-        self.assertIn("The customer was sent a link to pay the difference", asked)
+        self.assertIn("The customer is sent a link to pay it", asked)
         tx._btcpay_request_refund(50)
         self.assertEqual(sum(tx._btcpay_get_loose_receipts().mapped('amount')), 50)
         self._post_process()
@@ -32,8 +32,8 @@ class TestRefundChanged(RefundMixin, BTCPayCommon):
             self.env['payment.transaction']._cron_btcpay_confirm()
         self.env.invalidate_all()
         self.assertEqual(len(self._mails(order)), 1, "Mailed again.")
-        self.assertIn("The customer was sent a link to pay the difference", self._activities(order))
-        self.assertNotIn("Ask for the difference", tx.btcpay_review_note)
+        self.assertIn("The customer is sent a link to pay it", self._activities(order))
+        self.assertNotIn("Ask the customer for it", tx.btcpay_review_note)
 
     def test_when_more_comes_in_after_a_refund_then_all_of_it_is_surplus_and_told(self):
         order = self._create_order()
