@@ -67,7 +67,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
     def test_when_the_new_attempts_invoice_fails_then_the_older_invoice_is_left(self):
         self.world.fault('status', path='/invoices', method='POST')
         with self._quiet(), self.assertLogs(
-            'odoo.addons.payment_btcpay.models.payment_transaction.checkout', 'ERROR'
+            'odoo.addons.payment_btcpay.models.payment_transaction.checkout_failure', 'ERROR'
         ):
             newer = self._create_btcpay_transaction(self.order, make_invoice=False)
             newer._get_processing_values()

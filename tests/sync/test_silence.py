@@ -11,7 +11,7 @@ from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
 MODELS = 'odoo.addons.payment_btcpay.models'
 QUIET = (
     f'{MODELS}.payment_provider.client', f'{MODELS}.payment_provider.health',
-    f'{MODELS}.payment_transaction.pages', f'{MODELS}.payment_transaction.checkout',
+    f'{MODELS}.payment_transaction.pages', f'{MODELS}.payment_transaction.checkout_failure',
 )
 
 

@@ -317,7 +317,7 @@ class TestReconcile(ReconcileCommon):
 
     def _create_unanswered(self):
         tx = self._create_btcpay_transaction(make_invoice=False)
-        with mute_logger(f'{MODELS}.payment_transaction.checkout', *QUIET):
+        with mute_logger(f'{MODELS}.payment_transaction.checkout_failure', *QUIET):
             self.world.fault('drop', path='/invoices$', method='POST', after=True)
             tx._get_processing_values()
         self.assertEqual(tx.state, 'error')
@@ -329,6 +329,7 @@ class TestReconcile(ReconcileCommon):
         self.assertEqual(self._reconcile(), [], "The answer may still be under way.")
         tx.btcpay_requested_at -= timedelta(minutes=5)
         tx._btcpay_schedule_sync()
+        self.btcpay.sudo().btcpay_retry_at = False  # A minute later.
         self.assertEqual(self._reconcile(), [('GET', '/invoices')])
         self.assertTrue(tx.btcpay_invoice_id)
         self.world.pay(tx.btcpay_invoice_id)
