@@ -7,6 +7,16 @@ PAYMENT_SENSITIVE_KEYS.update(SENSITIVE_KEYS)
 # The codes of the payment methods to activate when BTCPay is activated.
 DEFAULT_PAYMENT_METHOD_CODES = {'btcpay'}
 
+# Who may refund, and so see where a refund is claimed.
+REFUND_GROUPS = 'account.group_account_invoice,payment_btcpay.group_refund,base.group_system'
+
+# The framework's own fields of a transaction that say where money is: of ours nobody but our code
+# sets them.
+PROTECTED_TRANSACTION_FIELDS = {
+    'amount', 'currency_id', 'operation', 'provider_id', 'provider_reference',
+    'source_transaction_id', 'state',
+}
+
 # The permissions asked of the server, in the order of BTCPay Server's guide for e-commerce plugins.
 # See https://docs.btcpayserver.org/Development/GreenFieldExample/
 PERMISSIONS = (

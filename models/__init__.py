@@ -1,3 +1,4 @@
+from . import btcpay_protected_mixin  # Inherited by those below.
 from . import btcpay_request_mixin  # Inherited by those below.
 from . import account_move
 from . import account_payment

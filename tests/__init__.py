@@ -18,7 +18,11 @@ from .checkout import (
     test_shop,
 )
 from .confirmation import test_confirmation
-from .module import test_secrets, test_translations
+from .module import (
+    test_protected_fields,
+    test_secrets,
+    test_translations,
+)
 from .obsolete import test_changed_orders, test_lowered_documents, test_several_invoices
 from .order import (
     test_order_buttons,

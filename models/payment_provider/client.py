@@ -22,7 +22,6 @@ from odoo.addons.payment_btcpay.greenfield import (
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
-
 class BTCPayError(ValidationError):
     """What `_send_api_request` raises, as its callers expect of any provider.
 
@@ -40,6 +39,15 @@ class NotConnected(GreenfieldError):
 
     def __init__(self):
         super().__init__("no server is connected")
+
+
+class UnsafeAddress(GreenfieldError):
+    """The address, wherever it came from, is not one to which a key may be sent."""
+
+    is_of_server = True
+
+    def __init__(self):
+        super().__init__("the server's address cannot be used")
 
 
 class StoreNotConnected(Forbidden):
@@ -129,6 +137,12 @@ class PaymentProvider(models.Model):
                 return _(
                     "No BTCPay Server is connected. An administrator can connect one in the"
                     " settings of the payment provider."
+                )
+            case UnsafeAddress():
+                return _(
+                    "The address of the BTCPay Server cannot be used safely, so that nothing was"
+                    " sent to it. An administrator can connect the store again in the settings of"
+                    " the payment provider."
                 )
             case StoreNotConnected():
                 return _(

@@ -60,7 +60,7 @@ class PaymentTransaction(models.Model):
         :raise UserError: If the refund is refused by Odoo.
         :raise GreenfieldError: If the server refuses it, or did not say what is to be known before.
         """
-        root = self._btcpay_get_root()
+        root = self._btcpay_get_root().sudo()  # Whoever asks was checked.
         root._btcpay_sync_before_decision()
         if earlier := root._btcpay_settle_unanswered_refunds(
             amount, variant, credit_note

@@ -1,10 +1,13 @@
 from odoo import api, fields, models
 
+from odoo.addons.payment_btcpay import const
+
 
 class PaymentTransaction(models.Model):
     """The fields, and all that overrides Odoo's own; each concern has a file of its own."""
 
-    _inherit = 'payment.transaction'
+    _name = 'payment.transaction'
+    _inherit = ['payment.transaction', 'btcpay.protected.mixin']
 
     # === THE INVOICE === #
 
@@ -174,7 +177,7 @@ class PaymentTransaction(models.Model):
     )
     btcpay_refund_ids = fields.One2many(
         string="Refunds", comodel_name='payment.transaction', inverse_name='btcpay_root_id',
-        domain=[('operation', '=', 'refund')],
+        domain=[('operation', '=', 'refund')], readonly=True,
     )
     btcpay_returned_amount = fields.Monetary(
         string="Refunded or Underway",
@@ -186,8 +189,10 @@ class PaymentTransaction(models.Model):
         compute='_compute_btcpay_refunded_amount', compute_sudo=True,
         currency_field='currency_id',
     )
+    # Whoever has the pull payment's id, or the link made of it, can claim the money.
     btcpay_pull_payment_id = fields.Char(
-        string="Pull Payment", readonly=True, copy=False, index='btree_not_null'
+        string="Pull Payment", readonly=True, copy=False, index='btree_not_null',
+        groups=const.REFUND_GROUPS,
     )
     btcpay_credit_note_id = fields.Many2one(
         string="Credit Note", comodel_name='account.move', readonly=True, copy=False,
@@ -195,9 +200,7 @@ class PaymentTransaction(models.Model):
     )
     btcpay_refund_link = fields.Char(
         string="Claim Page", help="Where the customer claims the refund.", readonly=True,
-        copy=False,
-        # Whoever has it can claim the money.
-        groups='account.group_account_invoice,payment_btcpay.group_refund,base.group_system',
+        copy=False, groups=const.REFUND_GROUPS,
     )
     # The server it is at: the provider may be connected with another one, or with none, later.
     btcpay_refund_server_url = fields.Char(
@@ -273,8 +276,17 @@ class PaymentTransaction(models.Model):
     def create(self, vals_list):
         """Override of `payment` to remember what the documents came to."""
         transactions = super().create(vals_list)
-        transactions.filtered(lambda tx: tx.provider_code == 'btcpay')._btcpay_begin()
+        ours = transactions.filtered(lambda tx: tx.provider_code == 'btcpay')
+        ours._btcpay_check_written_by_odoo()
+        ours._btcpay_begin()
         return transactions
+
+    def write(self, vals):
+        """Override of `payment` to let nobody make another provider's transaction one of ours."""
+        result = super().write(vals)
+        if 'provider_id' in vals:
+            self._btcpay_check_written_by_odoo()
+        return result
 
     def _get_specific_processing_values(self, processing_values):
         """Override of `payment` to make the invoice before the redirect form is rendered."""

@@ -88,7 +88,7 @@ class TestOrderStory(MoneyMixin, BTCPayCommon):
         action = self.order.with_user(self.seller).action_btcpay_refund()
         wizard = self.env[action['res_model']].with_user(self.seller).browse(action['res_id'])
         wizard.write({'scope': 'amount', 'amount': 50})
-        refund = self.env['payment.transaction'].browse(wizard.action_refund()['res_id'])
+        refund = self.env['payment.transaction'].sudo().browse(wizard.action_refund()['res_id'])
         self._assert_told(
             "Sally: The refund R-S1 of $50.00 has been initiated.",
             "Sally: The refund R-S1 of $50.00 waits for the customer to claim it.",
