@@ -1,7 +1,9 @@
 from odoo.addons.payment.const import SENSITIVE_KEYS as PAYMENT_SENSITIVE_KEYS
 
 # Keys of payloads and answers that must never reach a log.
-SENSITIVE_KEYS = {'apiKey', 'secret', 'btcpay_api_key', 'btcpay_webhook_secret'}
+SENSITIVE_KEYS = {
+    'apiKey', 'secret', 'btcpay_api_key', 'btcpay_webhook_secret', 'pullPaymentId', 'viewLink',
+}
 PAYMENT_SENSITIVE_KEYS.update(SENSITIVE_KEYS)
 
 # The codes of the payment methods to activate when BTCPay is activated.

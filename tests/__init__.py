@@ -52,6 +52,7 @@ from .refund import (
     test_refund_claims,
     test_refund_guards,
     test_refund_http,
+    test_refund_link,
     test_refund_lists,
     test_refund_mails,
     test_refund_rights,

@@ -273,7 +273,6 @@ class PaymentTransaction(models.Model):
         if self.btcpay_pull_payment_id:
             return  # The event was quicker than the answer.
         self.write({
-            'provider_reference': pull_payment.id,
             'btcpay_pull_payment_id': pull_payment.id,
             'btcpay_refund_link': pull_payment.view_link,
             'btcpay_pull_amount': format(pull_payment.amount, 'f'),
