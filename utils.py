@@ -1,5 +1,7 @@
 from datetime import timedelta
 
+from markupsafe import escape
+
 from odoo import fields
 from odoo.exceptions import ValidationError
 from odoo.fields import Command
@@ -102,6 +104,31 @@ def mail_privately(template, record, author):
         email_layout_xmlid='mail.mail_notification_light',
     )
     record.env['mail.mail'].sudo().browse(mail_id).send_after_commit()
+
+
+def schedule_activity(document, summary, message, user):
+    """Ask a person something on a document.
+
+    :param recordset document: The document.
+    :param str summary: What it is about.
+    :param str message: What happened and what to do, as plain text.
+    :param res.users user: The person.
+    :return: The activity; none where the context suppresses them.
+    :rtype: mail.activity
+    """
+    return document.activity_schedule(
+        'mail.mail_activity_data_todo', summary=summary, note=escape_note(message),
+        user_id=user.id,
+    ) or document.env['mail.activity']
+
+
+def escape_note(message):
+    """Return what an activity says: its note is HTML, and names and the server's words are not.
+
+    :param str message: The plain text.
+    :rtype: Markup
+    """
+    return escape(message)
 
 
 def get_salesperson(document):

@@ -5,6 +5,7 @@ from datetime import timedelta
 from odoo import _, fields, models
 
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.utils import schedule_activity
 
 
 class PaymentTransaction(models.Model):
@@ -88,20 +89,19 @@ class PaymentTransaction(models.Model):
             'link': self._btcpay_get_payouts_url(),
         }
         document = self._btcpay_get_document()
-        activity = document.activity_schedule(
-            'mail.mail_activity_data_todo',
-            summary=_("Bitcoin refund %s was claimed", self.reference) if kind == 'approve'
+        self.sudo().btcpay_claim_activity_id = schedule_activity(
+            document,
+            _("Bitcoin refund %s was claimed", self.reference) if kind == 'approve'
             else _("Bitcoin refund %s is stuck", self.reference),
-            note=_(
+            _(
                 "The customer claimed %(claimed)s of the refund %(reference)s and waits for it."
                 " Approve it on the BTCPay Server: %(link)s", **values,
             ) if kind == 'approve' else _(
                 "%(claimed)s of the refund %(reference)s was approved days ago and is not paid out."
                 " See on the BTCPay Server why it is not sent: %(link)s", **values,
             ),
-            user_id=self._btcpay_get_responsible(document).id,
+            self._btcpay_get_responsible(document),
         )
-        self.sudo().btcpay_claim_activity_id = activity and activity.id
 
     def _btcpay_find_waiting_claims(self):
         """Return what somebody has to do about claims, and of which.
