@@ -86,6 +86,9 @@ OLD_SECRET_VALIDITY = 2
 # Minutes an administrator has to approve the connection on the server's authorize page.
 AUTHORIZATION_VALIDITY = 30
 
+# How many keys of one authorization are kept that nobody uses, until they are revoked.
+MAX_UNUSED_KEYS = 3
+
 # How methods of payment and payout are called among people.
 METHOD_NAMES = {'BTC-CHAIN': "Bitcoin", 'BTC-LN': "Lightning", 'BTC-LNURL': "Lightning"}
 

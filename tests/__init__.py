@@ -42,6 +42,7 @@ from .provider import (
     test_provider,
     test_server_health,
     test_server_requests,
+    test_unused_keys,
 )
 from .refund import (
     test_refund,
