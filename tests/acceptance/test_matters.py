@@ -185,7 +185,7 @@ class TestMatters(RefundMixin, BTCPayCommon):
         tx._btcpay_flag_for_review(f"{evil} first")
         tx._btcpay_flag_for_review(f"{evil} was paid", 'mail')
         tx._btcpay_flag_for_review(f"{evil} was changed", 'mail')  # The same activity.
-        with mute_logger('odoo.addons.payment_btcpay.models.account_move'):
+        with mute_logger('odoo.addons.payment_btcpay.models.account_move_request'):
             invoice._btcpay_report_unsent_request(evil)
         self.btcpay.sudo()._btcpay_raise_alert('btcpay_connection_activity_id', evil)
         documents = (tx.sale_order_ids or tx.partner_id), invoice
