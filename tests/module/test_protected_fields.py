@@ -71,8 +71,8 @@ class TestProtectedFields(RefundMixin, BTCPayCommon):
 
     def test_when_fields_are_counted_then_only_settings_can_be_written(self):
         self.assertEqual(self._names('payment.provider', is_writable=True) - {
-            'btcpay_api_key', 'btcpay_database', 'btcpay_webhook_secret', 'btcpay_old_webhook_secret',
-            'btcpay_old_webhook_secret_until',  # Nobody may write them, see `TestSecrets`.
+            'btcpay_api_key', 'btcpay_database', 'btcpay_webhook_secret',
+            'btcpay_old_webhook_secret', 'btcpay_old_webhook_secret_until',  # Nobody may write them, see `TestSecrets`.
         }, SETTINGS)
         for model in MODELS[1:]:
             self.assertEqual(self._names(model, is_writable=True), set())
@@ -83,7 +83,7 @@ class TestProtectedFields(RefundMixin, BTCPayCommon):
             'btcpay_responsible_id': self.administrator.id, 'btcpay_accept_partial': True,
             'btcpay_late_policy': 'accept', 'btcpay_webhook_log_days': 7, 'btcpay_debug': True,
             'btcpay_poll_minutes': 3, 'state': 'enabled', 'name': "Bitcoin",
-            'btcpay_underpaid_policy': 'book',
+            'btcpay_underpaid_policy': 'received',
             'btcpay_write_off_account_id': self.company_data['default_account_expense'].id,
         }
         self.assertLess(SETTINGS, set(values))
