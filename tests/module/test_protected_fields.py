@@ -72,7 +72,8 @@ class TestProtectedFields(RefundMixin, BTCPayCommon):
     def test_when_fields_are_counted_then_only_settings_can_be_written(self):
         self.assertEqual(self._names('payment.provider', is_writable=True) - {
             'btcpay_api_key', 'btcpay_database', 'btcpay_webhook_secret',
-            'btcpay_old_webhook_secret', 'btcpay_old_webhook_secret_until',  # Nobody may write them, see `TestSecrets`.
+            # Nobody may write them, see `TestSecrets`.
+            'btcpay_old_webhook_secret', 'btcpay_old_webhook_secret_until',
         }, SETTINGS)
         for model in MODELS[1:]:
             self.assertEqual(self._names(model, is_writable=True), set())
