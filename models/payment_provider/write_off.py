@@ -7,12 +7,13 @@ class PaymentProvider(models.Model):
 
     _inherit = 'payment.provider'
 
-    @api.depends('code', 'company_id', 'btcpay_underpaid_policy')
+    # Not on the code, which uninstalling changes when the field is gone already.
+    @api.depends('company_id', 'btcpay_underpaid_policy')
     def _compute_btcpay_write_off_account_id(self):
         """Propose the company's own account for cash differences."""
         for provider in self:
             account = provider.btcpay_write_off_account_id
-            if provider.code == 'btcpay' and provider.btcpay_underpaid_policy == 'write_off':
+            if provider.btcpay_underpaid_policy == 'write_off':
                 account = account or provider.company_id.default_cash_difference_expense_account_id
             provider.btcpay_write_off_account_id = account
 
