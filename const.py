@@ -1,11 +1,23 @@
 from odoo.addons.payment.const import SENSITIVE_KEYS as PAYMENT_SENSITIVE_KEYS
 
 # Keys of payloads and answers that must never reach a log.
-SENSITIVE_KEYS = {'apiKey', 'secret', 'btcpay_api_key', 'btcpay_webhook_secret'}
+SENSITIVE_KEYS = {
+    'apiKey', 'secret', 'btcpay_api_key', 'btcpay_webhook_secret', 'pullPaymentId', 'viewLink',
+}
 PAYMENT_SENSITIVE_KEYS.update(SENSITIVE_KEYS)
 
 # The codes of the payment methods to activate when BTCPay is activated.
 DEFAULT_PAYMENT_METHOD_CODES = {'btcpay'}
+
+# Who may refund, and so see where a refund is claimed.
+REFUND_GROUPS = 'account.group_account_invoice,payment_btcpay.group_refund,base.group_system'
+
+# The framework's own fields of a transaction that say where money is: of ours nobody but our code
+# sets them.
+PROTECTED_TRANSACTION_FIELDS = {
+    'amount', 'currency_id', 'operation', 'provider_id', 'provider_reference',
+    'source_transaction_id', 'state',
+}
 
 # The permissions asked of the server, in the order of BTCPay Server's guide for e-commerce plugins.
 # See https://docs.btcpayserver.org/Development/GreenFieldExample/
@@ -84,6 +96,9 @@ OLD_SECRET_VALIDITY = 2
 
 # Minutes an administrator has to approve the connection on the server's authorize page.
 AUTHORIZATION_VALIDITY = 30
+
+# How many keys of one authorization are kept that nobody uses, until they are revoked.
+MAX_UNUSED_KEYS = 3
 
 # How methods of payment and payout are called among people.
 METHOD_NAMES = {'BTC-CHAIN': "Bitcoin", 'BTC-LN': "Lightning", 'BTC-LNURL': "Lightning"}

@@ -1,7 +1,10 @@
 from datetime import timedelta
 
+from markupsafe import escape
+
 from odoo import fields
 from odoo.exceptions import ValidationError
+from odoo.fields import Command
 
 
 class ConnectionRefused(ValidationError):
@@ -78,6 +81,54 @@ def post_template(template, record, document, author):
         email_layout_xmlid='mail.mail_notification_light',
         model_description=description,
     )
+
+
+def mail_privately(template, record, author):
+    """Mail what a template says of a record to the record's customer, and to nobody else.
+
+    No document has a copy: it would be read by all who see the document, and so would the
+    customer's answer, which quotes it.
+
+    :param mail.template template: The template, of the record's model, in sudo mode.
+    :param recordset record: The record, whose `partner_id` is the customer.
+    :param res.partner author: Who writes.
+    """
+    mail_id = template.send_mail(
+        record.id,
+        email_values={
+            'recipient_ids': [Command.set(record.partner_id.ids)], 'email_to': False,
+            'email_cc': False, 'author_id': False, 'email_from': author.email_formatted,
+            'reply_to': author.email_formatted, 'model': False, 'res_id': False,
+            'auto_delete': True,
+        },
+        email_layout_xmlid='mail.mail_notification_light',
+    )
+    record.env['mail.mail'].sudo().browse(mail_id).send_after_commit()
+
+
+def schedule_activity(document, summary, message, user):
+    """Ask a person something on a document.
+
+    :param recordset document: The document.
+    :param str summary: What it is about.
+    :param str message: What happened and what to do, as plain text.
+    :param res.users user: The person.
+    :return: The activity; none where the context suppresses them.
+    :rtype: mail.activity
+    """
+    return document.activity_schedule(
+        'mail.mail_activity_data_todo', summary=summary, note=escape_note(message),
+        user_id=user.id,
+    ) or document.env['mail.activity']
+
+
+def escape_note(message):
+    """Return what an activity says: its note is HTML, and names and the server's words are not.
+
+    :param str message: The plain text.
+    :rtype: Markup
+    """
+    return escape(message)
 
 
 def get_salesperson(document):

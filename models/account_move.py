@@ -92,6 +92,7 @@ class AccountMove(models.Model):
         :rtype: dict
         """
         self.ensure_one()
+        self.check_access('read')
         form = self.env.ref('payment_btcpay.btcpay_refund_form')
         action = {
             'name': _("Refunds in Bitcoin"),
@@ -114,6 +115,7 @@ class AccountMove(models.Model):
         :raise UserError: If there is nothing to pay it back from.
         """
         self.ensure_one()
+        self.check_access('read')
         transaction = self._btcpay_get_refundable_transactions()[:1]
         self._btcpay_check_refund(transaction)
         available = transaction._btcpay_get_refund_sums()['available']

@@ -4,7 +4,7 @@ from odoo.tools import str2bool
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.utils import choose_assignee, get_salesperson
+from odoo.addons.payment_btcpay.utils import choose_assignee, get_salesperson, schedule_activity
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -229,7 +229,4 @@ class AccountMove(models.Model):
         summary = _("Bitcoin payment could not be requested")
         if self.activity_ids.filtered(lambda activity: activity.summary == summary):
             return
-        self.activity_schedule(
-            'mail.mail_activity_data_todo', summary=summary, note=reason,
-            user_id=choose_assignee(get_salesperson(self)).id,
-        )
+        schedule_activity(self, summary, reason, choose_assignee(get_salesperson(self)))

@@ -7,6 +7,7 @@ from odoo import api, fields, models
 from odoo.orm.models import NO_ACCESS
 
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.db import commit_and_refresh
 
 
 class BTCPayAuthorization(models.Model):
@@ -36,6 +37,8 @@ class BTCPayAuthorization(models.Model):
         required=True,
     )
     api_key = fields.Char(string="API Key", groups=NO_ACCESS)
+    # What came too late or besides: to be revoked at the server.
+    unused_keys = fields.Json(string="Unused API Keys", groups=NO_ACCESS)
 
     _state_hash_uniq = models.Constraint('unique(state_hash)', "States must be unique.")
 
@@ -94,18 +97,25 @@ class BTCPayAuthorization(models.Model):
     def _receive_key(self, api_key):
         """Keep the key that came for this state; whether it is any good is found out later.
 
-        The first key stays: a second one cannot be the administrator's.
+        The first key stays: a second one cannot be the administrator's. Those that are not used are
+        revoked, since the server takes them for good.
 
         :param str api_key: The key, as it came.
         """
         self.ensure_one()
-        if (
-            self.state == 'started'
-            and not self._is_expired()
-            and isinstance(api_key, str)
+        if not (
+            isinstance(api_key, str)
             and api_key.isalnum() and api_key.isascii() and len(api_key) <= 128
         ):
+            return
+        unused = self.unused_keys or []
+        if self.state == 'started' and not self._is_expired():
             self.write({'state': 'received', 'api_key': api_key})
+        elif (
+            api_key not in (self.api_key, *unused)
+            and len(unused) < const.MAX_UNUSED_KEYS
+        ):
+            self.unused_keys = [*unused, api_key]
 
     def _take_key(self):
         """Hand out the key, once, and forget it.
@@ -117,6 +127,36 @@ class BTCPayAuthorization(models.Model):
         api_key = self.api_key
         self.write({'state': 'used', 'api_key': False})
         return api_key
+
+    @api.model
+    def _revoke_unused_keys(self):
+        """Have the server forget the keys of authorizations that are over, and forget them here.
+
+        Not earlier: the same key may be about to be used. Where the server does not answer it is
+        tried again, until the authorization is removed.
+        """
+        over = self.sudo().search([
+            ('expires_at', '<', fields.Datetime.now()),
+            '|', ('api_key', '!=', False), ('unused_keys', '!=', False),
+        ])
+        for authorization in over:
+            authorization._revoke_keys()
+
+    def _revoke_keys(self):
+        """Have the server forget the keys that were not used."""
+        self.ensure_one()
+        provider, server_url = self.provider_id, self.server_url
+        keys = dict.fromkeys(filter(None, [self.api_key, *(self.unused_keys or [])]))
+        commit_and_refresh(self.env)
+        left = [
+            key for key in keys
+            if not provider._btcpay_is_key_in_use(server_url, key)
+            and not provider._btcpay_revoke_key(
+                provider._btcpay_client(const.SHORT_TIMEOUT, server_url=server_url, api_key=key)
+            )
+        ]
+        self.write({'api_key': False, 'unused_keys': left or False})
+        commit_and_refresh(self.env)
 
     @api.autovacuum
     def _gc_authorizations(self):

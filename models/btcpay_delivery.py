@@ -2,6 +2,7 @@ from collections import Counter
 from datetime import timedelta
 
 from odoo import _, api, fields, models
+from odoo.orm.models import NO_ACCESS
 from odoo.tools import SQL
 
 from odoo.addons.payment.logging import get_payment_logger
@@ -31,7 +32,8 @@ class BTCPayDelivery(models.Model):
     event = fields.Char(readonly=True)
     invoice_ref = fields.Char(string="Invoice ID", readonly=True, index='btree_not_null')
     order_ref = fields.Char(string="Order ID", readonly=True)
-    pull_payment_ref = fields.Char(string="Pull Payment ID", readonly=True)
+    # Whoever has it can claim the refund.
+    pull_payment_ref = fields.Char(string="Pull Payment ID", readonly=True, groups=NO_ACCESS)
     payout_ref = fields.Char(string="Payout ID", readonly=True)
     payout_state = fields.Char(readonly=True)
     transaction_id = fields.Many2one(
@@ -102,13 +104,21 @@ class BTCPayDelivery(models.Model):
             sent=event.sent_at,
             # Once the request has had its try, the scheduled action has it.
             now=fields.Datetime.now(),
-            body=(
-                make_storable(body.decode(errors='replace'))
-                if provider.sudo().btcpay_debug else None
-            ),
+            body=self._get_kept_body(event, body) if provider.sudo().btcpay_debug else None,
             uid=self.env.uid,
         ))
         return self.sudo().browse(rows[0][0] if rows else None)
+
+    @api.model
+    def _get_kept_body(self, event, body):
+        """Return the event as it came, but for the pull payment's id, by which it is claimed.
+
+        :param WebhookEvent event: The event.
+        :param bytes body: The event as it came.
+        :rtype: str
+        """
+        text = make_storable(body.decode(errors='replace'))
+        return text.replace(event.pull_payment_id, '…') if event.pull_payment_id else text
 
     # === PROCESS === #
 

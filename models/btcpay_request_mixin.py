@@ -9,6 +9,7 @@ class BTCPayRequestMixin(models.AbstractModel):
     """What sales orders and invoices have in common when a Bitcoin payment is requested."""
 
     _name = 'btcpay.request.mixin'
+    _inherit = 'btcpay.protected.mixin'
     _description = "Document of Which a Bitcoin Payment Can Be Requested"
 
     btcpay_requested_at = fields.Datetime(

@@ -23,7 +23,13 @@ from .checkout import (
     test_shop,
 )
 from .confirmation import test_confirmation, test_total_at_confirmation
-from .module import test_bodies, test_secrets, test_translations
+from .module import (
+    test_bodies,
+    test_protected_fields,
+    test_secrets,
+    test_translations,
+    test_wizard_owners,
+)
 from .obsolete import test_changed_orders, test_lowered_documents, test_several_invoices
 from .order import (
     test_branches,
@@ -46,6 +52,7 @@ from .provider import (
     test_rounding,
     test_server_health,
     test_server_requests,
+    test_unused_keys,
 )
 from .refund import (
     test_refund,
@@ -58,6 +65,7 @@ from .refund import (
     test_refund_claims,
     test_refund_guards,
     test_refund_http,
+    test_refund_link,
     test_refund_lists,
     test_refund_mails,
     test_refund_rights,

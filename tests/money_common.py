@@ -18,11 +18,11 @@ class MoneyMixin:
     def _carry_out(self):
         """Store what was done, and have Odoo do at the server what it intends to."""
         self.env.cr.commit()
-        self.env['payment.transaction']._cron_btcpay_run_pending_actions()
+        self.env['payment.transaction'].sudo()._cron_btcpay_run_pending_actions()
 
     def _post_process(self):
         self.env.cr.commit()
-        self.env['payment.transaction']._cron_post_process()
+        self.env['payment.transaction'].sudo()._cron_post_process()
 
     def _set_done(self, tx):
         """Have another provider's transaction paid."""

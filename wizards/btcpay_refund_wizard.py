@@ -325,7 +325,8 @@ class BTCPayRefundWizard(models.TransientModel):
         :rtype: dict
         """
         self.ensure_one()
-        self.method_ids.filtered(lambda method: method.code in codes).unlink()
+        # Nobody deletes wizards, nor what is in them.
+        self.sudo().method_ids.filtered(lambda method: method.code in codes).unlink()
         self.methods_text = self._explain_methods(codes, is_any_left=bool(self.method_ids))
         return self._get_window(self)
 

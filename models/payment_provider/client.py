@@ -1,4 +1,5 @@
 """How the Greenfield API is called: by the framework's `_send_api_request` and no other way."""
+import re
 import time
 
 from odoo import _, models
@@ -22,6 +23,8 @@ from odoo.addons.payment_btcpay.greenfield import (
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
+PULL_PAYMENT_PATH = re.compile(r'(pull-payments/)[^/?]+')
+
 
 class BTCPayError(ValidationError):
     """What `_send_api_request` raises, as its callers expect of any provider.
@@ -40,6 +43,15 @@ class NotConnected(GreenfieldError):
 
     def __init__(self):
         super().__init__("no server is connected")
+
+
+class UnsafeAddress(GreenfieldError):
+    """The address, wherever it came from, is not one to which a key may be sent."""
+
+    is_of_server = True
+
+    def __init__(self):
+        super().__init__("the server's address cannot be used")
 
 
 class StoreNotConnected(Forbidden):
@@ -112,12 +124,12 @@ class PaymentProvider(models.Model):
             raise BTCPayError(self._btcpay_explain(error), error) from error
         finally:
             is_good = (outcome or '').startswith('HTTP 2')
-            # Paths carry ids only; bodies and keys are never logged.
+            # Paths carry ids only, of which a pull payment's is money; bodies are never logged.
             (_logger.info if is_good else _logger.warning)(
                 "BTCPay %(method)s %(endpoint)s for %(about)s: %(outcome)s in %(seconds).1f s.",
                 {
                     'method': method,
-                    'endpoint': endpoint,
+                    'endpoint': PULL_PAYMENT_PATH.sub(r'\1…', endpoint),
                     'about': f'transaction {reference}' if reference
                              else f"provider {self.id or '(removed)'}",
                     'outcome': outcome,
@@ -136,6 +148,12 @@ class PaymentProvider(models.Model):
                 return _(
                     "No BTCPay Server is connected. An administrator can connect one in the"
                     " settings of the payment provider."
+                )
+            case UnsafeAddress():
+                return _(
+                    "The address of the BTCPay Server cannot be used safely, so that nothing was"
+                    " sent to it. An administrator can connect the store again in the settings of"
+                    " the payment provider."
                 )
             case StoreNotConnected():
                 return _(

@@ -12,7 +12,7 @@ from odoo.addons.payment_btcpay.greenfield import (
     Unauthorized,
     Unreachable,
 )
-from odoo.addons.payment_btcpay.utils import choose_assignee, next_wait
+from odoo.addons.payment_btcpay.utils import choose_assignee, next_wait, schedule_activity
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -220,11 +220,9 @@ class PaymentProvider(models.Model):
         """
         self.ensure_one()
         self[field].filtered('active').unlink()
-        self[field] = self.company_id.partner_id.activity_schedule(
-            'mail.mail_activity_data_todo',
-            summary=_("Payment provider %s", self.name),
-            note=message,
-            user_id=choose_assignee(self.btcpay_responsible_id).id,
+        self[field] = schedule_activity(
+            self.company_id.partner_id, _("Payment provider %s", self.name), message,
+            choose_assignee(self.btcpay_responsible_id),
         )
 
     def _btcpay_clear_alert(self, field, message):

@@ -3,12 +3,13 @@ from odoo.exceptions import ValidationError
 from odoo.orm.models import NO_ACCESS
 
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.greenfield import make_headers, make_url, parse_answer
-from odoo.addons.payment_btcpay.models.payment_provider.client import NotConnected
+from odoo.addons.payment_btcpay.greenfield import address, make_headers, make_url, parse_answer
+from odoo.addons.payment_btcpay.models.payment_provider.client import NotConnected, UnsafeAddress
 
 
 class PaymentProvider(models.Model):
-    _inherit = 'payment.provider'
+    _name = 'payment.provider'
+    _inherit = ['payment.provider', 'btcpay.protected.mixin']
 
     code = fields.Selection(
         selection_add=[('btcpay', "BTCPay Server")], ondelete={'btcpay': 'set default'}
@@ -20,7 +21,7 @@ class PaymentProvider(models.Model):
         copy=False,
         groups='base.group_system',
     )
-    # The secrets are for the code alone: not even an administrator's browser gets them back.
+    # The secrets are for the code alone: no call of Odoo's API gets them back.
     btcpay_api_key = fields.Char(string="BTCPay API Key", copy=False, groups=NO_ACCESS)
     # By which the connection is known to be this database's: a copy has all the rest as well.
     btcpay_database = fields.Char(string="Connected by", copy=False, groups=NO_ACCESS)
@@ -314,6 +315,11 @@ class PaymentProvider(models.Model):
         server_url = kwargs.get('btcpay_server_url') or self.sudo().btcpay_server_url
         if not server_url:
             raise NotConnected
+        try:
+            server_url = address.normalize(server_url)
+            address.check_scheme(server_url)
+        except address.AddressRefused as error:
+            raise UnsafeAddress from error
         return make_url(server_url, endpoint)
 
     def _build_request_headers(self, method, endpoint, payload, **kwargs):

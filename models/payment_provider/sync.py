@@ -50,7 +50,8 @@ class PaymentProvider(models.Model):
         for provider, ids in batches:
             provider._btcpay_try(provider._btcpay_sync_batch, ids)
             if not self.env['ir.cron']._commit_progress(len(ids)):
-                break
+                return
+        self.env['btcpay.authorization']._revoke_unused_keys()
 
     def _btcpay_find_due(self):
         """Return the transactions that are to be synced now, the longest due first.

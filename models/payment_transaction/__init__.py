@@ -1,4 +1,5 @@
 from . import transaction
+from . import protection
 from . import checkout
 from . import checkout_failure
 from . import checkout_guard

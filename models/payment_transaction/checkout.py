@@ -25,7 +25,11 @@ class PaymentTransaction(models.Model):
     _inherit = 'payment.transaction'
 
     def _btcpay_begin(self):
-        """Remember what is paid for."""
+        """Remember what is paid for.
+
+        :raise AccessError: If the transactions were not made by Odoo.
+        """
+        self._btcpay_check_written_by_odoo()
         for tx in self:
             if tx.operation not in ('refund', 'validation') and not tx.source_transaction_id:
                 tx.btcpay_documents_total = tx._btcpay_get_documents_total() or 0

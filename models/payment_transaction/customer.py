@@ -6,7 +6,10 @@ from odoo import _, api, fields, models
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import claim
-from odoo.addons.payment_btcpay.utils import post_template
+from odoo.addons.payment_btcpay.utils import mail_privately, post_template
+
+# Whoever has the link can claim the money: only the customer gets it.
+REFUND_LINK_TEMPLATE = 'mail_template_refund'
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -18,6 +21,8 @@ class PaymentTransaction(models.Model):
 
     def _btcpay_mail_customer(self, template_name):
         """Mail the customer, in their language, on the document of the payment.
+
+        The link of a refund is mailed to the customer alone, with a note on the document.
 
         The mail leaves when the database transaction is committed, together with what it is about.
 
@@ -34,7 +39,15 @@ class PaymentTransaction(models.Model):
         document = self._btcpay_get_document().sudo()
         try:
             with self.env.cr.savepoint():
-                post_template(template.sudo(), self, document, self._btcpay_get_sender(document))
+                author = self._btcpay_get_sender(document)
+                if template_name == REFUND_LINK_TEMPLATE:
+                    mail_privately(template.sudo(), self, author)
+                    self._btcpay_post_note(_(
+                        "The link to claim the refund %(reference)s was mailed to %(email)s.",
+                        reference=self.reference, email=self.partner_id.email,
+                    ))
+                else:
+                    post_template(template.sudo(), self, document, author)
         except psycopg2.OperationalError:
             raise  # All is done again.
         except Exception as error:
@@ -119,6 +132,22 @@ class PaymentTransaction(models.Model):
         if not any(self.currency_id.compare_amounts(amount, due) for amount in amounts.values()):
             return shown(due)
         return _(" or ").join(dict.fromkeys(texts))
+
+    # === THE ORDER'S PAGE === #
+
+    def _btcpay_get_claim_link(self, user):
+        """Return where the refund is claimed, if whoever reads the page is the customer.
+
+        Pages are opened by their link as well, by salespeople and by whoever was sent it: who is
+        not logged in as the customer has the link by the mail, or not at all.
+
+        :param res.users user: The user who reads; the records are in sudo mode.
+        :return: The link; False if the reader is not to have it, or there is nothing to claim.
+        :rtype: str|bool
+        """
+        self.ensure_one()
+        is_theirs = not user._is_public() and user.partner_id == self.partner_id
+        return is_theirs and self._btcpay_is_claimable() and self.btcpay_refund_link
 
     # === THE STATUS PAGE === #
 

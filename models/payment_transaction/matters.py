@@ -1,7 +1,12 @@
 """What a person is asked about a payment: each matter once, until it is settled, by whomever."""
 from odoo import _, api, models
 
-from odoo.addons.payment_btcpay.utils import choose_assignee, get_salesperson
+from odoo.addons.payment_btcpay.utils import (
+    choose_assignee,
+    escape_note,
+    get_salesperson,
+    schedule_activity,
+)
 
 # Paid twice, or about to be: all payments for the same documents are one matter.
 SHARED_MATTER = 'double'
@@ -51,7 +56,7 @@ class PaymentTransaction(models.Model):
         activity = self._btcpay_get_matter_activities(known)
         self._btcpay_post_note(message)
         if activity:
-            activity.note = message
+            activity.note = escape_note(message)
         else:
             activity = self._btcpay_schedule_review(message)
         matters[matter] = {
@@ -69,12 +74,10 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         document = self._btcpay_get_document()
-        activity = document.activity_schedule(
-            'mail.mail_activity_data_todo',
-            summary=_("Bitcoin payment %s", self.reference),
-            note=message,
-            user_id=self._btcpay_get_responsible(document).id,
-        ) or self.env['mail.activity']
+        activity = schedule_activity(
+            document, _("Bitcoin payment %s", self.reference), message,
+            self._btcpay_get_responsible(document),
+        )
         self.sudo().btcpay_review_activity_ids += activity
         return activity
 

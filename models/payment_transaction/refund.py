@@ -1,6 +1,7 @@
 from odoo import SUPERUSER_ID, _, api, models
 from odoo.exceptions import AccessError, UserError
 
+from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import RowBusy, commit_and_refresh
 from odoo.addons.payment_btcpay.greenfield import Forbidden, GreenfieldError, format_crypto
 from odoo.addons.payment_btcpay.utils import notify
@@ -132,9 +133,7 @@ class PaymentTransaction(models.Model):
 
     def _btcpay_may_refund(self):
         """Return whether the user may refund: as Odoo's own refunds, or by the group for it."""
-        return self.env.su or any(self.env.user.has_group(group) for group in (
-            'account.group_account_invoice', 'payment_btcpay.group_refund', 'base.group_system',
-        ))
+        return self.env.su or self.env.user.has_groups(const.REFUND_GROUPS)
 
     def _btcpay_check_refund_rights(self):
         """Check that the user may refund, and see what is refunded.

@@ -84,10 +84,10 @@ class PaymentTransaction(models.Model):
             self._btcpay_flag_for_review(_(
                 "A refund of %(amount)s %(currency)s for %(reference)s was made at the BTCPay"
                 " Server itself, though only %(available)s can be refunded. Cancel it there, or"
-                " book it by hand: %(link)s",
+                " book it by hand: in the store's “Pull Payments” it is “%(name)s”.",
                 amount=format(pull_payment.amount, 'f'), currency=pull_payment.currency,
                 reference=self.reference, available=self.currency_id.format(available),
-                link=pull_payment.view_link or pull_payment.id,
+                name=pull_payment.name,
             ))
             return self.browse()
         refund = self._btcpay_book_receipt_for_refund(amount)._create_child_transaction(

@@ -7,6 +7,7 @@ from odoo import _, fields, models
 
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.models.payment_transaction.refund_sync import SATOSHI
+from odoo.addons.payment_btcpay.utils import schedule_activity
 
 
 class PaymentTransaction(models.Model):
@@ -114,14 +115,13 @@ class PaymentTransaction(models.Model):
         if not kind:
             return
         document = self._btcpay_get_document()
-        activity = document.activity_schedule(
-            'mail.mail_activity_data_todo',
-            summary=_("Bitcoin refund %s was claimed", self.reference) if kind == 'approve'
+        self.sudo().btcpay_claim_activity_id = schedule_activity(
+            document,
+            _("Bitcoin refund %s was claimed", self.reference) if kind == 'approve'
             else _("Bitcoin refund %s is stuck", self.reference),
-            note=self._btcpay_get_claims_note(kind, payouts),
-            user_id=self._btcpay_get_responsible(document).id,
+            self._btcpay_get_claims_note(kind, payouts),
+            self._btcpay_get_responsible(document),
         )
-        self.sudo().btcpay_claim_activity_id = activity and activity.id
 
     def _btcpay_get_claims_note(self, kind, payouts):
         """Return what somebody has to do about claims.

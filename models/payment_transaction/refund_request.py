@@ -62,7 +62,7 @@ class PaymentTransaction(models.Model):
         :raise UserError: If the refund is refused by Odoo.
         :raise GreenfieldError: If the server refuses it, or did not say what is to be known before.
         """
-        root = self._btcpay_get_root()
+        root = self._btcpay_get_root().sudo()  # Whoever asks was checked.
         root._ensure_provider_is_not_disabled()
         root._btcpay_sync_before_decision()
         if earlier := root._btcpay_settle_unanswered_refunds(
@@ -277,7 +277,6 @@ class PaymentTransaction(models.Model):
         if self.btcpay_pull_payment_id:
             return  # The event was quicker than the answer.
         self.write({
-            'provider_reference': pull_payment.id,
             'btcpay_pull_payment_id': pull_payment.id,
             'btcpay_refund_link': pull_payment.view_link,
             'btcpay_pull_amount': format(pull_payment.amount, 'f'),

@@ -1,10 +1,13 @@
 from odoo import api, fields, models
 
+from odoo.addons.payment_btcpay import const
+
 
 class PaymentTransaction(models.Model):
     """The fields, and all that overrides Odoo's own; each concern has a file of its own."""
 
-    _inherit = 'payment.transaction'
+    _name = 'payment.transaction'
+    _inherit = ['payment.transaction', 'btcpay.protected.mixin']
 
     # === THE INVOICE === #
 
@@ -124,9 +127,7 @@ class PaymentTransaction(models.Model):
         ],
         readonly=True, copy=False, index='btree_not_null',
     )
-    btcpay_invalidated_at = fields.Datetime(
-        string="Invoice Invalidated", readonly=True, copy=False
-    )
+    btcpay_invalidated_at = fields.Datetime(string="Invoice Invalidated", readonly=True, copy=False)
     btcpay_accepted_at = fields.Datetime(
         string="Late Payment Accepted", help="When Odoo marked the invoice as settled.",
         readonly=True, copy=False,
@@ -166,9 +167,7 @@ class PaymentTransaction(models.Model):
     )
     btcpay_confirm_tries = fields.Integer(string="Failed Tries", readonly=True, copy=False)
     btcpay_confirm_at = fields.Datetime(string="Next Try", readonly=True, copy=False)
-    btcpay_confirm_error = fields.Char(
-        string="Not Confirmed Because", readonly=True, copy=False
-    )
+    btcpay_confirm_error = fields.Char(string="Not Confirmed Because", readonly=True, copy=False)
 
     # === REVIEW === #
 
@@ -197,7 +196,7 @@ class PaymentTransaction(models.Model):
     )
     btcpay_refund_ids = fields.One2many(
         string="Refunds", comodel_name='payment.transaction', inverse_name='btcpay_root_id',
-        domain=[('operation', '=', 'refund')],
+        domain=[('operation', '=', 'refund')], readonly=True,
     )
     btcpay_returned_amount = fields.Monetary(
         string="Refunded or Underway",
@@ -209,8 +208,10 @@ class PaymentTransaction(models.Model):
         compute='_compute_btcpay_refunded_amount', compute_sudo=True,
         currency_field='currency_id',
     )
+    # Whoever has the pull payment's id, or the link made of it, can claim the money.
     btcpay_pull_payment_id = fields.Char(
-        string="Pull Payment", readonly=True, copy=False, index='btree_not_null'
+        string="Pull Payment", readonly=True, copy=False, index='btree_not_null',
+        groups=const.REFUND_GROUPS,
     )
     btcpay_credit_note_id = fields.Many2one(
         string="Credit Note", comodel_name='account.move', readonly=True, copy=False,
@@ -218,9 +219,7 @@ class PaymentTransaction(models.Model):
     )
     btcpay_refund_link = fields.Char(
         string="Claim Page", help="Where the customer claims the refund.", readonly=True,
-        copy=False,
-        # Whoever has it can claim the money.
-        groups='account.group_account_invoice,payment_btcpay.group_refund,base.group_system',
+        copy=False, groups=const.REFUND_GROUPS,
     )
     # The server it is at: the provider may be connected with another one, or with none, later.
     btcpay_refund_server_url = fields.Char(
@@ -272,10 +271,8 @@ class PaymentTransaction(models.Model):
         string="Paid Out", currency_field='currency_id', readonly=True, copy=False
     )
     btcpay_payout_ids = fields.One2many(
-        string="Payouts", comodel_name='btcpay.payout', inverse_name='transaction_id',
-        readonly=True,
+        string="Payouts", comodel_name='btcpay.payout', inverse_name='transaction_id', readonly=True
     )
-
     # What somebody is asked about claims: the `kind`, and the ids of the `payouts`.
     btcpay_claims_asked = fields.Json(string="Claims Asked About", readonly=True, copy=False)
     btcpay_claim_activity_id = fields.Many2one(
@@ -307,6 +304,13 @@ class PaymentTransaction(models.Model):
         transactions = super().create(vals_list)
         transactions.filtered(lambda tx: tx.provider_code == 'btcpay')._btcpay_begin()
         return transactions
+
+    def write(self, vals):
+        """Override of `payment` to let nobody make another provider's transaction one of ours."""
+        result = super().write(vals)
+        if 'provider_id' in vals:
+            self._btcpay_check_written_by_odoo()
+        return result
 
     def _get_specific_processing_values(self, processing_values):
         """Override of `payment` to make the invoice before the redirect form is rendered."""

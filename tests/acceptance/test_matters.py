@@ -1,5 +1,6 @@
 from odoo import fields
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.refund.refund_common import RefundMixin
@@ -175,3 +176,26 @@ class TestMatters(RefundMixin, BTCPayCommon):
                     self._reconcile()
                 self.assertEqual(self.tx.btcpay_overpaid_amount, 0)
                 self.assertFalse(self.order.activity_ids)
+
+    def test_when_names_and_ids_are_markup_then_people_read_them_as_they_are(self):
+        """A customer's name, or an order id of the server's, is no link in activities."""
+        evil = '<a href="https://thief.example">Approve</a><img src=x>'
+        tx = self._pay_order()
+        invoice = self._create_invoice()
+        tx._btcpay_flag_for_review(f"{evil} first")
+        tx._btcpay_flag_for_review(f"{evil} was paid", 'mail')
+        tx._btcpay_flag_for_review(f"{evil} was changed", 'mail')  # The same activity.
+        with mute_logger('odoo.addons.payment_btcpay.models.account_move_request'):
+            invoice._btcpay_report_unsent_request(evil)
+        self.btcpay.sudo()._btcpay_raise_alert('btcpay_connection_activity_id', evil)
+        documents = (tx.sale_order_ids or tx.partner_id), invoice
+        activities = (
+            documents[0].activity_ids | invoice.activity_ids
+            | self.btcpay.sudo().btcpay_connection_activity_id
+        )
+        self.assertEqual(len(activities), 4)
+        texts = activities.mapped('note') + documents[0].message_ids.mapped('body')
+        for text in texts:
+            self.assertNotIn('<a', text)
+            self.assertNotIn('<img', text)
+        self.assertEqual(sum('&lt;a href' in text for text in activities.mapped('note')), 4)

@@ -54,7 +54,7 @@ class TestPartLinks(MoneyMixin, BTCPayHttpCommon):
             landing_route=context['landing_route'],
             access_token=context['access_token'],
         )
-        tx = self.env['payment.transaction'].search([('reference', '=', values['reference'])])
+        tx = self._get_tx(values['reference'])
         self.world.pay(tx.btcpay_invoice_id)
         self.world.mine()
         self._look(tx)

@@ -122,4 +122,4 @@ class TestAdoption(MoneyMixin, BTCPayHttpCommon):
 
     def _run_pending_actions(self):
         self.env.cr.commit()
-        self.env['payment.transaction']._cron_btcpay_run_pending_actions()
+        self.env['payment.transaction'].sudo()._cron_btcpay_run_pending_actions()

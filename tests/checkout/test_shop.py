@@ -143,14 +143,14 @@ class TestShop(BTCPayHttpCommon):
         for step in ('/shop/cart', '/shop/checkout', '/shop/payment', '/shop/payment'):
             self.url_open(step)
             self.env.invalidate_all()
-            self.env['payment.transaction']._cron_btcpay_run_pending_actions()
+            self.env['payment.transaction'].sudo()._cron_btcpay_run_pending_actions()
             self.assertEqual(tx.state, 'draft', f"Invalidated by {step}.")
         self.make_jsonrpc_request('/shop/cart/update', {
             'line_id': order.order_line.id, 'product_id': self.product.id, 'quantity': 2,
         })
         self.env.invalidate_all()
         self.assertEqual(order.amount_total, 218.5)
-        self.env['payment.transaction']._cron_btcpay_run_pending_actions()
+        self.env['payment.transaction'].sudo()._cron_btcpay_run_pending_actions()
         self.assertEqual(tx.state, 'cancel')
         self.assertIn("Hat of the tests", self.url_open('/shop/cart').text)
 

@@ -31,7 +31,7 @@ class TestConfirm(MoneyMixin, BTCPayCommon):
     def _run(self):
         self.env.cr.commit()
         with patch.object(fields.Datetime, 'now', lambda: self.now):
-            self.env['payment.transaction']._cron_btcpay_confirm()
+            self.env['payment.transaction'].sudo()._cron_btcpay_confirm()
         self.env.invalidate_all()
 
     def _run_broken(self, error=None):
@@ -241,7 +241,7 @@ class TestConfirm(MoneyMixin, BTCPayCommon):
             return post_process(tx)
 
         with patch.object(self.registry['payment.transaction'], '_post_process', page_is_quicker):
-            self.env['payment.transaction']._cron_post_process()
+            self.env['payment.transaction'].sudo()._cron_post_process()
         order = second.sale_order_ids
         self.assertEqual((order.state, self.order.state), ('sale', 'sale'))
         mails = order.message_ids.filtered(lambda m: self.partner in m.partner_ids)

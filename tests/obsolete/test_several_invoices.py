@@ -275,7 +275,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
         with patch.object(
             type(self.tx), '_btcpay_fetch_invoice', side_effect=RuntimeError("crash")
         ), self.assertLogs('odoo.addons.payment_btcpay', 'ERROR'):
-            self.env['payment.transaction']._cron_btcpay_run_pending_actions()
+            self.env['payment.transaction'].sudo()._cron_btcpay_run_pending_actions()
         self._check_invalidated()
 
     def test_when_odoo_crashes_after_the_server_was_told_then_the_next_run_completes_it(self):
@@ -284,7 +284,7 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
         with patch.object(
             type(self.tx), '_set_canceled', side_effect=RuntimeError("crash")
         ), self.assertLogs('odoo.addons.payment_btcpay', 'ERROR'):
-            self.env['payment.transaction']._cron_btcpay_run_pending_actions()
+            self.env['payment.transaction'].sudo()._cron_btcpay_run_pending_actions()
         self.assertEqual((self._status(self.tx), self.tx.state), (INVALIDATED, 'draft'))
         self._check_invalidated()
 

@@ -1,7 +1,7 @@
 from lxml import etree
 
 from odoo.fields import Command
-from odoo.tests import tagged
+from odoo.tests import new_test_user, tagged
 from odoo.tools import html2plaintext
 
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon, BTCPayHttpCommon
@@ -172,8 +172,15 @@ class TestInvoiceScreen(RefundMixin, BTCPayCommon):
 class TestInvoicePage(RefundMixin, BTCPayHttpCommon):
     """The customer's page of an invoice, and of a credit note."""
 
+    def setUp(self):
+        super().setUp()
+        self.customer = new_test_user(
+            self.env, 'invoice_customer', groups='base.group_portal', partner_id=self.partner.id
+        )
+
     def _page(self, move):
         self.env.flush_all()
+        self.authenticate(self.customer.login, self.customer.login)
         return self.url_open(move.get_portal_url()).text
 
     def test_when_an_invoice_is_refunded_then_its_page_shows_each_step(self):

@@ -32,7 +32,7 @@ class TestRounding(BTCPayCommon):
             {'available_currency_ids': [self.currency_usd.id]},
             {'available_currency_ids': False, 'btcpay_connection_state': 'disconnected'},
         ):
-            self.btcpay.write(values)
+            self.btcpay.sudo().write(values)
             self.assertFalse(self.btcpay.btcpay_rounding_text)
 
     def test_when_the_pricelist_is_of_another_company_then_nothing_is_said(self):

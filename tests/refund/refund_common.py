@@ -97,10 +97,18 @@ class RefundMixin(MoneyMixin):
         )
 
     def _refund_mails(self, document):
-        """Return the mails about refunds to the customer on a document, newest first."""
-        return document.message_ids.filtered(
+        """Return the mails about refunds to the customer of a document, newest first.
+
+        The link is mailed to the customer alone; that it was paid is on the document, too.
+        """
+        private = self.env['mail.mail'].sudo().search([
+            ('recipient_ids', '=', document.partner_id.id), ('model', '=', False),
+        ]).mail_message_id
+        return (private | document.sudo().message_ids.filtered(
             lambda message: self.partner in message.partner_ids
-            and "your refund" in (message.subject or '')
+        )).filtered(
+            lambda message: "your refund" in (message.subject or '')
+            or "Remboursement" in (message.subject or '')
         ).sorted('id', reverse=True)
 
     def _call_count(self, method, path):
@@ -162,7 +170,7 @@ class RefundMixin(MoneyMixin):
         :return: The refund.
         """
         action = wizard.action_refund()
-        return self.env['payment.transaction'].browse(action['res_id'])
+        return self.env['payment.transaction'].sudo().browse(action['res_id'])
 
     def _lose_answer(self, took_effect=True, kind='drop', **kwargs):
         """Let the answer to the next call that makes a refund get lost."""

@@ -34,7 +34,7 @@ class TestRefund(RefundMixin, BTCPayCommon):
         refund = tx._btcpay_request_refund(30, methods=['BTC-CHAIN'], description="Sorry")
         [pull_payment] = self._pull_payments()
         self.assertEqual(refund.btcpay_pull_payment_id, pull_payment['id'])
-        self.assertEqual(refund.provider_reference, pull_payment['id'])
+        self.assertFalse(refund.provider_reference)
         self.assertEqual(refund.btcpay_refund_link, pull_payment['viewLink'])
         self.assertEqual(pull_payment['name'], refund.btcpay_refund_name)
         self.assertEqual(pull_payment['description'], "Sorry")

@@ -1,5 +1,6 @@
 from odoo.exceptions import AccessError
-from odoo.tests import tagged
+from odoo.tests import new_test_user, tagged
+from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.refund.refund_common import RefundMixin
@@ -116,6 +117,22 @@ class TestRefundRights(RefundMixin, BTCPayCommon):
                     self.env.ref(f'payment_btcpay.{view}').id
                 )['arch']
                 self.assertEqual('btcpay_refund_link' in arch, is_shown)
+
+    @mute_logger('odoo.addons.base.models.ir_rule')
+    def test_when_a_credit_note_cannot_be_read_then_nothing_is_told_of_it(self):
+        invoice, _tx = self._invoiced()
+        credit_note = self._credit(invoice)
+        other_company = self.env['res.company'].sudo().create({'name': "Another"})
+        stranger = new_test_user(
+            self.env, 'refund_stranger', 'account.group_account_invoice',
+            company_id=other_company.id, company_ids=other_company.ids,
+        )
+        for user in (stranger, self.internal_user, self.portal_user):
+            for name in ('action_btcpay_refund', 'action_btcpay_view_refunds'):
+                for move in (credit_note, invoice):
+                    with self.subTest(user=user.login, name=name), self.assertRaises(AccessError):
+                        getattr(move.with_user(user), name)()
+        self.assertTrue(credit_note.with_user(self.accountant).action_btcpay_refund())
 
     def test_when_a_user_may_not_refund_then_the_refund_buttons_are_not_shown(self):
         for user, is_shown in (

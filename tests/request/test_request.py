@@ -60,7 +60,7 @@ class TestRequest(RequestMixin, BTCPayCommon):
     def test_when_the_amount_choice_changes_then_amount_link_and_warning_follow(self):
         """The amount follows the choice, and the link the amount."""
         order = self._create_order(require_payment=True, prepayment_percent=0.3)
-        action = order.with_user(self.seller).sudo().action_btcpay_request()
+        action = order.action_btcpay_request()
         wizard = self.env[action['res_model']].browse(action['res_id'])
         with Form(wizard) as form:
             self.assertEqual((form.amount, form.has_down_payment), (100, True))

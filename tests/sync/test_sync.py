@@ -36,7 +36,7 @@ class TestSynchronize(BTCPayCommon):
         self.assertTrue(
             self.env['ir.cron.trigger'].search([('cron_id', '=', cron.id)]) - triggers
         )
-        self.env['payment.transaction']._cron_post_process()
+        self.env['payment.transaction'].sudo()._cron_post_process()
         self.assertEqual(self.order.state, 'sale')
         self.assertEqual(self.order.amount_paid, 100)
         self.assertRecordValues(self.tx.payment_id, [{
@@ -59,7 +59,7 @@ class TestSynchronize(BTCPayCommon):
         self.world.pay(tx.btcpay_invoice_id)
         self.world.mine()
         tx._btcpay_sync()
-        self.env['payment.transaction']._cron_post_process()
+        self.env['payment.transaction'].sudo()._cron_post_process()
         self.assertEqual(move.amount_residual, 0)
         self.assertIn(move.payment_state, ('paid', 'in_payment'))
         self.assertEqual(tx.payment_id.reconciled_invoice_ids, move)
@@ -90,7 +90,7 @@ class TestSynchronize(BTCPayCommon):
                 bring_about(tx.btcpay_invoice_id)
                 with mute_logger(TRANSACTION_LOG):
                     tx._btcpay_sync()
-                    self.env['payment.transaction']._cron_post_process()
+                    self.env['payment.transaction'].sudo()._cron_post_process()
                     tx._btcpay_sync()
                     before = self._describe(tx, order)
                     queries = []
@@ -150,7 +150,7 @@ class TestSynchronize(BTCPayCommon):
         self.assertEqual(len(new), 1)
         self.assertIn(reason, new.note)
         self.assertIn("Check the payment there", new.note)
-        self.env['payment.transaction']._cron_post_process()
+        self.env['payment.transaction'].sudo()._cron_post_process()
         self.assertEqual(order.state, 'draft')
         self.assertFalse(tx.payment_id)
 

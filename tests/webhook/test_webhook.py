@@ -73,7 +73,7 @@ class TestWebhook(BTCPayHttpCommon):
         self.assertEqual(tx.state, 'done')
         cron = self.env.ref('payment.cron_post_process_payment_tx')
         self.assertTrue(self.env['ir.cron.trigger'].search([('cron_id', '=', cron.id)]))
-        self.env['payment.transaction']._cron_post_process()
+        self.env['payment.transaction'].sudo()._cron_post_process()
         self.assertEqual(order.state, 'sale')
         deliveries = self._find_deliveries(transaction_id=tx.id)
         self.assertEqual(set(deliveries.mapped('state')), {'processed'})
