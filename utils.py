@@ -45,6 +45,35 @@ def notify(message, *, type='success', sticky=False, reload=False, then=None):  
     }
 
 
+def open_dialog(record, name, **values):
+    """Return the action that shows a record in a dialog.
+
+    :param recordset record: The record, e.g. a wizard.
+    :param str name: The dialog's title.
+    :param values: Other values of the action.
+    :return: The action.
+    :rtype: dict
+    """
+    return {
+        'name': name,
+        'type': 'ir.actions.act_window',
+        'res_model': record._name,
+        'res_id': record.id,
+        'view_mode': 'form',
+        'target': 'new',
+        **values,
+    }
+
+
+def one_line(error):
+    """Return what an unexpected error says, short enough for people to be told.
+
+    :param Exception error: The error.
+    :rtype: str
+    """
+    return ' '.join(str(error).split())[:300]
+
+
 def next_wait(tries, waits):
     """Return when to try again what failed.
 

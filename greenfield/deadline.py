@@ -77,14 +77,8 @@ class _HTTPConnection(urllib3.connection.HTTPConnection):
         return sock
 
 
-class _HTTPSConnection(urllib3.connection.HTTPSConnection):
-    response_class = _Response
-
-    def _new_conn(self) -> socket.socket:
-        """Override to look where it leads."""
-        sock = super()._new_conn()
-        _check_peer(self, sock)
-        return sock
+class _HTTPSConnection(_HTTPConnection, urllib3.connection.HTTPSConnection):
+    pass
 
 
 class _HTTPPool(urllib3.HTTPConnectionPool):

@@ -179,8 +179,7 @@ class SaleOrder(models.Model):
         :rtype: float
         """
         self.ensure_one()
-        payments = self._btcpay_get_transactions()
-        roots = payments.btcpay_root_id | payments.filtered(lambda tx: not tx.btcpay_root_id)
+        roots = self._btcpay_get_transactions()._btcpay_get_roots()
         return self.currency_id.round(self.amount_paid - sum(
             tx._btcpay_get_given_back_amount() for tx in roots if tx._btcpay_get_receipts()
         ))

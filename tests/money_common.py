@@ -15,6 +15,17 @@ class MoneyMixin:
         for tx in transactions:
             tx._btcpay_sync()
 
+    def _receive(self, fraction='1', late=False):
+        """Have a part of what `tx` asks for paid, in time or late, and booked."""
+        if late:
+            self.world.expire(self.tx.btcpay_invoice_id)
+        self.world.pay(self.tx.btcpay_invoice_id, fraction=fraction)
+        if not late and float(fraction) < 1:
+            self.world.expire(self.tx.btcpay_invoice_id)
+        self.world.mine()
+        self._look(self.tx)
+        self._post_process()
+
     def _carry_out(self):
         """Store what was done, and have Odoo do at the server what it intends to."""
         self.env.cr.commit()

@@ -5,6 +5,8 @@ from reportlab.graphics.barcode import createBarcodeDrawing
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
+from odoo.addons.payment_btcpay.utils import open_dialog
+
 
 class BTCPayPaymentRequest(models.TransientModel):
     _name = 'btcpay.payment.request'
@@ -108,14 +110,7 @@ class BTCPayPaymentRequest(models.TransientModel):
         wizard = self.create({'res_model': document._name, 'res_id': document.id})
         if wizard.has_installment:
             wizard.amount_type = 'installment'
-        return {
-            'name': _("Request Bitcoin Payment"),
-            'type': 'ir.actions.act_window',
-            'res_model': self._name,
-            'res_id': wizard.id,
-            'view_mode': 'form',
-            'target': 'new',
-        }
+        return open_dialog(wizard, _("Request Bitcoin Payment"))
 
     def action_send(self):
         """Show the mail that asks the customer, to be sent from there.

@@ -6,7 +6,7 @@ from odoo.fields import Command
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.utils import notify
+from odoo.addons.payment_btcpay.utils import notify, one_line, open_dialog
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -49,14 +49,7 @@ class BTCPayPaymentRequestMany(models.TransientModel):
         wizard = self.create({'move_ids': [Command.set(moves.ids)]})
         for move in moves:
             move.sudo()._portal_ensure_token()  # The form is read in a read-only transaction.
-        return {
-            'name': _("Request Bitcoin Payments"),
-            'type': 'ir.actions.act_window',
-            'res_model': self._name,
-            'res_id': wizard.id,
-            'view_mode': 'form',
-            'target': 'new',
-        }
+        return open_dialog(wizard, _("Request Bitcoin Payments"))
 
     def action_send(self):
         """Mail the requests; one that fails leaves the others alone.
@@ -80,7 +73,7 @@ class BTCPayPaymentRequestMany(models.TransientModel):
             except Exception as error:
                 _logger.exception("No request for the invoice %s", move.name)
                 problems[move] = _(
-                    "The mail could not be made: %s", ' '.join(str(error).split())[:300]
+                    "The mail could not be made: %s", one_line(error)
                 )
         # Whether the mails arrive, each invoice says: they leave when this is stored.
         summary = _(

@@ -11,6 +11,7 @@ from odoo.addons.payment_btcpay.greenfield import (
     RefundPreview,
     find_unsupported_methods,
 )
+from odoo.addons.payment_btcpay.utils import open_dialog
 
 
 class BTCPayRefundWizard(models.TransientModel):
@@ -232,25 +233,7 @@ class BTCPayRefundWizard(models.TransientModel):
             'delivery': 'mail' if tx_sudo.partner_id.email else 'show',
             **values,
         })
-        return wizard._get_window(wizard)
-
-    @api.model
-    def _get_window(self, record, **values):
-        """Return the action that shows a step of the refund.
-
-        :param recordset record: What is shown.
-        :param dict values: Other values of the action.
-        :rtype: dict
-        """
-        return {
-            'name': _("Refund in Bitcoin"),
-            'type': 'ir.actions.act_window',
-            'res_model': record._name,
-            'res_id': record.id,
-            'view_mode': 'form',
-            'target': 'new',
-            **values,
-        }
+        return open_dialog(wizard, _("Refund in Bitcoin"))
 
     # === ACTION METHODS === #
 
@@ -293,7 +276,9 @@ class BTCPayRefundWizard(models.TransientModel):
                 return self._drop_methods(unsupported)
             raise UserError(tx_sudo.provider_id._btcpay_explain(error)) from error
         form = self.env.ref('payment_btcpay.btcpay_refund_form')
-        return self._get_window(refund, views=[(form.id, 'form')])
+        return open_dialog(
+            refund, _("Refund in Bitcoin"), views=[(form.id, 'form')]
+        )
 
     @api.model
     def _explain_methods(self, codes, is_any_left):
@@ -328,7 +313,7 @@ class BTCPayRefundWizard(models.TransientModel):
         # Nobody deletes wizards, nor what is in them.
         self.sudo().method_ids.filtered(lambda method: method.code in codes).unlink()
         self.methods_text = self._explain_methods(codes, is_any_left=bool(self.method_ids))
-        return self._get_window(self)
+        return open_dialog(self, _("Refund in Bitcoin"))
 
     def action_authorize(self):
         """Let the administrator give Odoo a key with the permission it lacks.

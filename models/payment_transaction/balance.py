@@ -147,7 +147,7 @@ class PaymentTransaction(models.Model):
             lambda tx: tx.operation == 'refund' and tx.state in ('pending', 'done')
         )
         net_amount = paid._btcpay_get_credited_amount() + sum(refunds.mapped('amount'))
-        for root in ours.btcpay_root_id | ours.filtered(lambda tx: not tx.btcpay_root_id):
+        for root in ours._btcpay_get_roots():
             # What is given back is first what was booked, without a document, to be given back.
             refunded = -sum(root.btcpay_refund_ids.filtered(
                 lambda tx: tx.state in ('pending', 'done')

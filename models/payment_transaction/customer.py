@@ -6,7 +6,7 @@ from odoo import _, api, fields, models
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import claim
-from odoo.addons.payment_btcpay.utils import mail_privately, post_template
+from odoo.addons.payment_btcpay.utils import mail_privately, one_line, post_template
 
 # Whoever has the link can claim the money: only the customer gets it.
 REFUND_LINK_TEMPLATE = 'mail_template_refund'
@@ -57,7 +57,7 @@ class PaymentTransaction(models.Model):
                 "The customer could not be mailed about the payment %(reference)s: the template"
                 " “%(template)s” fails (%(error)s). Write to the customer, and correct it.",
                 reference=self.reference, template=template.name,
-                error=' '.join(str(error).split())[:300],
+                error=one_line(error),
             ), 'mail')
             return False
         return True

@@ -19,6 +19,13 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         return self.btcpay_root_id or self
 
+    def _btcpay_get_roots(self):
+        """Return the transactions that have the invoices, each once.
+
+        :rtype: payment.transaction
+        """
+        return self.btcpay_root_id | self.filtered(lambda tx: not tx.btcpay_root_id)
+
     def _btcpay_get_document(self):
         """Return the document on which people look after the transaction.
 

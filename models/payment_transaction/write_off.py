@@ -8,6 +8,7 @@ from odoo import _, fields, models
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.utils import one_line
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -180,7 +181,7 @@ class PaymentTransaction(models.Model):
                     "%(came)s more was received for %(reference)s, but Odoo cannot book it:"
                     " %(error)s Remove the reason: Odoo tries again with each sync.",
                     came=self.currency_id.format(came), reference=self.reference,
-                    error=' '.join(str(error).split())[:300],
+                    error=one_line(error),
                 ), 'missing')
                 return
         self._btcpay_settle_matters('missing')

@@ -31,16 +31,6 @@ class TestBatches(RefundMixin, BTCPayCommon):
             invoice_ids=[Command.set(self.moves.ids)],
         )
 
-    def _receive(self, fraction='1', late=False):
-        if late:
-            self.world.expire(self.tx.btcpay_invoice_id)
-        self.world.pay(self.tx.btcpay_invoice_id, fraction=fraction)
-        if not late and float(fraction) < 1:
-            self.world.expire(self.tx.btcpay_invoice_id)
-        self.world.mine()
-        self._look(self.tx)
-        self._post_process()
-
     def _get_links(self):
         return [(link['name'], link['amount']) for link in self.tx._btcpay_get_amount_due_links()]
 

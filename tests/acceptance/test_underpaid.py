@@ -16,13 +16,7 @@ class TestUnderpaid(RefundMixin, BTCPayCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        journal = cls.btcpay.journal_id
-        cls.outstanding = cls.env['account.account'].create({
-            'name': "Bitcoin underway", 'code': 'BTCUW', 'account_type': 'asset_current',
-            'reconcile': True,
-        })
-        lines = journal.inbound_payment_method_line_ids | journal.outbound_payment_method_line_ids
-        lines.payment_account_id = cls.outstanding
+        cls._add_outstanding_account()
         cls.losses = cls.env['account.account'].create({
             'name': "Underpaid bitcoin", 'code': 'BTCLOSS', 'account_type': 'expense',
         })

@@ -21,6 +21,17 @@ class RefundMixin(MoneyMixin):
         self.earlier_ids = set()
         self.earlier_ids = {pull_payment['id'] for pull_payment in self._pull_payments()}
 
+    @classmethod
+    def _add_outstanding_account(cls):
+        """Have payments make entries: only where their journal's methods have accounts."""
+        journal = cls.btcpay.journal_id
+        cls.outstanding = cls.env['account.account'].create({
+            'name': "Bitcoin underway", 'code': 'BTCUW', 'account_type': 'asset_current',
+            'reconcile': True,
+        })
+        lines = journal.inbound_payment_method_line_ids | journal.outbound_payment_method_line_ids
+        lines.payment_account_id = cls.outstanding
+
     def _paid(self, order=None, **pay_values):
         """Return a transaction that is paid and booked."""
         tx = self._pay_order(order or self._create_order(), **pay_values)

@@ -14,14 +14,7 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        # Payments have entries only where their journal's methods have accounts.
-        journal = cls.btcpay.journal_id
-        cls.outstanding = cls.env['account.account'].create({
-            'name': "Bitcoin underway", 'code': 'BTCUW', 'account_type': 'asset_current',
-            'reconcile': True,
-        })
-        lines = journal.inbound_payment_method_line_ids | journal.outbound_payment_method_line_ids
-        lines.payment_account_id = cls.outstanding
+        cls._add_outstanding_account()
 
     def _refund_all(self, tx, amount, **values):
         """Refund an amount by the wizard, and pay it out."""
