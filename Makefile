@@ -27,8 +27,10 @@ test: setup ## Linters, contract tests, the module's tests with browser tours
 one: setup ## Single tests in seconds, on a database that is kept: make one T=TestX.test_y
 	@$(VENV) -m dev.test.one $(T)
 
-torture: setup ## Some minutes of random payments and faults, several workers, Odoo killed
+torture: setup ## Random payments and faults, several workers, Odoo killed, any input
 	@$(VENV) -m dev.torture
+	@FUZZ=20 $(VENV) -m pytest dev/greenfield/fuzz_test.py -q
+	@FUZZ=20 $(VENV) -m dev.test.one TestFuzzRoutes TestFuzzAnswers
 
 contract: setup ## Compare the BTCPay stand-in with what a real server was seen to do
 	@$(VENV) -m pytest dev/contract

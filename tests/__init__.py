@@ -25,6 +25,7 @@ from .checkout import (
 from .confirmation import test_confirmation, test_total_at_confirmation
 from .module import (
     test_bodies,
+    test_fuzz,
     test_protected_fields,
     test_secrets,
     test_translations,

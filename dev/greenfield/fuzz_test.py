@@ -1,15 +1,10 @@
-"""Whatever comes from outside is read, or refused by one of our errors; nothing else happens.
-
-The inputs are the same each time; `FUZZ=20` tries twenty times as many, of a new seed each time.
-"""
+"""Whatever comes from outside is read, or refused by one of our errors; nothing else happens."""
 import dataclasses
 import inspect
 import json
-import os
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from greenfield import (
@@ -31,38 +26,8 @@ from greenfield import (
 from greenfield.address import REASONS, AddressRefused, normalize
 from greenfield.text import is_storable
 
+from ..fuzz import ANYTHING, SCALAR, TEXT, fuzz
 from .objects_test import EVENT, GOOD
-
-TIMES = int(os.environ.get('FUZZ', '1'))
-
-
-def fuzz(examples, **strategies):
-    """Have a test called with that many values of some strategies."""
-    def decorate(test):
-        return settings(
-            max_examples=examples * TIMES, derandomize=TIMES == 1, database=None, deadline=None,
-            suppress_health_check=list(HealthCheck),
-        )(given(**strategies)(test))
-    return decorate
-
-
-#: all of Unicode, with NUL, halves of characters and what begins a line
-TEXT = st.one_of(
-    st.text(st.characters(), max_size=40),
-    st.sampled_from((
-        '\0', '\ud800', '\udfff\0', 'a\nb', '\x1b[2J', '\u202e', '\u2028', '../..', 'x' * 5000,
-        '1e999', 'NaN', '-0', '0E-999999', '9' * 90, '<b>x</b>', '%s %(a)s {0}', 'javascript:x()',
-        'https://a.example/\0', 'https://a.example/\nb', '2030-02-31', '-1', 'true',
-    )))
-SCALAR = st.one_of(
-    st.none(), st.booleans(), TEXT, st.integers(), st.floats(),
-    st.sampled_from((2 ** 31, 2 ** 63, 10 ** 30, -1, 0)),
-)
-ANYTHING = st.recursive(
-    SCALAR,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
-    max_leaves=8,
-)
 
 
 def plain(good):
@@ -138,7 +103,7 @@ OPERATIONS = sorted(
 
 
 @pytest.mark.parametrize('name', OPERATIONS)
-@fuzz(35, body=BODY, status=STATUS, headers=HEADERS)
+@fuzz(25, body=BODY, status=STATUS, headers=HEADERS)
 def test_whatever_the_server_answers(name, body, status, headers):
     client = Client(lambda *_call, **_content: parse_answer(Answer(status, headers, body)))
     operation = getattr(client, name)

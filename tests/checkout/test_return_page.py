@@ -106,6 +106,15 @@ class TestReturnPage(BTCPayHttpCommon):
                 response, questions = self._return(ref)
                 self.assertEqual((response.status_code, questions), (303, 0))
 
+    def test_when_the_reference_is_a_file_then_the_server_is_not_asked(self):
+        before = self._last_request()
+        response = self.opener.request(
+            'GET', f'{self.base_url()}{const.RETURN_ROUTE}', files={'ref': b'a'},
+            allow_redirects=False, timeout=30,
+        )
+        self.assertEqual(response.status_code, 303)
+        self.assertFalse(self.world.requests(before))
+
     def test_when_the_page_is_opened_again_at_once_then_the_server_is_not_asked_again(self):
         tx = self._create_btcpay_transaction(self._create_order())
         self._let_time_pass(tx)
