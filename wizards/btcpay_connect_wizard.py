@@ -22,7 +22,7 @@ class BTCPayConnectWizard(models.TransientModel):
         help="As your browser shows it when you are logged in there, for example"
              " https://btcpay.example.com.",
     )
-    redirected_from = fields.Char(readonly=True)
+    is_redirected = fields.Boolean(string="Leads to Another Server", readonly=True)
     is_insecure = fields.Boolean(string="Plain HTTP", compute='_compute_is_insecure')
     no_webhook = fields.Boolean(
         string="No webhook: my BTCPay Server cannot reach this Odoo",
@@ -66,7 +66,7 @@ class BTCPayConnectWizard(models.TransientModel):
 
     @api.onchange('server_url')
     def _onchange_server_url(self):
-        self.redirected_from = False
+        self.is_redirected = False
 
     @staticmethod
     def _get_host(url):
@@ -114,7 +114,7 @@ class BTCPayConnectWizard(models.TransientModel):
         :return: The action of the wizard, with that address.
         :rtype: dict
         """
-        self.write({'redirected_from': self.server_url, 'server_url': server_url})
+        self.write({'is_redirected': True, 'server_url': server_url})
         return {**self.provider_id.action_btcpay_connect(), 'res_id': self.id}
 
     def _get_base_url(self):

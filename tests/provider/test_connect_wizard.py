@@ -197,7 +197,7 @@ class TestConnectWizard(BTCPayConnectCommon):
         self.assertEqual(action['res_id'], wizard.id)
         self.assertEqual(action['target'], 'new')
         self.assertRecordValues(wizard, [{
-            'redirected_from': f'{server.url}/', 'server_url': self.world.url,
+            'is_redirected': True, 'server_url': self.world.url,
         }])
         self.assertEqual(self.env['btcpay.authorization'].sudo().search_count([]), count)
         url = wizard.action_connect()['url']
