@@ -17,7 +17,7 @@ from ..setup.console import say
 PARTS = ('model', 'concurrency', 'refund', 'crash')
 MINUTES = 5
 #: about a minute, in which each kind has its turn
-CI = ('--sequences', '12', '--rounds', '1', '--kills', '2')
+CI = ('--sequences', '6', '--rounds', '1', '--kills', '1')
 
 
 class Count:

@@ -3,6 +3,7 @@ from collections import Counter
 
 from ..world import Refused
 from .forgery import KINDS, WITHOUT_EFFECT, Forger
+from .office import Office
 from .shop import Shop
 from .truth import Violation
 
@@ -28,6 +29,7 @@ class Actions:
         self.replaceable = []
         self.failed = self.is_begun = self.are_answers_spoilt = False
         self.shop = Shop(self.rig)
+        self.office = Office(self.rig)
         self.forger = Forger(self.rig)
 
     def did(self, text, fault=None):
@@ -76,10 +78,10 @@ class Actions:
 
     # --- customers --------------------------------------------------------------------------------
 
-    def new_order(self, amount):
-        order_id = self.shop.new_order(amount)
+    def new_order(self, amount, promotion=None):
+        order_id = self.shop.new_order(amount, promotion)
         self.history.orders.add(order_id)
-        self.did(f'order {order_id} over {amount}')
+        self.did(f'order {order_id} over {amount}{f", {promotion}" if promotion else ""}')
         self.pay_button(order_id)
 
     def pay_button(self, order_id):
@@ -174,17 +176,22 @@ class Actions:
         self.did(f'merchant marks {attempt.reference} {status}')
         self.after()
 
-    def foreign_invoice(self, number, same_order):
+    def foreign_invoice(self, number, same_order, same_amount, is_paid):
+        """Another system uses the same store, perhaps with the same references."""
         if self.are_answers_spoilt:
             return  # the merchant's own too
         attempt = self.attempts[-1 - number % len(self.attempts)]
         reference = attempt.reference if same_order else 'somebody-else'
+        amount = self.rig.sql(
+            'SELECT round(amount, 2)::text AS amount FROM payment_transaction WHERE id = %s',
+            attempt.tx)[0]['amount'] if same_amount else '77.77'
         invoice = self.rig.world.new_invoice(
-            self.rig.store_id, '77.77', metadata={'orderId': reference})
+            self.rig.store_id, amount, metadata={'orderId': reference})
         self.history.foreign.add(invoice['id'])
-        self.rig.world.pay(invoice['id'], 'BTC-LN')
-        self.did(f"an invoice over 77.77 for {reference} that is not Odoo's is paid",
-                 'invoice of somebody else')
+        if is_paid:
+            self.rig.world.pay(invoice['id'], 'BTC-LN')
+        self.did(f"an invoice over {amount} for {reference} that is not Odoo's"
+                 f'{" is paid" if is_paid else ""}', 'invoice of somebody else')
         self.after()
 
     # --- what goes wrong --------------------------------------------------------------------------

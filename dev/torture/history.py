@@ -1,10 +1,21 @@
 """What was done on purpose in a sequence, as far as it excuses what is found in the end."""
+from collections import Counter
 from dataclasses import dataclass, field
 
 
 @dataclass
 class History:
     """:ivar set orders: all orders
+    :ivar dict moves: customer invoices, with the order that each is of, if any
+    :ivar list notes: credit notes
+    :ivar Counter banked: what came by bank, by customer invoice
+    :ivar Counter credited: what was credited, by customer invoice
+    :ivar set credited_though_paid: invoices of which a person saw that something was paid
+    :ivar set confirmed: orders that a person confirmed
+    :ivar int refunds_asked: how often the button was pressed
+    :ivar set refunded_at_the_server: invoices that the merchant refunded without Odoo
+    :ivar Counter paid_out: what was paid out, by pull payment
+    :ivar set on_its_way: pull payments with a payout that was sent and not confirmed
     :ivar set cancelled: orders that the shop cancelled
     :ivar set cancelled_though_paid: those of them of which a person saw that they were paid
     :ivar set changed: orders that the shop changed
@@ -23,6 +34,16 @@ class History:
     """
 
     orders: set = field(default_factory=set)
+    moves: dict = field(default_factory=dict)
+    notes: list = field(default_factory=list)
+    banked: Counter = field(default_factory=Counter)
+    credited: Counter = field(default_factory=Counter)
+    credited_though_paid: set = field(default_factory=set)
+    confirmed: set = field(default_factory=set)
+    refunds_asked: int = 0
+    refunded_at_the_server: set = field(default_factory=set)
+    paid_out: Counter = field(default_factory=Counter)
+    on_its_way: set = field(default_factory=set)
     cancelled: set = field(default_factory=set)
     cancelled_though_paid: set = field(default_factory=set)
     changed: set = field(default_factory=set)

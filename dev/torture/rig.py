@@ -111,7 +111,9 @@ class Rig(Stack):
 
     # --- a clean table ----------------------------------------------------------------------------
 
-    def begin(self, accept_part=False, late_policy='review', **store_settings):
+    def begin(
+        self, accept_part=False, late_policy='review', underpaid_policy='received', **store_settings
+    ):
         """Begin anew: a server with one store, a provider connected with it, no open payments."""
         self.world.reset()
         self.tell_odoo()
@@ -142,7 +144,7 @@ class Rig(Stack):
             cr.execute(
                 'UPDATE payment_provider SET btcpay_server_url = %s, btcpay_api_key = %s, '
                 'btcpay_store_id = %s, btcpay_webhook_id = %s, btcpay_webhook_secret = %s, '
-                'btcpay_webhook_url = %s, btcpay_accept_partial = %s, btcpay_late_policy = %s '
-                'WHERE id = %s',
+                'btcpay_webhook_url = %s, btcpay_accept_partial = %s, btcpay_late_policy = %s, '
+                'btcpay_underpaid_policy = %s WHERE id = %s',
                 [self.world.url, key, self.store_id, self.webhook_id, self.secret, webhook['url'],
-                 accept_part, late_policy, self.provider_id])
+                 accept_part, late_policy, underpaid_policy, self.provider_id])

@@ -3,14 +3,16 @@ from dataclasses import dataclass, field
 
 import requests
 
+from .office import Office
+
 TIMEOUT = 60
 
 
 @dataclass
 class Attempt:
-    """A customer's attempt to pay an order.
+    """A customer's attempt to pay an order or a customer invoice.
 
-    :param int order: id of the order
+    :param int order: id of the order or the invoice
     :param Session browser: the customer's
     :param dict answer: what the browser was given
     """
@@ -28,12 +30,15 @@ class Shop:
     def __init__(self, rig):
         self.rig = rig
 
-    def new_order(self, amount):
-        """:return: id of a quotation that is sent to the customer"""
+    def new_order(self, amount, promotion=None):
+        """:param str promotion: what changes the total when it is confirmed, see `models.py`
+        :return: id of a quotation that is sent to the customer
+        """
         with self.rig.env() as env:
             order = env['sale.order'].create({
                 'partner_id': self.rig.partner_id,
                 'require_signature': False, 'require_payment': True, 'prepayment_percent': 1.0,
+                'client_order_ref': promotion,
                 'order_line': [(0, 0, {
                     'product_id': self.rig.product_id, 'price_unit': amount,
                     'tax_ids': [(5, 0, 0)],
@@ -72,14 +77,27 @@ class Shop:
         :return: the Attempt; without an invoice if the server could not be asked
         """
         order = self.order(order_id)
-        attempt = Attempt(order_id, requests.Session())
+        return self._checkout(
+            order_id, f'/my/orders/{order_id}/transaction', order['access_token'],
+            float(order['amount_total']) - self.paid(order_id))
+
+    def checkout_move(self, move_id):
+        """Press "Pay" on the page of a customer invoice.
+
+        :return: the Attempt; without an invoice if the server could not be asked
+        """
+        move = Office(self.rig).move(move_id)
+        return self._checkout(
+            move_id, f'/invoice/transaction/{move_id}', move['access_token'],
+            float(move['amount_residual']))
+
+    def _checkout(self, document, path, token, amount):
+        attempt = Attempt(document, requests.Session())
         attempt.browser.trust_env = False
         attempt.answer = self.call(
-            attempt.browser, f'/my/orders/{order_id}/transaction',
-            access_token=order['access_token'], provider_id=self.rig.provider_id,
+            attempt.browser, path, access_token=token, provider_id=self.rig.provider_id,
             payment_method_id=self.rig.method_id, token_id=None, flow='redirect',
-            amount=round(float(order['amount_total']) - self.paid(order_id), 2),
-            tokenization_requested=False, landing_route=f'/my/orders/{order_id}')
+            amount=round(amount, 2), tokenization_requested=False, landing_route='/my')
         result = attempt.answer.get('result') or {}
         attempt.reference = result.get('reference')
         found = self.rig.sql(

@@ -6,6 +6,8 @@ from .clock import state
 #: how much shorter than in life the waiting for the server's answers is
 SHORTER = 10
 USUAL = 15
+#: by the order's reference of the customer: what becomes of the prices when it is confirmed
+PROMOTIONS = {'promotion ends': 1.25, 'promotion begins': 0.8}
 
 
 class PaymentProvider(models.Model):
@@ -21,6 +23,8 @@ class SaleOrder(models.Model):
     _inherit = 'sale.order'
 
     def action_confirm(self):
+        for line in self.order_line:
+            line.price_unit *= PROMOTIONS.get(line.order_id.client_order_ref, 1)
         result = super().action_confirm()
         if state()['broken']:
             raise UserError("Somebody's module is broken.")
