@@ -31,7 +31,7 @@ SETTINGS = {
     'max_wal_senders': 0, 'log_min_messages': 'warning', 'file_copy_method': 'copy',
 }
 THROW_AWAY = {  # for data that can be made again
-    'fsync': 'off', 'synchronous_commit': 'off', 'full_page_writes': 'off',
+    'fsync': 'off', 'synchronous_commit': 'off', 'full_page_writes': 'off', 'jit': 'off',
 }
 
 

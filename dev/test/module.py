@@ -1,4 +1,6 @@
 """The parts of `make test` that run Odoo: install, tests, upgrade, uninstall."""
+import os
+
 from ..odoo import databases, log
 from ..odoo.instance import MODULE, environment
 from ..odoo.processes import free_port
@@ -10,7 +12,9 @@ from .prepare import prepare
 from .runner import run_side_by_side
 
 DATABASE = 'make_test'
-COPIES = ('make_test_1', 'make_test_2')  # one for each core of a small machine
+#: a process for each core, as far as memory lasts: each takes some 400 MB
+PROCESSES = min(max(len(os.sched_getaffinity(0)), 2), 4)
+COPIES = [f'make_test_{number}' for number in range(1, PROCESSES + 1)]
 COPY = 'make_test_uninstall'
 
 
@@ -87,15 +91,16 @@ def run_tests(instance, options):
 
 
 def tests(instance):
-    """Run the module's tests, one half beside the other."""
+    """Run the module's tests, in equal shares beside each other."""
     _need_module(instance)
     first, *others = COPIES
     databases.copy_database(instance, DATABASE, first)
     prepare(instance, first)
     for copy in others:
         databases.copy_database(instance, first, copy)
+    tags = shares.shares(PROCESSES)
     outcome = run_tests(instance, {
-        copy: ['--test-tags', tags] for copy, tags in zip(COPIES, shares.halves(), strict=True)})
+        copy: ['--test-tags', share] for copy, share in zip(COPIES, tags, strict=True)})
     shares.measure(LOG / f'odoo-tests-{copy}.log' for copy in COPIES)
     for copy in COPIES:
         databases.remove_database(instance, copy)

@@ -1,7 +1,7 @@
-"""Shares the module's tests out to two processes, by how long each class took.
+"""Shares the module's tests out to several processes, by how long each class took.
 
 `durations.json` holds the seconds of each class, as far as they were measured; they have to be
-right to each other only. Each run writes its own to .dev/log/durations.json; copy it when the two
+right to each other only. Each run writes its own to .dev/log/durations.json; copy it when the
 processes no longer end at about the same time.
 """
 import json
@@ -53,15 +53,18 @@ def _weights():
     return {name: recorded.get(name, each * count) for name, count in sorted(counts.items())}
 
 
-def halves():
-    """Tags that share out the tests: about one half by name, and all others.
+def shares(count):
+    """Tags that share out the tests: equal shares by name, of which the last has all others, too.
 
-    However few or many classes are found, each test is in one of the two.
+    However few or many classes are found, each test is in one of them.
+
+    :param int count: the number of shares
+    :rtype: list[str]
     """
     weights = _weights()
-    named, rest = [], []
+    named = [[] for _share in range(count)]
     for name in sorted(weights, key=weights.get, reverse=True):
-        lighter = min(named, rest, key=lambda half: sum(weights[other] for other in half))
-        lighter.append(name)
-    return (','.join(f'/{MODULE}:{name}' for name in named),
-            ','.join([f'/{MODULE}', *(f'-/{MODULE}:{name}' for name in named)]))
+        min(named, key=lambda share: sum(weights[other] for other in share)).append(name)
+    return [
+        *(','.join(f'/{MODULE}:{name}' for name in share) for share in named[:-1]),
+        ','.join([f'/{MODULE}', *(f'-/{MODULE}:{name}' for share in named[:-1] for name in share)])]
