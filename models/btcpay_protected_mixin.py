@@ -1,4 +1,4 @@
-from odoo import models
+from odoo import api, models
 
 
 class BTCPayProtectedMixin(models.AbstractModel):
@@ -16,6 +16,31 @@ class BTCPayProtectedMixin(models.AbstractModel):
         return super()._has_field_access(field, operation) and (
             operation == 'read' or self.env.su or not self._btcpay_is_protected(field)
         )
+
+    @api.model
+    def default_get(self, fields):
+        """Override to have what our code creates begin as our code has it: every employee can have
+        defaults of their own, and every call can bring some."""
+        if not self.env.su:
+            return super().default_get(fields)  # They are refused, see `_has_field_access`.
+        fixed = {
+            name for name in fields
+            if name in self._fields and self._btcpay_is_default_fixed(self._fields[name])
+        }
+        defaults = super().default_get([name for name in fields if name not in fixed])
+        for name in fixed:
+            if default := self._fields[name].default:
+                defaults[name] = default(self)
+        return defaults
+
+    @api.model
+    def _btcpay_is_default_fixed(self, field):
+        """Return whether nobody can set the default of a field, for what our code creates.
+
+        :param odoo.fields.Field field: The field.
+        :rtype: bool
+        """
+        return self._btcpay_is_protected(field)
 
     def _btcpay_is_protected(self, field):
         """Return whether only our code sets a field of the records.

@@ -15,6 +15,15 @@ class PaymentTransaction(models.Model):
             and 'btcpay' in self.sudo().mapped('provider_code')
         )
 
+    @api.model
+    def _btcpay_is_default_fixed(self, field):
+        """Override to fix the framework's own fields, too: whose transaction it will be, is not
+        known yet."""
+        return (
+            super()._btcpay_is_default_fixed(field)
+            or field.name in const.PROTECTED_TRANSACTION_FIELDS
+        )
+
     def _btcpay_check_written_by_odoo(self):
         """Check that transactions were made ours by our code, not by a call of somebody.
 

@@ -144,6 +144,26 @@ class TestProtectedFields(RefundMixin, BTCPayCommon):
         self.assertEqual((refund.state, refund.amount), ('pending', -100))
         self.assertEqual(tx._btcpay_get_refund_sums()['available'], 0)
 
+    def test_when_an_accountant_has_defaults_of_their_own_then_a_refund_begins_as_ours_do(self):
+        """Every employee can set some, for any model: one that is canceled would not count."""
+        defaults = self.env['ir.default'].with_user(self.accountant)
+        for name, value in (
+            ('state', 'cancel'), ('provider_reference', 'theirs'), ('btcpay_paid_out_amount', 100),
+            ('btcpay_pull_is_archived', True), ('btcpay_pull_payment_id', 'theirs'),
+        ):
+            with self.subTest(default=name):
+                tx = self._paid(self._create_order())
+                defaults.set('payment.transaction', name, value, user_id=True)
+                refund = self._refund_by(self._open_wizard(tx, self.accountant))
+                defaults.discard_values('payment.transaction', name, [value])
+                self.env.invalidate_all()
+                self.assertRecordValues(refund, [{
+                    'state': 'pending', 'amount': -100, 'provider_reference': False,
+                    'btcpay_paid_out_amount': 0, 'btcpay_pull_is_archived': False,
+                }])
+                self.assertIn(refund.btcpay_pull_payment_id, refund.btcpay_refund_link)
+                self.assertEqual(tx._btcpay_get_refund_sums()['available'], 0)
+
     @mute_logger('odoo.models')
     def test_when_a_transaction_of_ours_is_made_by_hand_then_it_is_refused(self):
         values = {
