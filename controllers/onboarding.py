@@ -84,7 +84,7 @@ class BTCPayOnboardingController(Controller):
         :param btcpay.authorization authorization_sudo: The authorization of the state.
         :raise ConnectionRefused: If it may not.
         """
-        if not authorization_sudo:
+        if not authorization_sudo.provider_id:
             raise ConnectionRefused('state', _(
                 "This connection was not started here, or it is long over. Start it again with"
                 " “Connect to BTCPay Server” on the payment provider."

@@ -4,6 +4,7 @@ from datetime import timedelta
 from urllib.parse import urlencode
 
 from odoo import api, fields, models
+from odoo.fields import Domain
 from odoo.orm.models import NO_ACCESS
 
 from odoo.addons.payment_btcpay import const
@@ -15,13 +16,13 @@ class BTCPayAuthorization(models.Model):
     _description = "BTCPay Server Authorization"
     _order = 'id desc'
 
+    # Without one of them it is over, and the keys that came are still to be revoked.
     provider_id = fields.Many2one(
-        string="Payment Provider", comodel_name='payment.provider', required=True,
-        ondelete='cascade',
+        string="Payment Provider", comodel_name='payment.provider', ondelete='set null'
     )
-    user_id = fields.Many2one(
-        comodel_name='res.users', required=True, ondelete='cascade'
-    )
+    user_id = fields.Many2one(comodel_name='res.users', ondelete='set null')
+    # Another one of which this is a copy has the same keys, and may have taken them meanwhile.
+    database = fields.Char(required=True, groups=NO_ACCESS)
     server_url = fields.Char(string="Server", required=True)
     # The state itself is known to the administrator's browser only.
     state_hash = fields.Char(required=True, index=True, groups=NO_ACCESS)
@@ -59,6 +60,7 @@ class BTCPayAuthorization(models.Model):
             'provider_id': provider.id,
             'user_id': self.env.uid,
             'server_url': server_url,
+            'database': provider._btcpay_get_database(),
             'use_webhook': use_webhook,
             'poll_minutes': poll_minutes or const.POLL_MINUTES,
             'state_hash': self._hash_state(state),
@@ -133,30 +135,55 @@ class BTCPayAuthorization(models.Model):
         """Have the server forget the keys of authorizations that are over, and forget them here.
 
         Not earlier: the same key may be about to be used. Where the server does not answer it is
-        tried again, until the authorization is removed.
+        tried again, until the authorization is removed. Those of another database are its own.
         """
-        over = self.sudo().search([
-            ('expires_at', '<', fields.Datetime.now()),
-            '|', ('api_key', '!=', False), ('unused_keys', '!=', False),
-        ])
-        for authorization in over:
+        authorizations = self.sudo()
+        authorizations.search(~self._get_own_domain()).unlink()
+        over = (
+            Domain('expires_at', '<', fields.Datetime.now())
+            | Domain('provider_id', '=', False) | Domain('user_id', '=', False)
+        )
+        for authorization in authorizations.search(over & (
+            Domain('api_key', '!=', False) | Domain('unused_keys', '!=', False)
+        )):
             authorization._revoke_keys()
 
     def _revoke_keys(self):
         """Have the server forget the keys that were not used."""
         self.ensure_one()
-        provider, server_url = self.provider_id, self.server_url
-        keys = dict.fromkeys(filter(None, [self.api_key, *(self.unused_keys or [])]))
+        provider, server_url, keys = self.provider_id, self.server_url, self._get_unused_keys()
         commit_and_refresh(self.env)
-        left = [
-            key for key in keys
-            if not provider._btcpay_is_key_in_use(server_url, key)
-            and not provider._btcpay_revoke_key(
-                provider._btcpay_client(const.SHORT_TIMEOUT, server_url=server_url, api_key=key)
-            )
-        ]
+        provider = provider or provider.new({'code': 'btcpay'})
+        left = provider._btcpay_revoke_unused_keys(server_url, keys)
         self.write({'api_key': False, 'unused_keys': left or False})
         commit_and_refresh(self.env)
+
+    @api.model
+    def _get_all_unused_keys(self):
+        """Return the keys that came for this database and that nobody has taken.
+
+        :return: The addresses of the servers, each with a list of keys.
+        :rtype: list[tuple]
+        """
+        return [
+            (authorization.server_url, authorization._get_unused_keys())
+            for authorization in self.sudo().search(self._get_own_domain())
+        ]
+
+    def _get_own_domain(self):
+        """Return what tells this database's authorizations from those it is a copy with.
+
+        :rtype: Domain
+        """
+        return Domain('database', '=', self.env['payment.provider']._btcpay_get_database())
+
+    def _get_unused_keys(self):
+        """Return the keys that came and that nobody has taken.
+
+        :rtype: list[str]
+        """
+        self.ensure_one()
+        return list(dict.fromkeys(filter(None, [self.api_key, *(self.unused_keys or [])])))
 
     @api.autovacuum
     def _gc_authorizations(self):

@@ -312,6 +312,22 @@ class PaymentProvider(models.Model):
             ('btcpay_api_key', '=', api_key),
         ], limit=1))
 
+    def _btcpay_revoke_unused_keys(self, server_url, keys):
+        """Have a server forget keys that came from it, but those that are in use by now.
+
+        :param str server_url: The address of the server.
+        :param list[str] keys: The keys.
+        :return: Those that it did not answer about.
+        :rtype: list[str]
+        """
+        return [
+            key for key in keys
+            if not self._btcpay_is_key_in_use(server_url, key)
+            and not self._btcpay_revoke_key(
+                self._btcpay_client(const.SHORT_TIMEOUT, server_url=server_url, api_key=key)
+            )
+        ]
+
     def _btcpay_revoke_key(self, client):
         """Have the server forget the key of a client, and return whether it is gone."""
         return self._btcpay_try_removal(client.revoke_current_key)

@@ -284,11 +284,14 @@ class PaymentProvider(models.Model):
             return super()._remove_provider(provider_code, **kwargs)
         providers = self.search(self._get_provider_domain(provider_code, **kwargs))
         connections = [provider._btcpay_get_own_connection() for provider in providers]
+        unused = self.env['btcpay.authorization']._get_all_unused_keys()
         # First what may refuse the uninstallation, then what cannot be taken back.
         result = super()._remove_provider(provider_code, **kwargs)
         removed = self.new({'code': provider_code})  # The providers themselves have no code now.
         for connection in connections:
             removed._btcpay_clean_up(connection)
+        for server_url, keys in unused:
+            removed._btcpay_revoke_unused_keys(server_url, keys)
         return result
 
     def _send_api_request(

@@ -96,7 +96,7 @@ class TestSecrets(BTCPayCommon):
         state_hash = self.env['btcpay.authorization']._hash_state('state')
         authorization = self.env['btcpay.authorization'].sudo().create({
             'provider_id': self.btcpay.id, 'user_id': self.administrator.id,
-            'server_url': self.world.url, 'state_hash': state_hash,
+            'server_url': self.world.url, 'state_hash': state_hash, 'database': 'this one',
             'expires_at': '2100-01-01', 'state': 'received', 'api_key': 'a1' * 20,
         })
         for name, user in self.users.items():
@@ -109,6 +109,7 @@ class TestSecrets(BTCPayCommon):
         authorization = self.env['btcpay.authorization'].sudo().create({
             'provider_id': self.btcpay.id, 'user_id': self.administrator.id,
             'server_url': self.world.url, 'state_hash': 'hash', 'expires_at': '2100-01-01',
+            'database': 'this one',
         })
         authorization._receive_key('a1' * 20)
         self.assertEqual(authorization._take_key(), 'a1' * 20)

@@ -96,3 +96,37 @@ class TestUnusedKeys(BTCPayConnectCommon):
         self.assertTrue(self._is_key_known(key))
         self._run()
         self._assert_gone(state, key)
+
+    @mute_logger(ONBOARDING_LOG)
+    def test_when_provider_or_user_are_deleted_then_the_key_is_revoked(self):
+        for name in ('provider', 'user'):
+            with self.subTest(deleted=name):
+                provider = self.btcpay.copy()
+                user = new_test_user(self.env, f'unused_{name}', 'base.group_system')
+                state = self._begin_state(provider=provider, user=user)
+                key = self._new_key()
+                self._post_key(state, key)
+                self.env.flush_all()
+                if name == 'provider':
+                    provider.unlink()
+                else:
+                    user.sudo().unlink()
+                response = self._open_page(state)
+                self.assertEqual(response.status_code, 400)
+                self._run()
+                self._assert_gone(state, key)
+
+    def test_when_a_copy_has_a_key_that_production_took_then_it_stays(self):
+        state, key = self._begin_state(), self._new_key()
+        self._post_key(state, key)
+        self._expire(state)
+        self.env['ir.config_parameter'].set_param('database.uuid', 'that of the copy')
+        self._run()
+        self.assertTrue(self._is_key_known(key))
+        self.assertFalse(self._find_authorization(state))
+
+    def test_when_the_module_is_uninstalled_then_the_key_is_revoked(self):
+        state, key = self._begin_state(), self._new_key()
+        self._post_key(state, key)
+        self.env['payment.provider'].sudo()._remove_provider('btcpay')
+        self.assertFalse(self._is_key_known(key))
