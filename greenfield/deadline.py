@@ -6,6 +6,7 @@ counts is the address that each new connection has, before anything is sent.
 """
 import http.client
 import io
+import logging
 import socket
 import time
 from typing import Any
@@ -16,6 +17,20 @@ import urllib3.connection
 
 from .errors import PEER, Unreachable
 from .hosts import is_forbidden, is_private
+from .text import mask_pull_payment
+
+
+def _mask(record: logging.LogRecord) -> bool:
+    """Take the ids of pull payments out of what urllib3 logs when it is asked for all."""
+    said = record.getMessage()
+    masked = mask_pull_payment(said)
+    if masked != said:
+        record.msg, record.args = masked, ()
+    return True
+
+
+for _name in ('urllib3.connectionpool', 'urllib3.util.retry'):
+    logging.getLogger(_name).addFilter(_mask)
 
 
 class _Source(io.RawIOBase):

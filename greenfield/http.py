@@ -92,7 +92,8 @@ class Session:
                 headers={**(headers or {}), 'Accept-Encoding': 'identity'},
             )
         except requests.exceptions.RequestException as error:
-            raise Unreachable(type(error).__name__, _get_kind(error)) from error
+            # What it says is not repeated by whoever shows this one: it has the path.
+            raise Unreachable(type(error).__name__, _get_kind(error)) from None
         try:
             body = bytearray()
             for chunk in response.raw.stream(_CHUNK, decode_content=False):
@@ -101,10 +102,10 @@ class Session:
                     raise NotUnderstood('answer', 'The answer is too large')
             if response.raw.length_remaining:  # urllib3 itself says so from version 2 on.
                 raise Unreachable('The answer is not whole')
-        except urllib3.exceptions.ReadTimeoutError as error:
-            raise Unreachable('The answer does not come to its end', TIMEOUT) from error
+        except urllib3.exceptions.ReadTimeoutError:
+            raise Unreachable('The answer does not come to its end', TIMEOUT) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unreachable(type(error).__name__) from error
+            raise Unreachable(type(error).__name__) from None
         else:
             response.raw.release_conn()  # It is kept for the next call.
         finally:

@@ -9,6 +9,9 @@ MAX_REASON = 500
 #: A line of the log that the server answers with: time, kind and message.
 _LOG_LINE = re.compile(r'[\d/]+ [\d:]+:(Error|Info|Warning) (.*)')
 
+#: Where a path names a pull payment.
+_PULL_PAYMENT = re.compile(r'(/pull-payments/)[^/?\s]+')
+
 
 def is_api_id(value: object) -> bool:
     """Return whether a value may be used as an id of the API in a path."""
@@ -63,3 +66,9 @@ def first_line(value: object, limit: int = MAX_REASON) -> str:
 
 def _print(line: str) -> str:
     return ''.join(char if char.isprintable() else ' ' for char in line)
+
+
+def mask_pull_payment(text: str) -> str:
+    """Return a path, or a line about one, without the pull payment's id: whoever has it can claim
+    the money."""
+    return _PULL_PAYMENT.sub(r'\1…', text)

@@ -1,6 +1,8 @@
 """What sends: over in time, nowhere else, and no more than it should."""
 import gzip
+import logging
 import time
+import traceback
 from decimal import Decimal
 
 import pytest
@@ -248,6 +250,18 @@ def test_nobody_there():
     with pytest.raises(Unreachable) as caught:
         HttpTransport(url)('GET', '/health')
     assert caught.value.kind == 'connection'
+
+
+def test_pull_payments_are_in_no_log_and_no_traceback(caplog):
+    caplog.set_level(logging.DEBUG)
+    path = '/pull-payments/3Ch9Gz/payouts'
+    _answer, server = ask(lambda http: http.reply(), path=path)
+    assert server.requests[0][1] == f'/api/v1{path}'
+    with pytest.raises(Unreachable) as caught:
+        HttpTransport(server.url)('GET', path)  # It is gone.
+    said = caplog.text + ''.join(traceback.format_exception(caught.value))
+    assert '/pull-payments/…/payouts' in said
+    assert '3Ch9Gz' not in said
 
 
 def test_hangs():

@@ -1,5 +1,4 @@
 """How the Greenfield API is called: by the framework's `_send_api_request` and no other way."""
-import re
 import time
 
 from odoo import _, models
@@ -19,11 +18,11 @@ from odoo.addons.payment_btcpay.greenfield import (
     Session,
     Unauthorized,
     Unreachable,
+    errors,
+    mask_pull_payment,
 )
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
-
-PULL_PAYMENT_PATH = re.compile(r'(pull-payments/)[^/?]+')
 
 
 class BTCPayError(ValidationError):
@@ -129,7 +128,7 @@ class PaymentProvider(models.Model):
                 "BTCPay %(method)s %(endpoint)s for %(about)s: %(outcome)s in %(seconds).1f s.",
                 {
                     'method': method,
-                    'endpoint': PULL_PAYMENT_PATH.sub(r'\1…', endpoint),
+                    'endpoint': mask_pull_payment(endpoint),
                     'about': f'transaction {reference}' if reference
                              else f"provider {self.id or '(removed)'}",
                     'outcome': outcome,
@@ -159,6 +158,19 @@ class PaymentProvider(models.Model):
                 return _(
                     "The store in which this payment was made is no longer connected. Connect it"
                     " again, or check the payment on the BTCPay Server itself."
+                )
+            case Unreachable(kind=errors.PEER):
+                return _(
+                    "The name of the BTCPay Server leads to an IP address at which none can be,"
+                    " such as a cloud's metadata or plain http over the open Internet, so that"
+                    " nothing was sent to it. Correct the name's DNS entry, or connect the store"
+                    " again in the settings of the payment provider."
+                )
+            case Unreachable(kind=errors.TLS):
+                return _(
+                    "There is no secure connection with the BTCPay Server: its certificate is not"
+                    " valid, or the encryption failed. Check the certificate, and what stands"
+                    " between Odoo and the server (proxy, firewall)."
                 )
             case Unreachable():
                 return _(

@@ -1,6 +1,9 @@
 import logging
 from contextlib import contextmanager
 from decimal import Decimal
+from unittest.mock import patch
+
+import requests
 
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -193,6 +196,18 @@ class TestServerRequests(BTCPayCommon):
     def test_when_the_connection_is_dropped_then_the_error_is_temporary(self):
         self.world.fault('drop')
         self._assert_fails("did not answer", temporary=True)
+
+    def test_when_the_connection_is_unsafe_then_the_error_says_so_and_not_that_nobody_answers(self):
+        """The name leads to another address than when the store was connected, say."""
+        with (
+            patch('odoo.addons.payment_btcpay.greenfield.deadline.is_forbidden', return_value=True),
+            self._serve(lambda http: http.reply(b'{}')) as server,
+        ):
+            self._assert_fails("leads to an IP address", code='peer', temporary=True)
+            self.assertFalse(server.requests)
+        error = requests.exceptions.SSLError()
+        with patch.object(requests.Session, 'send', side_effect=error):
+            self._assert_fails("no secure connection", code='tls', temporary=True)
 
     def test_when_the_server_is_slow_but_in_time_then_the_answer_is_read(self):
         self.world.fault('slow', seconds=0.5)
