@@ -32,11 +32,12 @@ UPDATE payment_transaction
        btcpay_pending_action = NULL,
        btcpay_refund_request = NULL,
        btcpay_refund_server_url = NULL,
-       btcpay_refund_link = NULL
+       btcpay_refund_link = NULL,
+       btcpay_pull_payment_id = NULL
  WHERE provider_id IN (SELECT id FROM payment_provider WHERE code = 'btcpay');
 
 -- process no delivery that was kept
 UPDATE btcpay_delivery
-   SET state = 'ignored',
-       next_try_at = NULL
- WHERE state = 'pending';
+   SET state = CASE state WHEN 'pending' THEN 'ignored' ELSE state END,
+       next_try_at = NULL,
+       pull_payment_ref = NULL;

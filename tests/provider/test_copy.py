@@ -76,11 +76,15 @@ class TestNeutralizedCopy(CopyCommon):
             'provider_id': self.btcpay.id, 'delivery_ref': 'kept', 'invoice_ref':
             self.tx.btcpay_invoice_id, 'next_try_at': fields.Datetime.subtract(
                 fields.Datetime.now(), hours=1
-            ),
+            ), 'pull_payment_ref': refund.btcpay_pull_payment_id,
         })
         since = self._get_last_request()
+        pull_payment_id = refund.btcpay_pull_payment_id
         self._neutralize()
         self.assertFalse(refund.btcpay_refund_link)
+        for query in ('SELECT * FROM payment_transaction', 'SELECT * FROM btcpay_delivery'):
+            self.env.cr.execute(query)
+            self.assertNotIn(pull_payment_id, str(self.env.cr.fetchall()), "It is money.")
         self.env['payment.provider']._cron_btcpay_sync()
         self.env['payment.transaction']._cron_btcpay_run_pending_actions()
         self.env['btcpay.delivery']._cron_process()
