@@ -5,6 +5,7 @@ statement. No row may be held while waiting on the network, so that each call of
 between two database transactions.
 """
 import time
+from contextlib import contextmanager, suppress
 
 import psycopg2
 
@@ -96,3 +97,28 @@ def claim(records):
         return records.browse()
     claimed.invalidate_recordset()
     return claimed
+
+
+@contextmanager
+def one_at_a_time(record, matter):
+    """Find out whether nobody else is at a matter of a record, in any of Odoo's processes.
+
+    It holds no row, and holds across commits; should the process be killed it ends as well.
+
+    :param recordset record: The record.
+    :param str matter: The name of the matter.
+    :return: Whether it is ours until the end of the block.
+    :rtype: AbstractContextManager[bool]
+    """
+    cr, key = record.env.cr, (f'{record._name} {matter}', record.id)
+    cr.execute('SELECT pg_try_advisory_lock(hashtext(%s), %s)', key)
+    [is_ours] = cr.fetchone()
+    try:
+        yield is_ours
+    except Exception:
+        cr.rollback()  # It may be that nothing else can be done in it.
+        raise
+    finally:
+        if is_ours:
+            with suppress(psycopg2.Error):  # Then the connection is gone, and so is the lock.
+                cr.execute('SELECT pg_advisory_unlock(hashtext(%s), %s)', key)

@@ -1,11 +1,14 @@
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from unittest.mock import patch
 
 from odoo import fields
+from odoo.sql_db import db_connect
 from odoo.tests import JsonRpcException, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.db import one_at_a_time
 from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
 
 MODELS = 'odoo.addons.payment_btcpay.models'
@@ -105,6 +108,38 @@ class TestSilence(BTCPayHttpCommon):
         with patch.object(type(tx), 'try_lock_for_update', lambda tx, **_kwargs: tx.browse()):
             self._return(tx)
         self.assertEqual(self._count_questions(), 0)
+
+    @contextmanager
+    def _somebody_at(self, matter):
+        """Another of Odoo's processes asks the server for a page or a delivery, and waits."""
+        with closing(db_connect(self.env.cr.dbname).cursor()) as cr:
+            with one_at_a_time(self.btcpay.with_env(self.env(cr=cr)), matter) as is_theirs:
+                self.assertTrue(is_theirs)
+                yield
+
+    def test_when_a_page_waits_for_the_server_then_those_of_other_payments_do_not(self):
+        with self._somebody_at('page'):
+            for tx in self.transactions:
+                self._return(tx)
+            self.assertEqual(self._count_questions(), 0)
+            self._post_event(self._prepare_event(self.transactions[0]))
+            self.assertEqual(self._count_questions(), 1)
+        self._return(self.transactions[1])
+        self.assertEqual(self._count_questions(), 2)
+
+    def test_when_a_delivery_waits_for_the_server_then_others_do_not(self):
+        with self._somebody_at('delivery'):
+            for tx in self.transactions:
+                self.assertEqual(self._post_event(self._prepare_event(tx)).status_code, 200)
+            self.assertEqual(self._count_questions(), 0)
+            deliveries = self.env['btcpay.delivery'].search([
+                ('provider_id', '=', self.btcpay.id),
+            ])
+            self.assertEqual(deliveries.mapped('state'), ['pending'] * 3)
+            self._return(self.transactions[0])
+            self.assertEqual(self._count_questions(), 1)
+        self._post_event(self._prepare_event(self.transactions[1]))
+        self.assertEqual(self._count_questions(), 2)
 
     # === KNOWN TO BE DOWN === #
 
