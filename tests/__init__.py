@@ -26,6 +26,7 @@ from .confirmation import test_confirmation, test_total_at_confirmation
 from .module import (
     test_bodies,
     test_fuzz,
+    test_leaks,
     test_protected_fields,
     test_secrets,
     test_translations,

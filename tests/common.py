@@ -10,6 +10,7 @@ from odoo.addons.account_payment.tests.common import AccountPaymentCommon
 from odoo.addons.base.models.ir_qweb import IrQweb
 from odoo.addons.payment.tests.http_common import PaymentHttpCommon
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.tests.leaks import LeakMixin
 
 try:
     from odoo.addons.payment_btcpay.dev.world.stand_in import StandIn
@@ -36,7 +37,7 @@ def _generate_code_once(qweb, template):
     return _generated[key]
 
 
-class BTCPayCommon(AccountPaymentCommon):
+class BTCPayCommon(LeakMixin, AccountPaymentCommon):
     """A provider that is connected with a store of the stand-in BTCPay Server, without webhook.
 
     What happens at the server is steered through `world`, see `dev/world/base.py`.

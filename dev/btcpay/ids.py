@@ -1,6 +1,10 @@
 """Ids as the server makes them: random bytes in base58."""
 import secrets
 
+#: what secrets begin with, so that tests can tell one wherever it comes to light
+KEY_MARK = '5ec7e7'
+PULL_PAYMENT_MARK = 'pu11pay'
+WEBHOOK_SECRET_MARK = 'whsecret'
 BASE58 = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
 
 

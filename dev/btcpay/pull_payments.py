@@ -4,14 +4,14 @@ from decimal import Decimal
 from . import addresses
 from .errors import Invalid, refusal
 from .events import payout_event
-from .ids import new_id
+from .ids import PULL_PAYMENT_MARK, new_id
 from .model import Payout, PullPayment
 from .payouts import SENT, approve, cancel
 
 
 def create(server, store, **values):
     pull_payment = PullPayment(
-        id=new_id(20), store_id=store.id, number=server.next_number(),
+        id=PULL_PAYMENT_MARK + new_id(15), store_id=store.id, number=server.next_number(),
         starts=values.pop('starts', None) or server.now() - 1,
         bolt11_expiration=store.settings['refundBOLT11Expiration'], **values,
     )

@@ -6,7 +6,7 @@ import time
 from decimal import Decimal
 
 from .defaults import MERCHANT, METHODS, PASSWORD, SETTINGS, STORE_SETTINGS
-from .ids import new_id
+from .ids import KEY_MARK, new_id
 from .model import ApiKey, Store, User
 
 
@@ -102,7 +102,8 @@ class State:
         :return: the ApiKey; its ``key`` is the 40 hex characters
         """
         with self.lock:
-            key = ApiKey(secrets.token_hex(20), user.id, label, list(permissions), self.now())
+            key = ApiKey(
+                KEY_MARK + secrets.token_hex(17), user.id, label, list(permissions), self.now())
             self.api_keys[key.key] = key
             self.changed()
         return key

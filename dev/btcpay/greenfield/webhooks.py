@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 from werkzeug.wrappers import Response
 
 from ..errors import ApiError, Invalid, refusal
-from ..ids import new_id
+from ..ids import WEBHOOK_SECRET_MARK, new_id
 from ..model import Webhook
 from .http import HEADERS, Api
 
@@ -63,7 +63,7 @@ def listing(context):
 
 @api('POST', '/stores/<store_id>/webhooks', policy=POLICY)
 def create(context):
-    webhook = Webhook(new_id(), context.store.id, '', new_id())
+    webhook = Webhook(new_id(), context.store.id, '', WEBHOOK_SECRET_MARK + new_id(10))
     _read(context, webhook)
     context.server.webhooks[webhook.id] = webhook
     context.server.changed()
