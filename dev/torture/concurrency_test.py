@@ -1,5 +1,6 @@
 """Odoo with several worker processes, to which the same comes from many sides at once."""
 import json
+import time
 from collections import Counter
 from functools import partial
 
@@ -187,3 +188,34 @@ def test_20_return_pages_at_once_while_the_server_hangs(rig, number):
     rig.world.clear_faults()
     scene.pay_unseen()
     scene.end()
+
+
+def test_an_ordinary_page_stays_quick_while_the_server_hangs(rig, number):
+    """Neither guessed references nor deliveries keep all workers waiting, from the first moment."""
+    first = Scene(rig)
+    scenes = [first, *(Scene(rig, first.history) for _number in range(4))]
+    rig.pass_time(60)
+    requests.get(f'{rig.url}/web/login', timeout=90)  # What is made for the first one only
+    rig.world.fault('hang', '/stores/.*/invoices/', seconds=8, count=None)
+    since = max(request['n'] for request in rig.world.requests())
+    for attack, most in (
+        ([partial(scene.shop.return_page, scene.attempt) for scene in scenes * 4], 1),
+        ([first.delivery() for _number in range(50)], 2),
+    ):
+        rig.sql('UPDATE payment_provider SET btcpay_retry_at = NULL WHERE id = %s', rig.provider_id)
+        waited = []
+
+        def look(waited=waited):
+            time.sleep(0.5)  # By then they are at it
+            begun = time.monotonic()
+            assert requests.get(f'{rig.url}/web/login', timeout=90).status_code == 200
+            waited.append(time.monotonic() - begun)
+
+        answers = at_once([look, *attack])
+        assert set(answers) <= {None, 200, 303}
+        assert len(rig.world.requests(since)) == most
+        assert waited[0] < 4  # Less than a look at the server may take
+    rig.world.clear_faults()
+    for scene in scenes:
+        scene.pay_unseen()
+    first.end()
