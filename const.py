@@ -40,6 +40,8 @@ ARCHIVE_PERMISSIONS = (
 # Seconds to wait for the server: in all for one call, and where it waits for our answer.
 TIMEOUT = 15
 SHORT_TIMEOUT = 5
+# Seconds that a delivery waits for its turn, while another one asks the server.
+TURN_SECONDS = 0.5
 # Seconds to wait for a transaction that somebody else is working on, e.g. confirming its order.
 LOCK_TIMEOUT = 5
 # How often a sync is done again when somebody else's came in between.
@@ -53,6 +55,10 @@ MAX_WEBHOOK_SIZE = 64 * 1024
 # The largest form, and the key of the authorize page in it, in bytes.
 MAX_FORM_SIZE = 8 * 1024
 
+# The status of an invoice and the state of its transaction that wait for nothing but news.
+UNEVENTFUL_STATES = {('New', 'draft'), ('Expired', 'cancel'), ('Settled', 'done')}
+# The events from which nothing follows for an invoice that Odoo knows.
+UNINTERESTING_EVENTS = {'InvoiceCreated'}
 # Minutes to wait before each new try to process a delivery; then it is flagged for review.
 DELIVERY_WAITS = (1, 2, 5, 10, 30, 60, 180, 360, 720, 1440)
 # Minutes that Odoo itself has to confirm what is paid, then

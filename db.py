@@ -5,7 +5,7 @@ statement. No row may be held while waiting on the network, so that each call of
 between two database transactions.
 """
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import psycopg2
 
@@ -40,27 +40,32 @@ def commit_and_refresh(env):
     env.invalidate_all()
 
 
-def lock(records):
+def lock(records, turn=None):
     """Lock records against everybody else's changes and see them as they are now.
 
     To be called at the beginning of a database transaction, since it may have to begin it anew.
 
     :param recordset records: The records.
+    :param Turn turn: The turn that ends with it: the server was asked.
     :raise RowBusy: If somebody else holds one of them for seconds.
     """
     cr = records.env.cr
+    leave = SQL()
+    if turn and turn.is_ours:
+        leave, turn.is_ours = turn.leave, False  # Once, whatever becomes of the transaction.
     deadline = time.monotonic() + const.LOCK_TIMEOUT
     while (seconds := deadline - time.monotonic()) > 0:
         try:
             # Odoo's own locks do not wait; this one has it as soon as it is free. The limit holds
             # for the rest of the database transaction, too.
             cr.execute(SQL(
-                'SET LOCAL lock_timeout = %s;'
+                '%s SET LOCAL lock_timeout = %s;'
                 ' SELECT id FROM %s WHERE id IN %s ORDER BY id FOR NO KEY UPDATE',
-                int(seconds * 1000) + 1, SQL.identifier(records._table), tuple(records.ids),
+                leave, int(seconds * 1000) + 1, SQL.identifier(records._table), tuple(records.ids),
             ), log_exceptions=False)
         except CONCURRENCY_ERRORS:
             cr.rollback()  # Held by somebody else, or changed since this transaction began.
+            leave = SQL()
         else:
             records.invalidate_recordset()
             return
@@ -99,26 +104,62 @@ def claim(records):
     return claimed
 
 
-@contextmanager
-def one_at_a_time(record, matter):
-    """Find out whether nobody else is at a matter of a record, in any of Odoo's processes.
+class Turn:
+    """The turn to ask a server, which one request of all of Odoo's processes has.
 
-    It holds no row, and holds across commits; should the process be killed it ends as well.
+    While the server hangs, one of them waits for it. The turn holds no row, holds across commits,
+    and ends as well should the process be killed.
 
-    :param recordset record: The record.
-    :param str matter: The name of the matter.
-    :return: Whether it is ours until the end of the block.
-    :rtype: AbstractContextManager[bool]
+    :param recordset provider: Whose server it is.
+    :param str matter: Who takes turns with each other.
     """
-    cr, key = record.env.cr, (f'{record._name} {matter}', record.id)
-    cr.execute('SELECT pg_try_advisory_lock(hashtext(%s), %s)', key)
-    [is_ours] = cr.fetchone()
-    try:
-        yield is_ours
-    except Exception:
-        cr.rollback()  # It may be that nothing else can be done in it.
-        raise
-    finally:
-        if is_ours:
-            with suppress(psycopg2.Error):  # Then the connection is gone, and so is the lock.
-                cr.execute('SELECT pg_advisory_unlock(hashtext(%s), %s)', key)
+
+    def __init__(self, provider, matter):
+        self.cr = provider.env.cr
+        self.key = SQL('hashtext(%s), %s', f'btcpay {matter}', provider.id)
+        #: the expression that takes it, if nobody else has it
+        self.taken = SQL('pg_try_advisory_lock(%s)', self.key)
+        #: the statement that lets the next one have it
+        self.leave = SQL('SELECT pg_advisory_unlock(%s);', self.key)
+        self.is_ours = False
+
+    def __enter__(self):
+        return self
+
+    def take(self):
+        """Take the turn, unless somebody else has it.
+
+        :return: Whether it is ours.
+        :rtype: bool
+        """
+        self.cr.execute(SQL('SELECT %s', self.taken))
+        [self.is_ours] = self.cr.fetchone()
+        return self.is_ours
+
+    def wait(self):
+        """Wait a moment for the turn, as long as healthy servers need for some answers.
+
+        What was done is stored.
+
+        :return: Whether it is ours now.
+        :rtype: bool
+        """
+        self.cr.commit()
+        try:
+            self.cr.execute(SQL(
+                "SET LOCAL lock_timeout = %s; SELECT pg_advisory_lock(%s)",
+                int(const.TURN_SECONDS * 1000), self.key,
+            ), log_exceptions=False)
+            self.is_ours = True
+        except psycopg2.errors.LockNotAvailable:
+            pass
+        self.cr.rollback()
+        return self.is_ours
+
+    def __exit__(self, error_type, *_error):
+        if error_type:
+            self.cr.rollback()  # It may be that nothing else can be done in it.
+        if self.is_ours:
+            self.is_ours = False
+            with suppress(psycopg2.Error):  # Then the connection is gone, and so is the turn.
+                self.cr.execute(self.leave)

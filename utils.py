@@ -5,6 +5,7 @@ from markupsafe import escape
 from odoo import fields
 from odoo.exceptions import ValidationError
 from odoo.fields import Command
+from odoo.tools import SQL
 
 
 class ConnectionRefused(ValidationError):
@@ -177,6 +178,35 @@ def choose_assignee(user):
     :rtype: res.users
     """
     return user if user.active and not user.share else user.env.ref('base.user_admin')
+
+
+def trigger_once(env, xml_id):
+    """Have a scheduled action run soon, unless it is to run soon already.
+
+    Odoo's own adds a trigger each time, which thousands of deliveries make thousands. The one that
+    waits is held until our database transaction ends: what runs because of it begins afterwards,
+    and sees what was done; one that has begun is passed over.
+
+    :param odoo.api.Environment env: The environment.
+    :param str xml_id: The scheduled action's.
+    """
+    if env.execute_query(SQL(
+        """
+        INSERT INTO ir_cron_trigger (
+            cron_id, call_at, create_uid, create_date, write_uid, write_date
+        )
+        SELECT id, %(now)s, %(uid)s, %(now)s, %(uid)s, %(now)s
+          FROM ir_cron
+         WHERE id = %(cron)s AND active AND NOT EXISTS (
+            SELECT 1 FROM ir_cron_trigger
+             WHERE cron_id = %(cron)s AND call_at <= %(now)s
+               FOR KEY SHARE SKIP LOCKED
+         )
+        RETURNING id
+        """,
+        cron=env['ir.model.data']._xmlid_to_res_id(xml_id), now=fields.Datetime.now(), uid=env.uid,
+    )):
+        env.cr.postcommit.add(env['ir.cron']._notifydb)  # As Odoo's `_trigger` does.
 
 
 def upsert(records, key_fields, rows, **new_values):

@@ -5,7 +5,6 @@ from odoo.http import request
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.db import one_at_a_time
 from odoo.addons.payment_btcpay.greenfield import NotUnderstood, WebhookEvent, clean, is_signed
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
@@ -57,9 +56,9 @@ class BTCPayController(http.Controller):
             body = self._read_body()
         except RequestEntityTooLarge:
             return self._answer(413)
-        provider_sudo = request.env['payment.provider'].sudo().search([
+        provider_sudo = request.env['payment.provider'].sudo().search_fetch([
             ('id', '=', provider_id), ('code', '=', 'btcpay'),
-        ])
+        ], order='id')
         signature = request.httprequest.headers.get('BTCPay-Sig', '')
         secrets = provider_sudo and provider_sudo._btcpay_get_webhook_secrets()
         if not secrets or not is_signed(body, signature, secrets):
@@ -78,16 +77,7 @@ class BTCPayController(http.Controller):
                 {'id': event.delivery_id, 'provider': provider_id},
             )
             return self._answer(403)
-        delivery = request.env['btcpay.delivery']._keep(provider_sudo, event, body)
-        if delivery and provider_sudo._btcpay_may_ask():
-            # The server sends one after the other. Whatever else comes meanwhile does not wait too.
-            with one_at_a_time(provider_sudo, 'delivery') as is_ours:
-                if is_ours:
-                    failure = delivery._process(timeout=const.SHORT_TIMEOUT)
-                    provider_sudo._btcpay_report_silence(failure)
-        elif delivery:
-            # It is left to the scheduled action. The server speaks: it may answer by now.
-            provider_sudo._btcpay_retry_soon(minutes=1)
+        request.env['btcpay.delivery']._receive(provider_sudo, event, body)
         return self._answer(200)
 
     @staticmethod

@@ -117,6 +117,14 @@ class Invoice:
         """Return what is asked for: the draft's, rounded to digits of the server's own."""
         return Money(self.amount, self.currency)
 
+    @property
+    def is_paid_exactly(self) -> bool:
+        """Return whether it is settled by what was asked for: its payments hold no surprise."""
+        return (
+            (self.status, self.additional_status) == ('Settled', 'None')
+            and self.paid_amount == self.amount
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Payment:

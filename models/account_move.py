@@ -9,6 +9,8 @@ class AccountMove(models.Model):
     _name = 'account.move'
     _inherit = ['account.move', 'btcpay.document.mixin']
 
+    _btcpay_link_field = 'invoice_ids'
+
     btcpay_received_amount = fields.Monetary(
         string="Bitcoin Received", compute='_compute_btcpay_summary', compute_sudo=True
     )
@@ -19,12 +21,10 @@ class AccountMove(models.Model):
         """Override to convert what was received at the rate of the invoice."""
         return self.invoice_date
 
-    def _btcpay_get_transactions(self):
-        """Override to look at customer invoices only: bills and entries cost no query."""
+    def _btcpay_filter_payable(self):
+        """Override to leave bills and entries alone."""
         invoices = self.filtered(lambda move: move.move_type == 'out_invoice')
-        return super(
-            AccountMove, invoices.with_prefetch(self._prefetch_ids)
-        )._btcpay_get_transactions()
+        return invoices.with_prefetch(self._prefetch_ids)
 
     def _btcpay_get_refunds(self):
         """Override to add those by which credit notes are paid back."""

@@ -7,7 +7,7 @@ from odoo.tools import SQL
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.db import RowBusy, commit_and_refresh
+from odoo.addons.payment_btcpay.db import RowBusy, Turn, commit_and_refresh
 from odoo.addons.payment_btcpay.greenfield import GreenfieldError, make_storable
 from odoo.addons.payment_btcpay.utils import next_wait
 
@@ -64,16 +64,53 @@ class BTCPayDelivery(models.Model):
     )
     _pending_idx = models.Index("(next_try_at) WHERE state = 'pending'")
 
-    # === KEEP === #
+    # === RECEIVE === #
 
     @api.model
-    def _keep(self, provider, event, body):
-        """Keep a delivery whose signature was found to be right, once.
+    def _receive(self, provider, event, body):
+        """Keep a delivery whose signature was found to be right, and process it if that is due.
 
-        :param payment.provider provider: The provider it was sent to.
+        :param payment.provider provider: The provider it was sent to, in sudo mode.
         :param WebhookEvent event: The event.
         :param bytes body: The event as it came.
-        :return: The delivery; empty if it had been kept before.
+        """
+        transaction, reason = self._find_transaction(
+            provider, event.invoice_id, event.order_id, event.pull_payment_id
+        )
+        if transaction.btcpay_invoice_id and event.type in const.UNINTERESTING_EVENTS:
+            reason = _("Odoo has made this invoice itself: nothing follows from the event.")
+        with Turn(provider, 'delivery') as turn:
+            is_askable = provider._btcpay_may_ask()
+            pending = self._keep(
+                provider, event, body, transaction, reason, turn if is_askable else None
+            )
+            if not pending:
+                return
+            if not is_askable:
+                # It is left to the scheduled action. The server speaks: it may answer by now.
+                provider._btcpay_retry_soon(minutes=1)
+            # While somebody else waits for the server for long, it is left as well. It may have
+            # been answered along with another.
+            elif turn.is_ours or (turn.wait() and pending[0].state == 'pending'):
+                failure = pending[0]._process(const.SHORT_TIMEOUT, transaction, pending, turn)
+                provider._btcpay_report_silence(failure)
+
+    @api.model
+    def _keep(self, provider, event, body, transaction, reason='', turn=None):
+        """Keep a delivery, once, with what is known of it already:
+
+        - It is ignored if it is about nothing of ours, or if there is a reason.
+        - It is processed already if it repeats one whose transaction was synced since, and is done.
+        - Else it is pending.
+
+        :param payment.provider provider: The provider it was sent to, in sudo mode.
+        :param WebhookEvent event: The event.
+        :param bytes body: The event as it came.
+        :param payment.transaction transaction: What it is about.
+        :param str reason: Why it is ignored, if it is.
+        :param Turn turn: The turn to ask the server, which is taken along if it is pending.
+        :return: The delivery, if it is new and pending, and all others that are pending about the
+                 same invoice: a sync from now on is what they ask for, too.
         :rtype: btcpay.delivery
         """
         # The same delivery may come several times at once: the database decides which is first.
@@ -81,20 +118,35 @@ class BTCPayDelivery(models.Model):
             """
             INSERT INTO btcpay_delivery (
                 provider_id, delivery_ref, original_ref, is_redelivery, event, invoice_ref,
-                order_ref, pull_payment_ref, payout_ref, payout_state, sent_at, state, try_count,
-                next_try_at, body,
+                order_ref, pull_payment_ref, payout_ref, payout_state, sent_at, transaction_id,
+                state, reason, try_count, next_try_at, body,
                 create_uid, create_date, write_uid, write_date
             ) VALUES (
                 %(provider)s, %(delivery)s, %(original)s, %(redelivery)s, %(event)s, %(invoice)s,
                 %(order)s, %(pull_payment)s, %(payout)s, %(payout_state)s, %(sent)s,
-                'pending', 0, %(now)s, %(body)s,
+                %(transaction)s,
+                CASE WHEN %(reason)s IS NOT NULL THEN 'ignored'
+                     WHEN %(redelivery)s AND %(done)s AND EXISTS (
+                        SELECT 1 FROM btcpay_delivery
+                         WHERE provider_id = %(provider)s AND delivery_ref = %(original)s
+                           AND state = 'processed'
+                     ) THEN 'processed'
+                     ELSE 'pending' END,
+                %(reason)s, 0, %(now)s, %(body)s,
                 %(uid)s, %(now)s, %(uid)s, %(now)s
-            ) ON CONFLICT (provider_id, delivery_ref) DO NOTHING RETURNING id
+            ) ON CONFLICT (provider_id, delivery_ref) DO NOTHING
+            RETURNING id, state, ARRAY(
+                SELECT id FROM btcpay_delivery
+                 WHERE provider_id = %(provider)s AND invoice_ref = %(invoice)s
+                   AND state = 'pending' AND pull_payment_ref IS NULL
+            ), state = 'pending' AND %(turn)s
             """,
+            turn=turn.taken if turn else False,
             provider=provider.id,
             delivery=event.delivery_id,
             original=event.original_delivery_id,
             redelivery=event.is_redelivery,
+            done=transaction.state == 'done',
             event=event.type or None,
             invoice=event.invoice_id,
             order=event.order_id or None,
@@ -102,12 +154,27 @@ class BTCPayDelivery(models.Model):
             payout=event.payout_id,
             payout_state=event.payout_state or None,
             sent=event.sent_at,
+            transaction=transaction.id or None,
+            reason=reason or None,
             # Once the request has had its try, the scheduled action has it.
             now=fields.Datetime.now(),
-            body=self._get_kept_body(event, body) if provider.sudo().btcpay_debug else None,
+            body=self._get_kept_body(event, body) if provider.btcpay_debug else None,
             uid=self.env.uid,
         ))
-        return self.sudo().browse(rows[0][0] if rows else None)
+        if not rows or rows[0][1] != 'pending':
+            return self.sudo()
+        [(delivery_id, _state, other_ids, is_our_turn)] = rows
+        if turn:
+            turn.is_ours = is_our_turn
+        deliveries = self.sudo().browse([delivery_id, *(
+            [] if event.pull_payment_id else other_ids
+        )])
+        deliveries[0]._update_cache({  # It is processed right away.
+            'pull_payment_ref': event.pull_payment_id,
+            'payout_ref': event.payout_id,
+            'payout_state': event.payout_state,
+        }, validate=False)
+        return deliveries
 
     @api.model
     def _get_kept_body(self, event, body):
@@ -122,31 +189,37 @@ class BTCPayDelivery(models.Model):
 
     # === PROCESS === #
 
-    def _process(self, timeout=const.TIMEOUT):
+    def _process(self, timeout=const.TIMEOUT, transaction=None, answered=None, turn=None):
         """Sync the transaction that the event is about. What fails is tried again later.
 
         Note: `self.ensure_one()`
 
         :param int timeout: The number of seconds to wait for each of the server's answers.
+        :param payment.transaction transaction: What it is about, if that was looked for just now.
+        :param btcpay.delivery answered: All that the sync is to answer, by default all that are
+                                         pending about the same invoice.
+        :param Turn turn: The turn to ask the server, which ends when it was.
         :return: The server's failure, if that is why it could not be processed.
         :rtype: GreenfieldError|None
         """
         self.ensure_one()
         failure = None
-        commit_and_refresh(self.env)
         try:
-            transaction, reason = self._find_transaction()
+            if not transaction:
+                commit_and_refresh(self.env)
+                transaction, reason = self._find_own_transaction()
             if transaction and self.pull_payment_ref and transaction.operation != 'refund':
                 transaction = transaction._btcpay_find_or_adopt_refund(
                     self.pull_payment_ref, timeout=timeout
                 ).sudo() or transaction
             if transaction:
                 transaction._btcpay_sync(
-                    timeout=timeout, payout_event=(self.payout_ref, self.payout_state)
+                    timeout=timeout, deliveries=answered or self | self._find_twins(),
+                    payout_event=(self.payout_ref, self.payout_state), turn=turn,
                 )
-                self._finish('processed', transaction=transaction)
             else:
-                self._finish('ignored', reason)
+                self.write({'state': 'ignored', 'reason': reason, 'next_try_at': False})
+                commit_and_refresh(self.env)
         except Exception as error:
             self.env.cr.rollback()
             if isinstance(error, (GreenfieldError, RowBusy)):
@@ -156,49 +229,79 @@ class BTCPayDelivery(models.Model):
                 _logger.exception("Delivery %s could not be processed.", self.delivery_ref)
                 reason = repr(error)
             self._postpone(reason)
-        commit_and_refresh(self.env)
+            commit_and_refresh(self.env)
         return failure
 
-    def _find_transaction(self):
-        """Find the transaction that the event is about: a refund for pull payments and payouts,
+    @api.model
+    def _find_transaction(self, provider, invoice_ref, order_ref, pull_payment_ref):
+        """Find the transaction that an event is about: a refund for pull payments and payouts,
         or the payment it is of, where Odoo does not know the refund yet.
 
+        :param payment.provider provider: The provider it was sent to.
+        :param str|None invoice_ref: The invoice's id.
+        :param str|None order_ref: The invoice's order id.
+        :param str|None pull_payment_ref: The pull payment's id.
         :return: The transaction, in sudo mode, possibly empty, and why there is none.
         :rtype: tuple[payment.transaction, str]
         """
-        self.ensure_one()
         transactions = self.env['payment.transaction'].sudo()
-        if self.pull_payment_ref:
+        if pull_payment_ref:
             refund = transactions.search([
-                ('provider_id', '=', self.provider_id.id),
-                ('btcpay_pull_payment_id', '=', self.pull_payment_ref),
+                ('provider_id', '=', provider.id),
+                ('btcpay_pull_payment_id', '=', pull_payment_ref),
             ], limit=1)
-            if refund or not self.invoice_ref:  # Payouts do not name the invoice.
-                return refund, _("No refund of Odoo has this pull payment.")
-        if not self.invoice_ref:
+            if refund or not invoice_ref:  # Payouts do not name the invoice.
+                return refund, '' if refund else _("No refund of Odoo has this pull payment.")
+        if not invoice_ref:
             return transactions, _("The event is not about an invoice.")
-        domain = [('provider_id', '=', self.provider_id.id), ('operation', '!=', 'refund')]
-        found = transactions.search(
-            [*domain, ('btcpay_invoice_id', '=', self.invoice_ref)], limit=1
-        )
-        if not found and self.order_ref:
-            # The event may be quicker than the answer that has the invoice's id.
-            found = transactions.search([
-                *domain,
-                ('btcpay_invoice_id', '=', False),
-                ('btcpay_requested_at', '!=', False),
-                ('reference', '=', self.order_ref),
-            ], limit=1)
-        return found, _("No transaction has this invoice.")
+        # The event may be quicker than the answer that has the invoice's id.
+        found = transactions.search_fetch([
+            ('provider_id', '=', provider.id), ('operation', '!=', 'refund'),
+            '|', ('btcpay_invoice_id', '=', invoice_ref),
+            '&', '&', ('reference', '=', order_ref or False), ('btcpay_invoice_id', '=', False),
+            ('btcpay_requested_at', '!=', False),
+        ], order='btcpay_invoice_id', limit=1)
+        return found, '' if found else _("No transaction has this invoice.")
 
-    def _finish(self, state, reason=False, transaction=None):
-        self.write({
-            'state': state,
-            'reason': reason,
-            'transaction_id': transaction and transaction.id,
-            'try_count': self.try_count + 1,
-            'next_try_at': False,
-        })
+    def _find_own_transaction(self):
+        """Find the transaction that the delivery is about.
+
+        :return: See `_find_transaction`.
+        :rtype: tuple[payment.transaction, str]
+        """
+        self.ensure_one()
+        return self._find_transaction(
+            self.provider_id, self.invoice_ref, self.order_ref, self.pull_payment_ref
+        )
+
+    def _find_twins(self):
+        """Find the deliveries that are pending about the same invoice.
+
+        :rtype: btcpay.delivery
+        """
+        self.ensure_one()
+        if self.pull_payment_ref or not self.invoice_ref:
+            return self.browse()
+        return self.search([
+            ('provider_id', '=', self.provider_id.id), ('invoice_ref', '=', self.invoice_ref),
+            ('state', '=', 'pending'), ('pull_payment_ref', '=', False), ('id', '!=', self.id),
+        ])
+
+    def _finish(self, transaction):
+        """Note that the transaction was synced, and with it what the deliveries ask for answered.
+
+        :param payment.transaction transaction: The transaction.
+        """
+        self.env.execute_query(SQL(
+            """
+            UPDATE btcpay_delivery
+               SET state = 'processed', transaction_id = %s, try_count = try_count + 1,
+                   next_try_at = NULL, reason = NULL
+             WHERE id IN %s AND state = 'pending'
+         RETURNING id
+            """, transaction.id, tuple(self.ids),
+        ))
+        self.invalidate_recordset(flush=False)
 
     def _postpone(self, reason):
         """Note a failure, and when to try again; after the last try it is flagged for review.
@@ -216,7 +319,7 @@ class BTCPayDelivery(models.Model):
             'next_try_at': False if is_over else next_wait(tries, const.DELIVERY_WAITS),
         })
         if is_over:
-            transaction, _reason = self._find_transaction()
+            transaction, _reason = self._find_own_transaction()
             if transaction:
                 transaction._btcpay_flag_for_review(_(
                     "What the BTCPay Server reported of the payment %(reference)s could not be"
@@ -241,7 +344,8 @@ class BTCPayDelivery(models.Model):
         failures = Counter()
         for delivery in due:
             provider = delivery.provider_id
-            if provider._btcpay_may_ask():
+            # Others about the same invoice are answered along with the first.
+            if delivery.state == 'pending' and provider._btcpay_may_ask():
                 failure = delivery._process()
                 failures[provider] = failures[provider] + 1 if failure else 0
                 if failures[provider] == const.MAX_FAILURES:

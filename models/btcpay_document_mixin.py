@@ -1,3 +1,5 @@
+from collections import defaultdict
+
 from odoo import api, fields, models
 
 
@@ -11,8 +13,10 @@ class BTCPayDocumentMixin(models.AbstractModel):
     _name = 'btcpay.document.mixin'
     _description = "Document That Is Paid in Bitcoin"
 
+    _btcpay_link_field = None  #: of transactions, to the documents they are for
+
     btcpay_has_transactions = fields.Boolean(
-        string="Has Bitcoin Payments", compute='_compute_btcpay_has_transactions', compute_sudo=True
+        string="Has Bitcoin Payments", compute='_compute_btcpay_summary', compute_sudo=True
     )
     btcpay_status_text = fields.Char(
         string="Bitcoin Status", compute='_compute_btcpay_summary', compute_sudo=True
@@ -20,24 +24,49 @@ class BTCPayDocumentMixin(models.AbstractModel):
 
     # === COMPUTE METHODS === #
 
-    @api.depends('transaction_ids')
-    def _compute_btcpay_has_transactions(self):
-        for document in self:
-            document.btcpay_has_transactions = bool(document._btcpay_get_transactions())
-
     @api.depends('transaction_ids.btcpay_paid_amount', 'transaction_ids.btcpay_status_text')
     def _compute_btcpay_summary(self):
+        # Lists show it of many: all are searched for at once, and no other provider's are.
+        payable = self._btcpay_filter_payable()._origin
+        found = self.env['payment.transaction']
+        if payable:
+            found = found.sudo().search_fetch([
+                (self._btcpay_link_field, 'in', payable.ids), ('provider_id.code', '=', 'btcpay'),
+            ], order='id desc')
+        ids = defaultdict(list)
+        for tx in found:
+            for document in tx[self._btcpay_link_field]:
+                ids[document.id].append(tx.id)
         for document in self:
+            transactions = found.browse(ids[document._origin.id]).with_prefetch(found._prefetch_ids)
+            document.btcpay_has_transactions = bool(transactions)
+            transactions = transactions.filtered(
+                lambda tx: not tx.source_transaction_id
+            ).with_prefetch(found._prefetch_ids)
             document.btcpay_received_amount = sum(
-                tx.currency_id._convert(
+                tx.btcpay_paid_amount if tx.currency_id == document.currency_id
+                else tx.currency_id._convert(
                     tx.btcpay_paid_amount, document.currency_id, document.company_id,
                     document._btcpay_get_date() or fields.Date.today(),
                 )
-                for tx in document._btcpay_get_invoice_transactions()
+                for tx in transactions
             )
+            # One with money says how the document stands, else the newest.
+            leading = (
+                transactions.filtered(lambda tx: tx.state == 'done')
+                or transactions.filtered('btcpay_paid_amount')
+                or transactions
+            )[:1].with_prefetch(found._prefetch_ids)
             document.btcpay_status_text = (
-                document._btcpay_get_leading_transaction().btcpay_status_text
+                leading._btcpay_get_status_text() if leading else False
             )
+
+    def _btcpay_filter_payable(self):
+        """Return those of the documents that can be paid in Bitcoin: others cost no query.
+
+        :rtype: btcpay.document.mixin
+        """
+        return self
 
     def _btcpay_get_date(self):
         """Return the date of whose rate what was received is converted.
@@ -92,7 +121,8 @@ class BTCPayDocumentMixin(models.AbstractModel):
         :return: The transactions, in sudo mode.
         :rtype: payment.transaction
         """
-        return self.sudo().transaction_ids.filtered(lambda tx: tx.provider_code == 'btcpay')
+        transactions = self._btcpay_filter_payable().sudo().transaction_ids
+        return transactions.filtered(lambda tx: tx.provider_code == 'btcpay')
 
     def _btcpay_get_invoice_transactions(self):
         """Return the transactions that have an invoice at the server, newest first.
@@ -103,19 +133,6 @@ class BTCPayDocumentMixin(models.AbstractModel):
         return self._btcpay_get_transactions().filtered(
             lambda tx: not tx.source_transaction_id
         ).sorted('id', reverse=True)
-
-    def _btcpay_get_leading_transaction(self):
-        """Return the transaction that says how the document stands: one with money, else the
-        newest.
-
-        :rtype: payment.transaction
-        """
-        transactions = self._btcpay_get_invoice_transactions()
-        return (
-            transactions.filtered(lambda tx: tx.state == 'done')
-            or transactions.filtered('btcpay_paid_amount')
-            or transactions
-        )[:1]
 
     def _btcpay_get_refunds(self):
         """Return the refunds of the Bitcoin payments.

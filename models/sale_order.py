@@ -11,6 +11,8 @@ class SaleOrder(models.Model):
     _name = 'sale.order'
     _inherit = ['sale.order', 'btcpay.document.mixin', 'btcpay.request.mixin']
 
+    _btcpay_link_field = 'sale_order_ids'
+
     _btcpay_request_template = 'payment_btcpay.mail_template_request_order'
 
     btcpay_received_amount = fields.Monetary(

@@ -25,6 +25,7 @@ from .checkout import (
 from .confirmation import test_confirmation, test_total_at_confirmation
 from .module import (
     test_bodies,
+    test_costs,
     test_fuzz,
     test_leaks,
     test_protected_fields,
@@ -93,6 +94,7 @@ from .sync import (
     test_status_table,
     test_sync,
     test_sync_in_batches,
+    test_unchanged,
 )
 from .webhook import (
     test_deliveries,

@@ -6,6 +6,7 @@ from odoo.exceptions import ValidationError
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.db import commit_and_refresh
 from odoo.addons.payment_btcpay.greenfield import (
     Client,
     Forbidden,
@@ -70,13 +71,17 @@ class AnotherInvoice(GreenfieldError):
 class PaymentProvider(models.Model):
     _inherit = 'payment.provider'
 
-    def _btcpay_client(self, timeout=const.TIMEOUT, server_url=None, api_key=None, reference=None):
+    def _btcpay_client(
+        self, timeout=const.TIMEOUT, server_url=None, api_key=None, reference=None, commits=False
+    ):
         """Return the client for a few calls, over one connection.
 
         :param int timeout: The number of seconds to wait for each of the server's answers.
         :param str server_url: The server's address, by default that of the connection.
         :param str api_key: The API key, by default that of the connection; empty for none.
         :param str reference: The reference of the transaction that the calls are about.
+        :param bool commits: Whether to end the database transaction right before each call, so that
+                             what is read afterwards is not older than the answer.
         :return: The client, whose methods raise `GreenfieldError`.
         :rtype: Client
         """
@@ -87,7 +92,7 @@ class PaymentProvider(models.Model):
                 return self._send_api_request(
                     method, path, params=params, json=json, reference=reference,
                     btcpay_timeout=timeout, btcpay_session=session, btcpay_server_url=server_url,
-                    btcpay_api_key=api_key,
+                    btcpay_api_key=api_key, btcpay_commits=commits,
                 )
             except BTCPayError as error:
                 raise error.error from error
@@ -111,9 +116,12 @@ class PaymentProvider(models.Model):
         start = time.monotonic()
         outcome = None
         try:
+            url = self._build_request_url(endpoint, **kwargs)
+            headers = self._build_request_headers(method, endpoint, json, **kwargs)
+            if kwargs.get('btcpay_commits'):
+                commit_and_refresh(self.env)
             answer = session.send(
-                method, self._build_request_url(endpoint, **kwargs), params=params, json=json,
-                headers=self._build_request_headers(method, endpoint, json, **kwargs),
+                method, url, params=params, json=json, headers=headers,
                 timeout=kwargs.get('btcpay_timeout') or const.TIMEOUT,
             )
             outcome = f'HTTP {answer.status}'

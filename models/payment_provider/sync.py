@@ -7,7 +7,7 @@ from odoo.tools import split_every
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.db import RowBusy, commit_and_refresh
+from odoo.addons.payment_btcpay.db import CONCURRENCY_ERRORS, RowBusy, commit_and_refresh
 from odoo.addons.payment_btcpay.greenfield import (
     Forbidden,
     GreenfieldError,
@@ -125,12 +125,16 @@ class PaymentProvider(models.Model):
         self.ensure_one()
         deadline = time.monotonic() + const.LIST_SECONDS
         commit_and_refresh(self.env)
-        transactions = self.env['payment.transaction'].sudo().browse(tx_ids).exists()
+        transactions = self.env['payment.transaction'].sudo().search_fetch(
+            [('id', 'in', list(tx_ids))], order='btcpay_next_sync_at, id'
+        )
         sync_counts = {tx.id: tx.btcpay_sync_count for tx in transactions}
         refunds = transactions.filtered(lambda tx: tx.operation == 'refund')
         found, absent_ids = self._btcpay_read_invoices(transactions - refunds)
         listed = self._btcpay_list_refunds() if refunds else {}
         found.update({tx.id: listed.get(tx.btcpay_pull_payment_id) for tx in refunds})
+        for tx_id in self._btcpay_note_unchanged(transactions - refunds, found):
+            del sync_counts[tx_id]
         failures = 0
         for tx_id, sync_count in sync_counts.items():
             tx = transactions.browse(tx_id)  # Not all of them are to be read again each time.
@@ -146,6 +150,28 @@ class PaymentProvider(models.Model):
         if transactions - refunds:  # Anybody may read refunds: the key may be of no use.
             self._btcpay_report_success()
         self._btcpay_adopt_refunds(listed)
+
+    def _btcpay_note_unchanged(self, transactions, found):
+        """Note that transactions were synced of which the server says nothing new, all at once.
+
+        They were read before the server was asked: if one was changed since, by whomever, the
+        database refuses to have it written, and all are synced one by one.
+
+        :param payment.transaction transactions: The transactions.
+        :param dict found: Their payment data, see `_btcpay_read_invoices`.
+        :return: The ids of those that need no sync any more.
+        :rtype: list[int]
+        """
+        unchanged = transactions.filtered(
+            lambda tx: tx.id in found and tx._btcpay_is_unchanged(found[tx.id]['invoice'])
+        )
+        try:
+            unchanged._btcpay_note_synced()
+            commit_and_refresh(self.env)
+        except CONCURRENCY_ERRORS:
+            self.env.cr.rollback()
+            return []
+        return unchanged.ids
 
     def _btcpay_read_invoices(self, transactions):
         """Ask the server for the invoices of transactions, by their references.

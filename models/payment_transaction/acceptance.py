@@ -4,6 +4,7 @@ from odoo.fields import Command
 
 from odoo.addons.payment_btcpay.db import RowBusy, commit_and_refresh, lock
 from odoo.addons.payment_btcpay.greenfield import GreenfieldError
+from odoo.addons.payment_btcpay.utils import trigger_once
 
 
 class PaymentTransaction(models.Model):
@@ -295,7 +296,7 @@ class PaymentTransaction(models.Model):
             partial=self.currency_id.format(amount), reference=self.reference,
             amount=self.currency_id.format(self.amount),
         ))
-        self.env.ref('payment.cron_post_process_payment_tx')._trigger()
+        trigger_once(self.env, 'payment.cron_post_process_payment_tx')
 
     def _btcpay_book_settled(self):
         """Book for the documents what the server counts as paid, where parts of it are booked

@@ -9,6 +9,7 @@ from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import RowBusy, commit_and_refresh, lock
 from odoo.addons.payment_btcpay.greenfield import GreenfieldError
+from odoo.addons.payment_btcpay.utils import trigger_once
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -111,7 +112,7 @@ class PaymentTransaction(models.Model):
         :param str action: The value of `btcpay_pending_action`.
         """
         self.btcpay_pending_action = action
-        self.env.ref('payment_btcpay.ir_cron_btcpay_pending_actions')._trigger()
+        trigger_once(self.env, 'payment_btcpay.ir_cron_btcpay_pending_actions')
 
     @api.model
     def _cron_btcpay_run_pending_actions(self):

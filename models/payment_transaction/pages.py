@@ -5,7 +5,7 @@ from odoo import fields, models
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.db import RowBusy, claim, commit_and_refresh, one_at_a_time
+from odoo.addons.payment_btcpay.db import RowBusy, Turn, claim, commit_and_refresh
 from odoo.addons.payment_btcpay.greenfield import GreenfieldError
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
@@ -24,8 +24,8 @@ class PaymentTransaction(models.Model):
         provider = self.provider_id
         if self.provider_code != 'btcpay' or self.state in ('done', 'cancel', 'error'):
             return
-        with one_at_a_time(provider, 'page') as is_ours:
-            if not is_ours or not self._btcpay_take_turn():
+        with Turn(provider, 'page') as turn:
+            if not turn.take() or not self._btcpay_take_turn():
                 return
             try:
                 self._btcpay_sync(timeout=const.SHORT_TIMEOUT)

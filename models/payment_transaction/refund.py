@@ -320,11 +320,11 @@ class PaymentTransaction(models.Model):
         :rtype: str
         """
         self.ensure_one()
+        if not self.btcpay_returned_amount:
+            return status
         sums = self._btcpay_get_refund_sums()
         if sums['underway']:
             return _("%s, refund underway", status)
-        if not sums['refunded']:
-            return status
         if sums['available']:
             return _("%s, partly refunded", status)
         return _("%s, refunded", status)

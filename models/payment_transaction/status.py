@@ -140,8 +140,9 @@ class PaymentTransaction(models.Model):
     def _btcpay_on_settled(self, is_new):
         # What comes in after an invoice was settled does not change its status. The server rounds
         # up to the satoshi, which is many units of some currencies: that is no overpayment.
-        satoshi = sum(float(payment.rate or 0) for payment in self.btcpay_payment_ids) / 10**8
-        if self.btcpay_overpaid_amount > satoshi:
+        if self.btcpay_overpaid_amount and self.btcpay_overpaid_amount > sum(
+            float(payment.rate or 0) for payment in self.btcpay_payment_ids
+        ) / 10**8:
             self._btcpay_on_overpaid(is_new)
 
     def _btcpay_on_overpaid(self, is_new):
@@ -258,17 +259,22 @@ class PaymentTransaction(models.Model):
     )
     def _compute_btcpay_status_text(self):
         for tx in self:
-            if tx.provider_code != 'btcpay':
-                tx.btcpay_status_text = ''
-            elif tx.operation == 'refund':
-                tx.btcpay_status_text = tx._btcpay_get_refund_status_text()
-            elif not tx.btcpay_paid_amount:
-                tx.btcpay_status_text = tx._btcpay_get_status_text()
-            else:
-                tx.btcpay_status_text = tx._btcpay_add_refund_status(tx._btcpay_get_status_text())
+            tx.btcpay_status_text = (
+                tx._btcpay_get_status_text() if tx.provider_code == 'btcpay' else ''
+            )
 
     def _btcpay_get_status_text(self):
-        """Return where the payment stands, in words a salesperson understands.
+        """Return where the payment or the refund stands, in words a salesperson understands.
+
+        :rtype: str
+        """
+        self.ensure_one()
+        if self.operation == 'refund':
+            return self._btcpay_get_refund_status_text()
+        return self._btcpay_add_refund_status(self._btcpay_get_payment_status_text())
+
+    def _btcpay_get_payment_status_text(self):
+        """Return where the payment stands, whatever was given back of it.
 
         :rtype: str
         """
@@ -289,9 +295,10 @@ class PaymentTransaction(models.Model):
                 return _("Checkout failed, invoice still open")
         if self._btcpay_is_taken_by_tolerance():
             return _("Paid, underpaid") if additional == 'None' else _("Paid late, underpaid")
-        partial = self._btcpay_get_partial_receipts()
-        if status in ('Expired', 'Invalid') and (partial.sale_order_ids or partial.invoice_ids):
-            return _("Partial payment accepted")
+        if status in ('Expired', 'Invalid'):
+            partial = self._btcpay_get_partial_receipts()
+            if partial.sale_order_ids or partial.invoice_ids:
+                return _("Partial payment accepted")
         return {
             ('New', 'PaidPartial'): _("Partly paid"),
             ('Settled', 'PaidOver'): _("Paid, overpaid"),

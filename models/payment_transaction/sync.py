@@ -2,7 +2,7 @@
 import time
 from datetime import timedelta
 
-from odoo import SUPERUSER_ID, _, fields, models
+from odoo import SUPERUSER_ID, _, api, fields, models
 from odoo.exceptions import AccessError
 
 from odoo.addons.payment.logging import get_payment_logger
@@ -15,7 +15,7 @@ from odoo.addons.payment_btcpay.db import (
 )
 from odoo.addons.payment_btcpay.greenfield import GreenfieldError, Unauthorized
 from odoo.addons.payment_btcpay.models.payment_provider.client import StoreNotConnected
-from odoo.addons.payment_btcpay.utils import notify, upsert
+from odoo.addons.payment_btcpay.utils import notify, trigger_once, upsert
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -24,7 +24,8 @@ class PaymentTransaction(models.Model):
     _inherit = 'payment.transaction'
 
     def _btcpay_sync(
-        self, timeout=const.TIMEOUT, found=None, sync_count=None, payout_event=(None, None)
+        self, timeout=const.TIMEOUT, found=None, sync_count=None, payout_event=(None, None),
+        deliveries=None, turn=None,
     ):
         """Bring the transaction to what the server says of its invoice: the only way there is.
 
@@ -40,37 +41,52 @@ class PaymentTransaction(models.Model):
         :param int sync_count: The transaction's `btcpay_sync_count` of before they were read.
         :param tuple[str, str] payout_event: The payout, and its state, that a signed event told of:
                                              of an archived pull payment the server lists none.
+        :param btcpay.delivery deliveries: Those that the sync answers. The first one came just now,
+                                           so that what was read since is not old.
+        :param Turn turn: The turn to ask the server, which ends when it was.
         :raise GreenfieldError: If the server did not say; the transaction is as it was.
         :raise RowBusy: If somebody else holds the transaction.
         """
         self.ensure_one()
-        tx = self._btcpay_as_odoo()
+        tx = self.with_user(SUPERUSER_ID)
+        is_refund, root = tx.operation == 'refund', tx._btcpay_get_root()
         deadline = time.monotonic() + timeout
         for attempt in range(const.MAX_SYNC_ATTEMPTS):
             if attempt and time.monotonic() > deadline:
                 break
-            commit_and_refresh(tx.env)
+            if attempt or not deliveries:
+                commit_and_refresh(tx.env)
             if tx.btcpay_sync_count != sync_count:
                 found = None  # Somebody else's answer was applied: it may be the newer.
                 sync_count = tx.btcpay_sync_count
-            data = tx._btcpay_read(timeout, found)
-            if not data:
+            data = tx._btcpay_read(timeout, found, can_follow=bool(deliveries))
+            if not data:  # There is nothing to sync.
+                if deliveries:
+                    deliveries._finish(tx)
+                    commit_and_refresh(tx.env)
                 return
-            if tx.operation == 'refund':
+            if is_refund:
                 data['payout_event'] = payout_event
-            commit_and_refresh(tx.env)
+            if is_refund or found:  # Else it was read in what began after the server's answer.
+                commit_and_refresh(tx.env)
             try:
                 # What a refund comes to is stored at its payment, too.
-                lock(tx | tx._btcpay_get_root())
+                lock(tx | root, turn)
                 if tx.btcpay_sync_count != sync_count:
                     tx.env.cr.rollback()
+                    if deliveries and deliveries[0].state == 'processed':
+                        return  # The other answer was asked for after the delivery had come.
                     continue
-                tx._btcpay_apply_sync(data)
+                tx._btcpay_as_odoo()._btcpay_apply_sync(data)
+                if deliveries:
+                    deliveries._finish(tx)
+                is_down = tx.provider_id.sudo().btcpay_retry_at
                 commit_and_refresh(tx.env)
             except CONCURRENCY_ERRORS:
                 tx.env.cr.rollback()
             else:
-                tx.provider_id._btcpay_retry_soon()
+                if is_down:
+                    tx.provider_id._btcpay_retry_soon()
                 return
         raise RowBusy(tx.env)
 
@@ -132,16 +148,19 @@ class PaymentTransaction(models.Model):
 
         :rtype: payment.transaction
         """
-        lang = self.sudo().company_id.partner_id.lang
-        return self.with_user(SUPERUSER_ID).with_context(lang=lang)
+        txs = self.with_user(SUPERUSER_ID)
+        # Who speaks is read along with the company.
+        partners = txs.company_id.partner_id | txs.env.user.partner_id
+        return txs.with_context(lang=partners.mapped('lang')[0])
 
     # === READING: NO LOCK IS HELD === #
 
-    def _btcpay_read(self, timeout, found=None):
+    def _btcpay_read(self, timeout, found=None, can_follow=False):
         """Ask the server for all that is to be known of the transaction.
 
         :param int timeout: The number of seconds to wait for each of the server's answers.
         :param dict found: What was read of it already, see `_btcpay_sync`.
+        :param bool can_follow: Whether payments of which nothing depends may be read later.
         :return: The payment data: the `invoice`, and its `payment_methods` if they are news; for a
                  refund see `_btcpay_read_refund`; None if there is nothing to sync.
         :rtype: dict|None
@@ -150,10 +169,12 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         if self.operation == 'refund':
             return found or self._btcpay_read_refund(timeout)
-        client = self._btcpay_client(timeout)  # One connection for all.
+        client = self._btcpay_client(timeout, commits=True)  # One connection for all.
         invoice = found['invoice'] if found else self._btcpay_fetch_invoice(client)
         if not invoice:
             return None
+        if can_follow and invoice.is_paid_exactly:
+            return {'invoice': invoice, 'do_payments_follow': True}
         payment_methods = None
         if self._btcpay_has_news_of_payments(invoice):
             payment_methods = client.list_invoice_payment_methods(
@@ -190,7 +211,8 @@ class PaymentTransaction(models.Model):
         if not invoice.paid_amount and not self.btcpay_payment_ids:
             return False
         return (
-            invoice.status != self.btcpay_status
+            self.btcpay_are_payments_due
+            or invoice.status != self.btcpay_status
             or invoice.additional_status != self.btcpay_additional_status
             or self.currency_id.compare_amounts(
                 float(invoice.paid_amount), self.btcpay_paid_amount
@@ -198,14 +220,39 @@ class PaymentTransaction(models.Model):
             or any(payment.status != 'Settled' for payment in self.btcpay_payment_ids)
         )
 
-    def _btcpay_client(self, timeout=const.TIMEOUT):
+    def _btcpay_is_unchanged(self, invoice):
+        """Return whether nothing can follow from what the server says: it said the same before, and
+        nobody is asked anything, of an invoice that is unpaid, or paid and confirmed.
+
+        :param Invoice invoice: The invoice, as the server has it now.
+        """
+        self.ensure_one()
+        return (
+            (invoice.status, self.state) in const.UNEVENTFUL_STATES
+            and invoice.additional_status == 'None'
+            and (invoice.status == 'Settled') == bool(invoice.paid_amount)
+            and (self.is_post_processed or self.state != 'done')
+            and not self.btcpay_review_matters and not self.btcpay_pending_action
+            and all(
+                self[name] == (value or False)
+                for name, value in self._btcpay_get_invoice_values(invoice).items()
+                if name != 'btcpay_paid_amount'
+            )
+            and not self._btcpay_find_discrepancy(invoice)
+            and not self._btcpay_has_news_of_payments(invoice)
+        )
+
+    def _btcpay_client(self, timeout=const.TIMEOUT, commits=False):
         """Return the client for calls about the transaction.
 
         :param int timeout: The number of seconds to wait for each of the server's answers.
+        :param bool commits: Whether to end the database transaction before each call.
         :rtype: Client
         """
         self.ensure_one()
-        return self.provider_id._btcpay_client(timeout=timeout, reference=self.reference)
+        return self.provider_id._btcpay_client(
+            timeout=timeout, reference=self.reference, commits=commits
+        )
 
     def _btcpay_client_without_key(self, timeout, server_url=None):
         """Return the client for what anybody may ask about pull payments.
@@ -255,21 +302,25 @@ class PaymentTransaction(models.Model):
         # Confirms the order within seconds, also if the customer's browser is closed. A pending one
         # has time: its mail must not keep the confirmation waiting.
         if self.state not in ('draft', 'pending') and not self.is_post_processed:
-            self.env.ref('payment.cron_post_process_payment_tx')._trigger()
+            trigger_once(self.env, 'payment.cron_post_process_payment_tx')
 
-    def _btcpay_apply_invoice(self, invoice, payment_methods=None):
+    def _btcpay_apply_invoice(self, invoice, payment_methods=None, do_payments_follow=False):
         """Update the transaction based on its invoice.
 
         :param Invoice invoice: The invoice.
         :param list[InvoicePaymentMethod] payment_methods: Its payment methods with the payments;
                                                            None if there is nothing new about them.
+        :param bool do_payments_follow: Whether they are read later if there is.
         """
         self.ensure_one()
         # The framework goes on here once the transaction is in error already.
         if self._btcpay_find_discrepancy(invoice):
             return
         before = (self.btcpay_status, self.btcpay_additional_status, self.btcpay_paid_amount)
-        self.write(self._btcpay_get_invoice_values(invoice))
+        are_due = do_payments_follow and self._btcpay_has_news_of_payments(invoice)
+        self.write({
+            **self._btcpay_get_invoice_values(invoice), 'btcpay_are_payments_due': are_due,
+        })
         if payment_methods is not None:
             self._btcpay_store_payments(payment_methods)
         after = (self.btcpay_status, self.btcpay_additional_status, self.btcpay_paid_amount)
@@ -300,6 +351,27 @@ class PaymentTransaction(models.Model):
             method.id: format(method.due * method.rate, 'f')
             for method in payment_methods if method.rate and method.due and method.due > 0
         }
+
+    @api.model
+    def _btcpay_read_payments_due(self):
+        """Read the payments of invoices that a delivery said are paid: nothing waited for them."""
+        for tx in self.sudo().search([('btcpay_are_payments_due', '=', True)], order='id'):
+            provider, sync_count = tx.provider_id, tx.btcpay_sync_count
+            if not provider._btcpay_may_ask():
+                continue
+            try:
+                payment_methods = tx._btcpay_client(commits=True).list_invoice_payment_methods(
+                    tx._btcpay_get_store_id(), tx.btcpay_invoice_id
+                )
+                lock(tx)
+                if tx.btcpay_sync_count == sync_count:  # Else they were read meanwhile.
+                    tx._btcpay_store_payments(payment_methods)
+                    tx.btcpay_are_payments_due = False
+                commit_and_refresh(tx.env)
+            except (GreenfieldError, RowBusy, *CONCURRENCY_ERRORS) as error:
+                tx.env.cr.rollback()
+                _logger.warning("The payments of %s could not be read: %s", tx.reference, error)
+                provider._btcpay_report_silence(error)
 
     # === WHEN TO SYNC NEXT === #
 
@@ -342,9 +414,17 @@ class PaymentTransaction(models.Model):
                 return False
             if not self.btcpay_synced_at:  # Until then the answer may still be on its way.
                 return self._btcpay_get_answer_deadline()
+        elif self.btcpay_are_payments_due:
+            return poll
         elif not is_open and self._btcpay_is_monitoring_over():
             return False
         return poll if is_open else slow
+
+    def _btcpay_note_synced(self):
+        """Store that the transactions were synced, and when to sync them next."""
+        now = fields.Datetime.now()
+        for next_sync_at, txs in self.grouped(lambda tx: tx._btcpay_get_next_sync_at()).items():
+            txs.write({'btcpay_synced_at': now, 'btcpay_next_sync_at': next_sync_at})
 
     def _btcpay_is_monitoring_over(self):
         """Return whether the server no longer watches for payments of the invoice."""

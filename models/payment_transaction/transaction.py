@@ -113,6 +113,10 @@ class PaymentTransaction(models.Model):
         string="Next Sync", help="Empty where the server will have nothing new to say.",
         readonly=True, copy=False,
     )
+    btcpay_are_payments_due = fields.Boolean(
+        string="Payments to Be Read", help="What was paid is known, but not yet by which payments.",
+        readonly=True, copy=False,
+    )
     # Counts what was applied, to notice that somebody else's answer came in between.
     btcpay_sync_count = fields.Integer(string="Syncs", readonly=True, copy=False)
     # What is to be done at the server is stored first, and done afterwards without holding a lock:
@@ -292,6 +296,7 @@ class PaymentTransaction(models.Model):
     _btcpay_next_sync_idx = models.Index(
         '(provider_id, btcpay_next_sync_at) WHERE btcpay_next_sync_at IS NOT NULL'
     )
+    _btcpay_payments_due_idx = models.Index('(id) WHERE btcpay_are_payments_due IS TRUE')
     _btcpay_unhandled_idx = models.Index(
         "(btcpay_confirm_at) WHERE state = 'done' AND btcpay_is_handled IS NOT TRUE"
     )
@@ -350,6 +355,13 @@ class PaymentTransaction(models.Model):
         """Override of `payment` to leave the source as it is: its parts never make it done."""
         others = self.filtered(lambda tx: tx.provider_code != 'btcpay')
         super(PaymentTransaction, others)._update_source_transaction_state()
+
+    @api.model
+    def _cron_post_process(self):
+        """Override of `payment` to read the payments that a webhook delivery did not wait for."""
+        result = super()._cron_post_process()
+        self._btcpay_read_payments_due()
+        return result
 
     def _post_process(self):
         """Override of `payment` to do once what scheduled actions and customers' pages do at once,

@@ -1,3 +1,5 @@
+import threading
+import time
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from unittest.mock import patch
@@ -8,7 +10,7 @@ from odoo.tests import JsonRpcException, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.db import one_at_a_time
+from odoo.addons.payment_btcpay.db import Turn
 from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
 
 MODELS = 'odoo.addons.payment_btcpay.models'
@@ -113,8 +115,8 @@ class TestSilence(BTCPayHttpCommon):
     def _somebody_at(self, matter):
         """Another of Odoo's processes asks the server for a page or a delivery, and waits."""
         with closing(db_connect(self.env.cr.dbname).cursor()) as cr:
-            with one_at_a_time(self.btcpay.with_env(self.env(cr=cr)), matter) as is_theirs:
-                self.assertTrue(is_theirs)
+            with Turn(self.btcpay.with_env(self.env(cr=cr)), matter) as turn:
+                self.assertTrue(turn.take())
                 yield
 
     def test_when_a_page_waits_for_the_server_then_those_of_other_payments_do_not(self):
@@ -140,6 +142,21 @@ class TestSilence(BTCPayHttpCommon):
             self.assertEqual(self._count_questions(), 1)
         self._post_event(self._prepare_event(self.transactions[1]))
         self.assertEqual(self._count_questions(), 2)
+
+    def test_when_the_other_is_answered_soon_then_a_delivery_is_processed_at_once(self):
+        begun = threading.Event()
+
+        def ask():
+            with self._somebody_at('delivery'):
+                begun.set()
+                time.sleep(const.TURN_SECONDS / 3)
+
+        other = threading.Thread(target=ask)
+        other.start()
+        begun.wait()
+        self._post_event(self._prepare_event(self.transactions[0]))
+        other.join()
+        self.assertEqual(self._count_questions(), 1)
 
     # === KNOWN TO BE DOWN === #
 

@@ -93,7 +93,7 @@ class TestDelivery(BTCPayHttpCommon):
 
     def _keep(self, provider, event):
         return self.env['btcpay.delivery']._keep(
-            provider, WebhookEvent.parse(json.dumps(event).encode()), b'{}'
+            provider, WebhookEvent.parse(json.dumps(event).encode()), b'{}', self.tx
         )
 
     # === BEFORE THE ANSWER === #
@@ -145,7 +145,7 @@ class TestDelivery(BTCPayHttpCommon):
             delivery = self._post(kind='hang', seconds=2)
         self.assertEqual(timeouts, [const.SHORT_TIMEOUT])
         self.assertRecordValues(delivery, [{
-            'state': 'pending', 'try_count': 1, 'transaction_id': False,
+            'state': 'pending', 'try_count': 1, 'transaction_id': self.tx.id,
         }])
         self.assertIn("did not answer", delivery.reason)
         self.assertGreater(delivery.next_try_at, fields.Datetime.now())
@@ -216,7 +216,7 @@ class TestDelivery(BTCPayHttpCommon):
 
     def test_when_the_reason_cannot_be_stored_as_it_is_then_one_is_stored_all_the_same(self):
         for reason in ('a\0b', '\ud800', 'x' * 5000):
-            delivery = self._keep(self.btcpay, self._prepare_event(self.tx))
+            delivery = self._keep(self.btcpay, self._prepare_event(self.tx))[:1]
             delivery._postpone(reason)
             delivery.flush_recordset()
             self.assertTrue(delivery.reason)

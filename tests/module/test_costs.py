@@ -1,0 +1,236 @@
+"""What deliveries, payments and Odoo's other work cost: queries and calls, never times."""
+import re
+import traceback
+from unittest.mock import patch
+
+from lxml import etree
+
+from odoo.sql_db import Cursor
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
+from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
+
+#: what tests do in place of beginning and ending a database transaction
+NOT_COUNTED = re.compile(r'\s*(SAVEPOINT|RELEASE|ROLLBACK)', re.I)
+#: through these each query goes, whoever wants it
+FRAMEWORK = re.compile(r'/odoo/(orm|tools|sql_db|api|fields|models)|test_costs|/odoo/http')
+
+
+class Cost:
+    """:ivar list queries: of each who wanted it    :ivar list calls: those of the server"""
+
+    def __init__(self):
+        self.queries, self.calls = [], []
+
+    @property
+    def own(self):
+        """The queries that code of ours wanted."""
+        return [who for who in self.queries if '/payment_btcpay/' in who]
+
+
+@tagged('-at_install', 'post_install')
+class TestCosts(MoneyMixin, BTCPayHttpCommon):
+
+    def _measure(self, act, *args, is_cold=True, **kwargs):
+        """Return what it costs.
+
+        :param bool is_cold: Whether nothing was read before, as at the beginning of a request.
+        :rtype: Cost
+        """
+        cost = Cost()
+        execute = Cursor.execute
+        providers = self.registry['payment.provider']
+        send = providers._send_api_request
+
+        def counted(cr, query, *others, **options):
+            text = query if isinstance(query, str) else getattr(query, 'code', query)
+            if not NOT_COUNTED.match(str(text)):
+                who = next(
+                    f'{frame.filename}:{frame.lineno} {frame.name}'
+                    for frame in reversed(traceback.extract_stack())
+                    if not FRAMEWORK.search(frame.filename)
+                )
+                cost.queries.append(f"{who}   {' '.join(str(text).split())[:150]}")
+            return execute(cr, query, *others, **options)
+
+        def called(provider, method, endpoint, **options):
+            cost.calls.append(f'{method} {endpoint}')
+            return send(provider, method, endpoint, **options)
+
+        self.env.flush_all()
+        if is_cold:
+            self.env.invalidate_all()
+        with patch.object(Cursor, 'execute', counted), patch.object(
+            providers, '_send_api_request', called
+        ):
+            act(*args, **kwargs)
+            self.env.flush_all()
+        return cost
+
+    def _assert_cost(self, cost, queries, calls=0):
+        self.assertLessEqual(len(cost.queries), queries, '\n'.join(cost.queries))
+        self.assertEqual(len(cost.calls), calls, cost.calls)
+
+    # === WEBHOOK === #
+
+    def _create_paid(self):
+        tx = self._create_btcpay_transaction(self._create_order())
+        self.world.pay(tx.btcpay_invoice_id)
+        self.world.mine()
+        return tx
+
+    def _measure_event(self, *events, **kwargs):
+        """Return what the last one costs: what is read once a process is not counted."""
+        return [self._measure(self._post_event, event, **kwargs) for event in events][-1]
+
+    def test_when_a_payment_settles_then_its_event_costs_one_call_and_23_queries(self):
+        txs = [self._create_paid() for _time in range(2)]
+        cost = self._measure_event(*map(self._prepare_event, txs))
+        self._assert_cost(cost, queries=23, calls=1)
+        self.assertEqual([tx.state for tx in txs], ['done', 'done'])
+
+    def test_when_the_same_delivery_comes_again_then_nothing_is_asked(self):
+        event = self._prepare_event(self._create_paid())
+        self._assert_cost(self._measure_event(event, event, event), queries=4)
+
+    def test_when_what_is_done_is_delivered_again_then_nothing_is_asked(self):
+        event = self._prepare_event(self._create_paid())
+        again = [
+            {**self._prepare_event(), **event, 'deliveryId': f'again{number}',
+             'isRedelivery': True, 'originalDeliveryId': event['deliveryId']}
+            for number in range(2)
+        ]
+        self._assert_cost(self._measure_event(event, *again), queries=5)
+        self.assertEqual(
+            self.env['btcpay.delivery'].search([('is_redelivery', '=', True)]).mapped('state'),
+            ['processed', 'processed'],
+        )
+
+    def test_when_nothing_follows_from_an_event_then_nothing_is_asked(self):
+        tx = self._create_btcpay_transaction(self._create_order())
+        events = [self._prepare_event(tx, 'InvoiceCreated') for _time in range(2)]
+        self._assert_cost(self._measure_event(*events), queries=5)
+
+    def test_when_an_event_is_about_nothing_of_ours_then_nothing_is_asked(self):
+        events = [self._prepare_event() for _time in range(2)]
+        self._assert_cost(self._measure_event(*events), queries=3)
+
+    @mute_logger('odoo.addons.payment_btcpay.controllers.main')
+    def test_when_the_signature_is_wrong_then_only_the_provider_is_read(self):
+        events = [self._prepare_event() for _time in range(2)]
+        self._assert_cost(self._measure_event(*events, secret='another'), queries=2)
+
+    def test_when_many_events_are_about_one_payment_then_one_sync_answers_those_that_wait(self):
+        tx = self._create_paid()
+        deliveries = self.env['btcpay.delivery']
+        with patch.object(self.registry['btcpay.delivery'], '_process', lambda *_args: None):
+            for event_type in ('InvoiceReceivedPayment', 'InvoicePaymentSettled'):
+                self._post_event(self._prepare_event(tx, event_type))
+        self.assertEqual(deliveries.search_count([('state', '=', 'pending')]), 2)
+        cost = self._measure_event(self._prepare_event(tx))
+        self.assertEqual(len(cost.calls), 1)
+        self.assertFalse(deliveries.search([('state', '!=', 'processed')]))
+        self.assertEqual(len(tx.btcpay_delivery_ids), 3)
+
+    def test_when_many_payments_settle_then_one_trigger_waits(self):
+        cron = self.env.ref('payment.cron_post_process_payment_tx')
+        waiting = [('cron_id', '=', cron.id)]
+        self.env['ir.cron.trigger'].search(waiting).unlink()
+        self._measure_event(*map(self._prepare_event, [self._create_paid() for _time in range(3)]))
+        self.assertEqual(self.env['ir.cron.trigger'].search_count(waiting), 1)
+
+    def test_when_details_did_not_come_with_the_event_then_they_come_with_the_processing(self):
+        tx = self._create_paid()
+        self._post_event(self._prepare_event(tx))
+        self.assertEqual((tx.state, tx.btcpay_are_payments_due), ('done', True))
+        self.assertFalse(tx.btcpay_payment_ids)
+        cost = self._measure(self._post_process)
+        self.assertEqual(len(cost.calls), 1)
+        self.assertFalse(tx.btcpay_are_payments_due)
+        self.assertEqual(tx.btcpay_payment_ids.mapped('status'), ['Settled'])
+
+    def test_when_details_cannot_be_read_then_the_order_is_confirmed_and_they_come_later(self):
+        tx = self._create_paid()
+        self._post_event(self._prepare_event(tx))
+        self.world.fault('status', path='/payment-methods', count=None)
+        with mute_logger('odoo.addons.payment_btcpay.models.payment_transaction.sync',
+                         'odoo.addons.payment_btcpay.models.payment_provider.client'):
+            self._post_process()
+        self.assertEqual(tx.sale_order_ids.state, 'sale')
+        self.assertTrue(tx.btcpay_are_payments_due)
+        self.world.clear_faults()
+        self._look(tx)
+        self.assertFalse(tx.btcpay_are_payments_due)
+        self.assertEqual(len(tx.btcpay_payment_ids), 1)
+
+    # === WHAT IS NOT OURS === #
+
+    def test_when_another_provider_is_paid_then_we_ask_nothing(self):
+        orders = [self._create_order() for _time in range(2)]
+        for order in orders:
+            tx = self._create_other_transaction(order)
+            self.assertFalse(self._measure(tx._set_done).own)
+        for order in orders:
+            tx = order.transaction_ids
+            tx.mapped('provider_id.code')  # Odoo reads it anyway, if not at first.
+            own = self._measure(tx._post_process, is_cold=False).own
+        self.assertFalse(own)
+        self.assertEqual({order.state for order in orders}, {'sale'})
+
+    def test_when_orders_are_made_changed_and_canceled_then_we_ask_nothing(self):
+        for _time in range(2):
+            created = self._measure(self._create_order).own
+            order = self._create_order()
+            changed = self._measure(order.order_line.write, {'product_uom_qty': 3}).own
+            canceled = self._measure(order._action_cancel).own
+            confirmed = self._measure(self._create_order().action_confirm).own
+        self.assertFalse(created + changed + canceled + confirmed)
+
+    # === LISTS === #
+
+    def _measure_list(self, records, view):
+        arch = etree.fromstring(records.get_view(self.env.ref(view).id, 'list')['arch'])
+        names = {node.get('name') for node in arch.iter('field')}
+        self.assertIn('btcpay_status_text', names)
+        others, ours = (
+            {
+                name: {'fields': {'display_name': {}}} if name == 'currency_id' else {}
+                for name in names if is_ours or not name.startswith('btcpay_')
+            } for is_ours in (False, True)
+        )
+        for _time in range(2):
+            costs = [self._measure(records.web_read, fields) for fields in (others, ours)]
+        return len(costs[1].queries) - len(costs[0].queries)
+
+    def _set_paid(self, tx):
+        tx.sudo().write({
+            'btcpay_invoice_id': f'invoice-{tx.id}', 'btcpay_status': 'Settled',
+            'btcpay_additional_status': 'None', 'btcpay_paid_amount': 100, 'state': 'done',
+        })
+
+    def test_when_orders_are_listed_then_our_columns_cost_two_queries(self):
+        orders = self.env['sale.order']
+        for number in range(10):
+            orders += self._create_order()
+            tx = self._create_btcpay_transaction(orders[-1], make_invoice=False)
+            if number % 2:
+                self._set_paid(tx)
+        for view in ('sale.view_order_tree', 'sale.view_quotation_tree'):
+            for count in (2, 10):
+                self.assertLessEqual(self._measure_list(orders[:count], view), 2)
+        self.assertEqual(set(orders.mapped('btcpay_status_text')), {"Paid", "Not started"})
+        self.assertEqual(sum(orders.mapped('btcpay_received_amount')), 500)
+
+    def test_when_invoices_are_listed_then_our_columns_cost_two_queries(self):
+        moves = self.env['account.move']
+        for _number in range(6):
+            moves += self._create_invoice()
+            self._set_paid(self._create_btcpay_transaction(
+                make_invoice=False, reference=f'tx-{moves[-1].id}', invoice_ids=moves[-1].ids,
+            ))
+        for count in (2, 6):
+            self.assertLessEqual(
+                self._measure_list(moves[:count], 'account.view_out_invoice_tree'), 2
+            )
