@@ -53,7 +53,7 @@ class PaymentTransaction(models.Model):
                 " left after refunds, or it is not confirmed yet."
             ))
         tx.btcpay_pending_action = 'accept_late'
-        tx._btcpay_settle_matters('late', 'unconfirmed')
+        tx._btcpay_settle_matters('expired')
         try:
             tx._btcpay_run_pending_action()
         except GreenfieldError as error:
@@ -189,12 +189,12 @@ class PaymentTransaction(models.Model):
             self._btcpay_flag_for_review(_(
                 "Late partial payment of %(reference)s: %(paid)s of %(amount)s was received after"
                 " the invoice had expired. Accept the partial payment or refund it.", **sums,
-            ), 'partial')
+            ), 'expired')
         else:
             self._btcpay_flag_for_review(_(
                 "Partial payment of %(reference)s: %(paid)s of %(amount)s was received, and the"
                 " invoice has expired. Accept the partial payment or refund it.", **sums,
-            ), 'partial')
+            ), 'expired')
 
     def _btcpay_on_paid_late(self, is_new):
         if self._btcpay_report_contradiction() or self._btcpay_is_accepted_by_odoo():
@@ -223,7 +223,7 @@ class PaymentTransaction(models.Model):
                 "Late payment of %(reference)s: %(paid)s was received, in part after the invoice of"
                 " %(amount)s had expired, %(overpaid)s more than that. Accept the late payment and"
                 " refund the overpayment, or refund all of it.", **sums,
-            ), 'late')
+            ), 'expired')
         else:
             self._btcpay_flag_for_review(_(
                 "Late payment of %(reference)s: %(paid)s was received after the invoice of"
@@ -231,7 +231,7 @@ class PaymentTransaction(models.Model):
             ) if self._btcpay_is_all_late() else _(
                 "Late payment of %(reference)s: %(paid)s was received, in part after the invoice of"
                 " %(amount)s had expired. Accept the late payment or refund it.", **sums,
-            ), 'late')
+            ), 'expired')
 
     def _btcpay_flag_rest(self):
         """Ask what becomes of what is left where parts were accepted or given back."""
@@ -240,7 +240,7 @@ class PaymentTransaction(models.Model):
             "%(paid)s was received for %(reference)s, whose invoice of %(amount)s has expired;"
             " %(returned)s was refunded or is being refunded, and %(open)s is neither accepted nor"
             " refunded. Accept it or refund it.", **self._btcpay_get_sums(),
-        ), 'partial')
+        ), 'expired')
 
     def _btcpay_await_acceptance(self, is_new, message):
         """Say that a payment is accepted once it is confirmed, or that it was not in time.
@@ -253,7 +253,7 @@ class PaymentTransaction(models.Model):
                 "%(paid)s was received for %(reference)s, whose invoice has expired, but is still"
                 " not confirmed, and Odoo no longer syncs it by itself. Click “Sync with BTCPay”"
                 " once it is confirmed to accept it, or refund it.", **self._btcpay_get_sums(),
-            ), 'unconfirmed')
+            ), 'expired')
         elif is_new:
             self._btcpay_post_note(message)
 
