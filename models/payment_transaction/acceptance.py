@@ -304,10 +304,11 @@ class PaymentTransaction(models.Model):
         Note: `self.ensure_one()`; the transaction is locked.
         """
         self.ensure_one()
-        paid = self.amount
-        if not self._btcpay_is_counted_in_full():
-            paid = self._btcpay_get_worth(self._btcpay_get_kept_amount())
-        amount = self.currency_id.round(paid - self._btcpay_get_accounted_amount())
+        if self._btcpay_is_counted_in_full():
+            receipts = self._btcpay_get_receipts() - self._btcpay_get_loose_receipts()
+            amount = self.currency_id.round(self.amount - sum(receipts.mapped('amount')))
+        else:
+            amount = self._btcpay_get_unbooked_amount()
         if amount > 0:
             self._btcpay_book_received(amount)
 

@@ -267,10 +267,12 @@ class PaymentTransaction(models.Model):
         :rtype: float
         """
         self.ensure_one()
+        given_back = self._btcpay_get_given_back_amount()
+        if given_back and self._btcpay_get_kept_amount() <= 0:
+            return 0  # What counted as paid without having come in does not any more.
         receipts = self._btcpay_get_receipts() - self._btcpay_get_loose_receipts()
         return self.currency_id.round(
-            sum(receipts.mapped('amount'))
-            - self._btcpay_get_worth(self._btcpay_get_given_back_amount())
+            receipts._btcpay_get_credited_amount() - self._btcpay_get_worth(given_back)
         )
 
     def _btcpay_get_given_back_amount(self):
