@@ -94,7 +94,9 @@ class PaymentTransaction(models.Model):
             provider._btcpay_report_silence(error)
         else:
             provider._btcpay_retry_soon()
-        provider._btcpay_report_checkout(None if self.btcpay_invoice_id else error)
+        provider._btcpay_report_checkout(
+            self.currency_id, None if self.btcpay_invoice_id else error
+        )
 
     def _btcpay_prepare_invoice(self):
         """Prepare the request that makes the invoice, from the transaction alone.
