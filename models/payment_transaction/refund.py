@@ -61,7 +61,7 @@ class PaymentTransaction(models.Model):
     # === ACTION METHODS === #
 
     def action_btcpay_refund(self):
-        """Open the wizard that refunds the transaction.
+        """Open the wizard that refunds the transaction, for the credit note that led there.
 
         Note: `self.ensure_one()`
 
@@ -69,7 +69,10 @@ class PaymentTransaction(models.Model):
         :rtype: dict
         """
         self.ensure_one()
-        return self.env['btcpay.refund.wizard']._open(self._btcpay_get_root())
+        root = self._btcpay_get_root()
+        if credit_note_id := self.env.context.get('btcpay_credit_note_id'):
+            return self.env['account.move'].browse(credit_note_id)._btcpay_open_refund(root)
+        return self.env['btcpay.refund.wizard']._open(root)
 
     def action_btcpay_send_refund_link(self):
         """Mail the link of a refund to the customer (again).
