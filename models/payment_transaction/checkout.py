@@ -263,7 +263,7 @@ class PaymentTransaction(models.Model):
             'btcpay_status': invoice.status,
             'btcpay_additional_status': invoice.additional_status,
             'btcpay_asked_amount': float(invoice.amount),
-            'btcpay_paid_amount': float(invoice.paid_amount),
+            'btcpay_paid_amount': float(invoice.counted_amount),
             'btcpay_expires_at': invoice.expires_at,
             'btcpay_monitored_until': invoice.monitored_until,
         }
