@@ -103,6 +103,37 @@ class TestLoweredDocuments(MoneyMixin, BTCPayCommon):
         self._register(moves[0], 40)
         self._assert_invalidated(tx)
 
+    def test_when_one_of_several_invoices_is_canceled_then_the_invoice_is_invalidated(self):
+        moves = self._create_invoice(20) | self._create_invoice(30) | self._create_invoice(50)
+        tx = self._open(moves)
+        moves[1].button_draft()
+        moves[1].button_cancel()
+        self._assert_invalidated(tx)
+
+    def test_when_a_down_payment_invoice_is_paid_then_the_orders_invoice_is_invalidated(self):
+        for is_paid in (False, True):
+            with self.subTest(is_paid=is_paid):
+                order = self._create_order()
+                order.action_confirm()
+                tx = self._create_btcpay_transaction(order)
+                down_payment = self.env['sale.advance.payment.inv'].create({
+                    'sale_order_ids': order.ids, 'advance_payment_method': 'fixed',
+                    'fixed_amount': 30,
+                })._create_invoices(order)
+                down_payment.action_post()
+                self.assertEqual(order._btcpay_get_amount_due(), 100)
+                if is_paid:
+                    self.world.pay(tx.btcpay_invoice_id)
+                self._pay_move(down_payment)
+                self.assertEqual(order._btcpay_get_amount_due(), 70)
+                if not is_paid:
+                    self._assert_invalidated(tx)
+                    continue
+                self.world.mine()
+                self._look(tx)
+                self._post_process()
+                self.assertIn("Refund $ 30.00", self._activities(order).replace('\xa0', ' '))
+
     def test_when_another_link_is_paid_then_what_asks_for_more_is_invalidated(self):
         order = self._create_order()
         tx = self._create_btcpay_transaction(order, amount=60)
