@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from . import status as words
-from .money import Money, format_decimal
+from .money import Money, count_decimals, format_decimal, round_amount
 from .reader import Listing, Reader, parse_listing
 from .text import MAX_LENGTH, is_api_id
 
@@ -122,8 +122,23 @@ class Invoice:
         """Return whether it is settled by what was asked for: its payments hold no surprise."""
         return (
             (self.status, self.additional_status) == ('Settled', 'None')
-            and self.paid_amount == self.amount
+            and self.counted_amount == self.amount
         )
+
+    @property
+    def counted_amount(self) -> Decimal:
+        """Return what counts as paid.
+
+        The server rounds what was paid always, but not what it asks for where that is small: paid
+        in full, 3.4 of a currency without decimals is 3.
+        """
+        decimals, asked_decimals = count_decimals(self.paid_amount), count_decimals(self.amount)
+        is_all_there = (
+            self.paid_amount and self.status != 'New' and self.additional_status != 'PaidPartial'
+            and decimals < asked_decimals
+            and round_amount(self.amount, decimals) == self.paid_amount
+        )
+        return self.amount if is_all_there else self.paid_amount
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,9 @@ class Money:
         """Return whether this is what a server makes of an exact amount: the amount itself, or it
         rounded half away from zero to fewer digits. To how many is the server's own affair.
         """
-        exponent = exact.amount.as_tuple().exponent
-        assert isinstance(exponent, int)  # It is finite.
         return bool(self.amount) and self.currency == exact.currency and any(
             round_amount(exact.amount, decimals) == self.amount
-            for decimals in range(max(-exponent, 0) + 1)
+            for decimals in range(count_decimals(exact.amount) + 1)
         )
 
 
@@ -53,6 +51,13 @@ def parse_decimal(value: object) -> Decimal | None:
     if abs(number.adjusted()) >= MAX_EXPONENT or exponent < -MAX_CHARACTERS:
         return None
     return number
+
+
+def count_decimals(amount: Decimal) -> int:
+    """Return how many decimals an amount is written with."""
+    exponent = amount.as_tuple().exponent
+    assert isinstance(exponent, int)  # It is finite.
+    return max(-exponent, 0)
 
 
 def round_amount(amount: Decimal | str | float, decimals: int) -> Decimal:

@@ -2,6 +2,8 @@ from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools.sql import column_exists, create_column
 
+from odoo.addons.payment_btcpay.utils import notify
+
 
 class AccountMove(models.Model):
     """Customer invoices that were paid in Bitcoin, and credit notes that are paid back so."""
@@ -110,13 +112,36 @@ class AccountMove(models.Model):
 
         Note: `self.ensure_one()`
 
-        :return: The action of the wizard.
+        :return: The action: of the wizard, or of the payments to choose from.
         :rtype: dict
         :raise UserError: If there is nothing to pay it back from.
         """
         self.ensure_one()
         self.check_access('read')
-        transaction = self._btcpay_get_refundable_transactions()[:1]
+        refundable = self._btcpay_get_refundable_transactions()
+        if len(refundable) > 1 and self._btcpay_get_refund_amount_due() > 0:
+            action = self._btcpay_open_transactions(refundable)
+            # What is refunded from there pays the credit note back.
+            action['context'] = {'create': False, 'btcpay_credit_note_id': self.id}
+            return notify(
+                _("Several payments of %s can be refunded. Open the one to refund.", self.name),
+                type='info', sticky=True, then=action,
+            )
+        return self._btcpay_open_refund(refundable)
+
+    def _btcpay_open_refund(self, transaction):
+        """Open the wizard that pays the credit note back from a payment.
+
+        Note: `self.ensure_one()`
+
+        :param payment.transaction transaction: The transaction that has the invoice.
+        :return: The action of the wizard.
+        :rtype: dict
+        :raise UserError: If it cannot be paid back from that.
+        """
+        self.ensure_one()
+        self.check_access('read')
+        transaction = transaction.sudo()
         self._btcpay_check_refund(transaction)
         available = transaction._btcpay_get_refund_sums()['available']
         return self.env['btcpay.refund.wizard']._open(

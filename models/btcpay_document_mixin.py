@@ -103,7 +103,14 @@ class BTCPayDocumentMixin(models.AbstractModel):
         """
         self.ensure_one()
         self.check_access('read')
-        transactions = self._btcpay_get_invoice_transactions()
+        return self._btcpay_open_transactions(self._btcpay_get_invoice_transactions())
+
+    def _btcpay_open_transactions(self, transactions):
+        """Return the action that opens Bitcoin payments.
+
+        :param payment.transaction transactions: The payments.
+        :rtype: dict
+        """
         action = self.env['ir.actions.act_window']._for_xml_id(
             'payment_btcpay.action_btcpay_order_transactions'
         )

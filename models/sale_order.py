@@ -209,6 +209,22 @@ class SaleOrder(models.Model):
         is_paid = self.currency_id.compare_amounts(self.amount_paid, self.amount_total) >= 0
         return 0 if is_paid else max(due, 0)
 
+    def _btcpay_get_price(self, moves):
+        """Return what the orders cost: their totals, without what was credited of their invoices
+        and not invoiced anew. A down payment that is credited is to be paid with the rest.
+
+        :param account.move moves: The posted customer invoices and credit notes of these alone.
+        :rtype: float
+        """
+        total = sum(self.mapped('amount_total'))
+        credit_notes = moves.filtered(lambda move: move.move_type == 'out_refund')
+        down_payments = credit_notes.invoice_line_ids.filtered('is_downpayment')
+        credited = sum(credit_notes.mapped('amount_total')) - sum(
+            down_payments.mapped('price_total')
+        )
+        invoiced = sum((moves - credit_notes).mapped('amount_total'))
+        return total - max(credited - max(invoiced - total, 0), 0)
+
     def _btcpay_get_amount_asked(self):
         """Return what the customer is to be asked for now: all that is due.
 

@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Response
 
-from . import addresses, chain, clock, faults, lifecycle, nodes, payments
+from . import addresses, chain, clock, faults, lifecycle, nodes, payments, persistence
 from .defaults import METHODS, SETTINGS, VERSION
 from .errors import ApiError
 from .permissions import valid
@@ -66,6 +66,16 @@ def _number(value):
 @control('POST', '/reset')
 def reset(server, _data):
     server.reset()
+
+
+@control('POST', '/remember')
+def remember(server, _data):
+    return {'number': persistence.remember(server)}
+
+
+@control('POST', '/go_back')
+def go_back(server, data):
+    persistence.go_back(server, data['number'])
 
 
 @control('GET', '/state')

@@ -1,4 +1,5 @@
-"""The state file: loaded at start, written soon after each change and at the end."""
+"""The state file: loaded at start, written soon after each change and at the end; and states that
+are remembered to go back to."""
 import logging
 import os
 import pickle
@@ -25,21 +26,44 @@ def load(server, path):
     except Exception as error:  # a torn or an old file must not keep the demo from starting
         _logger.warning('The state file %s is left aside: %s', path, error)
         return
-    with server.lock:
-        for name, value in saved.items():
-            setattr(server, name, value)
+    _take_over(server, saved)
 
 
 def save(server, path):
-    with server.lock:
-        saved = {name: getattr(server, name) for name in server.SAVED}
-        data = pickle.dumps({'version': (VERSION, FORMAT), **saved})
+    data = _dump(server)
     folder = Path(path).absolute().parent
     folder.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=folder, prefix='.btcpay-')  # readable by us only
     with os.fdopen(handle, 'wb') as file:
         file.write(data)
     Path(temporary).replace(path)
+
+
+def remember(server):
+    """:return: a number to go back to the state by"""
+    with server.lock:
+        server.remembered.append(_dump(server))
+        return len(server.remembered) - 1
+
+
+def go_back(server, number):
+    """Have the state be as it was; the events that wait to be sent are forgotten."""
+    saved = pickle.loads(server.remembered[number])  # noqa: S301 our own
+    del saved['version']
+    server.dispatcher.forget()
+    _take_over(server, saved)
+
+
+def _dump(server):
+    with server.lock:
+        saved = {name: getattr(server, name) for name in server.SAVED}
+        return pickle.dumps({'version': (VERSION, FORMAT), **saved})
+
+
+def _take_over(server, saved):
+    with server.lock:
+        for name, value in saved.items():
+            setattr(server, name, value)
 
 
 class Saver(threading.Thread):

@@ -32,6 +32,8 @@ class State:
         self.faults = []
         self.webhook_faults = []
         self.requests = []
+        #: see persistence.py
+        self.remembered = []
         self.request_count = 0
         self.reset()
 
@@ -56,6 +58,7 @@ class State:
             self.faults.clear()
             self.webhook_faults.clear()
             self.requests.clear()
+            self.remembered.clear()
             merchant = self.create_user(MERCHANT, PASSWORD, admin=True)
             self.create_store('Demo Shop', merchant)
             self.changed()

@@ -215,6 +215,24 @@ def test_no_object(kind):
             kind.parse(data)
 
 
+@pytest.mark.parametrize(('amount', 'paid', 'states', 'counted'), [
+    ('3.4', '3', ('Settled', 'None'), '3.4'),
+    ('3.6', '4', ('Processing', 'None'), '3.6'),
+    ('3.4', '3', ('Expired', 'PaidLate'), '3.4'),
+    ('3.4', '3', ('New', 'PaidPartial'), '3'),
+    ('3.4', '2', ('Settled', 'None'), '2'),  # By the store's tolerance.
+    ('3.4', '0', ('Settled', 'Marked'), '0'),
+    ('100.40', '100.00', ('Settled', 'None'), '100.00'),  # By the store's tolerance.
+    ('1235', '1235', ('Settled', 'None'), '1235'),
+])
+def test_when_the_server_rounds_what_was_paid_then_it_counts_in_full(amount, paid, states, counted):
+    invoice = Invoice.parse({
+        **GOOD[Invoice], 'amount': amount, 'paidAmount': paid,
+        'status': states[0], 'additionalStatus': states[1],
+    })
+    assert invoice.counted_amount == Decimal(counted)
+
+
 def test_invoice():
     invoice = Invoice.parse(GOOD[Invoice])
     assert (invoice.created_at, invoice.order_id) == (TIME, 'S00042')

@@ -69,6 +69,13 @@ class StandIn(World):
         """:return: the stand-in's time (``now``), block height, settings, stores …"""
         return self.control('/state', method='GET')
 
+    def remember(self):
+        """:return: a number to go back to this state by, until the next ``reset``"""
+        return self.control('/remember')['number']
+
+    def go_back(self, number):
+        self.control('/go_back', {'number': number})
+
     # --- stores -----------------------------------------------------------------------------------
 
     def new_store(self, name='Shop', methods=None, **settings):

@@ -1,7 +1,7 @@
 """Whether the server can be asked: alerts, and when to try again."""
 from datetime import timedelta
 
-from odoo import SUPERUSER_ID, _, fields, models
+from odoo import SUPERUSER_ID, _, api, fields, models
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
@@ -12,7 +12,12 @@ from odoo.addons.payment_btcpay.greenfield import (
     Unauthorized,
     Unreachable,
 )
-from odoo.addons.payment_btcpay.utils import choose_assignee, next_wait, schedule_activity
+from odoo.addons.payment_btcpay.utils import (
+    choose_assignee,
+    escape_note,
+    next_wait,
+    schedule_activity,
+)
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -100,37 +105,78 @@ class PaymentProvider(models.Model):
             _logger.info("Provider %s can ask its BTCPay Server again.", provider.id)
         commit_and_refresh(provider.env)
 
-    def _btcpay_report_checkout(self, error):
+    def _btcpay_report_checkout(self, currency, error=None):
         """Raise an alert when the store makes no invoice, once; clear it when it made one.
 
-        What may pass by itself says nothing about the store.
+        What may pass by itself says nothing about the store, and what works in one currency nothing
+        about others.
 
         Note: `self.ensure_one()`
 
+        :param res.currency currency: What was to be paid in.
         :param GreenfieldError|None error: Why no invoice was made; None if it was.
         """
         self.ensure_one()
         if error and error.is_temporary:
             return
         provider = self.with_user(SUPERUSER_ID)._btcpay_in_company_language()
-        problem = error and provider._btcpay_explain(error)
-        if (provider.btcpay_checkout_problem or None) == problem:
+        if not provider._btcpay_find_checkout_change(currency, error):
             return
         commit_and_refresh(provider.env)
         # Of customers who pay at once one is enough, and none is to wait for the others.
-        if claim(provider) and (provider.btcpay_checkout_problem or None) != problem:
-            provider.btcpay_checkout_problem = problem
-            if problem:
-                provider._btcpay_raise_alert('btcpay_checkout_activity_id', _(
-                    "Customers cannot pay with “%(provider)s”: %(problem)s Check the store at the"
-                    " BTCPay Server. This activity is closed by itself as soon as a payment can be"
-                    " started again.", provider=provider.name, problem=f'{problem.rstrip(".")}.',
-                ))
-            else:
-                provider._btcpay_clear_alert(
-                    'btcpay_checkout_activity_id', _("A payment could be started again.")
-                )
+        if claim(provider) and (change := provider._btcpay_find_checkout_change(currency, error)):
+            before, problems = change
+            provider.btcpay_checkout_problems = problems or False
+            provider._btcpay_update_checkout_alert(
+                is_new=bool(set(problems.values()) - set(before.values()))
+            )
         commit_and_refresh(provider.env)
+
+    def _btcpay_find_checkout_change(self, currency, error):
+        """Return what a checkout says that was not known of the store.
+
+        :return: The problems of before and now, see `btcpay_checkout_problems`; None without news.
+        :rtype: tuple[dict, dict]|None
+        """
+        before = self.btcpay_checkout_problems or {}
+        if not error:
+            problems = {
+                key: value for key, value in before.items() if key not in ('', currency.name)
+            }
+        else:
+            is_of_store = isinstance(error, (Forbidden, Unauthorized))
+            key = '' if is_of_store else currency.name
+            problems = {**before, key: self._btcpay_explain(error)}
+        return (before, problems) if problems != before else None
+
+    def _btcpay_update_checkout_alert(self, is_new):
+        """Have the alert say why customers cannot pay.
+
+        :param bool is_new: Whether anything is to be told that was not.
+        """
+        self.ensure_one()
+        if not self.btcpay_checkout_problem:
+            self._btcpay_clear_alert(
+                'btcpay_checkout_activity_id', _("A payment could be started again.")
+            )
+            return
+        message = _(
+            "Customers cannot pay with “%(provider)s”: %(problem)s Check the store at the"
+            " BTCPay Server. This activity is closed by itself as soon as a payment can be"
+            " started again.", provider=self.name, problem=self.btcpay_checkout_problem,
+        )
+        if is_new:
+            self._btcpay_raise_alert('btcpay_checkout_activity_id', message)
+        else:
+            self.btcpay_checkout_activity_id.filtered('active').note = escape_note(message)
+
+    @api.depends('btcpay_checkout_problems')
+    def _compute_btcpay_checkout_problem(self):
+        for provider in self:
+            problems = dict.fromkeys((provider.btcpay_checkout_problems or {}).values())
+            provider.btcpay_checkout_problem = ' '.join(
+                f'{problem.rstrip(".")}.' for problem in problems
+            )
 
     def _btcpay_get_healthy_values(self):
         """Return the values of a connection that works.
@@ -242,7 +288,7 @@ class PaymentProvider(models.Model):
 
         :param str message: What happened.
         """
-        self.btcpay_checkout_problem = False
+        self.btcpay_checkout_problems = False
         for field in (
             'btcpay_connection_activity_id', 'btcpay_webhook_activity_id',
             'btcpay_checkout_activity_id',

@@ -169,10 +169,14 @@ class PaymentProvider(models.Model):
         string="Rounding", help="How the server is likely to round amounts of your currencies.",
         compute='_compute_btcpay_rounding_text', groups='base.group_system',
     )
+    # By currency; those of the whole store by none. What works in one may fail in another.
+    btcpay_checkout_problems = fields.Json(
+        string="Checkout Problems by Currency", readonly=True, copy=False, groups='base.group_system',
+    )
     btcpay_checkout_problem = fields.Char(
         string="Checkout Problem",
         help="Why the store made no invoice when a customer wanted to pay.",
-        readonly=True, copy=False, groups='base.group_system',
+        compute='_compute_btcpay_checkout_problem', groups='base.group_system',
     )
     btcpay_checkout_activity_id = fields.Many2one(
         string="Checkout Alert", comodel_name='mail.activity', readonly=True, copy=False,

@@ -239,10 +239,6 @@ class PaymentProvider(models.Model):
             pull_payment_id: invoice_id
             for pull_payment_id, data in refunds.items()
             if (invoice_id := data['pull_payment'].refunded_invoice_id)
-            # Of one that was given up before anything was paid out there is nothing to sync.
-            and (not data['pull_payment'].is_archived or any(
-                payout.is_completed for payout in data['payouts']
-            ))
         }
         Transaction = self.env['payment.transaction'].sudo()
         domain = [('provider_id', '=', self.id)]
@@ -257,8 +253,13 @@ class PaymentProvider(models.Model):
         for pull_payment_id, invoice_id in invoice_ids.items():
             if pull_payment_id in known or invoice_id not in transactions:
                 continue
-            tx = transactions[invoice_id]
+            tx, data = transactions[invoice_id], refunds[pull_payment_id]
             try:
+                if data['pull_payment'].is_archived and not data['payouts']:
+                    # The server says no more of it each time it is asked.
+                    tx._btcpay_as_odoo()._btcpay_flag_hidden_refund(data['pull_payment'])
+                    commit_and_refresh(self.env)
+                    continue
                 refund = tx._btcpay_find_or_adopt_refund(pull_payment_id)
             except (GreenfieldError, RowBusy) as error:
                 self.env.cr.rollback()
@@ -272,9 +273,7 @@ class PaymentProvider(models.Model):
                 _logger.exception("No refund of transaction %s adopted", tx.reference)
                 continue
             if refund:
-                refund._btcpay_sync_in_batch(
-                    found=refunds[pull_payment_id], sync_count=refund.btcpay_sync_count
-                )
+                refund._btcpay_sync_in_batch(found=data, sync_count=refund.btcpay_sync_count)
 
     def _btcpay_sync_elsewhere(self, refunds):
         """Sync refunds of stores that are no longer connected: no key is needed for it.

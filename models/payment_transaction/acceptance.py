@@ -54,7 +54,7 @@ class PaymentTransaction(models.Model):
                 " left after refunds, or it is not confirmed yet."
             ))
         tx.btcpay_pending_action = 'accept_late'
-        tx._btcpay_settle_matters('late', 'unconfirmed')
+        tx._btcpay_settle_matters('expired')
         try:
             tx._btcpay_run_pending_action()
         except GreenfieldError as error:
@@ -190,12 +190,12 @@ class PaymentTransaction(models.Model):
             self._btcpay_flag_for_review(_(
                 "Late partial payment of %(reference)s: %(paid)s of %(amount)s was received after"
                 " the invoice had expired. Accept the partial payment or refund it.", **sums,
-            ), 'partial')
+            ), 'expired')
         else:
             self._btcpay_flag_for_review(_(
                 "Partial payment of %(reference)s: %(paid)s of %(amount)s was received, and the"
                 " invoice has expired. Accept the partial payment or refund it.", **sums,
-            ), 'partial')
+            ), 'expired')
 
     def _btcpay_on_paid_late(self, is_new):
         if self._btcpay_report_contradiction() or self._btcpay_is_accepted_by_odoo():
@@ -224,7 +224,7 @@ class PaymentTransaction(models.Model):
                 "Late payment of %(reference)s: %(paid)s was received, in part after the invoice of"
                 " %(amount)s had expired, %(overpaid)s more than that. Accept the late payment and"
                 " refund the overpayment, or refund all of it.", **sums,
-            ), 'late')
+            ), 'expired')
         else:
             self._btcpay_flag_for_review(_(
                 "Late payment of %(reference)s: %(paid)s was received after the invoice of"
@@ -232,7 +232,7 @@ class PaymentTransaction(models.Model):
             ) if self._btcpay_is_all_late() else _(
                 "Late payment of %(reference)s: %(paid)s was received, in part after the invoice of"
                 " %(amount)s had expired. Accept the late payment or refund it.", **sums,
-            ), 'late')
+            ), 'expired')
 
     def _btcpay_flag_rest(self):
         """Ask what becomes of what is left where parts were accepted or given back."""
@@ -241,7 +241,7 @@ class PaymentTransaction(models.Model):
             "%(paid)s was received for %(reference)s, whose invoice of %(amount)s has expired;"
             " %(returned)s was refunded or is being refunded, and %(open)s is neither accepted nor"
             " refunded. Accept it or refund it.", **self._btcpay_get_sums(),
-        ), 'partial')
+        ), 'expired')
 
     def _btcpay_await_acceptance(self, is_new, message):
         """Say that a payment is accepted once it is confirmed, or that it was not in time.
@@ -254,7 +254,7 @@ class PaymentTransaction(models.Model):
                 "%(paid)s was received for %(reference)s, whose invoice has expired, but is still"
                 " not confirmed, and Odoo no longer syncs it by itself. Click “Sync with BTCPay”"
                 " once it is confirmed to accept it, or refund it.", **self._btcpay_get_sums(),
-            ), 'unconfirmed')
+            ), 'expired')
         elif is_new:
             self._btcpay_post_note(message)
 
@@ -305,10 +305,11 @@ class PaymentTransaction(models.Model):
         Note: `self.ensure_one()`; the transaction is locked.
         """
         self.ensure_one()
-        paid = self.amount
-        if not self._btcpay_is_counted_in_full():
-            paid = self._btcpay_get_worth(self._btcpay_get_kept_amount())
-        amount = self.currency_id.round(paid - self._btcpay_get_accounted_amount())
+        if self._btcpay_is_counted_in_full():
+            receipts = self._btcpay_get_receipts() - self._btcpay_get_loose_receipts()
+            amount = self.currency_id.round(self.amount - sum(receipts.mapped('amount')))
+        else:
+            amount = self._btcpay_get_unbooked_amount()
         if amount > 0:
             self._btcpay_book_received(amount)
 

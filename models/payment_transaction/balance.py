@@ -19,7 +19,7 @@ class PaymentTransaction(models.Model):
         """Return what is still to be paid of documents.
 
         Orders are paid by transactions, or by what was booked on their invoices, which may be the
-        same money. What was refunded is to be paid again.
+        same money. What was refunded is to be paid again, what was credited is not.
 
         :param sale.order|account.move documents: The orders or customer invoices, of one currency.
         :param payment.transaction without: A transaction whose money is left out, whether it came
@@ -57,7 +57,7 @@ class PaymentTransaction(models.Model):
                 move.direction_sign * (move.amount_residual - move.amount_total)
                 for move in own_moves
             ) - without._btcpay_get_booked_amount(own_moves)
-            due = sum(documents.mapped('amount_total')) - max(
+            due = documents._btcpay_get_price(own_moves) - max(
                 (transactions - family)._btcpay_get_net_amount(), booked
             )
         return documents.currency_id.round(due)
@@ -266,10 +266,12 @@ class PaymentTransaction(models.Model):
         :rtype: float
         """
         self.ensure_one()
+        given_back = self._btcpay_get_given_back_amount()
+        if given_back and self._btcpay_get_kept_amount() <= 0:
+            return 0  # What counted as paid without having come in does not any more.
         receipts = self._btcpay_get_receipts() - self._btcpay_get_loose_receipts()
         return self.currency_id.round(
-            sum(receipts.mapped('amount'))
-            - self._btcpay_get_worth(self._btcpay_get_given_back_amount())
+            receipts._btcpay_get_credited_amount() - self._btcpay_get_worth(given_back)
         )
 
     def _btcpay_get_given_back_amount(self):

@@ -94,7 +94,9 @@ class PaymentTransaction(models.Model):
             provider._btcpay_report_silence(error)
         else:
             provider._btcpay_retry_soon()
-        provider._btcpay_report_checkout(None if self.btcpay_invoice_id else error)
+        provider._btcpay_report_checkout(
+            self.currency_id, None if self.btcpay_invoice_id else error
+        )
 
     def _btcpay_prepare_invoice(self):
         """Prepare the request that makes the invoice, from the transaction alone.
@@ -261,7 +263,7 @@ class PaymentTransaction(models.Model):
             'btcpay_status': invoice.status,
             'btcpay_additional_status': invoice.additional_status,
             'btcpay_asked_amount': float(invoice.amount),
-            'btcpay_paid_amount': float(invoice.paid_amount),
+            'btcpay_paid_amount': float(invoice.counted_amount),
             'btcpay_expires_at': invoice.expires_at,
             'btcpay_monitored_until': invoice.monitored_until,
         }

@@ -208,7 +208,7 @@ class PaymentTransaction(models.Model):
                     self.state == 'pending' and self.btcpay_status == 'New'
                     and not self.btcpay_paid_amount
                 )
-            case 'late' | 'partial' | 'unconfirmed':  # Accept or refund.
+            case 'expired':  # What came late or in part: accept or refund.
                 return (
                     self.btcpay_status in ('Expired', 'Invalid')
                     and bool(self._btcpay_get_unbooked_amount())

@@ -61,7 +61,7 @@ class PaymentTransaction(models.Model):
     # === ACTION METHODS === #
 
     def action_btcpay_refund(self):
-        """Open the wizard that refunds the transaction.
+        """Open the wizard that refunds the transaction, for the credit note that led there.
 
         Note: `self.ensure_one()`
 
@@ -69,7 +69,10 @@ class PaymentTransaction(models.Model):
         :rtype: dict
         """
         self.ensure_one()
-        return self.env['btcpay.refund.wizard']._open(self._btcpay_get_root())
+        root = self._btcpay_get_root()
+        if credit_note_id := self.env.context.get('btcpay_credit_note_id'):
+            return self.env['account.move'].browse(credit_note_id)._btcpay_open_refund(root)
+        return self.env['btcpay.refund.wizard']._open(root)
 
     def action_btcpay_send_refund_link(self):
         """Mail the link of a refund to the customer (again).
@@ -301,17 +304,19 @@ class PaymentTransaction(models.Model):
         author = self.env.user.partner_id if is_ours else self.partner_id
         self.btcpay_credit_note_id.message_post(body=message, author_id=author.id)
 
-    def _btcpay_format_pull_amount(self, amount):
+    def _btcpay_format_pull_amount(self, amount, currency=None):
         """Return an amount of the pull payment, for people.
 
         :param str|Decimal amount: The amount, in the pull payment's currency.
+        :param str currency: The currency's code, where it is not the refund's own pull payment.
         :return: E.g. `$ 12.00` or `0.0019 BTC`.
         :rtype: str
         """
         self.ensure_one()
-        if self.btcpay_pull_currency == self.currency_id.name:
+        currency = currency or self.btcpay_pull_currency
+        if currency == self.currency_id.name:
             return self.currency_id.format(float(amount))
-        return f'{format_crypto(amount)} {self.btcpay_pull_currency}'
+        return f'{format_crypto(amount)} {currency}'
 
     def _btcpay_add_refund_status(self, status):
         """Add to where the payment stands what was given back of it, for people.

@@ -20,7 +20,7 @@ class PaymentTransaction(models.Model):
 
         :param str pull_payment_id: The pull payment's id.
         :param int timeout: The number of seconds to wait for the server's answer.
-        :return: The refund; empty if there is nothing to be synced.
+        :return: The refund; empty if there is nothing to be synced any more.
         :rtype: payment.transaction
         :raise GreenfieldError: If the server did not say.
         :raise RowBusy: If somebody else holds the payment, or it cannot be booked now.
@@ -33,6 +33,9 @@ class PaymentTransaction(models.Model):
         client = root._btcpay_client_without_key(timeout)
         commit_and_refresh(root.env)
         pull_payment = client.get_pull_payment(pull_payment_id)
+        is_hidden = pull_payment.is_archived and not client.list_pull_payment_payouts(
+            pull_payment_id, include_cancelled=True
+        ).items
         commit_and_refresh(root.env)
         ours = root.btcpay_refund_ids.filtered(
             lambda tx: tx.state == 'draft' and tx.btcpay_refund_name == pull_payment.name
@@ -46,12 +49,25 @@ class PaymentTransaction(models.Model):
         commit_and_refresh(root.env)
         lock(root)
         refund = root._btcpay_find_refund(pull_payment_id)
-        if not refund:
+        if not refund and is_hidden:
+            root._btcpay_flag_hidden_refund(pull_payment)
+        elif not refund:
             refund = root._btcpay_adopt_refund(pull_payment)
             if refund:
                 refund._btcpay_store_pull_payment(pull_payment)
         commit_and_refresh(root.env)
         return refund
+
+    def _btcpay_flag_hidden_refund(self, pull_payment):
+        """Ask a person what became of a refund that was archived before Odoo knew of it.
+
+        :param PullPayment pull_payment: The pull payment, of which the server lists no payout.
+        """
+        self.ensure_one()
+        self._btcpay_flag_hidden_claims(
+            self._btcpay_format_pull_amount(pull_payment.amount, pull_payment.currency),
+            name=pull_payment.name,
+        )
 
     def _btcpay_find_refund(self, pull_payment_id):
         """Find the refund of a pull payment.

@@ -80,16 +80,18 @@ class PaymentTransaction(models.Model):
             Decimal(payout.claimed_amount) for payout in known
         )
 
-    def _btcpay_flag_hidden_claims(self, amount):
+    def _btcpay_flag_hidden_claims(self, amount, name=None):
         """Have a person look whether a claim was paid out that the server does not list any more.
 
         :param str amount: The amount, for people.
+        :param str name: The refund, by default its reference.
         """
         self._btcpay_flag_for_review(_(
             "The refund %(reference)s was archived at the BTCPay Server, which does not tell any"
             " more what became of a claim. Up to %(amount)s may have been paid out without Odoo"
             " having seen it. Look at the store's payouts and its wallet before you refund the"
-            " rest; if it was paid, book it by hand.", reference=self.reference, amount=amount,
+            " rest; if it was paid, book it by hand.",
+            reference=name or self.reference, amount=amount,
         ))
 
     # === CLAIMS THAT WAIT FOR SOMEBODY === #

@@ -98,17 +98,12 @@ class PaymentTransaction(models.Model):
                 payout_methods=methods or None,
             ).dump(),
         })
-        refund._log_sent_message()
         refund._btcpay_schedule_sync()
         commit_and_refresh(self.env)
         try:
-            refund._btcpay_send_refund()
+            refund._btcpay_send_refund(is_asked_again=True)
         except GreenfieldError as error:
             if not error.is_temporary:
-                if find_unsupported_methods(error):
-                    # The person is asked again; there was no refund.
-                    refund.unlink()
-                    commit_and_refresh(self.env)
                 raise
             refund._btcpay_post_note(_(
                 "The BTCPay Server did not answer whether it made the refund %s. Odoo finds out and"
@@ -175,11 +170,13 @@ class PaymentTransaction(models.Model):
 
     # === AT THE SERVER === #
 
-    def _btcpay_send_refund(self):
+    def _btcpay_send_refund(self, is_asked_again=False):
         """Have the server make the pull payment of a refund that is stored with its request.
 
         Note: `self.ensure_one()`
 
+        :param bool is_asked_again: Whether the person is asked again without the methods that the
+                                    server refuses: there was no refund then, and nothing to tell.
         :raise GreenfieldError: If the server did not answer or refused; refused ones end in error.
         """
         self.ensure_one()
@@ -193,8 +190,11 @@ class PaymentTransaction(models.Model):
             if not error.is_temporary:
                 commit_and_refresh(self.env)
                 lock(root | self)
-                self._set_error(self.provider_id._btcpay_explain(error))
-                self._btcpay_schedule_sync()
+                if is_asked_again and find_unsupported_methods(error):
+                    self.unlink()
+                else:
+                    self._set_error(self.provider_id._btcpay_explain(error))
+                    self._btcpay_schedule_sync()
                 commit_and_refresh(self.env)
             raise
         self._btcpay_keep_pull_payment(pull_payment)

@@ -215,7 +215,7 @@ class PaymentTransaction(models.Model):
             or invoice.status != self.btcpay_status
             or invoice.additional_status != self.btcpay_additional_status
             or self.currency_id.compare_amounts(
-                float(invoice.paid_amount), self.btcpay_paid_amount
+                float(invoice.counted_amount), self.btcpay_paid_amount
             ) != 0
             or any(payment.status != 'Settled' for payment in self.btcpay_payment_ids)
         )

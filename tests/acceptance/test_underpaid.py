@@ -198,6 +198,38 @@ class TestUnderpaid(RefundMixin, BTCPayCommon):
                     self._refund(96)
                     self.assertEqual(self._books(), (0, 0, 0))
 
+    def test_when_parts_within_tolerance_are_given_back_then_all_of_it_is_due_again(self):
+        """Accepted in two parts: what is given back is what came in, not what it counted for."""
+        for policy, books in (('received', (96, 0, 96)), ('write_off', (96, 4, 100))):
+            with self.subTest(policy=policy):
+                self._set_policy(policy)
+                self.order = self._create_order(require_payment=True, prepayment_percent=1.0)
+                self.tx = self._create_btcpay_transaction(self.order)
+                self.world.pay(self.tx.btcpay_invoice_id, fraction='0.5')
+                self.world.mine()
+                self.world.expire(self.tx.btcpay_invoice_id)
+                self._catch_up()
+                self.tx.action_btcpay_accept_partial()
+                self._catch_up()
+                # 51.00, of which 5.00 are the network's fee of a second payment.
+                self.world.pay(self.tx.btcpay_invoice_id, amount='0.00102')
+                self.world.mine()
+                self._catch_up()
+                self.assertEqual(self.tx.btcpay_paid_amount, 96)
+                self.tx.action_btcpay_accept_late()
+                self._catch_up()
+                self._catch_up()
+                self.assertEqual(self._books(), books)
+                self.assertEqual((self.order.state, self.order.amount_paid), ('sale', 100))
+                self._refund(46)
+                self.assertEqual(self.tx._btcpay_get_accounted_amount(), books[2] - 46)
+                self.assertEqual(self._due(self.order), 100 - (books[2] - 46))
+                self._refund(50)
+                self._catch_up()
+                self.assertEqual(self._books(), (0, 0, 0))
+                self.assertEqual(self.tx._btcpay_get_accounted_amount(), 0)
+                self.assertEqual(self._due(self.order), 100)
+
     def test_when_the_merchant_marks_it_settled_then_what_was_received_counts(self):
         self._set_policy('write_off')
         for fraction, received in (('0.96', 96), ('0.4', 40), (None, 0)):

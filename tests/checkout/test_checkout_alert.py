@@ -94,6 +94,44 @@ class TestCheckoutAlert(MoneyMixin, BTCPayCommon):
         self.assertIn("HTTP 422", self._alerts().note)
         self.assertIn("HTTP 422", self._notes(order)[0])
 
+    def test_when_one_currency_fails_and_another_works_then_the_alert_stays_one(self):
+        euro = self.env.ref('base.EUR')
+        euro.active = True
+        self._refuse()
+
+        def pay(currency):
+            order = self._create_order(currency_id=currency.id)
+            tx = self._create_btcpay_transaction(
+                order, make_invoice=False, currency_id=currency.id
+            )
+            with mute_logger(
+                f'{MODELS}.payment_transaction.checkout_failure',
+                f'{MODELS}.payment_provider.client',
+            ):
+                tx._get_processing_values()
+            return tx
+
+        pay(self.currency)
+        alert = self._alerts()
+        for _time in range(2):
+            self.assertTrue(pay(euro).btcpay_invoice_id)
+            self.assertEqual(self._alerts(), alert)
+            pay(self.currency)
+            self.assertEqual(self._alerts(), alert)
+        # Of another currency it is told, too, and taken back where that works again.
+        self.world.set_rates(self.store_id, BTC_USD=None, BTC_EUR=None)
+        pay(euro)
+        alert = self._alerts()
+        self.assertIn("BTC_USD", alert.note)
+        self.assertIn("BTC_EUR", alert.note)
+        self._refuse()
+        pay(euro)
+        self.assertEqual(self._alerts(), alert)
+        self.assertNotIn("BTC_EUR", alert.note)
+        self.world.set_rates(self.store_id)
+        pay(self.currency)
+        self.assertFalse(self._alerts())
+
     def test_when_the_server_is_down_then_no_store_is_blamed(self):
         for fault in ({'kind': 'status', 'status': 503}, {'kind': 'drop'}):
             self.world.fault(path='/invoices$', method='POST', **fault)

@@ -60,7 +60,7 @@ class TestCheckoutFailures(BTCPayCommon):
                 # Only what does not pass by itself is somebody's task.
                 problem = self.btcpay.btcpay_checkout_problem
                 self.assertEqual(bool(problem), sentence == USELESS)
-                self.btcpay._btcpay_report_checkout(None)
+                self.btcpay._btcpay_report_checkout(self.currency)
                 # A later look finds no invoice, and is no error.
                 tx._btcpay_sync()
                 self.assertEqual(tx.state, 'error')

@@ -42,6 +42,19 @@ class TestDecimals(RefundMixin, BTCPayCommon):
                 self.assertEqual(order._btcpay_get_amount_due(), 0)
                 self.assertFalse(order.activity_ids or tx.btcpay_review_note)
 
+    def test_when_the_server_rounds_what_was_paid_only_then_it_is_paid_in_full(self):
+        """Of small amounts it leaves a digit more, but not of what was paid of them."""
+        for amount, asked, shown in [(12.34, 12.3, '12'), (3.60, 3.6, '4')]:
+            with self.subTest(amount=amount):
+                order = self._create_order(amount)
+                tx = self._paid(order, method='BTC-LN')
+                invoice = self.world.invoice(tx.btcpay_invoice_id)
+                self.assertEqual((float(invoice['amount']), invoice['paidAmount']), (asked, shown))
+                self.assertEqual((tx.state, tx.btcpay_status_text), ('done', "Paid"))
+                self.assertEqual((tx.btcpay_paid_amount, tx.payment_id.amount), (asked, asked))
+                self.assertEqual(order._btcpay_get_amount_due(), 0)
+                self.assertFalse(order.activity_ids)
+
     def test_when_the_server_rounds_then_the_books_take_its_amount_and_the_difference(self):
         account = self.btcpay.company_id.default_cash_difference_expense_account_id
         self.assertTrue(account)

@@ -28,7 +28,7 @@ class TestLoweredDocuments(MoneyMixin, BTCPayCommon):
         note.invoice_line_ids.price_unit = amount
         note.action_post()
         (move | note).line_ids.filtered(
-            lambda line: line.account_id.account_type == 'asset_receivable'
+            lambda line: line.account_type == 'asset_receivable' and not line.reconciled
         ).reconcile()
 
     def _assert_invalidated(self, tx):
@@ -50,11 +50,89 @@ class TestLoweredDocuments(MoneyMixin, BTCPayCommon):
         self.assertEqual(move.amount_residual, 70)
         self._assert_invalidated(tx)
 
+    def _invoice(self, order):
+        """Confirm an order and invoice it."""
+        self.product.invoice_policy = 'order'
+        order.action_confirm()
+        move = order._create_invoices()
+        move.action_post()
+        return move
+
+    def test_when_a_part_of_an_orders_invoice_is_credited_then_its_invoice_is_invalidated(self):
+        order = self._create_order()
+        move = self._invoice(order)
+        tx = self._create_btcpay_transaction(order)
+        self._credit(move, 30)
+        self.assertEqual((move.amount_residual, order._btcpay_get_amount_due()), (70, 70))
+        [link] = tx._btcpay_get_amount_due_links()
+        self.assertEqual(link['amount'], 70)
+        self._assert_invalidated(tx)
+
+    def test_when_an_orders_invoice_is_credited_and_made_anew_then_its_invoice_stays_open(self):
+        order = self._create_order()
+        move = self._invoice(order)
+        tx = self._create_btcpay_transaction(order)
+        self._credit(move, 100)
+        self.assertEqual(order._btcpay_get_amount_due(), 0)
+        order._create_invoices().action_post()
+        self.assertEqual(order._btcpay_get_amount_due(), 100)
+        self._carry_out()
+        self.assertEqual(self._status(tx), ('New', 'None'))
+
+    def test_when_an_orders_credited_invoice_is_paid_all_the_same_then_it_is_flagged_with_the_sum(
+        self
+    ):
+        order = self._create_order()
+        move = self._invoice(order)
+        tx = self._create_btcpay_transaction(order)
+        self._credit(move, 30)
+        self.world.pay(tx.btcpay_invoice_id)
+        self.world.mine()
+        self._look(tx)
+        self._post_process()
+        self.assertEqual(tx.state, 'done')
+        self.assertIn("Refund $ 30.00", self._activities(order).replace('\xa0', ' '))
+        # The request is settled with the refund.
+        tx._btcpay_request_refund(30)
+        self.assertFalse(order.activity_ids)
+        self.assertEqual(order._btcpay_get_amount_due(), 0)
+
     def test_when_one_of_several_invoices_is_paid_then_the_invoice_is_invalidated(self):
         moves = self._create_invoice(40) | self._create_invoice(60)
         tx = self._open(moves)
         self._register(moves[0], 40)
         self._assert_invalidated(tx)
+
+    def test_when_one_of_several_invoices_is_canceled_then_the_invoice_is_invalidated(self):
+        moves = self._create_invoice(20) | self._create_invoice(30) | self._create_invoice(50)
+        tx = self._open(moves)
+        moves[1].button_draft()
+        moves[1].button_cancel()
+        self._assert_invalidated(tx)
+
+    def test_when_a_down_payment_invoice_is_paid_then_the_orders_invoice_is_invalidated(self):
+        for is_paid in (False, True):
+            with self.subTest(is_paid=is_paid):
+                order = self._create_order()
+                order.action_confirm()
+                tx = self._create_btcpay_transaction(order)
+                down_payment = self.env['sale.advance.payment.inv'].create({
+                    'sale_order_ids': order.ids, 'advance_payment_method': 'fixed',
+                    'fixed_amount': 30,
+                })._create_invoices(order)
+                down_payment.action_post()
+                self.assertEqual(order._btcpay_get_amount_due(), 100)
+                if is_paid:
+                    self.world.pay(tx.btcpay_invoice_id)
+                self._pay_move(down_payment)
+                self.assertEqual(order._btcpay_get_amount_due(), 70)
+                if not is_paid:
+                    self._assert_invalidated(tx)
+                    continue
+                self.world.mine()
+                self._look(tx)
+                self._post_process()
+                self.assertIn("Refund $ 30.00", self._activities(order).replace('\xa0', ' '))
 
     def test_when_another_link_is_paid_then_what_asks_for_more_is_invalidated(self):
         order = self._create_order()

@@ -310,7 +310,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         self.env.invalidate_all()
         self.assertEqual(order._btcpay_get_amount_due(), 60)
 
-    def test_when_a_paid_invoice_is_credited_and_paid_back_then_the_whole_amount_is_due_again(self):
+    def test_when_a_paid_invoice_is_credited_and_paid_back_then_it_is_due_when_invoiced_anew(self):
         order = self._create_order()
         order.action_confirm()
         self.product.invoice_policy = 'order'
@@ -324,7 +324,23 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         wizard.new_move_ids.action_post()
         self._pay_move(wizard.new_move_ids)
         self.env.invalidate_all()
-        self.assertEqual(order.amount_total - order._btcpay_get_amount_due(), 0)
+        self.assertEqual(order._btcpay_get_amount_due(), 0, "Nobody owes what was credited.")
+        order._create_invoices().action_post()
+        self.assertEqual(order._btcpay_get_amount_due(), 100)
+
+    def test_when_a_down_payment_is_credited_then_it_is_due_with_the_rest(self):
+        order = self._create_order()
+        order.action_confirm()
+        down_payment = self.env['sale.advance.payment.inv'].create({
+            'sale_order_ids': order.ids, 'advance_payment_method': 'fixed', 'fixed_amount': 30,
+        })._create_invoices(order)
+        down_payment.action_post()
+        self._pay_move(down_payment)
+        self.assertEqual(order._btcpay_get_amount_due(), 70)
+        credit_note = down_payment._reverse_moves()
+        credit_note.action_post()
+        self._pay_move(credit_note)
+        self.assertEqual(order._btcpay_get_amount_due(), 100)
 
     def test_when_orders_share_a_paid_invoice_then_an_orders_amount_due_stays_whole(self):
         orders = self._create_order() | self._create_order()

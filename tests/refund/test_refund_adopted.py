@@ -101,11 +101,36 @@ class TestRefundAdopted(RefundMixin, BTCPayCommon):
         self.assertFalse(tx._btcpay_find_or_adopt_refund('../api-keys/current'))
         self.assertFalse(self.world.requests(since=self.last_call))
 
-    def test_when_a_refund_was_archived_before_odoo_knew_of_it_then_it_is_not_adopted(self):
+    def test_when_a_refund_was_archived_before_odoo_knew_of_it_then_a_person_is_asked_once(self):
+        """The server does not tell any more whether anything of it was paid out."""
         tx = self._paid()
-        self.world.archive_pull_payment(self._server_refund(tx)['id'])
+        pull_payment = self._server_refund(tx)
+        payout_id = self.world.claim(pull_payment['id'])
+        self.world.approve(payout_id)
+        self.world.pay_payout(payout_id)
+        self.world.archive_pull_payment(pull_payment['id'])
+        for _time in range(2):
+            self._look_for_others()
+            self.assertFalse(tx.btcpay_refund_ids)
+            asked = tx.sale_order_ids.activity_ids
+            self.assertEqual(len(asked), 1)
+            self.assertIn(
+                "Up to $ 100.00 may have been paid out", self._activities(tx.sale_order_ids)
+            )
+        asked.action_feedback()
         self._look_for_others()
+        self.assertFalse(tx.sale_order_ids.activity_ids)
+
+    def test_when_an_event_tells_of_a_refund_that_was_archived_since_then_a_person_is_asked(self):
+        tx = self._paid()
+        pull_payment = self._server_refund(tx, refundVariant='RateThen')
+        self.world.archive_pull_payment(pull_payment['id'])
+        self.assertFalse(tx._btcpay_find_or_adopt_refund(pull_payment['id']))
         self.assertFalse(tx.btcpay_refund_ids)
+        self.assertIn("Up to 0.002 BTC may have been paid out", self._activities(
+            tx.sale_order_ids
+        ))
+        self.assertEqual(tx._btcpay_get_refund_sums()['available'], 100)
 
     def test_when_a_refund_was_paid_out_before_odoo_knew_of_it_then_it_is_adopted_and_booked(self):
         tx = self._paid()

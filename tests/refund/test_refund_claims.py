@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 from odoo.exceptions import UserError
+from odoo.fields import Command
 from odoo.tests import tagged
 
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
@@ -134,9 +135,11 @@ class TestRefundClaims(RefundMixin, BTCPayCommon):
     def test_when_the_server_refuses_a_method_then_it_is_dropped_and_asked_again(self):
         tx = self._paid()
         wizard = self._open_wizard(tx)
+        notes = tx.sale_order_ids.message_ids
         self.world.remove_method(self.store_id, 'BTC-LN')
         with self._quiet():
             action = wizard.action_refund()
+        self.assertEqual(tx.sale_order_ids.message_ids, notes, "There was no refund to tell of.")
         self.assertEqual((action['res_model'], action['res_id']), (wizard._name, wizard.id))
         self.assertEqual(wizard.method_ids.mapped('code'), ['BTC-CHAIN'])
         self.assertIn("Not offered: Lightning.", wizard.methods_text)
@@ -164,6 +167,39 @@ class TestRefundClaims(RefundMixin, BTCPayCommon):
         refund = self._refund_by(self._open_wizard(credit_note))
         self.assertEqual(credit_note.btcpay_refund_count, 1)
         self.assertEqual(credit_note.action_btcpay_view_refunds()['res_id'], refund.id)
+
+    def test_when_a_credit_note_has_several_payments_then_the_one_that_is_opened_pays_it_back(self):
+        invoice = self._create_invoice()
+        transactions = self.env['payment.transaction']
+        for number in (1, 2):
+            tx = self._create_btcpay_transaction(
+                amount=50, invoice_ids=[Command.set(invoice.ids)], partner_id=self.partner.id,
+                reference=f'{invoice.name}-{number}',
+            )
+            self.world.pay(tx.btcpay_invoice_id)
+            self.world.mine()
+            self._look(tx)
+            self._post_process()
+            transactions += tx
+        credit_note = self._credit(invoice)
+        shown = credit_note.action_btcpay_refund()['params']
+        self.assertEqual(shown['message'], (
+            f"Several payments of {credit_note.name} can be refunded. Open the one to refund."
+        ))
+        action = shown['next']
+        self.assertEqual(self.env['payment.transaction'].search(action['domain']), (
+            transactions.sorted('id', reverse=True)
+        ))
+        chosen = transactions[1].with_context(**action['context'])
+        wizard = self._open_wizard(chosen)
+        self.assertEqual(
+            (wizard.transaction_id, wizard.credit_note_id, wizard.amount),
+            (transactions[1], credit_note, 50),
+        )
+        refund = self._refund_by(wizard)
+        self.assertEqual((refund.btcpay_credit_note_id, refund.amount), (credit_note, -50))
+        # The other one is left for the rest.
+        self.assertEqual(self._open_wizard(credit_note).transaction_id, transactions[0])
 
     def test_when_an_order_has_several_payments_then_refund_says_why_they_are_shown(self):
         order = self._create_order()

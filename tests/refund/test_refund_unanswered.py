@@ -155,7 +155,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         self._make_old(refund)
         send = type(refund)._btcpay_send_refund
 
-        def send_and_be_overtaken(refund):
+        def send_and_be_overtaken(refund, **_kw):
             with patch.object(type(refund), '_btcpay_send_refund', send):
                 refund._btcpay_complete_refund()
             return send(refund)
@@ -294,7 +294,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         tx = self._paid()
         before = self._row_version(tx)
         self.patch(type(tx), '_btcpay_sync', lambda tx, **kwargs: None)
-        with patch.object(type(tx), '_btcpay_send_refund', lambda refund: None):
+        with patch.object(type(tx), '_btcpay_send_refund', lambda refund, **_kw: None):
             tx._btcpay_request_refund(60)
         self.assertNotEqual(self._row_version(tx), before)
         self.assertEqual(tx.btcpay_returned_amount, 60)
@@ -304,7 +304,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         send = type(tx)._btcpay_send_refund
         errors = []
 
-        def send_and_be_overtaken(refund):
+        def send_and_be_overtaken(refund, **_kw):
             with patch.object(type(tx), '_btcpay_send_refund', send):
                 try:
                     tx._btcpay_request_refund(30)
@@ -336,7 +336,7 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         tx = self._paid()
         stored = []
 
-        def send(refund):
+        def send(refund, **_kw):
             self.env.cr.rollback()  # What is not stored is lost now.
             stored.append((refund.exists().state, refund.btcpay_requested_at))
 

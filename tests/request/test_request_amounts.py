@@ -151,6 +151,17 @@ class TestRequestAmounts(RequestMixin, BTCPayHttpCommon):
         for document in (order, move):
             self.assertEqual(self._open_request(document).amount, 60)
 
+    def test_when_a_part_of_the_orders_invoice_is_credited_then_the_rest_is_asked_for(self):
+        order, move = self._create_invoiced_order()
+        credit_note = move._reverse_moves()
+        credit_note.invoice_line_ids.price_unit = 30
+        credit_note.action_post()
+        (move | credit_note).line_ids.filtered(
+            lambda line: line.account_type == 'asset_receivable'
+        ).reconcile()
+        for document in (order, move):
+            self.assertEqual(self._open_request(document).amount, 70)
+
     def test_when_another_provider_was_paid_for_the_order_then_nothing_is_asked_for_its_invoice(
         self
     ):
