@@ -5,6 +5,8 @@ from . import client
 from . import connection
 from . import health
 from . import rounding
+from . import settings
+from . import store
 from . import sync
 from . import webhook
 from . import write_off

@@ -1,6 +1,7 @@
 from . import transaction
 from . import protection
 from . import checkout
+from . import checkout_draft
 from . import checkout_failure
 from . import checkout_guard
 from . import sync

@@ -309,7 +309,7 @@ class PaymentTransaction(models.Model):
         :rtype: str
         """
         self.ensure_one()
-        if self.btcpay_pull_currency == self.currency_id.name:
+        if self.btcpay_pull_currency == self.currency_id._btcpay_get_code():
             return self.currency_id.format(float(amount))
         return f'{format_crypto(amount)} {self.btcpay_pull_currency}'
 
