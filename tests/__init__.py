@@ -19,6 +19,7 @@ from .checkout import (
     test_checkout_http,
     test_checkout_offer,
     test_decimals,
+    test_discount,
     test_method_down,
     test_methods,
     test_return_page,

@@ -3,6 +3,7 @@ from . import addresses
 from . import availability
 from . import client
 from . import connection
+from . import discount
 from . import health
 from . import rounding
 from . import settings

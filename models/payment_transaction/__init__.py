@@ -9,6 +9,7 @@ from . import pages
 from . import status
 from . import acceptance
 from . import obsolete
+from . import discount
 from . import documents
 from . import balance
 from . import write_off

@@ -29,6 +29,7 @@ class PaymentTransaction(models.Model):
         for tx in self:
             if tx.operation not in ('refund', 'validation') and not tx.source_transaction_id:
                 tx.btcpay_documents_total = tx._btcpay_get_documents_total() or 0
+                tx._btcpay_begin_discount()
 
     def _btcpay_create_invoice(self):
         """Make the invoice of the transaction at the server.

@@ -110,11 +110,14 @@ class PaymentTransaction(models.Model):
                 "The quotation %(documents)s has expired. Nothing was charged. Please ask us for a"
                 " new one.", **values,
             )
-        due = self._btcpay_get_amount_due(documents, without=self)
+        discount = self._btcpay_get_pending_discount()
+        due = self._btcpay_get_amount_due(documents, without=self) - discount
         compare = self.currency_id.compare_amounts
         if compare(due, 0) <= 0:
             return _("%(documents)s is already paid. Nothing was charged.", **values)
-        required = sum(order._get_prepayment_required_amount() for order in quotations)
+        required = sum(
+            order._get_prepayment_required_amount() for order in quotations
+        ) - discount
         if compare(self.amount, due) > 0 or compare(self.amount, min(required, due)) < 0:
             return _(
                 "%(documents)s has changed since you opened the page: %(due)s is due now, not"

@@ -19,7 +19,8 @@ SETTINGS = {
     'btcpay_tolerance', 'btcpay_minimum_amount', 'btcpay_default_method', 'btcpay_language',
     'btcpay_redirect', 'btcpay_item_description', 'btcpay_receipt', 'btcpay_send_email',
     'btcpay_send_name', 'btcpay_send_address', 'btcpay_send_country', 'btcpay_send_lines',
-    'btcpay_send_order_link',
+    'btcpay_send_order_link', 'btcpay_discount_method_id', 'btcpay_discount_percent',
+    'btcpay_discount_fixed',
 }
 
 
@@ -95,7 +96,9 @@ class TestProtectedFields(RefundMixin, BTCPayCommon):
             'btcpay_monitoring_minutes': '60', 'btcpay_tolerance': '1.5',
             'btcpay_minimum_amount': 5, 'btcpay_default_method': 'BTC-LN',
             'btcpay_language': 'customer', 'btcpay_redirect': 'no',
-            'btcpay_item_description': "Order {documents}", 'btcpay_receipt': 'no',
+            'btcpay_discount_method_id': self.payment_method.id, 'btcpay_discount_percent': 5,
+            'btcpay_discount_fixed': 1, 'btcpay_item_description': "Order {documents}",
+            'btcpay_receipt': 'no',
             **{name: True for name in SETTINGS if name.startswith('btcpay_send_')},
         }
         self.assertLess(SETTINGS, set(values))
