@@ -7,6 +7,7 @@ from odoo.addons.payment import reset_payment_provider, setup_provider
 
 def post_init_hook(env):
     setup_provider(env, 'btcpay')
+    env['res.currency']._btcpay_create_crypto_currencies()
 
 
 def uninstall_hook(env):

@@ -17,6 +17,7 @@
         'views/account_move_views.xml',
         'views/payment_btcpay_templates.xml',
         'views/btcpay_delivery_views.xml',
+        'views/payment_method_views.xml',
         'views/payment_provider_views.xml',
         'views/payment_transaction_views.xml',
         'views/sale_order_payment_views.xml',

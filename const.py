@@ -97,6 +97,11 @@ RETRY_WAITS = (1, 1, 2, 4, 8, 16, 32, 60)
 # Minutes after which the connection and the webhook are checked again.
 CHECK_MINUTES = 60
 
+# Minutes after which the store is read again, and for how many currencies rates are asked with one
+# call.
+STORE_MINUTES = 24 * 60
+RATES_SIZE = 100
+
 # Hours in which the previous webhook secret is still good after it was renewed.
 OLD_SECRET_VALIDITY = 2
 
@@ -105,9 +110,6 @@ AUTHORIZATION_VALIDITY = 30
 
 # How many keys of one authorization are kept that nobody uses, until they are revoked.
 MAX_UNUSED_KEYS = 3
-
-# How methods of payment and payout are called among people.
-METHOD_NAMES = {'BTC-CHAIN': "Bitcoin", 'BTC-LN': "Lightning", 'BTC-LNURL': "Lightning"}
 
 # The events without which the server does not report payments.
 WEBHOOK_EVENTS = (
@@ -129,14 +131,19 @@ ROUNDED_CURRENCIES = dict.fromkeys(
     'AFN ALL ARS CLP COP IQD IRR ISK JPY KRW LAK LBP MMK RSD SOS SYP VND XOF YER'.split(), 0
 )
 
-# ISO 4217 codes of the currencies that BTCPay Server knows. Which of them can be paid with is a
-# matter of the store's rate sources.
-SUPPORTED_CURRENCIES = tuple(
-    'AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP '
-    'BYN BZD CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP '
-    'GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR '
-    'KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK '
-    'MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR '
-    'SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS '
-    'UAH UGX USD UYU UZS VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW'.split()
-)
+# The settings that are numbers: the lowest, the highest, and the decimals they may have.
+NUMBER_SETTINGS = {
+    'btcpay_expiration_minutes': (1, 24 * 24 * 60, 0),
+    'btcpay_monitoring_minutes': (1, 24 * 24 * 60, 0),
+    'btcpay_tolerance': (0, 100, 2),
+}
+# What stands for something in the description on the invoice.
+DESCRIPTION_WORDS = ('{documents}', '{reference}', '{company}')
+
+# How the server calls currencies whose code is too long for Odoo.
+SERVER_CURRENCIES = {'SAT': 'SATS'}
+# What a currency of Odoo is made of that the module brings.
+CRYPTO_CURRENCIES = {
+    'BTC': {'full_name': "Bitcoin", 'symbol': '₿', 'rounding': 1e-8},
+    'SAT': {'full_name': "Satoshi", 'symbol': 'sat', 'rounding': 1},
+}

@@ -21,7 +21,14 @@ from .errors import (
 from .http import Answer, HttpTransport, Session, make_headers, make_url, parse_answer
 from .invoice import Invoice, InvoiceDraft, InvoicePaymentMethod, Payment
 from .language import match_language
-from .methods import find_unsupported_methods, is_lightning, to_payout_methods
+from .methods import (
+    find_missing_methods,
+    find_unsupported_methods,
+    is_lightning,
+    name_method,
+    name_methods,
+    to_payout_methods,
+)
 from .money import Money, format_amount, format_crypto, parse_decimal, round_amount
 from .reader import Listing
 from .refund import Payout, PullPayment, RefundDraft, RefundPreview

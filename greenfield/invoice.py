@@ -1,5 +1,5 @@
 """Invoices, their payment methods and payments."""
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -18,17 +18,32 @@ class InvoiceDraft:
     :param str currency: the currency's code; the server would take its own without it
     :param str order_id: what the merchant knows it by, and what it can be found by
     :param Mapping metadata: more of ours, which comes back with every answer and event
+    :param Collection[str] search_terms: what else the merchant finds it by at the server
     :param str redirect_url: where the customer goes on to from the checkout page
+    :param bool|None is_redirected_automatically: whether they need not click for that
     :param str language: the code of the page's language, see `match_language`
+    :param Collection[str] payment_methods: the ids of the methods it can be paid by
+    :param str default_method: the id of the one that is shown first
+    :param str speed_policy: how many confirmations a payment needs, e.g. `MediumSpeed`
+    :param Decimal|None tolerance: the per cent that may be missing of a full payment
+    :param bool|None has_receipt: whether the server shows a receipt once it is settled
     """
 
     amount: Decimal
     currency: str
     order_id: str = ''
     metadata: Mapping[str, object] = field(default_factory=dict, hash=False)
+    search_terms: Collection[str] = ()
     redirect_url: str = ''
-    is_redirected_automatically: bool = False
+    is_redirected_automatically: bool | None = None
     language: str | None = None
+    payment_methods: Collection[str] = ()
+    default_method: str | None = None
+    speed_policy: str | None = None
+    expiration_minutes: int | None = None
+    monitoring_minutes: int | None = None
+    tolerance: Decimal | None = None
+    has_receipt: bool | None = None
 
     def __post_init__(self) -> None:
         if not self.amount.is_finite() or self.amount <= 0 or not self.currency:
@@ -39,18 +54,28 @@ class InvoiceDraft:
         metadata = dict(self.metadata)
         if self.order_id:
             metadata['orderId'] = self.order_id
-        checkout: dict[str, object] = {}
-        if self.redirect_url:
-            checkout['redirectURL'] = self.redirect_url
-            checkout['redirectAutomatically'] = self.is_redirected_automatically
-        if self.language:
-            checkout['defaultLanguage'] = self.language
-        return {
+        checkout = {
+            'redirectURL': self.redirect_url or None,
+            'redirectAutomatically': self.is_redirected_automatically,
+            'defaultLanguage': self.language or None,
+            'paymentMethods': list(self.payment_methods) or None,
+            'defaultPaymentMethod': self.default_method or None,
+            'speedPolicy': self.speed_policy or None,
+            'expirationMinutes': self.expiration_minutes,
+            'monitoringMinutes': self.monitoring_minutes,
+            'paymentTolerance': None if self.tolerance is None else float(self.tolerance),
+        }
+        body: dict[str, object] = {
             'amount': format_decimal(self.amount),
             'currency': self.currency,
             'metadata': metadata,
-            'checkout': checkout,
+            'checkout': {key: value for key, value in checkout.items() if value is not None},
         }
+        if self.search_terms:
+            body['additionalSearchTerms'] = list(self.search_terms)
+        if self.has_receipt is not None:
+            body['receipt'] = {'enabled': self.has_receipt}
+        return body
 
 
 @dataclass(frozen=True, slots=True)

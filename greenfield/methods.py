@@ -1,8 +1,52 @@
 """Ids of payment methods, such as `BTC-CHAIN`, `BTC-LN` and `BTC-LNURL`."""
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from .text import is_api_id
+
+#: How currencies are called among people, where a server or a plugin of it takes them.
+_CURRENCY_NAMES = {
+    'BCH': 'Bitcoin Cash', 'BTC': 'Bitcoin', 'BTG': 'Bitcoin Gold', 'DASH': 'Dash',
+    'DOGE': 'Dogecoin', 'ETH': 'Ether', 'GRS': 'Groestlcoin', 'LBTC': 'Liquid Bitcoin',
+    'LTC': 'Litecoin', 'MONA': 'Monacoin', 'USDT': 'USDt', 'XMR': 'Monero', 'ZEC': 'Zcash',
+}
+
+
+def name_method(method_id: str) -> str:
+    """Return how a method of payment or payout is called among people.
+
+    :param str method_id: the method's id
+    :return: e.g. `Bitcoin`, `Lightning`, `Litecoin`; the id of one that is not known
+    """
+    currency, _dash, way = method_id.partition('-')
+    name = _CURRENCY_NAMES.get(currency, currency)
+    if way in ('LN', 'LNURL'):
+        return 'Lightning' if currency == 'BTC' else f'{name} (Lightning)'
+    return name if way == 'CHAIN' else method_id
+
+
+def name_methods(method_ids: Iterable[str]) -> list[str]:
+    """Return how methods are called among people, each name once."""
+    return list(dict.fromkeys(map(name_method, method_ids)))
+
+
+def find_missing_methods(asked: Iterable[str], made: Collection[str]) -> list[str]:
+    """Return the methods that an invoice lacks.
+
+    While the Lightning node is down the server leaves out its invoice, but not the LNURL, which
+    nobody can pay then.
+
+    :param Iterable asked: the ids of the methods that were asked for
+    :param Collection made: the ids of those that the invoice has
+    """
+    asked = list(asked)
+    missing = [method_id for method_id in asked if method_id not in made]
+    return [
+        method_id for method_id in asked
+        if method_id in missing or (
+            method_id.endswith('-LNURL') and method_id.removesuffix('URL') in missing
+        )
+    ]
 
 
 def is_lightning(method_id: str) -> bool:

@@ -10,7 +10,10 @@ from . import btcpay_authorization
 from . import btcpay_delivery
 from . import btcpay_payment
 from . import btcpay_payout
+from . import payment_method
 from . import payment_provider
 from . import payment_transaction
+from . import res_currency
 from . import res_partner
 from . import sale_order
+from . import sale_order_discount

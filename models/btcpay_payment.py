@@ -2,7 +2,7 @@ from decimal import Decimal
 
 from odoo import api, fields, models
 
-from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.greenfield import name_method
 
 
 class BTCPayPayment(models.Model):
@@ -73,6 +73,6 @@ class BTCPayPayment(models.Model):
     @api.depends('method', 'crypto_amount', 'crypto_currency', 'rate', 'currency_id')
     def _compute_texts(self):
         for payment in self:
-            payment.method_name = const.METHOD_NAMES.get(payment.method, payment.method)
+            payment.method_name = name_method(payment.method)
             payment.crypto_text = f'{payment.crypto_amount} {payment.crypto_currency or ""}'.strip()
             payment.rate_text = payment.rate and payment.currency_id.format(float(payment.rate))

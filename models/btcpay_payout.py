@@ -2,8 +2,7 @@ from decimal import Decimal
 
 from odoo import api, fields, models
 
-from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.greenfield import format_crypto
+from odoo.addons.payment_btcpay.greenfield import format_crypto, name_method
 from odoo.addons.payment_btcpay.greenfield.status import OPEN_PAYOUT_STATES
 
 
@@ -61,13 +60,13 @@ class BTCPayPayout(models.Model):
             currency = payout.transaction_id.currency_id
             payout.claimed_text = (
                 currency.format(float(payout.claimed_amount))
-                if payout.claimed_amount and payout.claimed_currency == currency.name
+                if payout.claimed_amount and payout.claimed_currency == currency._btcpay_get_code()
                 else f'{format_crypto(payout.claimed_amount)} {payout.claimed_currency or ""}'
             )
             payout.crypto_text = payout.crypto_amount and (
                 f'{format_crypto(payout.crypto_amount)} {payout.crypto_currency or ""}'
             )
-            payout.method_name = const.METHOD_NAMES.get(payout.method, payout.method)
+            payout.method_name = name_method(payout.method)
 
     @api.model
     def _prepare_values(self, payout):

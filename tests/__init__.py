@@ -19,6 +19,9 @@ from .checkout import (
     test_checkout_http,
     test_checkout_offer,
     test_decimals,
+    test_discount,
+    test_method_down,
+    test_methods,
     test_return_page,
     test_shop,
 )
@@ -55,6 +58,8 @@ from .provider import (
     test_rounding,
     test_server_health,
     test_server_requests,
+    test_settings,
+    test_store,
     test_unused_keys,
 )
 from .refund import (

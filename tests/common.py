@@ -3,6 +3,7 @@ from unittest.mock import patch
 
 from lxml import etree
 
+from odoo import fields
 from odoo.fields import Command
 from odoo.tests import HttpCase
 
@@ -74,6 +75,8 @@ class BTCPayCommon(LeakMixin, AccountPaymentCommon):
             'btcpay_database': cls.env['payment.provider']._btcpay_get_database(),
             'btcpay_store_id': cls.store_id,
             'btcpay_store_name': cls.__name__,
+            'btcpay_store_payment_methods': " ".join(sorted(cls.store_methods)),
+            'btcpay_store_read_at': fields.Datetime.now(),
             'btcpay_webhook_id': 'webhook',
             'btcpay_webhook_secret': 'a secret of the tests',
             'btcpay_connection_state': 'connected',

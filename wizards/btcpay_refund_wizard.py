@@ -4,12 +4,12 @@ from odoo import _, api, fields, models
 from odoo.exceptions import RedirectWarning, UserError
 from odoo.fields import Command
 
-from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import RowBusy, commit_and_refresh
 from odoo.addons.payment_btcpay.greenfield import (
     GreenfieldError,
     RefundPreview,
     find_unsupported_methods,
+    name_method,
 )
 from odoo.addons.payment_btcpay.utils import open_dialog
 
@@ -290,7 +290,7 @@ class BTCPayRefundWizard(models.TransientModel):
         """
         if not codes:
             return ''
-        names = ", ".join(const.METHOD_NAMES.get(code, code) for code in codes)
+        names = ", ".join(name_method(code) for code in codes)
         if is_any_left:
             return _(
                 "Not offered: %s. The store on the BTCPay Server has not enabled it any more, or"
@@ -358,4 +358,4 @@ class BTCPayRefundWizardMethod(models.TransientModel):
     @api.depends('code')
     def _compute_name(self):
         for method in self:
-            method.name = const.METHOD_NAMES.get(method.code, method.code)
+            method.name = name_method(method.code)

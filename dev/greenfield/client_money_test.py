@@ -44,6 +44,28 @@ def get_state(invoice):
 # --- invoices ---
 
 
+def test_new_invoice_as_the_shop_wants_it(world, client, store, order):
+    """Each option reaches the server; what is left out is not sent."""
+    invoice = client.create_invoice(store, InvoiceDraft(
+        Decimal(100), 'USD', order, redirect_url='https://shop.example.com/back',
+        is_redirected_automatically=False, search_terms=['INV/1'], payment_methods=['BTC-LN'],
+        default_method='BTC-LN', speed_policy='LowSpeed', expiration_minutes=30,
+        monitoring_minutes=60, tolerance=Decimal('2.5'), has_receipt=False,
+    ))
+    assert invoice.payment_methods == ('BTC-LN',)
+    assert (invoice.expires_at - invoice.created_at).total_seconds() == 1800
+    assert (invoice.monitored_until - invoice.expires_at).total_seconds() == 3600
+    found = world.api('GET', f'/stores/{store}/invoices', params={'textSearch': 'INV/1'})
+    assert [item['id'] for item in found] == [invoice.id]
+    checkout = world.invoice(invoice.id)['checkout']
+    assert (checkout['speedPolicy'], checkout['defaultPaymentMethod']) == ('LowSpeed', 'BTC-LN')
+    assert (checkout['paymentTolerance'], checkout['redirectAutomatically']) == (2.5, False)
+    assert world.invoice(invoice.id)['receipt']['enabled'] is False
+    assert InvoiceDraft(Decimal(1), 'USD').dump() == {
+        'amount': '1', 'currency': 'USD', 'metadata': {}, 'checkout': {},
+    }
+
+
 def test_new_invoice(world, client, store, draft, order):
     invoice = client.create_invoice(store, draft)
     assert get_state(invoice) == (status.NEW, status.NONE)

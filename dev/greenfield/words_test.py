@@ -6,6 +6,7 @@ import pytest
 
 from greenfield import (
     Money,
+    find_missing_methods,
     format_amount,
     format_crypto,
     is_api_id,
@@ -14,6 +15,8 @@ from greenfield import (
     is_web_link,
     make_storable,
     match_language,
+    name_method,
+    name_methods,
     parse_decimal,
     parse_timestamp,
     round_amount,
@@ -141,6 +144,33 @@ def test_methods():
     assert is_lightning('BTC-LN')
     assert is_lightning('BTC-LNURL')
     assert not is_lightning('BTC-CHAIN')
+
+
+@pytest.mark.parametrize(('method_id', 'name'), [
+    ('BTC-CHAIN', 'Bitcoin'), ('BTC-LN', 'Lightning'), ('BTC-LNURL', 'Lightning'),
+    ('LTC-CHAIN', 'Litecoin'), ('LTC-LN', 'Litecoin (Lightning)'), ('XMR-CHAIN', 'Monero'),
+    ('ABC-CHAIN', 'ABC'), ('USDT-TRON', 'USDT-TRON'), ('', ''),
+])
+def test_methods_have_names(method_id, name):
+    assert name_method(method_id) == name
+
+
+def test_a_name_stands_once():
+    assert name_methods(['BTC-LN', 'BTC-CHAIN', 'BTC-LNURL']) == ['Lightning', 'Bitcoin']
+
+
+@pytest.mark.parametrize(('asked', 'made', 'missing'), [
+    ('BTC-CHAIN', 'BTC-CHAIN', ''),
+    ('BTC-LN BTC-LNURL', 'BTC-LNURL', 'BTC-LN BTC-LNURL'),  # Which nobody can pay.
+    ('BTC-LN BTC-LNURL', 'BTC-LN', 'BTC-LNURL'),
+    ('BTC-LNURL', 'BTC-LNURL', ''),  # The store has no other.
+    ('BTC-CHAIN BTC-LN BTC-LNURL', 'BTC-CHAIN BTC-LNURL', 'BTC-LN BTC-LNURL'),
+    ('BTC-LN LTC-LNURL', 'LTC-LNURL', 'BTC-LN'),
+    ('BTC-CHAIN', '', 'BTC-CHAIN'),
+    ('', 'BTC-CHAIN', ''),
+])
+def test_methods_that_an_invoice_lacks(asked, made, missing):
+    assert find_missing_methods(asked.split(), made.split()) == missing.split()
 
 
 def test_the_servers_log_is_summed_up():

@@ -13,8 +13,8 @@ provider = env['payment.provider'].search([('code', '=', 'btcpay')], limit=1)
 provider.write({
     'btcpay_server_url': 'http://127.0.0.1:9', 'btcpay_api_key': 'key', 'btcpay_store_id': 'store',
     'btcpay_store_name': "Torture", 'btcpay_webhook_id': 'webhook',
-    'btcpay_webhook_secret': 'secret', 'btcpay_connection_state': 'connected',
-    'journal_id': journal.id,
+    'btcpay_store_payment_methods': 'BTC-CHAIN BTC-LN', 'btcpay_webhook_secret': 'secret',
+    'btcpay_connection_state': 'connected', 'journal_id': journal.id,
 })
 provider.write({'state': 'enabled', 'is_published': True})
 env.ref('payment_btcpay.payment_method_btcpay').active = True

@@ -3,8 +3,11 @@ from . import addresses
 from . import availability
 from . import client
 from . import connection
+from . import discount
 from . import health
 from . import rounding
+from . import settings
+from . import store
 from . import sync
 from . import webhook
 from . import write_off

@@ -1,5 +1,5 @@
 """Where the provider is offered."""
-from odoo import _, api, models
+from odoo import _, api, fields, models
 
 from odoo.addons.payment import utils as payment_utils
 from odoo.addons.payment.const import REPORT_REASONS_MAPPING
@@ -8,12 +8,18 @@ from odoo.addons.payment.const import REPORT_REASONS_MAPPING
 class PaymentProvider(models.Model):
     _inherit = 'payment.provider'
 
-    def _btcpay_filter_compatible(self, providers, is_validation, report):
-        """Leave out BTCPay for validations and tests, and all else where Bitcoin was requested.
+    def _btcpay_filter_compatible(
+        self, providers, company_id, amount, currency_id, is_validation, report
+    ):
+        """Leave out BTCPay for validations and tests, for what it cannot be paid with, and all else
+        where Bitcoin was requested.
 
         A store of tests takes coins that are worth nothing: no customer pays with it.
 
         :param payment.provider providers: The providers that are compatible.
+        :param int company_id: The company whose documents are paid.
+        :param float amount: The amount.
+        :param int currency_id: Its currency, if it is known.
         :param bool is_validation: Whether the operation is a validation.
         :param dict report: The availability report.
         :rtype: payment.provider
@@ -23,14 +29,42 @@ class PaymentProvider(models.Model):
             providers = providers.filtered(lambda p: p.code == 'btcpay' and p.state == 'enabled')
         if not self.env.user._is_internal():
             providers = providers.filtered(lambda p: p.code != 'btcpay' or p.state != 'test')
-        if not is_validation:
+        ours = providers.filtered(lambda p: p.code == 'btcpay')
+        if not ours:
             return providers
-        filtered = providers.filtered(lambda p: p.code != 'btcpay')
-        payment_utils.add_to_report(
-            report, providers - filtered, available=False,
-            reason=REPORT_REASONS_MAPPING['validation_not_supported'],
+        unfit = []
+        if is_validation:
+            unfit = [(REPORT_REASONS_MAPPING['validation_not_supported'], ours)]
+        elif currency_id:
+            currency = self.env['res.currency'].browse(currency_id)
+            company = self.env['res.company'].browse(company_id)
+            unfit = [
+                (_("The amount is lower than the minimum amount."), ours.filtered(
+                    lambda p: p._btcpay_is_below_minimum(amount, currency, company)
+                )),
+                (_("The store at the BTCPay Server has no rate of the currency."), ours.filtered(
+                    lambda p: not p._btcpay_has_rate(currency)
+                )),
+            ]
+        for reason, some in unfit:
+            payment_utils.add_to_report(report, some, available=False, reason=reason)
+            providers -= some
+        return providers
+
+    def _btcpay_is_below_minimum(self, amount, currency, company):
+        """Return whether an amount is lower than what the provider takes.
+
+        :param float amount: The amount.
+        :param res.currency currency: Its currency.
+        :param res.company company: The company whose documents are paid.
+        """
+        self.ensure_one()
+        if not self.btcpay_minimum_amount:
+            return False
+        converted = currency._convert(
+            amount, self.main_currency_id, company, fields.Date.context_today(self)
         )
-        return filtered
+        return self.main_currency_id.compare_amounts(converted, self.btcpay_minimum_amount) < 0
 
     @api.model
     def _btcpay_find_for(self, document):
@@ -96,7 +130,9 @@ class PaymentProvider(models.Model):
                 "The payment provider “%(provider)s” is for the website %(website)s only. An"
                 " administrator can change that.", provider=self.name, website=website.name,
             )
-        currencies = self.available_currency_ids or self._get_supported_currencies()
+        currencies = self._get_supported_currencies()
+        if self.available_currency_ids:
+            currencies &= self.available_currency_ids
         if document.currency_id not in currencies:
             return _(
                 "The payment provider “%(provider)s” does not take %(currency)s. An administrator"

@@ -61,6 +61,20 @@ class StoreNotConnected(Forbidden):
         super().__init__("the store is no longer connected")
 
 
+class NothingEnabled(GreenfieldError):
+    """The store has no payment method enabled."""
+
+    def __init__(self):
+        super().__init__("no payment method is enabled")
+
+
+class MethodMissing(GreenfieldError):
+    """The server made an invoice that cannot be paid by any method that was asked for."""
+
+    def __init__(self):
+        super().__init__("the invoice cannot be paid as it was asked for")
+
+
 class AnotherInvoice(GreenfieldError):
     """The server made another invoice than it was asked for.
 
@@ -210,6 +224,13 @@ class PaymentProvider(models.Model):
                     "The BTCPay Server's answer cannot be understood. Try again; if that does not"
                     " help, check what stands between Odoo and the server (proxy, firewall)."
                 )
+            case NothingEnabled():
+                return _(
+                    "The store has no payment method enabled. Set up a Bitcoin wallet or a"
+                    " Lightning node in the store on your BTCPay Server, then click “Refresh”."
+                )
+            case MethodMissing():
+                return _("The BTCPay Server makes no invoices that can be paid so.")
             case AnotherInvoice():
                 return _("The BTCPay Server made another invoice than it was asked for.")
             case NotFound() | Refused():

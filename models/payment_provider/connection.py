@@ -82,7 +82,7 @@ class PaymentProvider(models.Model):
             if not provider._btcpay_is_key_in_use(server_url, api_key):
                 undo.append(lambda: provider._btcpay_revoke_key(client))
             store_id, may_archive = provider._btcpay_check_key(client)
-            values = provider._btcpay_read_store(client, store_id)
+            values = provider._btcpay_read_new_store(client, store_id)
             values.update(
                 provider._btcpay_register_webhook(client, store_id, previous, undo)
                 if use_webhook else provider._btcpay_get_empty_webhook()
@@ -168,8 +168,8 @@ class PaymentProvider(models.Model):
         may_archive = any(key.is_granted(policy, store_id) for policy in const.ARCHIVE_PERMISSIONS)
         return store_id, may_archive
 
-    def _btcpay_read_store(self, client, store_id):
-        """Read what is to be known of the store.
+    def _btcpay_read_new_store(self, client, store_id):
+        """Read what is to be known of the store that is being connected.
 
         :param Client client: The client that calls with the key.
         :param str store_id: The id of the store.
@@ -178,26 +178,16 @@ class PaymentProvider(models.Model):
         :raise ConnectionRefused: If the store cannot take payments.
         """
         try:
-            store = client.get_store(store_id)
-            methods = client.list_payment_methods(store_id)
+            values = self._btcpay_read_store(client, store_id)
         except GreenfieldError as error:
             raise ConnectionRefused('server', self._btcpay_explain(error)) from error
-        enabled = sorted(method.id for method in methods if method.is_enabled)
-        if not enabled:
+        if not values['btcpay_store_payment_methods']:
             raise ConnectionRefused('methods', _(
                 "The store “%s” cannot take payments yet: no payment method is enabled. Set up a"
                 " Bitcoin wallet or a Lightning node in the store on your BTCPay Server, then start"
-                " the connection again.", store.name,
+                " the connection again.", values['btcpay_store_name'],
             ))
-        try:
-            languages = client.list_languages()
-        except GreenfieldError:  # Without them the checkout page picks one by itself.
-            languages = []
-        return {
-            'btcpay_store_name': store.name,
-            'btcpay_store_payment_methods': ", ".join(enabled),
-            'btcpay_languages': " ".join(languages) or False,
-        }
+        return {**values, 'btcpay_down_methods': False}
 
     # === DISCONNECT === #
 
@@ -276,6 +266,9 @@ class PaymentProvider(models.Model):
             'btcpay_store_name': False,
             'btcpay_store_payment_methods': False,
             'btcpay_languages': False,
+            'btcpay_unrated_currencies': False,
+            'btcpay_store_read_at': False,
+            'btcpay_down_methods': False,
             **self._btcpay_get_empty_webhook(),
             **self._btcpay_get_healthy_values(),
             'btcpay_connection_state': 'disconnected',

@@ -9,9 +9,11 @@ from odoo.addons.payment_btcpay.db import RowBusy, claim, commit_and_refresh, lo
 from odoo.addons.payment_btcpay.greenfield import (
     Forbidden,
     GreenfieldError,
+    Refused,
     Unauthorized,
     Unreachable,
 )
+from odoo.addons.payment_btcpay.models.payment_provider.client import NothingEnabled
 from odoo.addons.payment_btcpay.utils import (
     choose_assignee,
     escape_note,
@@ -113,7 +115,7 @@ class PaymentProvider(models.Model):
 
         Note: `self.ensure_one()`
 
-        :param res.currency currency: What was to be paid in.
+        :param res.currency currency: What was to be paid in; none if it is a matter of the store.
         :param GreenfieldError|None error: Why no invoice was made; None if it was.
         """
         self.ensure_one()
@@ -144,7 +146,7 @@ class PaymentProvider(models.Model):
                 key: value for key, value in before.items() if key not in ('', currency.name)
             }
         else:
-            is_of_store = isinstance(error, (Forbidden, Unauthorized))
+            is_of_store = isinstance(error, (Forbidden, NothingEnabled, Unauthorized))
             key = '' if is_of_store else currency.name
             problems = {**before, key: self._btcpay_explain(error)}
         return (before, problems) if problems != before else None
@@ -177,6 +179,50 @@ class PaymentProvider(models.Model):
             provider.btcpay_checkout_problem = ' '.join(
                 f'{problem.rstrip(".")}.' for problem in problems
             )
+
+    def _btcpay_report_methods(self, down=(), works=(), error=None):
+        """Raise an alert when the store makes no invoices by some of its methods, once; clear it
+        when all work again.
+
+        Note: `self.ensure_one()`
+
+        :param Collection[str] down: The ids of the methods that do not work.
+        :param Collection[str] works: The ids of those that do.
+        :param GreenfieldError|None error: What the server said, if it did.
+        """
+        self.ensure_one()
+        provider = self.with_user(SUPERUSER_ID)._btcpay_in_company_language()
+
+        def combine():
+            known = (provider.btcpay_down_methods or '').split()
+            return known, sorted((set(known) | set(down)) - set(works))
+
+        known, now = combine()
+        if known == now:
+            return
+        commit_and_refresh(provider.env)
+        if claim(provider):
+            known, now = combine()
+            provider.btcpay_down_methods = " ".join(now) or False
+            if set(now) - set(known):
+                methods = provider.btcpay_down_methods_text
+                problem = provider._btcpay_explain(error) if isinstance(error, Refused) else _(
+                    "The store at the BTCPay Server has it enabled, but makes no invoices for it,"
+                    " as when the node behind it does not answer."
+                )
+                provider._btcpay_raise_alert('btcpay_method_activity_id', _(
+                    "Customers of “%(provider)s” cannot pay by %(methods)s: %(problem)s They are"
+                    " offered other methods meanwhile. Check the node and the store at the BTCPay"
+                    " Server. This activity is closed by itself as soon as a payment by %(methods)s"
+                    " can be started again.",
+                    provider=provider.name, methods=methods,
+                    problem=f'{problem.rstrip(".")}.',
+                ))
+            elif not now:
+                provider._btcpay_clear_alert(
+                    'btcpay_method_activity_id', _("A payment could be started again.")
+                )
+        commit_and_refresh(provider.env)
 
     def _btcpay_get_healthy_values(self):
         """Return the values of a connection that works.
@@ -291,6 +337,6 @@ class PaymentProvider(models.Model):
         self.btcpay_checkout_problems = False
         for field in (
             'btcpay_connection_activity_id', 'btcpay_webhook_activity_id',
-            'btcpay_checkout_activity_id',
+            'btcpay_checkout_activity_id', 'btcpay_method_activity_id',
         ):
             self._btcpay_clear_alert(field, message)

@@ -45,12 +45,17 @@ class PaymentProvider(models.Model):
     btcpay_store_name = fields.Char(
         string="Store", readonly=True, copy=False, groups='base.group_system'
     )
+    # Their ids, separated by spaces: people read `btcpay_store_methods_text`.
     btcpay_store_payment_methods = fields.Char(
-        string="Payment Methods of the Store",
-        help="The payment methods that were enabled in the store when it was connected.",
-        readonly=True,
-        copy=False,
-        groups='base.group_system',
+        string="Payment Methods of the Store", readonly=True, copy=False, groups='base.group_system'
+    )
+    # Their codes, separated by spaces: people read `btcpay_unrated_text`.
+    btcpay_unrated_currencies = fields.Char(
+        string="Unrated Currencies", readonly=True, copy=False, groups='base.group_system'
+    )
+    btcpay_store_read_at = fields.Datetime(
+        string="Store Read", help="When it was last read what the store has.", readonly=True,
+        copy=False, groups='base.group_system',
     )
     btcpay_languages = fields.Char(
         string="Checkout Languages",
@@ -182,6 +187,14 @@ class PaymentProvider(models.Model):
         string="Checkout Alert", comodel_name='mail.activity', readonly=True, copy=False,
         groups='base.group_system',
     )
+    # The ids of those by which the store made no invoice, though it has them enabled.
+    btcpay_down_methods = fields.Char(
+        string="Methods Out of Order", readonly=True, copy=False, groups='base.group_system'
+    )
+    btcpay_method_activity_id = fields.Many2one(
+        string="Method Alert", comodel_name='mail.activity', readonly=True, copy=False,
+        groups='base.group_system',
+    )
     btcpay_poll_minutes = fields.Integer(
         string="Polling Interval",
         help="The number of minutes after which the server is asked about an open invoice, where"
@@ -238,7 +251,7 @@ class PaymentProvider(models.Model):
         """Override of `payment` to return the supported currencies."""
         currencies = super()._get_supported_currencies()
         if self.code == 'btcpay':
-            currencies = currencies.filtered(lambda c: c.name in const.SUPPORTED_CURRENCIES)
+            currencies = currencies.filtered(self._btcpay_has_rate)
         return currencies
 
     def _get_default_payment_method_codes(self):
@@ -246,15 +259,21 @@ class PaymentProvider(models.Model):
         self.ensure_one()
         if self.code != 'btcpay':
             return super()._get_default_payment_method_codes()
-        return const.DEFAULT_PAYMENT_METHOD_CODES
+        return self._btcpay_get_default_codes()
 
     @api.model
-    def _get_compatible_providers(self, *args, is_validation=False, report=None, **kwargs):
-        """Override of `payment` to filter out BTCPay providers for validation operations."""
+    def _get_compatible_providers(
+        self, company_id, partner_id, amount, currency_id=None, is_validation=False, report=None,
+        **kwargs
+    ):
+        """Override of `payment` to filter out BTCPay providers that cannot be paid with."""
         providers = super()._get_compatible_providers(
-            *args, is_validation=is_validation, report=report, **kwargs
+            company_id, partner_id, amount, currency_id=currency_id, is_validation=is_validation,
+            report=report, **kwargs
         )
-        return self._btcpay_filter_compatible(providers, is_validation, report)
+        return self._btcpay_filter_compatible(
+            providers, company_id, amount, currency_id, is_validation, report
+        )
 
     def action_start_onboarding(self, menu_id=None):
         """Override of `payment` to open the connection wizard."""

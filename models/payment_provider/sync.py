@@ -112,6 +112,8 @@ class PaymentProvider(models.Model):
             if not has_due:
                 self._btcpay_report_success()
         if is_due:
+            if self._btcpay_is_refresh_due():
+                self._btcpay_refresh()
             self._btcpay_adopt_refunds(self._btcpay_list_refunds())
 
     # === A BATCH === #

@@ -1,6 +1,7 @@
 from . import transaction
 from . import protection
 from . import checkout
+from . import checkout_draft
 from . import checkout_failure
 from . import checkout_guard
 from . import sync
@@ -8,6 +9,7 @@ from . import pages
 from . import status
 from . import acceptance
 from . import obsolete
+from . import discount
 from . import documents
 from . import balance
 from . import write_off

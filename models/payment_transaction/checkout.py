@@ -1,6 +1,6 @@
 import secrets
 from datetime import timedelta
-from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from odoo import _, fields, models
 
@@ -9,14 +9,10 @@ from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import commit_and_refresh, lock
 from odoo.addons.payment_btcpay.greenfield import (
     GreenfieldError,
-    InvoiceDraft,
-    Money,
     NotUnderstood,
     Unreachable,
-    match_language,
-    round_amount,
 )
-from odoo.addons.payment_btcpay.models.payment_provider.client import AnotherInvoice
+from odoo.addons.payment_btcpay.models.payment_provider.client import AnotherInvoice, MethodMissing
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -33,6 +29,7 @@ class PaymentTransaction(models.Model):
         for tx in self:
             if tx.operation not in ('refund', 'validation') and not tx.source_transaction_id:
                 tx.btcpay_documents_total = tx._btcpay_get_documents_total() or 0
+                tx._btcpay_begin_discount()
 
     def _btcpay_create_invoice(self):
         """Make the invoice of the transaction at the server.
@@ -76,6 +73,8 @@ class PaymentTransaction(models.Model):
             invoice = self._btcpay_client().create_invoice(store_id, draft)
             if discrepancy := self._btcpay_find_discrepancy(invoice):
                 raise AnotherInvoice(discrepancy)
+            if not self._btcpay_has_asked_method(invoice):
+                raise MethodMissing
             if not invoice.checkout_link:  # The customer has to be sent there.
                 raise NotUnderstood('invoice.checkoutLink')
         except GreenfieldError as exc:
@@ -94,44 +93,7 @@ class PaymentTransaction(models.Model):
             provider._btcpay_report_silence(error)
         else:
             provider._btcpay_retry_soon()
-        provider._btcpay_report_checkout(
-            self.currency_id, None if self.btcpay_invoice_id else error
-        )
-
-    def _btcpay_prepare_invoice(self):
-        """Prepare the request that makes the invoice, from the transaction alone.
-
-        Nothing about the customer leaves Odoo but the language. The metadata of ours is shown to
-        the merchant only.
-
-        :rtype: InvoiceDraft
-        """
-        self.ensure_one()
-        provider = self.provider_id.sudo()
-        base_url = provider._btcpay_get_return_base_url()
-        money = self._btcpay_get_money()
-        return InvoiceDraft(
-            amount=money.amount,
-            currency=money.currency,
-            order_id=self.reference,
-            metadata={const.TOKEN_KEY: self.sudo().btcpay_invoice_token},
-            redirect_url=f'{base_url}{const.RETURN_ROUTE}?ref={quote(self.reference, safe="")}',
-            is_redirected_automatically=True,
-            language=match_language(
-                self.env.context.get('lang') or self.partner_lang,
-                (provider.btcpay_languages or '').split(),
-            ),
-        )
-
-    def _btcpay_get_money(self):
-        """Return what is to be paid.
-
-        :rtype: Money
-        """
-        self.ensure_one()
-        return Money(
-            round_amount(self.amount, self.currency_id.decimal_places), self.currency_id.name
-        )
+        self._btcpay_report_checkout(invoice, None if self.btcpay_invoice_id else error)
 
     def _btcpay_get_checkout_values(self):
         """Return what the redirect form is rendered with.
@@ -225,6 +187,7 @@ class PaymentTransaction(models.Model):
             not self.btcpay_invoice_id
             and self._btcpay_is_own(invoice)
             and not self._btcpay_find_discrepancy(invoice)
+            and self._btcpay_has_asked_method(invoice)
         )
 
     def _btcpay_adopt_invoice(self, invoice):

@@ -30,11 +30,7 @@ class PaymentTransaction(models.Model):
             return f"currency {self.currency_id.name} is not supported"
         documents = self.sale_order_ids or self.invoice_ids
         partner = self._btcpay_get_paying_partner(documents)
-        context = {
-            'currency_id': self.currency_id.id,
-            'website_id': self._btcpay_get_website_id(documents),
-            'sale_order_id': self.sale_order_ids[:1].id,
-        }
+        context = self._btcpay_get_page_context(documents)
         # Without a document the company is the provider's, unless the customer has one.
         for company in documents.company_id or partner.company_id or provider.company_id:
             offered = provider._get_compatible_providers(
@@ -42,12 +38,33 @@ class PaymentTransaction(models.Model):
             )
             if provider not in offered:
                 return f"provider {provider.id} is not offered to partner {partner.id}"
-        methods = self.env['payment.method'].sudo()._get_compatible_payment_methods(
-            provider.ids, partner.id, **context
-        )
-        if self.payment_method_id not in methods:
+        if self.payment_method_id not in self._btcpay_get_offered_methods():
             return f"payment method {self.payment_method_code} is not offered"
         return ''
+
+    def _btcpay_get_offered_methods(self):
+        """Return the payment methods that the page offers with the transaction's provider.
+
+        :rtype: payment.method
+        """
+        self.ensure_one()
+        documents = self.sale_order_ids or self.invoice_ids
+        return self.env['payment.method'].sudo()._get_compatible_payment_methods(
+            self.provider_id.ids, self._btcpay_get_paying_partner(documents).id,
+            **self._btcpay_get_page_context(documents),
+        )
+
+    def _btcpay_get_page_context(self, documents):
+        """Return what the page asks for providers and payment methods with, as Odoo's pages do.
+
+        :param sale.order|account.move documents: The documents, possibly none.
+        :rtype: dict
+        """
+        return {
+            'currency_id': self.currency_id.id,
+            'website_id': self._btcpay_get_website_id(documents),
+            'sale_order_id': self.sale_order_ids[:1].id,
+        }
 
     def _btcpay_get_paying_partner(self, documents):
         """Return for whom the page of the documents offers its providers, as Odoo's pages do.
@@ -93,11 +110,14 @@ class PaymentTransaction(models.Model):
                 "The quotation %(documents)s has expired. Nothing was charged. Please ask us for a"
                 " new one.", **values,
             )
-        due = self._btcpay_get_amount_due(documents, without=self)
+        discount = self._btcpay_get_pending_discount()
+        due = self._btcpay_get_amount_due(documents, without=self) - discount
         compare = self.currency_id.compare_amounts
         if compare(due, 0) <= 0:
             return _("%(documents)s is already paid. Nothing was charged.", **values)
-        required = sum(order._get_prepayment_required_amount() for order in quotations)
+        required = sum(
+            order._get_prepayment_required_amount() for order in quotations
+        ) - discount
         if compare(self.amount, due) > 0 or compare(self.amount, min(required, due)) < 0:
             return _(
                 "%(documents)s has changed since you opened the page: %(due)s is due now, not"

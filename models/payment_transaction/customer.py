@@ -6,6 +6,7 @@ from odoo import _, api, fields, models
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import claim
+from odoo.addons.payment_btcpay.greenfield import name_method
 from odoo.addons.payment_btcpay.utils import mail_privately, one_line, post_template
 
 # Whoever has the link can claim the money: only the customer gets it.
@@ -123,7 +124,7 @@ class PaymentTransaction(models.Model):
         for method, amount in sorted(amounts.items(), key=lambda item: -item[1]):
             fee = self.currency_id.round(amount - due)
             values = {
-                'amount': shown(amount), 'method': const.METHOD_NAMES.get(method, method),
+                'amount': shown(amount), 'method': name_method(method),
                 'fee': shown(fee),
             }
             texts.append(_(

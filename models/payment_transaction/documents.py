@@ -55,7 +55,8 @@ class PaymentTransaction(models.Model):
         )
 
     def _btcpay_get_documents_total(self):
-        """Return what the documents of the transaction come to, all together.
+        """Return what the documents of the transaction come to, all together, without the discount
+        that was granted for it.
 
         :return: The total, in the transaction's currency; None without a document, or in others.
         :rtype: float|None
@@ -65,7 +66,8 @@ class PaymentTransaction(models.Model):
         documents = leave_out_canceled(self.sale_order_ids or self.invoice_ids)
         if not documents or documents.currency_id != self.currency_id:
             return None
-        return self.currency_id.round(sum(documents.mapped('amount_total')))
+        granted = sum(self.btcpay_discount_line_ids.mapped('price_total'))
+        return self.currency_id.round(sum(documents.mapped('amount_total')) - granted)
 
 
 def leave_out_canceled(documents):

@@ -314,7 +314,7 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         currency = currency or self.btcpay_pull_currency
-        if currency == self.currency_id.name:
+        if currency == self.currency_id._btcpay_get_code():
             return self.currency_id.format(float(amount))
         return f'{format_crypto(amount)} {currency}'
 

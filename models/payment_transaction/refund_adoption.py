@@ -112,7 +112,8 @@ class PaymentTransaction(models.Model):
             btcpay_refund_server_url=self.provider_id.sudo().btcpay_server_url,
             btcpay_refund_name=pull_payment.name,
             btcpay_refund_variant=(
-                'fiat' if pull_payment.currency == self.currency_id.name else 'rate_then'
+                'fiat' if pull_payment.currency == self.currency_id._btcpay_get_code()
+                else 'rate_then'
             ),
         )
         self._btcpay_post_note(_(

@@ -44,7 +44,8 @@ class PaymentTransaction(models.Model):
         net_amount = self._btcpay_split_fee(amount, fee_percent)[0]
         if variant == 'fiat':
             money = Money(
-                round_amount(net_amount, self.currency_id.decimal_places), self.currency_id.name
+                round_amount(net_amount, self.currency_id.decimal_places),
+                self.currency_id._btcpay_get_code(),
             )
         else:
             preview = self._btcpay_fetch_refund_preview()
@@ -131,7 +132,7 @@ class PaymentTransaction(models.Model):
         :rtype: float|None
         """
         self.ensure_one()
-        if currency == self.currency_id.name:
+        if currency == self.currency_id._btcpay_get_code():
             return self.currency_id.round(float(amount))
         payment = self.btcpay_payment_ids.filtered(
             lambda payment: payment.crypto_currency == currency and payment.rate

@@ -304,7 +304,7 @@ class PaymentTransaction(models.Model):
             return True  # Made at the server itself.
         amount = Decimal(self.btcpay_pull_amount)
         draft = RefundDraft.parse(self.btcpay_refund_request)
-        is_fiat = self.btcpay_pull_currency == self.currency_id.name
+        is_fiat = self.btcpay_pull_currency == self.currency_id._btcpay_get_code()
         value = self._btcpay_get_root()._btcpay_get_value(amount, self.btcpay_pull_currency)
         compare = self.currency_id.compare_amounts
         whole = self.btcpay_refund_fee_amount - self.amount
@@ -338,7 +338,10 @@ class PaymentTransaction(models.Model):
         :rtype: bool
         """
         made, asked = (
-            Money(round_amount(amount, self.currency_id.decimal_places), self.currency_id.name)
+            Money(
+                round_amount(amount, self.currency_id.decimal_places),
+                self.currency_id._btcpay_get_code(),
+            )
             for amount in (value, whole)
         )
         return made.amount <= asked.amount or asked.is_rounded_from(made)

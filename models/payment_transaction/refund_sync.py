@@ -123,7 +123,7 @@ class PaymentTransaction(models.Model):
         wallet can claim.
         """
         self.ensure_one()
-        is_crypto = pull_payment.currency != self.currency_id.name
+        is_crypto = pull_payment.currency != self.currency_id._btcpay_get_code()
         missing = pull_payment.amount - paid_out
         return missing <= 0 or bool(is_crypto and paid_out and missing < SATOSHI)
 

@@ -151,7 +151,9 @@ class PaymentTransaction(models.Model):
         tx = self._btcpay_get_root()
         return (
             tx._btcpay_are_documents_changed()
-            and tx.currency_id.compare_amounts(self.amount, tx.btcpay_documents_total) == 0
+            and tx.currency_id.compare_amounts(
+                self.amount + tx.btcpay_discount_amount, tx.btcpay_documents_total
+            ) == 0
             and bool(self._btcpay_get_amount_due_links())  # None if the order is canceled.
         )
 

@@ -77,6 +77,7 @@ class PaymentTransaction(models.Model):
             ), self._btcpay_get_unknown_matter())
             return
         self._btcpay_set_state(row.state)
+        self._btcpay_apply_discount()
         getattr(self, row.then)(is_new)
         self._btcpay_book_missing()
         self._btcpay_close_settled_matters()

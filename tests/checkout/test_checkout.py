@@ -54,6 +54,7 @@ class TestCheckout(BTCPayCommon):
                 'redirectURL': f'{base_url}{const.RETURN_ROUTE}?ref=S00001%2Fa%26b',
                 'redirectAutomatically': True,
                 'defaultLanguage': 'en',
+                'paymentMethods': ['BTC-CHAIN', 'BTC-LN'],
             },
         })
         sent = json.dumps(self.world.requests(since))
@@ -280,10 +281,8 @@ class TestCheckout(BTCPayCommon):
                 )
 
     def test_when_the_currency_is_unsupported_then_no_invoice_is_made(self):
-        self.currency = self.env['res.currency'].create({
-            'name': 'XTS', 'symbol': 'x', 'rate_ids': [(0, 0, {'rate': 1.0})],
-        })
-        self._assert_refused("currency XTS is not supported")
+        self.btcpay.sudo().btcpay_unrated_currencies = 'EUR USD'
+        self._assert_refused("currency USD is not supported")
 
     def test_when_the_provider_does_not_take_the_currency_then_no_invoice_is_made(self):
         self.btcpay.available_currency_ids = self.currency_euro

@@ -36,6 +36,7 @@ class TestCheckoutOffer(MoneyMixin, BTCPayHttpCommon):
             'btcpay_server_url': self.world.url,
             'btcpay_api_key': self.world.new_key(store_id, const.PERMISSIONS),
             'btcpay_store_id': store_id,
+            'btcpay_store_payment_methods': self.btcpay.sudo().btcpay_store_payment_methods,
             'btcpay_connection_state': 'connected',
             'payment_method_ids': [Command.set(self.payment_method.ids)],
         })

@@ -186,3 +186,24 @@ class TestShop(BTCPayHttpCommon):
         deliveries = self.env['btcpay.delivery'].search([('transaction_id', '=', tx.id)])
         self.assertIn('InvoiceSettled', deliveries.mapped('event'))
         self.assertEqual(set(deliveries.mapped('state')), {'processed'})
+
+    def test_when_lightning_is_down_then_a_customer_pays_with_bitcoin_in_the_same_step(self):
+        methods = self.btcpay.with_context(active_test=False).payment_method_ids
+        chain = methods.filtered(lambda method: method.code == 'btcpay_chain')
+        lightning = methods.filtered(lambda method: method.code == 'btcpay_lightning')
+        (chain | lightning).active = True
+        self.world.settings(auto_pay='full', auto_mine=True, down='lightning')
+        self.addCleanup(self.world.settings, auto_pay=None, auto_mine=False, down=None)
+        with self._world_speaks_during_tours(), mute_logger(
+            'odoo.addons.payment_btcpay.models.payment_provider.client',
+            'odoo.addons.payment_btcpay.models.payment_transaction.checkout_failure',
+        ):
+            self.start_tour('/shop', 'payment_btcpay.other_method', login=self.portal_user.login)
+        order = self.env['sale.order'].search(
+            [('partner_id', '=', self.portal_user.partner_id.id)], limit=1
+        )
+        self.assertEqual((order.state, order.amount_paid), ('sale', 100))
+        self.assertEqual(
+            [(tx.payment_method_id, tx.state) for tx in order.transaction_ids.sorted('id')],
+            [(lightning, 'cancel'), (chain, 'done')],
+        )

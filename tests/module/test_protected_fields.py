@@ -15,6 +15,12 @@ SETTINGS = {
     'btcpay_responsible_id', 'btcpay_accept_partial', 'btcpay_late_policy',
     'btcpay_webhook_log_days', 'btcpay_debug', 'btcpay_poll_minutes',
     'btcpay_underpaid_policy', 'btcpay_write_off_account_id',
+    'btcpay_speed_policy', 'btcpay_expiration_minutes', 'btcpay_monitoring_minutes',
+    'btcpay_tolerance', 'btcpay_minimum_amount', 'btcpay_default_method', 'btcpay_language',
+    'btcpay_redirect', 'btcpay_item_description', 'btcpay_receipt', 'btcpay_send_email',
+    'btcpay_send_name', 'btcpay_send_address', 'btcpay_send_country', 'btcpay_send_lines',
+    'btcpay_send_order_link', 'btcpay_discount_method_id', 'btcpay_discount_percent',
+    'btcpay_discount_fixed',
 }
 
 
@@ -86,6 +92,14 @@ class TestProtectedFields(RefundMixin, BTCPayCommon):
             'btcpay_poll_minutes': 3, 'state': 'enabled', 'name': "Bitcoin",
             'btcpay_underpaid_policy': 'received',
             'btcpay_write_off_account_id': self.company_data['default_account_expense'].id,
+            'btcpay_speed_policy': 'LowSpeed', 'btcpay_expiration_minutes': '30',
+            'btcpay_monitoring_minutes': '60', 'btcpay_tolerance': '1.5',
+            'btcpay_minimum_amount': 5, 'btcpay_default_method': 'BTC-LN',
+            'btcpay_language': 'customer', 'btcpay_redirect': 'no',
+            'btcpay_discount_method_id': self.payment_method.id, 'btcpay_discount_percent': 5,
+            'btcpay_discount_fixed': 1, 'btcpay_item_description': "Order {documents}",
+            'btcpay_receipt': 'no',
+            **{name: True for name in SETTINGS if name.startswith('btcpay_send_')},
         }
         self.assertLess(SETTINGS, set(values))
         provider.web_save(values, {'btcpay_poll_minutes': {}})

@@ -43,7 +43,7 @@ class TestConnection(BTCPayConnectCommon):
             'btcpay_api_key': api_key,
             'btcpay_store_id': self.store_id,
             'btcpay_store_name': self.__class__.__name__,
-            'btcpay_store_payment_methods': "BTC-CHAIN, BTC-LN",
+            'btcpay_store_payment_methods': "BTC-CHAIN BTC-LN",
             'btcpay_webhook_id': webhook['id'],
             'btcpay_webhook_url': url,
             'btcpay_old_webhook_secret': False,

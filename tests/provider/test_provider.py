@@ -17,17 +17,6 @@ class TestProvider(BTCPayCommon):
 
     # === WHAT IT IS FOR === #
 
-    def test_when_supported_currencies_are_read_then_they_are_those_the_server_knows(self):
-        currencies = self.env['res.currency'].with_context(active_test=False).search([])
-        unknown = self.env['res.currency'].create({'name': 'QQQ', 'symbol': 'Q'})
-        supported = self.btcpay._get_supported_currencies()
-        self.assertEqual(
-            supported, currencies.filtered(lambda c: c.name in const.SUPPORTED_CURRENCIES)
-        )
-        for code in ('USD', 'EUR', 'JPY', 'KWD'):
-            self.assertIn(code, supported.mapped('name'))
-        self.assertIn(unknown, self.dummy_provider._get_supported_currencies())
-
     def test_when_the_provider_is_enabled_then_its_payment_method_is_active(self):
         self.assertEqual(self.btcpay._get_default_payment_method_codes(), {'btcpay'})
         self.assertNotIn('btcpay', self.dummy_provider._get_default_payment_method_codes())
@@ -37,10 +26,15 @@ class TestProvider(BTCPayCommon):
         self.assertTrue(self.payment_method.active, "It is not offered by an enabled provider.")
 
     def test_when_the_module_is_installed_then_the_payment_method_has_name_and_image(self):
-        self.assertEqual(self.btcpay.with_context(active_test=False).payment_method_ids,
-                         self.payment_method)
-        self.assertEqual(self.payment_method.name, "Bitcoin / Lightning")
-        self.assertTrue(self.payment_method.image)
+        methods = self.btcpay.with_context(active_test=False).payment_method_ids
+        self.assertEqual(
+            [(method.name, method.btcpay_methods) for method in methods.sorted('code')],
+            [
+                ("Bitcoin / Lightning", 'BTC-CHAIN BTC-LN BTC-LNURL'), ("Bitcoin", 'BTC-CHAIN'),
+                ("Lightning", 'BTC-LN BTC-LNURL'),
+            ],
+        )
+        self.assertEqual(len(set(methods.mapped('image'))), 3)
 
     def test_when_a_store_is_connected_then_the_provider_is_offered(self):
         self.assertIn(self.btcpay, self._get_compatible_providers())
@@ -103,8 +97,10 @@ class TestProvider(BTCPayCommon):
             ])
         self.assertEqual(len(provider), 1)
         self._assert_without_connection(provider)
-        self.assertEqual(provider.with_context(active_test=False).payment_method_ids,
-                         self.payment_method)
+        self.assertEqual(
+            provider.with_context(active_test=False).payment_method_ids.mapped('code'),
+            ['btcpay', 'btcpay_chain', 'btcpay_lightning'],
+        )
         self.assertNotIn(provider, self._get_compatible_providers())
         self.assertTrue(self.btcpay._btcpay_is_connected())
 

@@ -180,6 +180,7 @@ class TestServerHealth(ReconcileCommon):
             'btcpay_webhook_checked_at': self.now + timedelta(days=1),
         })
         other.btcpay_store_id = self.world.new_store("Other")
+        other.btcpay_store_payment_methods = self.btcpay.sudo().btcpay_store_payment_methods
         other.btcpay_api_key = self.world.new_key(other.btcpay_store_id, const.PERMISSIONS)
         other.write({'state': 'test', 'payment_method_ids': self.btcpay.payment_method_ids.ids})
         self.provider = other

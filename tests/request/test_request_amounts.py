@@ -200,6 +200,7 @@ class TestRequestAmounts(RequestMixin, BTCPayHttpCommon):
         second.write({
             'btcpay_server_url': self.world.url, 'btcpay_api_key': self.api_key,
             'btcpay_store_id': self.store_id, 'btcpay_connection_state': 'connected',
+            'btcpay_store_payment_methods': self.btcpay.sudo().btcpay_store_payment_methods,
             'sequence': self.btcpay.sequence + 1,
             'payment_method_ids': [Command.set(self.payment_method.ids)],
         })

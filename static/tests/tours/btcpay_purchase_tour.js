@@ -1,33 +1,69 @@
 import { registry } from '@web/core/registry';
 
 // The shop is not a dependency of the module: nothing of its tour helpers can be used.
+const goToPayment = [
+    {
+        content: "Open the product",
+        trigger: '.oe_product_cart a:contains("Hat of the tests")',
+        run: 'click',
+        expectUnloadPage: true,
+    },
+    {
+        content: "Put it in the cart",
+        trigger: '#add_to_cart',
+        run: 'click',
+    },
+    {
+        content: "Go to the cart",
+        trigger: 'a sup.my_cart_quantity:contains("1")',
+        run: 'click',
+        expectUnloadPage: true,
+    },
+    {
+        // The address is known and nothing is delivered: on to the payment at once.
+        content: "Go to the checkout",
+        trigger: 'a[href^="/shop/checkout"]',
+        run: 'click',
+        expectUnloadPage: true,
+    },
+];
+
+registry.category('web_tour.tours').add('payment_btcpay.other_method', {
+    url: '/shop?search=Hat of the tests',
+    steps: () => [
+        ...goToPayment,
+        {
+            content: "Choose Lightning, whose node is down",
+            trigger: 'input[name="o_payment_radio"][data-payment-method-code="btcpay_lightning"]',
+            run: 'click',
+        },
+        {
+            content: "Pay",
+            trigger: 'button[name="o_payment_submit_button"]:not(:disabled)',
+            run: 'click',
+        },
+        {
+            content: "Bitcoin is offered in the same step",
+            trigger: '.modal-body:contains("You can pay with Bitcoin instead.")',
+        },
+        {
+            content: "Pay with Bitcoin",
+            trigger: '.modal-footer button:contains("Pay with Bitcoin")',
+            run: 'click',
+            expectUnloadPage: true,
+        },
+        {
+            content: "The status page goes on to the confirmation by itself",
+            trigger: '[name="order_confirmation"]',
+            timeout: 60000,
+        },
+    ],
+});
+
 registry.category('web_tour.tours').add('payment_btcpay.purchase', {
     url: '/shop?search=Hat of the tests',
     steps: () => [
-        {
-            content: "Open the product",
-            trigger: '.oe_product_cart a:contains("Hat of the tests")',
-            run: 'click',
-            expectUnloadPage: true,
-        },
-        {
-            content: "Put it in the cart",
-            trigger: '#add_to_cart',
-            run: 'click',
-        },
-        {
-            content: "Go to the cart",
-            trigger: 'a sup.my_cart_quantity:contains("1")',
-            run: 'click',
-            expectUnloadPage: true,
-        },
-        {
-            // The address is known and nothing is delivered: on to the payment at once.
-            content: "Go to the checkout",
-            trigger: 'a[href^="/shop/checkout"]',
-            run: 'click',
-            expectUnloadPage: true,
-        },
+        ...goToPayment,
         {
             content: "Choose Bitcoin",
             trigger: 'input[name="o_payment_radio"][data-payment-method-code="btcpay"]',

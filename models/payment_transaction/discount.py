@@ -1,0 +1,94 @@
+"""The discount for paying by a chosen method: granted when money is seen, taken back if it goes.
+
+Until then it is in the transaction's amount alone, so that another method, an expiry or a second
+tab leave nothing behind.
+"""
+from odoo import _, fields, models
+
+
+class PaymentTransaction(models.Model):
+    _inherit = 'payment.transaction'
+
+    btcpay_discount_amount = fields.Monetary(
+        string="Discount", help="What the customer saves by paying with this payment method.",
+        currency_field='currency_id', readonly=True, copy=False,
+    )
+    btcpay_discount_line_ids = fields.One2many(
+        string="Discount Lines", comodel_name='sale.order.line',
+        inverse_name='btcpay_discount_transaction_id', readonly=True,
+    )
+
+    def _btcpay_begin_discount(self):
+        """Ask for less where the order is paid by the method that has a discount."""
+        self.ensure_one()
+        if self.invoice_ids or self.currency_id != self.sale_order_ids.currency_id:
+            return
+        discount = self.sale_order_ids._btcpay_get_discount(
+            self.provider_id, self.payment_method_id, self.amount
+        )
+        if discount:
+            self.btcpay_discount_amount = discount
+            self.amount = self.currency_id.round(self.amount - discount)
+
+    def _btcpay_get_pending_discount(self):
+        """Return what of the discount is not on the order yet.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        return 0 if self.btcpay_discount_line_ids else self.btcpay_discount_amount
+
+    def _btcpay_apply_discount(self):
+        """Have the order's lines agree with whether money is there."""
+        self.ensure_one()
+        if not self.btcpay_discount_amount:
+            return
+        is_granted = self.state == 'done' or (self.state == 'pending' and self._btcpay_has_money())
+        if is_granted and not self.btcpay_discount_line_ids:
+            self._btcpay_grant_discount()
+        elif not is_granted and self.btcpay_discount_line_ids:
+            self._btcpay_take_back_discount()
+
+    def _btcpay_grant_discount(self):
+        """Add the discount's lines to the order, if it still is what the discount was agreed on."""
+        self.ensure_one()
+        order = self.sale_order_ids
+        if (
+            len(order) == 1
+            and order.state in ('draft', 'sent')
+            and not order.order_line.btcpay_discount_transaction_id
+            and not self._btcpay_are_documents_changed()
+            and not self._btcpay_get_payment_siblings()._btcpay_get_net_amount()
+        ):
+            order._btcpay_add_discount(self.btcpay_discount_amount, self)
+            if not self.currency_id.compare_amounts(order.amount_total, self.amount):
+                return
+            self.btcpay_discount_line_ids.unlink()
+        if self.state == 'done':
+            self._btcpay_flag_for_review(_(
+                "%(reference)s was paid with a discount of %(discount)s, which is not on"
+                " %(documents)s: it was confirmed, paid or changed before the payment was seen."
+                " Grant the discount there, or ask the customer for the difference.",
+                reference=self.reference, documents=", ".join(order.mapped('name')),
+                discount=self.currency_id.format(self.btcpay_discount_amount),
+            ), 'method_discount')
+
+    def _btcpay_take_back_discount(self):
+        """Take the discount's lines off the order: the money is gone, or came to nothing."""
+        self.ensure_one()
+        if self.btcpay_discount_line_ids.order_id.state == 'sale':
+            # Of a confirmed order no line is removed.
+            self.btcpay_discount_line_ids.product_uom_qty = 0
+        else:
+            self.btcpay_discount_line_ids.unlink()
+
+    def _btcpay_renew_discount(self):
+        """Have the coupons of the order computed without the discount, and the discount after them.
+        """
+        self.ensure_one()
+        order = self.btcpay_discount_line_ids.order_id
+        # The coupons are those of `sale_loyalty`, if there is one.
+        if order.state in ('draft', 'sent') and hasattr(order, '_update_programs_and_rewards'):
+            self.btcpay_discount_line_ids.unlink()
+            order._update_programs_and_rewards()
+            self._btcpay_grant_discount()
