@@ -1,4 +1,5 @@
 from . import main
+from . import modal
 from . import onboarding
 from . import pay_again
 from . import payment_request

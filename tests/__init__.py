@@ -19,8 +19,10 @@ from .checkout import (
     test_checkout_http,
     test_checkout_offer,
     test_decimals,
+    test_modal,
     test_return_page,
     test_shop,
+    test_shop_modal,
 )
 from .confirmation import test_confirmation, test_total_at_confirmation
 from .module import (

@@ -4,6 +4,7 @@ from . import availability
 from . import client
 from . import connection
 from . import health
+from . import modal
 from . import rounding
 from . import sync
 from . import webhook

@@ -3,6 +3,7 @@ from . import protection
 from . import checkout
 from . import checkout_failure
 from . import checkout_guard
+from . import modal
 from . import sync
 from . import pages
 from . import status

@@ -317,7 +317,7 @@ class PaymentTransaction(models.Model):
         if self.provider_code != 'btcpay':
             return super()._get_specific_processing_values(processing_values)
         self._btcpay_create_invoice()
-        return {}
+        return self._btcpay_get_modal_values()
 
     def _get_specific_rendering_values(self, processing_values):
         """Override of `payment` to return the address of the invoice's page."""
