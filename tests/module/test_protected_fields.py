@@ -14,7 +14,7 @@ MODELS = ('payment.provider', 'payment.transaction', 'sale.order', 'account.move
 SETTINGS = {
     'btcpay_responsible_id', 'btcpay_accept_partial', 'btcpay_late_policy',
     'btcpay_webhook_log_days', 'btcpay_debug', 'btcpay_poll_minutes',
-    'btcpay_underpaid_policy', 'btcpay_write_off_account_id',
+    'btcpay_underpaid_policy', 'btcpay_write_off_account_id', 'btcpay_checkout_mode',
 }
 
 
@@ -84,7 +84,7 @@ class TestProtectedFields(RefundMixin, BTCPayCommon):
             'btcpay_responsible_id': self.administrator.id, 'btcpay_accept_partial': True,
             'btcpay_late_policy': 'accept', 'btcpay_webhook_log_days': 7, 'btcpay_debug': True,
             'btcpay_poll_minutes': 3, 'state': 'enabled', 'name': "Bitcoin",
-            'btcpay_underpaid_policy': 'received',
+            'btcpay_underpaid_policy': 'received', 'btcpay_checkout_mode': 'modal',
             'btcpay_write_off_account_id': self.company_data['default_account_expense'].id,
         }
         self.assertLess(SETTINGS, set(values))
