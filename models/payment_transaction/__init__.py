@@ -16,6 +16,7 @@ from . import matters
 from . import review
 from . import confirmation
 from . import customer
+from . import customer_page
 from . import refund
 from . import refund_amount
 from . import refund_claims

@@ -190,6 +190,7 @@ class PaymentTransaction(models.Model):
                 "Late partial payment of %(reference)s: %(paid)s of %(amount)s was received after"
                 " the invoice had expired. Accept the partial payment or refund it.", **sums,
             ), 'partial')
+            self._btcpay_mail_late(is_new)
         else:
             self._btcpay_flag_for_review(_(
                 "Partial payment of %(reference)s: %(paid)s of %(amount)s was received, and the"
@@ -232,6 +233,7 @@ class PaymentTransaction(models.Model):
                 "Late payment of %(reference)s: %(paid)s was received, in part after the invoice of"
                 " %(amount)s had expired. Accept the late payment or refund it.", **sums,
             ), 'late')
+        self._btcpay_mail_late(is_new and 'late' in self._btcpay_get_open_matters())
 
     def _btcpay_flag_rest(self):
         """Ask what becomes of what is left where parts were accepted or given back."""
