@@ -121,6 +121,8 @@ WEBHOOK_EVENTS = (
 CALLBACK_ROUTE = '/payment/btcpay/callback'
 CONNECT_ROUTE = '/payment/btcpay/connect'
 PAY_AGAIN_ROUTE = '/payment/btcpay/again'
+PAY_REST_ROUTE = '/payment/btcpay/rest'
+REOPEN_ROUTE = '/payment/btcpay/reopen'
 RETURN_ROUTE = '/payment/btcpay/return'
 WEBHOOK_ROUTE = '/payment/btcpay/webhook'
 

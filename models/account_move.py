@@ -33,6 +33,10 @@ class AccountMove(models.Model):
         credit_notes = self.filtered(lambda move: move.move_type == 'out_refund')
         return super()._btcpay_get_refunds() | credit_notes.sudo().btcpay_refund_ids
 
+    def _has_to_be_paid(self):
+        """Override of `account_payment` to ask for nothing that has arrived, though late."""
+        return super()._has_to_be_paid() and not self._btcpay_is_late_in_review()
+
     # === CREDIT NOTES === #
 
     btcpay_can_refund = fields.Boolean(

@@ -154,6 +154,10 @@ class SaleOrder(models.Model):
             return super()._is_confirmation_amount_reached()
         return self._get_prepayment_required_amount() <= 0  # What is still to be prepaid.
 
+    def _has_to_be_paid(self):
+        """Override of `sale` to ask for nothing that has arrived, though late."""
+        return super()._has_to_be_paid() and not self._btcpay_is_late_in_review()
+
     def _send_payment_succeeded_for_order_mail(self):
         """Override of `sale` to mail the customer once, where a mail of ours says it better.
 

@@ -18,12 +18,15 @@ from .checkout import (
     test_checkout_guard,
     test_checkout_http,
     test_checkout_offer,
+    test_customer_pages,
     test_decimals,
     test_discount,
     test_method_down,
     test_methods,
+    test_modal,
     test_return_page,
     test_shop,
+    test_shop_modal,
 )
 from .confirmation import test_confirmation, test_total_at_confirmation
 from .module import (

@@ -48,6 +48,8 @@ STORE_SETTINGS = {
 SETTINGS = {
     'auto_approve': False,
     'auto_pay': None,
+    #: whether the customer closes the modal as soon as it is open, before paying
+    'auto_close': False,
     'auto_mine': True,
     'retry_factor': '1',
     'delivery_timeout': '100',

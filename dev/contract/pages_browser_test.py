@@ -180,6 +180,18 @@ def test_expired_modal_is_closed(site, shop, page):
     assert page.locator('iframe').count() == 0
 
 
+def test_closed_modal_opens_again(site, shop, page):
+    """And closes by itself, where a tour cannot press its button."""
+    site.control('settings', auto_close=True)
+    invoice = redirecting(site, shop)
+    page.goto(shop.url)
+    for _time in range(2):
+        page.evaluate('id => { heard.length = 0; btcpay.showInvoice(id); }', invoice['id'])
+        page.wait_for_function('heard.includes("close")')
+        assert page.evaluate('heard') == ['enter', 'loaded', 'leave', 'close']
+    assert page.locator('iframe').count() == 0
+
+
 def test_by_itself(site, shop, page):
     """What a tour in the shop's browser needs: it cannot press buttons on another site."""
     site.control('settings', auto_pay='full', auto_approve=True)

@@ -5,6 +5,7 @@ from . import client
 from . import connection
 from . import discount
 from . import health
+from . import modal
 from . import rounding
 from . import settings
 from . import store

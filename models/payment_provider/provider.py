@@ -96,6 +96,24 @@ class PaymentProvider(models.Model):
         domain=[('share', '=', False)],
         copy=False,
     )
+    btcpay_checkout_mode = fields.Selection(
+        string="Checkout Page",
+        help="Where the customer pays. “On the server's page” sends the browser there, and back"
+             " once it is paid. “Over the shop's page” opens the same page over the shop's, with a"
+             " script of the server's: where a browser does not load it, the customer is sent to"
+             " the server's page all the same.",
+        selection=[
+            ('redirect', "On the server's page"),
+            ('modal', "Over the shop's page"),
+        ],
+        default='redirect',
+        required=True,
+    )
+    btcpay_modal_policy = fields.Char(
+        string="Content Security Policy",
+        help="What a website that restricts what its pages may load has to allow.",
+        compute='_compute_btcpay_modal_policy', groups='base.group_system',
+    )
     btcpay_accept_partial = fields.Boolean(
         string="Accept Partial Payments",
         help="Book the partial payment of an invoice that expires; the customer is asked for the"
@@ -176,7 +194,8 @@ class PaymentProvider(models.Model):
     )
     # By currency; those of the whole store by none. What works in one may fail in another.
     btcpay_checkout_problems = fields.Json(
-        string="Checkout Problems by Currency", readonly=True, copy=False, groups='base.group_system',
+        string="Checkout Problems by Currency", readonly=True, copy=False,
+        groups='base.group_system',
     )
     btcpay_checkout_problem = fields.Char(
         string="Checkout Problem",

@@ -4,7 +4,9 @@ from . import checkout
 from . import checkout_draft
 from . import checkout_failure
 from . import checkout_guard
+from . import modal
 from . import sync
+from . import sync_schedule
 from . import pages
 from . import status
 from . import acceptance
@@ -17,6 +19,8 @@ from . import matters
 from . import review
 from . import confirmation
 from . import customer
+from . import customer_page
+from . import refund_fields
 from . import refund
 from . import refund_amount
 from . import refund_claims

@@ -7,9 +7,7 @@ from odoo.addons.payment_btcpay.greenfield import GreenfieldError
 from odoo.addons.payment_btcpay.utils import trigger_once
 
 
-class PaymentTransaction(models.Model):
-    """What came late or in part is accepted, by a person or by the provider's settings."""
-
+class PaymentTransaction(models.Model):  # What came late or in part is accepted.
     _inherit = 'payment.transaction'
 
     # === ACTION METHODS === #
@@ -191,6 +189,7 @@ class PaymentTransaction(models.Model):
                 "Late partial payment of %(reference)s: %(paid)s of %(amount)s was received after"
                 " the invoice had expired. Accept the partial payment or refund it.", **sums,
             ), 'expired')
+            self._btcpay_mail_late(is_new)
         else:
             self._btcpay_flag_for_review(_(
                 "Partial payment of %(reference)s: %(paid)s of %(amount)s was received, and the"
@@ -233,6 +232,7 @@ class PaymentTransaction(models.Model):
                 "Late payment of %(reference)s: %(paid)s was received, in part after the invoice of"
                 " %(amount)s had expired. Accept the late payment or refund it.", **sums,
             ), 'expired')
+        self._btcpay_mail_late(is_new and 'expired' in self._btcpay_get_open_matters())
 
     def _btcpay_flag_rest(self):
         """Ask what becomes of what is left where parts were accepted or given back."""

@@ -1,11 +1,10 @@
-"""What the customer is told: by mail, and on the status page."""
+"""What the customer is told by mail."""
 import psycopg2
 
-from odoo import _, api, fields, models
+from odoo import _, api, models
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.db import claim
 from odoo.addons.payment_btcpay.greenfield import name_method
 from odoo.addons.payment_btcpay.utils import mail_privately, one_line, post_template
 
@@ -96,6 +95,14 @@ class PaymentTransaction(models.Model):
                 return is_partial or self._btcpay_is_difference_due()
         return False
 
+    def _btcpay_mail_late(self, is_new):
+        """Tell the customer that somebody looks at what came after the time was up.
+
+        :param bool is_new: Whether anything is new.
+        """
+        if is_new:
+            self._btcpay_mail_customer('mail_template_late')
+
     # === WHAT IS ASKED FOR NEXT === #
 
     @api.depends('btcpay_dues', 'btcpay_due_amount', 'currency_id')
@@ -149,114 +156,3 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         is_theirs = not user._is_public() and user.partner_id == self.partner_id
         return is_theirs and self._btcpay_is_claimable() and self.btcpay_refund_link
-
-    # === THE STATUS PAGE === #
-
-    def _btcpay_is_payable(self):
-        """Return whether the customer can still pay the invoice, or the amount due of it."""
-        self.ensure_one()
-        return bool(
-            self.btcpay_status == 'New'
-            and self.btcpay_checkout_link
-            and (not self.btcpay_expires_at or self.btcpay_expires_at > fields.Datetime.now())
-        )
-
-    def _btcpay_is_being_post_processed(self):
-        """Return whether the scheduled action is confirming the order at this moment.
-
-        The customer's page need not collide with it.
-        """
-        self.ensure_one()
-        return not self.is_post_processed and not claim(self)
-
-    def _btcpay_get_failure_message(self):
-        """Return why the payment failed, for the customer.
-
-        :return: The message; empty if the framework's own says it.
-        :rtype: str
-        """
-        self.ensure_one()
-        if self.state_message:
-            return self.state_message
-        if self.btcpay_status == 'Expired' and not self.btcpay_paid_amount:
-            return _(
-                "The time for this Bitcoin payment is over. Nothing was charged, and your order is"
-                " kept: you can pay it again."
-            )
-        if not self.btcpay_paid_amount:
-            return ''
-        if self._btcpay_is_paid_in_full():
-            return _(
-                "%(paid)s has arrived, but not before the time for this payment was over. We have"
-                " been notified and will contact you.", **self._btcpay_get_sums(),
-            )
-        return _(
-            "%(paid)s of %(amount)s has arrived after the time for this payment was over. We have"
-            " been notified and will contact you.", **self._btcpay_get_sums(),
-        ) if self._btcpay_is_all_late() else _(
-            "%(paid)s of %(amount)s has arrived, but the rest did not before the time for this"
-            " payment was over. We have been notified and will contact you.",
-            **self._btcpay_get_sums(),
-        )
-
-    def _btcpay_get_wait_message(self):
-        """Return what the customer is waiting for.
-
-        :return: The message; empty if there is nothing to say.
-        :rtype: str
-        """
-        self.ensure_one()
-        if self.btcpay_status == 'Processing':
-            return _("Your payment was seen and waits for confirmation by the Bitcoin network.")
-        if self.btcpay_status == 'New' and self.btcpay_additional_status == 'PaidPartial':
-            return _(
-                "%(paid)s of %(amount)s has arrived. Please pay the amount due, %(asked)s, before"
-                " the invoice expires.", **self._btcpay_get_sums(),
-            )
-        if self.btcpay_status == 'New':
-            return _("No payment has been seen yet.")
-        return ''
-
-    def _btcpay_get_progress(self):
-        """Return what tells the status page whether it shows something that has changed since.
-
-        :return: The progress, the same in all languages; empty once the page is left.
-        :rtype: str
-        """
-        self.ensure_one()
-        if self.state not in ('draft', 'pending'):
-            return ''
-        return f'{self.btcpay_status} {self.btcpay_additional_status} {self.btcpay_paid_amount:.8f}'
-
-    def _btcpay_get_retry_url(self):
-        """Return where the customer can pay again after the payment failed.
-
-        :return: The address, on this site.
-        :rtype: str
-        """
-        self.ensure_one()
-        landing_route = self.landing_route or '/my/home'
-        if landing_route.startswith('/my/orders/'):
-            return landing_route + self._btcpay_get_retry_params()
-        if not landing_route.startswith('/shop/'):
-            return landing_route
-        # The shop's landing route would empty the cart. What Odoo has made a quotation of, since a
-        # payment had been seen, is no cart any more.
-        order = self.sale_order_ids[:1]
-        return '/shop/payment' if not order or order.state == 'draft' else order.get_portal_url()
-
-    def _btcpay_get_retry_params(self):
-        """Return what makes the order's page offer again what was to be paid by a link.
-
-        :return: The parameters, to be appended to the page's address; empty if it does by itself.
-        :rtype: str
-        """
-        self.ensure_one()
-        order = self.sale_order_ids[:1]
-        amount = min(self.amount, order._btcpay_get_amount_due()) if order else 0
-        # The page refuses less than what is to be paid in advance, which may be more by now.
-        if amount <= 0 or (
-            order.state != 'sale' and amount < order._get_prepayment_required_amount()
-        ):
-            return ''
-        return f'{"&" if "?" in self.landing_route else "?"}payment_amount={amount}'

@@ -1,6 +1,5 @@
 """What the server says of a transaction is read here and applied here, and nowhere else."""
 import time
-from datetime import timedelta
 
 from odoo import SUPERUSER_ID, _, api, fields, models
 from odoo.exceptions import AccessError
@@ -13,7 +12,7 @@ from odoo.addons.payment_btcpay.db import (
     commit_and_refresh,
     lock,
 )
-from odoo.addons.payment_btcpay.greenfield import GreenfieldError, Unauthorized
+from odoo.addons.payment_btcpay.greenfield import GreenfieldError
 from odoo.addons.payment_btcpay.models.payment_provider.client import StoreNotConnected
 from odoo.addons.payment_btcpay.utils import notify, trigger_once, upsert
 
@@ -372,89 +371,3 @@ class PaymentTransaction(models.Model):
                 tx.env.cr.rollback()
                 _logger.warning("The payments of %s could not be read: %s", tx.reference, error)
                 provider._btcpay_report_silence(error)
-
-    # === WHEN TO SYNC NEXT === #
-
-    def _btcpay_schedule_sync(self):
-        """Store when the scheduled action is to sync the transaction next."""
-        for tx in self:
-            tx.btcpay_next_sync_at = tx._btcpay_get_next_sync_at()
-
-    def _btcpay_get_next_sync_at(self):
-        """Return when the server may know more than Odoo does.
-
-        - Open payments are asked for at the polling interval, until they are not open.
-        - Closed ones hourly, until the server's monitoring of the invoice is over: the customer may
-          pay a second time, the merchant may take it back at the server, and nobody may tell.
-        - Those whose invoice was requested without an answer, for a day.
-        - Refunds at the polling interval for a week, then hourly, until they are final.
-
-        :return: The time; False if it will have nothing new to say.
-        :rtype: datetime|bool
-        """
-        self.ensure_one()
-        # What was synced in one run is due in the run that comes when the time is up.
-        now = fields.Datetime.now() - timedelta(seconds=30)
-        slow = now + timedelta(minutes=const.SLOW_POLL_MINUTES)
-        poll = min(now + timedelta(minutes=self.provider_id._btcpay_get_poll_minutes()), slow)
-        is_open = self.state in ('draft', 'pending')
-        if self.operation == 'refund':
-            if not is_open:
-                return False
-            if not self._btcpay_is_store_connected():
-                return slow
-            if self.state == 'draft':
-                return now  # Not answered yet: with each run.
-            age = now - (self.create_date or now)
-            return slow if age.days >= const.REFUND_YOUNG_DAYS else poll
-        if not self.btcpay_invoice_id:
-            if self.state == 'done' or not self.btcpay_requested_at or (
-                self.btcpay_requested_at < now - timedelta(hours=const.UNANSWERED_HOURS)
-            ):
-                return False
-            if not self.btcpay_synced_at:  # Until then the answer may still be on its way.
-                return self._btcpay_get_answer_deadline()
-        elif self.btcpay_are_payments_due:
-            return poll
-        elif not is_open and self._btcpay_is_monitoring_over():
-            return False
-        return poll if is_open else slow
-
-    def _btcpay_note_synced(self):
-        """Store that the transactions were synced, and when to sync them next."""
-        now = fields.Datetime.now()
-        for next_sync_at, txs in self.grouped(lambda tx: tx._btcpay_get_next_sync_at()).items():
-            txs.write({'btcpay_synced_at': now, 'btcpay_next_sync_at': next_sync_at})
-
-    def _btcpay_is_monitoring_over(self):
-        """Return whether the server no longer watches for payments of the invoice."""
-        self.ensure_one()
-        return not self.btcpay_monitored_until or (
-            self.btcpay_monitored_until <= fields.Datetime.now()
-        )
-
-    def _btcpay_note_sync_attempt(self, failure=None):
-        """Note that a sync was tried; what will not succeed later either is flagged for review.
-
-        :param GreenfieldError failure: What failed, if anything.
-        """
-        self.ensure_one()
-        commit_and_refresh(self.env)
-        try:
-            lock(self)
-        except RowBusy:
-            return  # Somebody else is syncing it.
-        self.btcpay_synced_at = fields.Datetime.now()
-        self._btcpay_schedule_sync()
-        if failure and not failure.is_temporary and not isinstance(failure, Unauthorized):
-            tx = self.with_context(lang=self.company_id.partner_id.lang)
-            reason = tx.provider_id._btcpay_explain(failure)
-            tx._btcpay_flag_for_review(_(
-                "The refund %(reference)s cannot be synced: %(reason)s Check it on the BTCPay"
-                " Server itself.", reference=tx.reference, reason=reason,
-            ) if tx.operation == 'refund' else _(
-                "The payment %(reference)s cannot be synced: %(reason)s If the invoice no longer"
-                " exists on the server, decide here what becomes of the order.",
-                reference=tx.reference, reason=reason,
-            ), 'sync')
-        commit_and_refresh(self.env)

@@ -177,7 +177,7 @@ class TestReturnPage(BTCPayHttpCommon):
         self.assertNotEqual(self._get_progress(page), values['btcpay_progress'])  # It reloads.
         page = self.url_open('/payment/status').text
         self.assertEqual(self._get_progress(page), values['btcpay_progress'])
-        self.assertIn("Your payment was seen", page)
+        self.assertIn("We have seen your payment.", page)
         self.assertNotIn(tx.btcpay_checkout_link, page)
         self._let_time_pass(tx)
         self.world.mine()

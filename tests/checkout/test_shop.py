@@ -1,85 +1,11 @@
-from contextlib import contextmanager
-from unittest.mock import patch
-
-from odoo.fields import Command
 from odoo.tests import JsonRpcException, tagged
 from odoo.tools import mute_logger
 
-from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
+from odoo.addons.payment_btcpay.tests.checkout.shop_common import ShopCommon
 
 
 @tagged('post_install', '-at_install')
-class TestShop(BTCPayHttpCommon):
-    """The customer's way through the shop; where `website_sale` is not installed there is none."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        if cls.env['ir.module.module']._get('website_sale').state != 'installed':
-            cls.skipTest(cls, "The shop (module website_sale) is not installed.")
-        cls.website = cls.env['website'].get_current_website()
-        cls.env.company.country_id = cls.country_belgium
-        cls.website.company_id = cls.env.company
-        cls.env['website'].search([]).company_id = cls.env.company
-        cls.product = cls.env['product.product'].create({
-            'name': "Hat of the tests", 'list_price': 100.0, 'taxes_id': [Command.clear()],
-            'website_published': True, 'type': 'service', 'sale_ok': True,
-        })
-
-    def setUp(self):
-        super().setUp()
-        partner = self.portal_user.partner_id
-        partner.write({
-            'street': "Rue de la Loi 1", 'city': "Brussels", 'zip': '1000', 'phone': '+32 1',
-            'email': 'shopper@example.com', 'country_id': self.country_belgium.id,
-        })
-        self.portal_user.password = 'portal_user_password'
-        self.authenticate(self.portal_user.login, 'portal_user_password')
-
-    def _fill_cart(self):
-        """Put the hat in the cart.
-
-        :return: The order that is the cart.
-        """
-        self.make_jsonrpc_request('/shop/cart/add', {
-            'product_template_id': self.product.product_tmpl_id.id,
-            'product_id': self.product.id,
-            'quantity': 1,
-        })
-        self.env.invalidate_all()
-        order = self.env['sale.order'].search(
-            [('partner_id', '=', self.portal_user.partner_id.id)], limit=1
-        )
-        self.assertEqual(order.order_line.product_id, self.product)
-        return order
-
-    def _pay(self, order, **values):
-        """Press “Pay now” on the shop's payment page.
-
-        :return: The transaction.
-        """
-        result = self.make_jsonrpc_request(f'/shop/payment/transaction/{order.id}', {
-            'provider_id': self.btcpay.id,
-            'payment_method_id': self.payment_method_id,
-            'token_id': None,
-            'amount': order.amount_total,
-            'flow': 'redirect',
-            'tokenization_requested': False,
-            'landing_route': '/shop/payment/validate',
-            'is_validation': False,
-            'access_token': order._portal_ensure_token(),
-            **values,
-        })
-        self.env.invalidate_all()
-        return self._get_tx(result['reference'])
-
-    def _poll(self, tx):
-        """What the waiting page does, some time after the last look."""
-        tx.btcpay_synced_at = False
-        self.env.flush_all()
-        result = self.make_jsonrpc_request('/payment/status/poll')
-        self.env.invalidate_all()
-        return result
+class TestShop(ShopCommon):
 
     @mute_logger('odoo.http')
     def test_when_the_amount_was_tampered_with_then_no_transaction_is_made(self):
@@ -153,21 +79,6 @@ class TestShop(BTCPayHttpCommon):
         self.env['payment.transaction'].sudo()._cron_btcpay_run_pending_actions()
         self.assertEqual(tx.state, 'cancel')
         self.assertIn("Hat of the tests", self.url_open('/shop/cart').text)
-
-    @contextmanager
-    def _world_speaks_during_tours(self):
-        """Let the server's deliveries reach Odoo as well as the browser's requests."""
-        allow_requests = self.allow_requests
-
-        @contextmanager
-        def allow_all_requests(browser=None, **_kwargs):
-            with allow_requests(browser=browser, all_requests=True):
-                yield
-                self.world.wait_deliveries(timeout=30)
-
-        with patch.object(self, 'allow_requests', allow_all_requests):
-            yield
-        self.env.invalidate_all()
 
     def test_when_a_customer_buys_in_the_shop_then_the_order_is_confirmed_and_paid(self):
         """A customer buys in a browser, up to the confirmed order."""

@@ -14,7 +14,7 @@ MODELS = ('payment.provider', 'payment.transaction', 'sale.order', 'account.move
 SETTINGS = {
     'btcpay_responsible_id', 'btcpay_accept_partial', 'btcpay_late_policy',
     'btcpay_webhook_log_days', 'btcpay_debug', 'btcpay_poll_minutes',
-    'btcpay_underpaid_policy', 'btcpay_write_off_account_id',
+    'btcpay_underpaid_policy', 'btcpay_write_off_account_id', 'btcpay_checkout_mode',
     'btcpay_speed_policy', 'btcpay_expiration_minutes', 'btcpay_monitoring_minutes',
     'btcpay_tolerance', 'btcpay_minimum_amount', 'btcpay_default_method', 'btcpay_language',
     'btcpay_redirect', 'btcpay_item_description', 'btcpay_receipt', 'btcpay_send_email',
@@ -90,7 +90,7 @@ class TestProtectedFields(RefundMixin, BTCPayCommon):
             'btcpay_responsible_id': self.administrator.id, 'btcpay_accept_partial': True,
             'btcpay_late_policy': 'accept', 'btcpay_webhook_log_days': 7, 'btcpay_debug': True,
             'btcpay_poll_minutes': 3, 'state': 'enabled', 'name': "Bitcoin",
-            'btcpay_underpaid_policy': 'received',
+            'btcpay_underpaid_policy': 'received', 'btcpay_checkout_mode': 'modal',
             'btcpay_write_off_account_id': self.company_data['default_account_expense'].id,
             'btcpay_speed_policy': 'LowSpeed', 'btcpay_expiration_minutes': '30',
             'btcpay_monitoring_minutes': '60', 'btcpay_tolerance': '1.5',

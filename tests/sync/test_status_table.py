@@ -106,7 +106,7 @@ class TestStatusTable(BTCPayCommon):
         self.assertIn(f"A payment of $ 100.00 for {self.tx.reference} was seen", notes)
         self.assertFalse(activities)
         self.assertFalse(self.tx._btcpay_is_payable())
-        self.assertIn("waits for confirmation", self.tx._btcpay_get_wait_message())
+        self.assertIn("about ten minutes", self.tx._btcpay_get_wait_message())
         self.world.pay(self.invoice_id)
         notes, activities = self._look('Processing', 'PaidOver')
         self.assertEqual(self.tx.state, 'pending')

@@ -107,6 +107,7 @@ def _view(visit, invoice, modal, asked=None):
         'replaceable': _replaceable(visit, invoice),
         'language': invoice.checkout['defaultLanguage'] or 'en',
         'auto_pay': server.settings['auto_pay'],
+        'auto_close': server.settings['auto_close'],
         'redirect_after': 0 if server.settings['auto_pay'] else REDIRECT_AFTER,
     }
 

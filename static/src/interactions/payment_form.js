@@ -1,34 +1,92 @@
-import { ConfirmationDialog } from '@web/core/confirmation_dialog/confirmation_dialog';
-import { _t } from '@web/core/l10n/translation';
+import { ConnectionLostError, rpc } from '@web/core/network/rpc';
 import { patch } from '@web/core/utils/patch';
-import { PaymentForm } from '@payment/interactions/payment_form';
 
-/**
- * Offers the customer another payment method in the same step, where the server makes no invoice by
- * the one that was chosen, e.g. because its Lightning node does not answer.
- */
+import { PaymentForm } from '@payment/interactions/payment_form';
+import { showInvoice } from '@payment_btcpay/interactions/modal';
+
 patch(PaymentForm.prototype, {
-    _processRedirectFlow(providerCode, paymentOptionId, paymentMethodCode, processingValues) {
-        const radio = this.el.querySelector(
-            'input[data-payment-option-type="payment_method"]' +
-                `[data-payment-option-id="${processingValues.btcpay_other_method_id}"]`
-        );
-        if (!radio) {
-            return super._processRedirectFlow(...arguments);
-        }
-        this._enableButton();
-        this.services.dialog.add(ConfirmationDialog, {
-            title: _t("Please pay in another way"),
-            body: processingValues.state_message,
-            confirmLabel: _t("Pay with %s", processingValues.btcpay_other_method_name),
-            confirm: () => this._btcpayPayWith(radio),
-            cancel: () => {},
-        });
+    setup() {
+        super.setup();
+        this.btcpayClosed = null; // The payment that was closed unpaid on this page.
     },
 
-    async _btcpayPayWith(radio) {
-        radio.checked = true;
-        await this.selectPaymentOption({ target: radio });
-        await this.submitForm(new Event('submit'));
+    /**
+     * Go on with the payment that the customer closed, if nothing has changed since.
+     *
+     * @override method from @payment/interactions/payment_form
+     * @private
+     * @param {string} providerCode - The code of the selected payment option's provider.
+     * @return {void}
+     */
+    async _initiatePaymentFlow(providerCode) {
+        const closed = this.btcpayClosed;
+        if (providerCode === 'btcpay' && closed && closed.params === this._btcpayGetParams()) {
+            const values = await this.waitFor(
+                rpc('/payment/btcpay/reopen', { reference: closed.reference }).catch(() => ({}))
+            );
+            if (values.return_url) {
+                window.location = values.return_url;
+                return;
+            }
+            if (values.btcpay_modal && await this._btcpayShowModal(values.btcpay_modal)) {
+                return;
+            }
+        }
+        try {
+            await super._initiatePaymentFlow(...arguments);
+        } catch (error) {
+            if (providerCode === 'btcpay' && error instanceof ConnectionLostError) {
+                this._enableButton(); // The page would stay blocked.
+            }
+            throw error;
+        }
+    },
+
+    /**
+     * Show the invoice over the page; where that does not work, redirect as ever.
+     *
+     * @override method from @payment/interactions/payment_form
+     * @private
+     * @param {string} providerCode - The code of the selected payment option's provider.
+     * @param {number} paymentOptionId - The id of the selected payment option.
+     * @param {string} paymentMethodCode - The code of the selected payment method, if any.
+     * @param {object} processingValues - The processing values of the transaction.
+     * @return {void}
+     */
+    async _processRedirectFlow(
+        providerCode, paymentOptionId, paymentMethodCode, processingValues
+    ) {
+        const modal = processingValues.btcpay_modal;
+        if (!modal || !await this._btcpayShowModal(modal)) {
+            super._processRedirectFlow(...arguments);
+        }
+    },
+
+    /**
+     * @private
+     * @param {object} modal - What the server says of the invoice.
+     * @return {Promise<boolean>} Whether it could be shown.
+     */
+    async _btcpayShowModal(modal) {
+        const outcome = await this.waitFor(showInvoice(
+            modal.server_url, modal.invoice_id, () => this.env.bus.trigger('ui', 'unblock')
+        ));
+        if (outcome === 'over') {
+            window.location = modal.return_url;
+        } else if (outcome === 'closed') {
+            this.btcpayClosed = { reference: modal.reference, params: this._btcpayGetParams() };
+            this._enableButton(false);
+            [...document.querySelectorAll('[name="o_payment_submit_button"]')]
+                .find((button) => button.offsetParent)?.focus();
+        }
+        return outcome !== 'failed';
+    },
+
+    /**
+     * @private
+     * @return {string} All that the payment depends on.
+     */
+    _btcpayGetParams() {
+        return JSON.stringify(this._prepareTransactionRouteParams());
     },
 });

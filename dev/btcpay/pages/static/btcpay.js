@@ -5,57 +5,62 @@
         console.warn('btcpay.js attempted to initialize more than once.');
         return;
     }
-    const tail = /\/modal\/btcpay\.js(\?.*)?$/;
+    const tail = /\/modal\/btcpay\.js(\?v=.*)?$/;
     // not the host alone: a server may live below a path
     let server = document.currentScript.src.replace(tail, '');
+    let showing = false;
     const listeners = { enter: () => {}, leave: () => {}, message: () => {} };
     const frame = document.createElement('iframe');
     frame.name = 'btcpay';
-    frame.className = 'btcpay';
     frame.allow = 'clipboard-read; clipboard-write';
     Object.assign(frame.style, {
         display: 'none', border: '0', position: 'fixed', top: '0', left: '0', height: '100%',
         width: '100%', zIndex: '2000',
     });
 
-    const attach = () => {
-        if (!frame.isConnected) {
+    const showFrame = () => {
+        if (!document.getElementsByName('btcpay').length) {
             document.body.appendChild(frame);
         }
-    };
-
-    const showFrame = () => {
-        attach();
         listeners.enter();
         frame.style.display = 'block';
+        frame.removeAttribute('aria-hidden');
     };
 
     const hideFrame = () => {
         listeners.leave();
         frame.style.display = 'none';
-        frame.remove();
+        frame.setAttribute('aria-hidden', 'true');
+        showing = false;
+        document.body.removeChild(frame);  // throws where there is none, as the real one does
     };
 
-    const appendInvoiceFrame = (invoiceId) => {
-        attach();
-        frame.src = `${server}/invoice?id=${encodeURIComponent(invoiceId)}&view=modal`;
+    // a method, or an object of options
+    const appendInvoiceFrame = (invoiceId, params) => {
+        showing = true;
+        document.body.appendChild(frame);
+        const method = typeof params === 'string' ? params : params?.paymentMethodId;
+        frame.src = method
+            ? `${server}/i/${invoiceId}/${encodeURIComponent(method)}?view=modal`
+            : `${server}/invoice?id=${invoiceId}&view=modal`;
     };
 
-    const appendAndShowInvoiceFrame = (invoiceId) => {
-        appendInvoiceFrame(invoiceId);
+    const appendAndShowInvoiceFrame = (invoiceId, params) => {
+        appendInvoiceFrame(invoiceId, params);
         showFrame();
     };
 
     window.addEventListener('message', (event) => {
-        if (event.origin !== new URL(server).origin) {
+        // as the real one compares them: a shop has to look for itself
+        if (!server.startsWith(event.origin) || !showing) {
             return;
         }
         if (event.data === 'loaded') {
-            if (frame.style.display === 'none') {
-                showFrame();
-            }
+            showFrame();
         } else if (event.data === 'close') {
             hideFrame();
+        } else if (event.data?.open?.startsWith('bitcoin:')) {
+            window.location = event.data.open;
         }
         listeners.message(event);
     });

@@ -5,7 +5,7 @@
     const content = document.getElementById('content');
     const panel = document.getElementById('panel');
     const message = document.getElementById('panel-message');
-    const { invoice, root, autoPay } = page.dataset;
+    const { invoice, root, autoPay, autoClose } = page.dataset;
     const modal = page.dataset.modal === 'yes';
     const base = `${root}/i/${encodeURIComponent(invoice)}`;
     const url = new URL(`${base}/status`, location.href);
@@ -141,5 +141,8 @@
         act('auto').then(follow);
     } else {
         follow();
+    }
+    if (autoClose) {
+        setTimeout(() => tell('close'), 1500);
     }
 })();

@@ -1,0 +1,166 @@
+import { registry } from '@web/core/registry';
+
+const PAY = 'button[name="o_payment_submit_button"]:not(:disabled):visible';
+
+/** The stand-in's page closes itself: a tour cannot press a button on another site. */
+const closedTwice = [
+    {
+        content: "Choose Bitcoin",
+        trigger: 'input[name="o_payment_radio"][data-payment-method-code="btcpay"]',
+        run: 'click',
+    },
+    {
+        content: "Open the invoice over the page",
+        trigger: PAY,
+        run: 'click',
+    },
+    {
+        content: "It has the focus, and nothing behind it can be reached",
+        trigger: '#wrapwrap[inert] input[name="o_payment_radio"]',
+        run: () => {
+            if (document.activeElement.name !== 'btcpay') {
+                throw new Error(`The focus is on ${document.activeElement.outerHTML}.`);
+            }
+        },
+    },
+    {
+        content: "Once it is closed the customer is where they were, on the button",
+        trigger: `body:not(:has(iframe[name="btcpay"])) #wrapwrap:not([inert]) ${PAY}:focus`,
+        timeout: 20000,
+        run: 'click',
+    },
+    {
+        content: "Once it is closed again, there is another way to pay",
+        trigger: `body:not(:has(iframe[name="btcpay"])) #wrapwrap:not([inert]):has(${PAY}:focus)
+            input[name="o_payment_radio"]:not([data-payment-method-code="btcpay"])`,
+        timeout: 20000,
+        run: 'click',
+    },
+    {
+        content: "Which can be chosen",
+        trigger: PAY,
+    },
+];
+
+const openDialog = (target) => [{
+    content: "Pay",
+    trigger: `a[data-bs-target="${target}"]:visible`,
+    run: 'click',
+}];
+
+const tours = registry.category('web_tour.tours');
+tours.add('payment_btcpay.modal_closed_on_page', { steps: () => closedTwice });
+tours.add('payment_btcpay.modal_closed_on_order', {
+    steps: () => [...openDialog('#modalaccept'), ...closedTwice],
+});
+tours.add('payment_btcpay.modal_closed_on_invoice', {
+    steps: () => [...openDialog('#pay_with'), ...closedTwice],
+});
+
+const paid = [
+    {
+        content: "Choose Bitcoin",
+        trigger: 'input[name="o_payment_radio"][data-payment-method-code="btcpay"]',
+        run: 'click',
+    },
+    {
+        content: "Pay, over this page or on the server's",
+        trigger: PAY,
+        run: 'click',
+        expectUnloadPage: true,
+    },
+    {
+        content: "The customer is back, and told that it is paid",
+        trigger: '.alert-success',
+        timeout: 40000,
+    },
+];
+tours.add('payment_btcpay.modal_paid', { steps: () => paid });
+
+tours.add('payment_btcpay.modal_aborted', {
+    steps: () => {
+        const [choose, ...pay] = paid;
+        return [
+            choose,
+            {
+                content: "Pay while the connection is down",
+                trigger: PAY,
+                run: async ({ anchor }) => {
+                    const { browser } = odoo.loader.modules.get('@web/core/browser/browser');
+                    const { XMLHttpRequest } = browser;
+                    browser.XMLHttpRequest = class extends XMLHttpRequest {
+                        open(method) {
+                            browser.XMLHttpRequest = XMLHttpRequest;
+                            super.open(method, 'http://127.0.0.1:9/');
+                        }
+                    };
+                    console.error = () => {}; // The tour would take it for a mistake.
+                    anchor.click();
+                },
+            },
+            {
+                content: "The page is not blocked",
+                trigger: `body:not(:has(.o_blockUI)) ${PAY}`,
+            },
+            ...pay,
+        ];
+    },
+});
+
+const fill = (selector, value) => ({
+    content: `Fill in ${selector}`,
+    trigger: selector,
+    run: `edit ${value}`,
+});
+
+tours.add('payment_btcpay.modal_signup', {
+    url: '/shop?search=Hat of the tests',
+    steps: () => [
+        {
+            content: "Open the product",
+            trigger: '.oe_product_cart a:contains("Hat of the tests")',
+            run: 'click',
+            expectUnloadPage: true,
+        },
+        {
+            content: "Put it in the cart",
+            trigger: '#add_to_cart',
+            run: 'click',
+        },
+        {
+            content: "Go to the cart",
+            trigger: 'a sup.my_cart_quantity:contains("1")',
+            run: 'click',
+            expectUnloadPage: true,
+        },
+        {
+            content: "Go to the checkout, for which the shop wants an account",
+            trigger: 'a[href^="/shop/checkout"]',
+            run: 'click',
+            expectUnloadPage: true,
+        },
+        {
+            content: "Make one",
+            trigger: 'a[href*="/web/signup"]:visible',
+            run: 'click',
+            expectUnloadPage: true,
+        },
+        fill('input[name="login"]', 'newcomer@example.com'),
+        fill('input[name="name"]', 'Newcomer'),
+        fill('input[name="password"]', 'a long password'),
+        fill('input[name="confirm_password"]', 'a long password'),
+        {
+            content: "Sign up",
+            trigger: '.oe_signup_form button[type="submit"]',
+            run: 'click',
+            expectUnloadPage: true,
+        },
+        {
+            content: "On to the payment",
+            trigger: 'a[name="website_sale_main_button"]:visible',
+            run: 'click',
+            expectUnloadPage: true,
+        },
+        ...paid,
+    ],
+});

@@ -1,0 +1,244 @@
+from lxml import html
+
+from odoo import http
+from odoo.tests import tagged
+from odoo.tools import html2plaintext
+
+from odoo.addons.payment_btcpay.tests.checkout.pages_common import PagesCommon
+
+
+@tagged('post_install', '-at_install')
+class TestCustomerPages(PagesCommon):
+    """What the customer reads, and may do, at every moment of the payment."""
+
+    # What the status page and the page of the document say, and the button they have.
+    SITUATIONS = {
+        'seen': (
+            "We have seen your payment. The Bitcoin network needs about ten minutes to confirm it."
+            " You can close this page; we will write to you. Time passed: 0 min", None,
+        ),
+        'partial': (
+            "Your payment is not complete $ 50.00 of $ 100.00 has arrived. Please pay the amount"
+            " due, $ 55.00 by Bitcoin (a network fee of $ 5.00 included) or $ 50.00 by Lightning,"
+            " before the invoice expires.", "Pay the amount due",
+        ),
+        'expired': (
+            "The time for this payment is over Nothing was charged, and your order is kept: you can"
+            " pay it again.", None,
+        ),
+        'expired_partial': (
+            "Your payment is not complete $ 50.00 of $ 100.00 has arrived, but the rest did not"
+            " before the time for this payment was over. It is credited to you when you go on to"
+            " pay the amount due.", "Pay the amount due",
+        ),
+        'late': (
+            "Your payment arrived after the time was up $ 100.00 has arrived, but not before the"
+            " time for this payment was over. We are looking at it and will write to you: you need"
+            " not pay again.", None,
+        ),
+        'late_partial': (
+            "Your payment is not complete $ 50.00 of $ 100.00 has arrived after the time for this"
+            " payment was over.", "Pay the amount due",
+        ),
+        'overpaid': (
+            "Thank you! Your payment has arrived. You have sent $ 200.00, $ 100.00 more than the"
+            " $ 100.00 that we asked for. We will write to you about it.", None,
+        ),
+        'invalid': (
+            "Your payment was not made This payment was declared invalid. Please contact us if you"
+            " have sent money.", None,
+        ),
+    }
+
+    def test_when_the_payment_stands_so_then_each_page_says_so_and_has_the_button(self):
+        for situation, (words, button) in self.SITUATIONS.items():
+            tx = self._begin()
+            self._bring_to(situation, tx)
+            pages = {'order': tx.sale_order_ids.get_portal_url()}
+            if tx.state != 'done':  # Then the status page goes on to the order by itself.
+                pages['status'] = '/payment/status'
+            for page, url in pages.items():
+                with self.subTest(situation, page=page):
+                    text, links = self._read(url)
+                    self.assertIn(words, text)
+                    self.assertEqual(
+                        [link for link in links if link not in ("Continue", "Back to your order")],
+                        [button] if button else [],
+                    )
+
+    def test_when_nothing_was_seen_then_the_page_waits_without_hurrying(self):
+        self._begin()
+        text, links = self._read('/payment/status')
+        self.assertIn("We are waiting for your payment No payment has been seen yet.", text)
+        self.assertEqual(links, ["Back to the Bitcoin invoice", "Back to your order"])
+        page = self.url_open('/payment/status').text
+        for words in ("Please wait", "fa-cog", "fa-spin", "o_payment_status_alert"):
+            self.assertNotIn(words, page)
+
+    def test_when_the_payment_was_seen_then_no_page_calls_it_processed_or_to_be_approved(self):
+        tx = self._begin()
+        self._bring_to('seen', tx)
+        for url in ('/payment/status', tx.sale_order_ids.get_portal_url()):
+            page = self.url_open(url).text
+            for words in (
+                "waiting for approval", "has been processed", "Please wait", "fa-cog", "cancelled",
+            ):
+                self.assertNotIn(words, page)
+        self.assertIn("The Bitcoin network needs about ten minutes", str(self.btcpay.pending_msg))
+        self.assertNotIn("cancelled", str(self.btcpay.cancel_msg))
+
+    def test_when_the_invoice_is_paid_by_its_own_page_then_that_says_the_same(self):
+        for situation in ('seen', 'partial', 'late'):
+            with self.subTest(situation):
+                tx = self._begin(self._create_invoice())
+                self._bring_to(situation, tx)
+                text, _links = self._read('/payment/status')
+                # Nobody writes of invoices.
+                words = self.SITUATIONS[situation][0].partition("; we will write")[0]
+                self.assertIn(words, text)
+                if situation != 'late':  # Odoo's page shows what is done or on its way.
+                    self.assertEqual(
+                        self._read(tx.invoice_ids.get_portal_url())[0][:60], text[:60]
+                    )
+
+    # === WHAT IS MISSING IS PAID === #
+
+    def _click(self, url, label="Pay the amount due"):
+        """Press a button of the page.
+
+        :return: The page it leads to.
+        """
+        self.env.flush_all()
+        page = html.fromstring(self.url_open(url).text)
+        form = next(
+            form for form in page.xpath('//div[@name="o_btcpay_status"]//form')
+            if label in form.text_content()
+        )
+        response = self.url_open(form.get('action'), data=dict(form.form_values()))
+        self.env.invalidate_all()
+        return response
+
+    def test_when_the_rest_is_paid_after_expiry_then_what_had_arrived_is_credited(self):
+        for page in ('/payment/status', 'order'):
+            with self.subTest(page=page):
+                tx = self._begin()
+                order = tx.sale_order_ids
+                self._bring_to('expired_partial', tx)
+                self.assertTrue(order.activity_ids)
+                response = self._click(order.get_portal_url() if page == 'order' else page)
+                self.assertIn(f'/my/orders/{order.id}', response.url)
+                self.assertIn('payment_amount=50.0', response.url)
+                self._post_process()
+                self.assertEqual((tx.state, order.amount_paid), ('cancel', 50))
+                self.assertFalse(order.activity_ids)
+                text, links = self._read(order.get_portal_url())
+                self.assertIn(
+                    "Your payment is not complete $ 50.00 has arrived and is credited to you."
+                    " Please pay the amount due.", text,
+                )
+                self.assertEqual(links, ["Pay the amount due: $ 50.00"])
+                context = self._get_payment_context(response)
+                values = self._portal_transaction(
+                    tx_route=context['transaction_route'], provider_id=self.btcpay.id,
+                    payment_method_id=self.payment_method_id, token_id=None,
+                    amount=context['amount'], flow='redirect', tokenization_requested=False,
+                    landing_route=context['landing_route'], access_token=context['access_token'],
+                )
+                rest = self._get_tx(values['reference'])
+                self.assertEqual(rest.amount, 50)
+                self._bring_to('done', rest)
+                self.assertEqual((order.amount_paid, order.state), (100, 'sale'))
+
+    def test_when_the_rest_is_asked_for_twice_then_what_had_arrived_is_credited_once(self):
+        tx = self._begin()
+        self._bring_to('expired_partial', tx)
+        token = tx._btcpay_get_rest_token()
+        for _time in range(2):
+            response = self._ask_for_rest(tx.reference, token)
+            self.assertIn('payment_amount=50.0', response.headers['Location'])
+        self.assertEqual(tx.sale_order_ids.amount_paid, 50)
+        self.assertEqual(len(tx.child_transaction_ids), 1)
+
+    def _ask_for_rest(self, reference, token):
+        self.env.flush_all()
+        response = self.url_open('/payment/btcpay/rest', data={
+            'ref': reference, 'token': token, 'csrf_token': http.Request.csrf_token(self),
+        }, allow_redirects=False)
+        self.env.invalidate_all()
+        return response
+
+    def test_when_the_rest_is_not_to_be_paid_then_nothing_is_credited(self):
+        other = self._begin()
+        for situation in ('partial', 'late', 'expired', 'seen'):
+            with self.subTest(situation):
+                tx = self._begin()
+                self._bring_to(situation, tx)
+                self._ask_for_rest(tx.reference, tx._btcpay_get_rest_token())
+                self.assertFalse(tx.child_transaction_ids)
+        tx = self._begin()
+        self._bring_to('expired_partial', tx)
+        for reference, token in (
+            (tx.reference, ''), (tx.reference, other._btcpay_get_rest_token()), ('unknown', 'x'),
+        ):
+            with self.subTest(reference=reference, token=token):
+                response = self._ask_for_rest(reference, token)
+                self.assertURLEqual(response.headers['Location'], '/my')
+                self.assertFalse(tx.child_transaction_ids)
+
+    # === WHAT CAME LATE === #
+
+    def test_when_all_came_late_then_it_is_mailed_once_and_nothing_is_asked_for_again(self):
+        for make, get_route in (
+            (self._create_order_to_pay, lambda document: document.get_portal_url()),
+            (self._create_invoice, lambda document: document.get_portal_url()),
+        ):
+            document = make()
+            with self.subTest(document=document._name):
+                tx = self._begin(document)
+                self.assertTrue(document._has_to_be_paid())
+                self._bring_to('late', tx)
+                tx._btcpay_sync()
+                mails = document.message_ids.filtered(
+                    lambda message: "after the time was up" in (message.subject or '')
+                )
+                self.assertEqual(mails.partner_ids, self.partner)
+                body = ' '.join(html2plaintext(mails.body).replace('\xa0', ' ').split())
+                self.assertIn("*$ 100.00* of $ 100.00 has arrived", body)
+                self.assertIn("You need not pay again.", body)
+                self.assertFalse(document._has_to_be_paid())
+                page = self.url_open(get_route(document)).text
+                self.assertNotIn('id="o_payment_form"', page)
+                _text, links = self._read('/payment/status')
+                self.assertNotIn("Pay the amount due", links)
+                tx.action_btcpay_accept_late()
+                self._post_process()
+                self.assertEqual(tx.state, 'done')
+
+    def _create_order_to_pay(self):
+        return self._create_order(require_payment=True, require_signature=False)
+
+
+@tagged('post_install', '-at_install')
+class TestCustomerPagesOnPhone(PagesCommon):
+    """The pages on a small screen, for people who cannot see them or use a mouse."""
+
+    browser_size = '360x740'
+    touch_enabled = True
+
+    def test_when_axe_looks_at_the_status_page_then_it_finds_nothing(self):
+        for situation in (
+            'open', 'seen', 'partial', 'expired', 'expired_partial', 'late', 'late_partial',
+            'invalid',
+        ):
+            tx = self._begin()
+            self._bring_to(situation, tx)
+            is_over = tx.state in ('cancel', 'error')
+            with self.subTest(situation), self._in_everybodys_session(tx):
+                self._run_axe('/payment/status', last='frontend_lazy' if is_over else '/poll')
+
+    def test_when_axe_looks_at_the_orders_page_then_it_finds_nothing(self):
+        for situation in ('seen', 'expired_partial', 'overpaid'):
+            tx = self._begin()
+            self._bring_to(situation, tx)
+            with self.subTest(situation):
+                self._run_axe(tx.sale_order_ids.get_portal_url(), last='assets_chatter.min.js')
