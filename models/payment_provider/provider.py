@@ -171,7 +171,8 @@ class PaymentProvider(models.Model):
     )
     # By currency; those of the whole store by none. What works in one may fail in another.
     btcpay_checkout_problems = fields.Json(
-        string="Checkout Problems by Currency", readonly=True, copy=False, groups='base.group_system',
+        string="Checkout Problems by Currency", readonly=True, copy=False,
+        groups='base.group_system',
     )
     btcpay_checkout_problem = fields.Char(
         string="Checkout Problem",
