@@ -115,7 +115,7 @@ class Turn:
     """
 
     def __init__(self, provider, matter):
-        self.cr = provider.env.cr
+        self.env, self.cr = provider.env, provider.env.cr
         self.key = SQL('hashtext(%s), %s', f'btcpay {matter}', provider.id)
         #: the expression that takes it, if nobody else has it
         self.taken = SQL('pg_try_advisory_lock(%s)', self.key)
@@ -144,15 +144,13 @@ class Turn:
         :return: Whether it is ours now.
         :rtype: bool
         """
-        self.cr.commit()
-        try:
+        commit_and_refresh(self.env)
+        with suppress(psycopg2.errors.LockNotAvailable):
             self.cr.execute(SQL(
                 "SET LOCAL lock_timeout = %s; SELECT pg_advisory_lock(%s)",
                 int(const.TURN_SECONDS * 1000), self.key,
             ), log_exceptions=False)
             self.is_ours = True
-        except psycopg2.errors.LockNotAvailable:
-            pass
         self.cr.rollback()
         return self.is_ours
 

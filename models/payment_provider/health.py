@@ -119,7 +119,7 @@ class PaymentProvider(models.Model):
         :param GreenfieldError|None error: Why no invoice was made; None if it was.
         """
         self.ensure_one()
-        if error and error.is_temporary:
+        if error.is_temporary if error else not self.sudo().btcpay_checkout_problems:
             return
         provider = self.with_user(SUPERUSER_ID)._btcpay_in_company_language()
         if not provider._btcpay_find_checkout_change(currency, error):
@@ -191,7 +191,7 @@ class PaymentProvider(models.Model):
         :param GreenfieldError|None error: What the server said, if it did.
         """
         self.ensure_one()
-        provider = self.with_user(SUPERUSER_ID)._btcpay_in_company_language()
+        provider = self.with_user(SUPERUSER_ID)
 
         def combine():
             known = (provider.btcpay_down_methods or '').split()
@@ -200,6 +200,7 @@ class PaymentProvider(models.Model):
         known, now = combine()
         if known == now:
             return
+        provider = provider._btcpay_in_company_language()
         commit_and_refresh(provider.env)
         if claim(provider):
             known, now = combine()

@@ -34,9 +34,9 @@ class PaymentTransaction(models.Model):
     def _btcpay_create_invoice(self):
         """Make the invoice of the transaction at the server.
 
-        The transaction is stored first: the request may be run again after a serialization failure,
-        which must neither forget this invoice nor make a second one, and no row may be locked while
-        waiting for the server. If the call fails the transaction ends in error, see
+        The transaction is stored right before: the request may be run again after a serialization
+        failure, which must neither forget this invoice nor make a second one, and no row may be
+        locked while waiting for the server. If the call fails the transaction ends in error, see
         `_btcpay_fail_checkout`.
 
         Note: `self.ensure_one()`
@@ -66,21 +66,16 @@ class PaymentTransaction(models.Model):
             'btcpay_store_id': store_id,
         })
         self._btcpay_schedule_sync()
-        commit_and_refresh(self.env)
         draft = self._btcpay_prepare_invoice()
         invoice, error = None, None
         try:
-            invoice = self._btcpay_client().create_invoice(store_id, draft)
-            if discrepancy := self._btcpay_find_discrepancy(invoice):
-                raise AnotherInvoice(discrepancy)
-            if not self._btcpay_has_asked_method(invoice):
-                raise MethodMissing
-            if not invoice.checkout_link:  # The customer has to be sent there.
-                raise NotUnderstood('invoice.checkoutLink')
+            invoice = self._btcpay_client(commits=True).create_invoice(store_id, draft)
         except GreenfieldError as exc:
             error = exc
-        commit_and_refresh(self.env)
+            commit_and_refresh(self.env)
         lock(self)
+        if invoice:
+            error = self._btcpay_find_invoice_error(invoice)
         # The server's first event may have been quicker than its answer, and brought the invoice.
         if not self.btcpay_invoice_id:
             if error:
@@ -94,6 +89,21 @@ class PaymentTransaction(models.Model):
         else:
             provider._btcpay_retry_soon()
         self._btcpay_report_checkout(invoice, None if self.btcpay_invoice_id else error)
+
+    def _btcpay_find_invoice_error(self, invoice):
+        """Return why the invoice that the server made cannot be paid.
+
+        :param Invoice invoice: The invoice.
+        :rtype: GreenfieldError|None
+        """
+        self.ensure_one()
+        if discrepancy := self._btcpay_find_discrepancy(invoice):
+            return AnotherInvoice(discrepancy)
+        if not self._btcpay_has_asked_method(invoice):
+            return MethodMissing()
+        if not invoice.checkout_link:  # The customer has to be sent there.
+            return NotUnderstood('invoice.checkoutLink')
+        return None
 
     def _btcpay_get_checkout_values(self):
         """Return what the redirect form is rendered with.

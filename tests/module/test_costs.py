@@ -165,6 +165,22 @@ class TestCosts(MoneyMixin, BTCPayHttpCommon):
         self.assertFalse(tx.btcpay_are_payments_due)
         self.assertEqual(len(tx.btcpay_payment_ids), 1)
 
+    # === CHECKOUT === #
+
+    def test_when_a_customer_pays_then_the_server_is_called_once(self):
+        for _time in range(2):
+            order = self._create_order()
+            cost = self._measure(
+                self.make_jsonrpc_request, f'/my/orders/{order.id}/transaction', {
+                    'provider_id': self.btcpay.id, 'payment_method_id': self.payment_method.id,
+                    'token_id': None, 'amount': order.amount_total, 'flow': 'redirect',
+                    'tokenization_requested': False, 'landing_route': order.get_portal_url(),
+                    'access_token': order._portal_ensure_token(),
+                },
+            )
+        self._assert_cost(cost, queries=54, calls=1)
+        self.assertTrue(order.transaction_ids.btcpay_checkout_link)
+
     # === WHAT IS NOT OURS === #
 
     def test_when_another_provider_is_paid_then_we_ask_nothing(self):
