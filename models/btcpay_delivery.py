@@ -90,8 +90,10 @@ class BTCPayDelivery(models.Model):
                 # It is left to the scheduled action. The server speaks: it may answer by now.
                 provider._btcpay_retry_soon(minutes=1)
             # While somebody else waits for the server for long, it is left as well. It may have
-            # been answered along with another.
-            elif turn.is_ours or (turn.wait() and pending[0].state == 'pending'):
+            # been answered along with another, or the server been found to be down.
+            elif turn.is_ours or (
+                turn.wait() and provider._btcpay_may_ask() and pending[0].state == 'pending'
+            ):
                 failure = pending[0]._process(const.SHORT_TIMEOUT, transaction, pending, turn)
                 provider._btcpay_report_silence(failure)
 

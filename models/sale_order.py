@@ -217,17 +217,25 @@ class SaleOrder(models.Model):
         """Return what the orders cost: their totals, without what was credited of their invoices
         and not invoiced anew. A down payment that is credited is to be paid with the rest.
 
+        What is invoiced of a line after it was credited is invoiced anew, not the line's rest.
+
         :param account.move moves: The posted customer invoices and credit notes of these alone.
         :rtype: float
         """
-        total = sum(self.mapped('amount_total'))
-        credit_notes = moves.filtered(lambda move: move.move_type == 'out_refund')
-        down_payments = credit_notes.invoice_line_ids.filtered('is_downpayment')
-        credited = sum(credit_notes.mapped('amount_total')) - sum(
-            down_payments.mapped('price_total')
-        )
-        invoiced = sum((moves - credit_notes).mapped('amount_total'))
-        return total - max(credited - max(invoiced - total, 0), 0)
+        credited = 0
+        for order_lines, lines in moves.sorted('id').invoice_line_ids.filtered(
+            lambda line: not line.is_downpayment
+        ).grouped('sale_line_ids').items():
+            price = sum(get_share(line, line.order_id) for line in order_lines)
+            sign = -1 if price < 0 else 1  # Of a discount less is less.
+            most = now = 0
+            for line in lines:
+                share = get_share(line, line.move_id)
+                now -= sign * line.move_id.direction_sign * share
+                most = max(most, now)
+            # What was invoiced beyond the order's price was never to be paid.
+            credited += sign * (min(most, sign * price) - min(now, sign * price))
+        return sum(self.mapped('amount_total')) - credited
 
     def _btcpay_get_amount_asked(self):
         """Return what the customer is to be asked for now: all that is due.
@@ -298,3 +306,15 @@ class SaleOrder(models.Model):
                 self.currency_id.format(down_payment),
             )
         return ''
+
+
+def get_share(line, document):
+    """Return what a line is of its document's total, from which the lines' own may be a cent off.
+
+    :param sale.order.line|account.move.line line: The line.
+    :param sale.order|account.move document: Its document.
+    :rtype: float
+    """
+    lines = document.order_line if document._name == 'sale.order' else document.invoice_line_ids
+    total = sum(lines.mapped('price_total'))
+    return line.price_total * (document.amount_total / total if total else 1)

@@ -3,8 +3,8 @@
     python -m dev.torture                a few minutes, with a random seed
     python -m dev.torture --ci           as `make test` runs it: a minute, with a fixed seed
 
-Any other option is pytest's, or of `conftest.py` (`--seed`, `--shards`, `--sequences`, `--rounds`,
-`--kills`, `--module`).
+Any other option is pytest's, or of `conftest.py` (`--seed`, `--shards`, `--sequences`, `--dealt`,
+`--rounds`, `--kills`, `--module`).
 """
 import argparse
 
@@ -14,10 +14,13 @@ from ..odoo.processes import run_main
 from ..paths import ROOT
 from ..setup.console import say
 
-PARTS = ('model', 'concurrency', 'refund', 'crash')
+#: the sequences of the model are run beside the others, and waited for in the end
+PARTS = ('concurrency', 'refund', 'crash', 'model')
 MINUTES = 5
-#: about a minute, in which each kind has its turn
-CI = ('--sequences', '6', '--rounds', '1', '--kills', '1')
+#: with each seed, where the time counts: the last one is run to its end
+SEQUENCES = 20
+#: about a minute, in which each kind has its turn, with what it needs done before it
+CI = ('--dealt', '--seed', '1585', '--rounds', '1', '--kills', '1')
 
 
 class Count:
@@ -50,8 +53,10 @@ def main():
         *(str(ROOT / 'dev' / 'torture' / f'{part}_test.py') for part in chosen),
         '-q', '-s', '-W', 'ignore::DeprecationWarning', f'--rootdir={ROOT}',
         '-c', str(ROOT / 'pyproject.toml'), *(CI if options.ci else ()), *others]
-    if options.minutes or not (options.ci or '--sequences' in others):
+    if options.minutes or not {'--dealt', '--sequences'} & {*arguments}:
         arguments += ['--minutes', str(options.minutes or MINUTES)]
+        if '--sequences' not in others:
+            arguments += ['--sequences', str(SEQUENCES)]
         if '--seed' not in others:
             arguments += ['--seed', '0']
     count = Count()

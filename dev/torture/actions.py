@@ -224,8 +224,8 @@ class Actions:
         self.rig.world.restart()
         self.did('server restarts and loses its queue', 'server restart')
 
-    def odoo_restarts(self, number):
-        if number != 7:  # it takes seconds
+    def odoo_restarts(self, really):
+        if not really:  # it takes seconds
             return
         self.rig.restart_odoo()
         self.did('Odoo restarts', 'Odoo restart')

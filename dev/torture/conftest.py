@@ -7,6 +7,7 @@ from ..odoo import databases
 from ..paths import ROOT
 from . import stack
 from .rig import WORKERS, Rig
+from .shards import Shards
 
 
 def pytest_addoption(parser):
@@ -15,6 +16,7 @@ def pytest_addoption(parser):
     group.addoption('--minutes', type=float, help='go on with further seeds till then')
     group.addoption('--shards', type=int, default=2, help='processes at once')
     group.addoption('--sequences', type=int, default=100, help='for each seed')
+    group.addoption('--dealt', action='store_true', help='each kind of step once, not at random')
     group.addoption('--rounds', type=int, default=3, help='of what happens at once')
     group.addoption('--kills', type=int, default=6, help='how often Odoo is killed')
     group.addoption('--shrinking', type=int, default=60,
@@ -42,6 +44,19 @@ def instance(pytestconfig):
         made = stack.prepare_base(pytestconfig.getoption('--module'))
         yield made
         databases.remove_database(made, stack.BASE)
+
+
+@pytest.fixture(scope='session', autouse=True)
+def shards(instance, seed, pytestconfig, request):
+    """Random sequences, which are run while the other tests are."""
+    if not any(item.name == 'test_model' for item in request.session.items):
+        yield None
+        return
+    option = pytestconfig.getoption
+    made = Shards(seed, option('--shards'), option('--sequences'), option('--minutes'),
+                  option('--shrinking'), option('--dealt'))
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope='session')

@@ -1,4 +1,4 @@
-"""Runs sequences against one stack: ``python -m dev.torture.model NAME …``, a process a shard."""
+"""Runs sequences against one stack: ``python -m dev.torture.model NUMBER …``, a process a shard."""
 import argparse
 import json
 import sys
@@ -15,6 +15,7 @@ from ..odoo.processes import raise_on_sigterm
 from .actions import Actions
 from .machine import Torture
 from .rig import Rig
+from .steps import deal
 from .truth import Violation
 
 STEPS = 14
@@ -36,20 +37,45 @@ def run(rig, number, sequences):
     except BaseException as error:
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
             raise
-        return {
-            'seed': number, 'sequences': sequences,
-            'first': Actions.first_failure or [],
-            'shrunk': '\n'.join([
-                *getattr(error, '__notes__', ()), f'{type(error).__name__}: {error}',
-                *(() if isinstance(error, Violation) else traceback.format_tb(error.__traceback__)),
-            ]),
-        }
+        return _describe(error, f'--shards 1 --seed {number} --sequences {sequences}')
     return None
+
+
+def run_dealt(rig, number, shard, shards):
+    """Run this shard's share of the sequences in which every step has its turn.
+
+    :param int number: the seed
+    :return: nothing, or what is wrong
+    """
+    Torture.rig, Actions.first_failure = rig, None
+    for begin, steps in deal(number, STEPS)[shard::shards]:
+        machine = Torture()
+        try:
+            machine.begin(**begin)
+            for step in steps:
+                machine.act(step)
+            machine.teardown()
+        except Exception as error:
+            error.add_note('\n'.join(f'{step}' for step in (begin, *steps)))
+            return _describe(error, f'--dealt --shards {shards} --seed {number}')
+    return None
+
+
+def _describe(error, options):
+    return {
+        'options': options,
+        'first': Actions.first_failure or [],
+        'shrunk': '\n'.join([
+            *getattr(error, '__notes__', ()), f'{type(error).__name__}: {error}',
+            *(() if isinstance(error, Violation) else traceback.format_tb(error.__traceback__)),
+        ]),
+    }
 
 
 def main():
     parser = argparse.ArgumentParser(prog='python -m dev.torture.model', description=__doc__)
-    parser.add_argument('name', help='of the database')
+    parser.add_argument('number', type=int, help='of the shard')
+    parser.add_argument('--dealt', type=int, help='dealt sequences, among as many shards')
     parser.add_argument('--seed', type=int, required=True)
     parser.add_argument('--sequences', type=int, default=100, help='with each seed')
     parser.add_argument('--minutes', type=float, help='begin anew with further seeds till then')
@@ -61,9 +87,12 @@ def main():
     end = time.monotonic() + 60 * (options.minutes or 0)
     result = {'counts': {}, 'violations': []}
     Actions.counts = Counter()
-    with Rig(databases.test_instance(), options.name) as rig:
+    with Rig(databases.test_instance(), str(options.number)) as rig:
         number, begun = options.seed, time.monotonic()
-        while True:
+        if options.dealt:
+            violation = run_dealt(rig, number, options.number, options.dealt)
+            result['violations'] += [violation] if violation else []
+        while not options.dealt:
             violation = run(rig, number, options.sequences)
             if violation:
                 result['violations'].append(violation)

@@ -34,16 +34,8 @@ class Rig(Stack):
 
     registry = None
 
-    def start(self):
-        super().start()
-        try:
-            self._load()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def _load(self):
+    def prepare(self):
+        """Override to load Odoo's models in our process."""
         if str(ODOO) not in sys.path:
             sys.path.insert(0, str(ODOO))
         import odoo.service.server

@@ -12,48 +12,53 @@ from ..setup.console import Progress, say
 from .stack import FOLDER, NAME
 
 
-def run(seed, shards, sequences, minutes=None, shrinking=60):
-    """Run the sequences.
+class Shards:
+    """The processes, begun at once; what they find is waited for later.
 
     :param int seed: of the first process; the same seed brings the same sequences
+    :param int shards: how many
     :param int sequences: for each seed
     :param float minutes: go on with further seeds till then
     :param int shrinking: seconds to look for a shorter sequence that fails as well
-    :return: the violations, as text
-    :rtype: list[str]
+    :param bool dealt: sequences in which every step has its turn, instead of random ones
     """
-    LOG.mkdir(parents=True, exist_ok=True)
-    begun = time.monotonic()
-    running = []
-    try:
+
+    def __init__(self, seed, shards, sequences, minutes=None, shrinking=60, dealt=False):
+        LOG.mkdir(parents=True, exist_ok=True)
+        self.begun = time.monotonic()
+        self.running = []
         for number in range(shards):
             result = FOLDER / f'result-{number}.json'
             result.unlink(missing_ok=True)
             log = LOG / f'{NAME}-shard-{number}.log'
             command = [
                 sys.executable, '-m', 'dev.torture.model', number, '--seed',
-                seed + 1000 * number, '--sequences', sequences, '--result', result,
-                '--shrinking', shrinking]
-            if minutes:
+                seed if dealt else seed + 1000 * number, '--sequences', sequences,
+                '--result', result, '--shrinking', shrinking]
+            if dealt:
+                command += ['--dealt', shards]
+            elif minutes:
                 command += ['--minutes', minutes]
             with open(log, 'w') as output:
                 process = start(command, cwd=ROOT, env=environment(), stdout=output, stderr=output)
-            running.append((process, result, log))
-        _wait([process for process, _result, _log in running])
-    finally:
-        for process, _result, _log in running:
+            self.running.append((process, result, log))
+
+    def wait(self):
+        """:return: the violations, as text
+        :rtype: list[str]
+        """
+        progress = Progress(lambda: 'sequences are run')
+        try:
+            while any(process.poll() is None for process, _result, _log in self.running):
+                time.sleep(0.5)
+                progress.show()
+        finally:
+            progress.close()
+        return _sum_up(self.running, time.monotonic() - self.begun)
+
+    def close(self):
+        for process, _result, _log in self.running:
             end(process)
-    return _sum_up(running, time.monotonic() - begun)
-
-
-def _wait(processes):
-    progress = Progress(lambda: 'sequences are run')
-    try:
-        while any(process.poll() is None for process in processes):
-            time.sleep(0.5)
-            progress.show()
-    finally:
-        progress.close()
 
 
 def _sum_up(running, seconds):
@@ -76,8 +81,7 @@ def _sum_up(running, seconds):
 
 def _describe(violation):
     return (
-        f'Seed {violation["seed"]}, {violation["sequences"]} sequences. To see it again:\n'
-        f'  python -m dev.torture --only model --shards 1 --seed {violation["seed"]} '
-        f'--sequences {violation["sequences"]}\n'
+        'To see it again:\n'
+        f'  python -m dev.torture --only model {violation["options"]}\n'
         'What happened first:\n  ' + '\n  '.join(violation['first'])
         + '\nThe shortest that was found:\n' + violation['shrunk'])

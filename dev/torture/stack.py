@@ -20,7 +20,6 @@ HELPER = 'btcpay_torture'
 NAME = os.environ.get('TORTURE_NAME', 'torture')
 BASE = f'{NAME}_base'
 FOLDER = TEST / NAME
-PREPARE = (Path(__file__).parent / 'prepare.py').read_text()
 
 
 def alone():
@@ -59,21 +58,18 @@ def prepare_base(module=ROOT):
         databases.copy_database(instance, template, BASE)
         env = {**environment(), 'TORTURE_STATE': str(state)}
         with step('Database for the torture'):
-            for name, arguments, script in (
-                ('install', ['--no-http', '--stop-after-init', '--init', f'{MODULE},{HELPER}'], ''),
-                ('prepare', ['--no-http'], PREPARE),
-            ):
-                command = instance.command(
-                    BASE, *options(instance), *arguments,
-                    subcommand='shell' if script else None)
-                done = subprocess.run(
-                    command, cwd=instance.folder, env=env, text=True, input=script or None,
-                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-                LOG.mkdir(parents=True, exist_ok=True)
-                (LOG / f'{NAME}-{name}.log').write_text(done.stdout)
-                if done.returncode or (script and 'PREPARED' not in done.stdout):
-                    raise SetupError(f'The database for the torture could not be made: {name}',
-                                     f'{done.stdout[-3000:]}\nLook at {LOG}/{NAME}-{name}.log')
+            command = instance.command(
+                BASE, *options(instance), '--no-http', '--stop-after-init',
+                '--init', f'{MODULE},{HELPER}')
+            done = subprocess.run(
+                command, cwd=instance.folder, env=env, text=True, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT, check=False)
+            LOG.mkdir(parents=True, exist_ok=True)
+            log = LOG / f'{NAME}-install.log'
+            log.write_text(done.stdout)
+            if done.returncode or ' ERROR ' in done.stdout or ' CRITICAL ' in done.stdout:
+                raise SetupError('The database for the torture could not be made',
+                                 f'{done.stdout[-3000:]}\nLook at {log}')
     return instance
 
 
@@ -124,11 +120,15 @@ class Stack:
             self.world = StandIn.started()
             self.gate = Gate(self.port)
             self.start_odoo()
+            self.prepare()
             self.wait_odoo()
         except BaseException:
             self.close()
             raise
         return self
+
+    def prepare(self):
+        """For more that is to be done while Odoo starts."""
 
     def tell_odoo(self, offset=0.0, broken=False):
         """:param float offset: seconds Odoo's clock is ahead
@@ -170,7 +170,7 @@ class Stack:
 
     def close(self):
         if self.odoo:
-            end(self.odoo)
+            end(self.odoo, grace=0)  # Its database goes, too
         if self.gate:
             self.gate.close()
         if self.world:

@@ -106,6 +106,8 @@ class Truth:
         if status == 'Settled':
             if tx['state'] != 'done' and not booked and not refunded:
                 self.bad('Settled, but not done:', what)
+        elif booked and invoice['id'] in self.history.was_settled and not told and not refunded:
+            self.bad('Booked in parts, taken back at the server, and nobody is told:', what)
         elif tx['state'] == 'done':
             if invoice['id'] not in self.history.was_settled:
                 self.bad('Done without money:', what)
@@ -178,8 +180,10 @@ class Truth:
             and order['id'] not in self.history.cancelled and not self.history.broken
         ):
             self.bad('Paid, but not confirmed:', order, done)
+        # What came by others alone is Odoo's own matter, promotions or not
+        is_ours = any(tx['provider'] == self.rig.provider_id for tx in done)
         if (
-            order['state'] == 'sale' and paid < order['total'] - CENT
+            is_ours and order['state'] == 'sale' and paid < order['total'] - CENT
             and order['id'] not in self.history.changed | self.history.confirmed and not told
         ):
             self.bad('Confirmed, but not paid:', order, done)
@@ -194,6 +198,7 @@ class Truth:
         most = 2 * sum(tx['order_id'] == order['id'] for tx in self.txs)
         if subjects[f'EXECUTED {order["name"]}'] > most:
             self.bad('Mails of a payment:', subjects, order)
+
     def alarms(self):
         """Each matter is told of once; other people's invoices never are."""
         found = self.rig.sql(

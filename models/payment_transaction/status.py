@@ -203,13 +203,23 @@ class PaymentTransaction(models.Model):
         self._btcpay_report_contradiction()
 
     def _btcpay_on_invalid(self, is_new):
-        self._btcpay_report_contradiction()
+        if self._btcpay_report_contradiction():
+            return
         if self._btcpay_get_unbooked_amount():
             self._btcpay_flag_for_review(_(
                 "The payment %(reference)s is invalid at the BTCPay Server, but %(paid)s was"
                 " received for it. Check the invoice on the server: accept the money by marking"
                 " the invoice as settled there, or refund it.", **self._btcpay_get_sums(),
             ), 'invalid')
+        elif is_new and (booked := self._btcpay_get_accounted_amount()) > 0:
+            # In parts; not what a person accepts when it is invalid already: that is no news.
+            self._btcpay_flag_for_review(_(
+                "%(booked)s of the payment %(reference)s is booked in Odoo in parts, but the"
+                " payment is now “%(status)s” at the BTCPay Server, with %(paid)s received. Odoo"
+                " leaves it booked: check the invoice on the server and decide what becomes of the"
+                " order.", booked=self.currency_id.format(booked), status=self.btcpay_status,
+                **self._btcpay_get_sums(),
+            ), 'contradiction')
 
     def _btcpay_report_contradiction(self):
         """Flag for review that the server no longer counts as paid what is paid in Odoo.
@@ -296,7 +306,8 @@ class PaymentTransaction(models.Model):
                 return _("Checkout failed, invoice still open")
         if self._btcpay_is_taken_by_tolerance():
             return _("Paid, underpaid") if additional == 'None' else _("Paid late, underpaid")
-        if status in ('Expired', 'Invalid'):
+        is_taken_back = 'contradiction' in self._btcpay_get_open_matters()
+        if status in ('Expired', 'Invalid') and not is_taken_back:
             partial = self._btcpay_get_partial_receipts()
             if partial.sale_order_ids or partial.invoice_ids:
                 return _("Partial payment accepted")

@@ -203,22 +203,7 @@ class TestUnderpaid(RefundMixin, BTCPayCommon):
         for policy, books in (('received', (96, 0, 96)), ('write_off', (96, 4, 100))):
             with self.subTest(policy=policy):
                 self._set_policy(policy)
-                self.order = self._create_order(require_payment=True, prepayment_percent=1.0)
-                self.tx = self._create_btcpay_transaction(self.order)
-                self.world.pay(self.tx.btcpay_invoice_id, fraction='0.5')
-                self.world.mine()
-                self.world.expire(self.tx.btcpay_invoice_id)
-                self._catch_up()
-                self.tx.action_btcpay_accept_partial()
-                self._catch_up()
-                # 51.00, of which 5.00 are the network's fee of a second payment.
-                self.world.pay(self.tx.btcpay_invoice_id, amount='0.00102')
-                self.world.mine()
-                self._catch_up()
-                self.assertEqual(self.tx.btcpay_paid_amount, 96)
-                self.tx.action_btcpay_accept_late()
-                self._catch_up()
-                self._catch_up()
+                self._settle_in_parts()
                 self.assertEqual(self._books(), books)
                 self.assertEqual((self.order.state, self.order.amount_paid), ('sale', 100))
                 self._refund(46)
@@ -229,6 +214,61 @@ class TestUnderpaid(RefundMixin, BTCPayCommon):
                 self.assertEqual(self._books(), (0, 0, 0))
                 self.assertEqual(self.tx._btcpay_get_accounted_amount(), 0)
                 self.assertEqual(self._due(self.order), 100)
+
+    def test_when_what_was_settled_in_parts_is_marked_invalid_then_a_person_is_told(self):
+        for policy, booked in (('received', 96), ('write_off', 100)):
+            with self.subTest(policy=policy):
+                self._set_policy(policy)
+                self._settle_in_parts()
+                self.assertFalse(self.order.activity_ids)
+                self.world.mark(self.tx.btcpay_invoice_id, 'Invalid')
+                self._catch_up()
+                [asked] = self._activities(self.order).replace('\xa0', ' ').splitlines()
+                self.assertIn(f"$ {booked}.00 of the payment {self.tx.reference} is booked", asked)
+                self.assertIn("now “Invalid” at the BTCPay Server, with $ 96.00 received", asked)
+                self.assertEqual(self.order.state, 'sale')
+                self.assertEqual(self._books()[0], 96)
+                self.assertEqual(
+                    self.order.btcpay_status_text, "Marked as invalid by the merchant"
+                )
+                activity = self.order.activity_ids
+                self._catch_up()
+                self.assertEqual(self.order.activity_ids, activity)
+                self.world.mark(self.tx.btcpay_invoice_id, 'Settled')
+                self._catch_up()
+                self.assertFalse(self.order.activity_ids)
+
+    def test_when_what_is_invalid_already_is_accepted_in_part_then_that_is_no_news(self):
+        self.order = self._create_order(require_payment=True, prepayment_percent=1.0)
+        self.tx = self._create_btcpay_transaction(self.order)
+        self.world.pay(self.tx.btcpay_invoice_id, fraction='0.4')
+        self.world.mark(self.tx.btcpay_invoice_id, 'Invalid')
+        self.world.mine()
+        self._catch_up()
+        self.assertIn("is invalid at the BTCPay Server", self._activities(self.order))
+        self.tx.action_btcpay_accept_partial()
+        self._catch_up()
+        self.assertEqual(self._books(), (40, 0, 40))
+        self.assertFalse(self.order.activity_ids)
+
+    def _settle_in_parts(self):
+        """Have 50 accepted of what expired, and 46 more settled by the store's tolerance."""
+        self.order = self._create_order(require_payment=True, prepayment_percent=1.0)
+        self.tx = self._create_btcpay_transaction(self.order)
+        self.world.pay(self.tx.btcpay_invoice_id, fraction='0.5')
+        self.world.mine()
+        self.world.expire(self.tx.btcpay_invoice_id)
+        self._catch_up()
+        self.tx.action_btcpay_accept_partial()
+        self._catch_up()
+        # 51.00, of which 5.00 are the network's fee of a second payment.
+        self.world.pay(self.tx.btcpay_invoice_id, amount='0.00102')
+        self.world.mine()
+        self._catch_up()
+        self.assertEqual(self.tx.btcpay_paid_amount, 96)
+        self.tx.action_btcpay_accept_late()
+        self._catch_up()
+        self._catch_up()
 
     def test_when_the_merchant_marks_it_settled_then_what_was_received_counts(self):
         self._set_policy('write_off')

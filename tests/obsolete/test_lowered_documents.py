@@ -79,6 +79,63 @@ class TestLoweredDocuments(MoneyMixin, BTCPayCommon):
         self._carry_out()
         self.assertEqual(self._status(tx), ('New', 'None'))
 
+    def test_when_an_order_invoiced_in_part_is_credited_and_invoiced_anew_then_the_due_is_right(
+        self
+    ):
+        # What is invoiced (or credited, if it is less than 0) of hats at 10.00 and of a coat at
+        # 40.00, with 5.00 off; what is to be paid after each, of 95.00.
+        for documents in (
+            (({'hat': 4}, 95), ({'hat': -4}, 55), ({'hat': 4}, 95), ({'hat': 2, 'coat': 1}, 95)),
+            (({'hat': 4}, 95), ({'hat': -4}, 55), ({'coat': 1}, 55), ({'hat': 4}, 95)),
+            (({'hat': 4}, 95), ({'hat': -3}, 65), ({'hat': 1}, 75), ({'hat': 4}, 95)),
+            (({'hat': 6, 'coat': 1, 'off': 1}, 95), ({'hat': -6, 'coat': -1, 'off': -1}, 0),
+             ({'hat': 6, 'off': 1}, 55), ({'coat': 1}, 95), ({'coat': -1}, 55)),
+            # Beyond what was ordered.
+            (({'hat': 8}, 95), ({'hat': -2}, 95), ({'hat': -1}, 85)),
+        ):
+            with self.subTest(documents=documents):
+                order = self._create_wardrobe()
+                for items, due in documents:
+                    self._make_move(order, items)
+                    self.assertEqual(order._btcpay_get_amount_due(), due, items)
+
+    def test_when_an_order_is_paid_credited_and_invoiced_anew_then_only_the_rest_is_due(self):
+        order = self._create_wardrobe()
+        move = self._make_move(order, {'hat': 4})
+        self._pay_move(move)
+        self.assertEqual(order._btcpay_get_amount_due(), 55)
+        self._make_move(order, {'hat': -4})
+        self.assertEqual(order._btcpay_get_amount_due(), 15)
+        anew = self._make_move(order, {'hat': 4})
+        self.assertEqual(order._btcpay_get_amount_due(), 55)
+        (order.invoice_ids - move).line_ids.filtered(
+            lambda line: line.account_type == 'asset_receivable'
+        ).reconcile()
+        self.assertEqual(anew.amount_residual, 0)
+        self.assertEqual(order._btcpay_get_amount_due(), 55)
+
+    def _create_wardrobe(self):
+        """Create a confirmed order of six hats and a coat, with a discount: 95.00."""
+        order = self._create_order(order_line=[Command.create({
+            'product_id': self.product.id, 'name': name, 'product_uom_qty': quantity,
+            'price_unit': price,
+        }) for name, quantity, price in (('hat', 6, 10), ('coat', 1, 40), ('off', 1, -5))])
+        order.action_confirm()
+        self.assertEqual(order.amount_total, 95)
+        return order
+
+    def _make_move(self, order, items):
+        """Invoice or credit lines of an order, by their names and quantities."""
+        move = self.env['account.move'].create({
+            'move_type': 'out_refund' if min(items.values()) < 0 else 'out_invoice',
+            'partner_id': order.partner_id.id, 'currency_id': order.currency_id.id,
+            'invoice_line_ids': [Command.create(line._prepare_invoice_line(
+                quantity=abs(items[line.name])
+            )) for line in order.order_line if line.name in items],
+        })
+        move.action_post()
+        return move
+
     def test_when_an_orders_credited_invoice_is_paid_all_the_same_then_it_is_flagged_with_the_sum(
         self
     ):

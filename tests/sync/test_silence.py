@@ -158,6 +158,21 @@ class TestSilence(BTCPayHttpCommon):
         other.join()
         self.assertEqual(self._count_questions(), 1)
 
+    def test_when_the_other_finds_the_server_down_then_a_delivery_does_not_ask_it_again(self):
+        def wait(turn):
+            turn.cr.commit()
+            turn.cr.execute(
+                'UPDATE payment_provider SET btcpay_retry_at = %s WHERE id = %s',
+                [fields.Datetime.now() + timedelta(minutes=1), self.btcpay.id],
+            )
+            return True
+
+        with self._somebody_at('delivery'), patch.object(Turn, 'wait', wait):
+            self._post_event(self._prepare_event(self.transactions[0]))
+        self.assertEqual(self._count_questions(), 0)
+        delivery = self.env['btcpay.delivery'].search([('provider_id', '=', self.btcpay.id)])
+        self.assertEqual((delivery.state, delivery.try_count), ('pending', 0))
+
     # === KNOWN TO BE DOWN === #
 
     def test_when_the_server_hangs_for_one_page_then_no_other_waits_for_it(self):

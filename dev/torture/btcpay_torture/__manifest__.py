@@ -4,5 +4,6 @@
     'author': "payment_btcpay",
     'version': '1.0',
     'depends': ['payment_btcpay', 'sale_management'],
+    'post_init_hook': 'post_init_hook',
     'license': 'LGPL-3',
 }
