@@ -116,8 +116,8 @@ class PaymentProvider(models.Model):
     )
     btcpay_print_qr = fields.Boolean(
         string="QR Code on Documents",
-        help="Print a QR code that opens the Bitcoin payment page on quotations, orders and customer"
-             " invoices of which something is due.",
+        help="Print a QR code that opens the Bitcoin payment page on quotations, orders and"
+             " customer invoices of which something is due.",
     )
     btcpay_accept_partial = fields.Boolean(
         string="Accept Partial Payments",
