@@ -23,6 +23,7 @@
         'views/sale_order_payment_views.xml',
         'views/sale_order_views.xml',
         'views/portal_templates.xml',
+        'views/report_templates.xml',
         'views/btcpay_refund_views.xml',
         'wizards/btcpay_connect_wizard_views.xml',
         'wizards/btcpay_payment_request_views.xml',

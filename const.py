@@ -42,6 +42,8 @@ TIMEOUT = 15
 SHORT_TIMEOUT = 5
 # Seconds that a delivery waits for its turn, while another one asks the server.
 TURN_SECONDS = 0.5
+# And where a customer looks at a button that they clicked: within 10 they are told.
+CHECKOUT_TIMEOUT = 8
 # Seconds to wait for a transaction that somebody else is working on, e.g. confirming its order.
 LOCK_TIMEOUT = 5
 # How often a sync is done again when somebody else's came in between.

@@ -2,7 +2,7 @@ from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import format_date
 
-from odoo.addons.payment_btcpay.utils import get_salesperson, post_template
+from odoo.addons.payment_btcpay.utils import get_salesperson, make_qr_code, post_template
 
 
 class BTCPayRequestMixin(models.AbstractModel):
@@ -222,6 +222,23 @@ class BTCPayRequestMixin(models.AbstractModel):
             'currency_id': self.currency_id.id,
             'partner_id': self.partner_id.id,
         }).link
+
+    def _btcpay_get_printed_qr_code(self):
+        """Return the QR code that is printed on the document: of the link by which all is paid that
+        is to be asked for now.
+
+        :return: The `link`, and the address of the `image`; empty if nothing is to be paid, or the
+                 provider prints none.
+        :rtype: dict[str, str]
+        """
+        self.ensure_one()
+        if not self._btcpay_get_provider().btcpay_print_qr:
+            return {}
+        amount = self._btcpay_get_amount_asked()
+        if self._btcpay_find_request_problem(amount):
+            return {}
+        link = self._btcpay_make_link(amount)
+        return {'link': link, 'image': f'data:image/svg+xml;base64,{make_qr_code(link).decode()}'}
 
     def _btcpay_get_request_context(self, amount):
         """Return the context in which a request is written and posted.

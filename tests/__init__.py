@@ -21,9 +21,11 @@ from .checkout import (
     test_customer_pages,
     test_decimals,
     test_discount,
+    test_donation,
     test_method_down,
     test_methods,
     test_modal,
+    test_not_offered,
     test_return_page,
     test_shop,
     test_shop_modal,
@@ -48,6 +50,7 @@ from .order import (
     test_order_rights,
     test_order_screen,
     test_order_story,
+    test_printed_qr_code,
 )
 from .provider import (
     test_callback,

@@ -1,11 +1,7 @@
-import base64
-
-from reportlab.graphics.barcode import createBarcodeDrawing
-
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
-from odoo.addons.payment_btcpay.utils import open_dialog
+from odoo.addons.payment_btcpay.utils import make_qr_code, open_dialog
 
 
 class BTCPayPaymentRequest(models.TransientModel):
@@ -86,11 +82,7 @@ class BTCPayPaymentRequest(models.TransientModel):
     @api.depends('link')
     def _compute_qr_code(self):
         for wizard in self:
-            # As SVG: Odoo's own barcodes need a program for bitmaps that is not always there.
-            wizard.qr_code = wizard.link and base64.b64encode(
-                createBarcodeDrawing('QR', value=wizard.link, width=240, height=240, barBorder=4)
-                .asString('svg').encode()
-            )
+            wizard.qr_code = wizard.link and make_qr_code(wizard.link)
 
     # === ACTION METHODS === #
 

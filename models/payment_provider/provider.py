@@ -114,6 +114,11 @@ class PaymentProvider(models.Model):
         help="What a website that restricts what its pages may load has to allow.",
         compute='_compute_btcpay_modal_policy', groups='base.group_system',
     )
+    btcpay_print_qr = fields.Boolean(
+        string="QR Code on Documents",
+        help="Print a QR code that opens the Bitcoin payment page on quotations, orders and"
+             " customer invoices of which something is due.",
+    )
     btcpay_accept_partial = fields.Boolean(
         string="Accept Partial Payments",
         help="Book the partial payment of an invoice that expires; the customer is asked for the"

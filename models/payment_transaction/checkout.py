@@ -69,7 +69,8 @@ class PaymentTransaction(models.Model):
         draft = self._btcpay_prepare_invoice()
         invoice, error = None, None
         try:
-            invoice = self._btcpay_client(commits=True).create_invoice(store_id, draft)
+            client = self._btcpay_client(timeout=const.CHECKOUT_TIMEOUT, commits=True)
+            invoice = client.create_invoice(store_id, draft)
         except GreenfieldError as exc:
             error = exc
             commit_and_refresh(self.env)

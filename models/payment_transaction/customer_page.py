@@ -204,7 +204,7 @@ class PaymentTransaction(models.Model):
             then = _("It is credited to you when you go on to pay the amount due.")
         else:
             then = _("We are looking at it and will write to you.")
-        return f'{arrived} {then}'
+        return _("%(arrived)s %(then)s", arrived=arrived, then=then)
 
     def _btcpay_get_wait_message(self):
         """Return what the customer is waiting for.

@@ -116,6 +116,28 @@ class TestCheckoutHttp(BTCPayHttpCommon):
         self.assertIn("try again in a few minutes", result['state_message'])
         self.assertEqual(self._get_tx(result['reference']).state, 'error')
 
+    def test_when_pay_now_is_pressed_then_the_server_is_asked_once(self):
+        before = self.world.requests()[-1]['n'] if self.world.requests() else 0
+        self._pay()
+        self.assertEqual(
+            [(r['method'], r['path']) for r in self.world.requests(before)],
+            [('POST', f'/api/v1/stores/{self.store_id}/invoices')],
+        )
+
+    def test_when_the_server_is_slow_then_the_customer_is_told_within_ten_seconds(self):
+        providers = self.registry['payment.provider']
+        send = providers._btcpay_send_request
+        timeouts = []
+
+        def spy(provider, *args, btcpay_timeout, **kwargs):
+            timeouts.append(btcpay_timeout)
+            return send(provider, *args, btcpay_timeout=btcpay_timeout, **kwargs)
+
+        with patch.object(providers, '_btcpay_send_request', spy):
+            self._pay()
+        self.assertEqual(timeouts, [const.CHECKOUT_TIMEOUT])
+        self.assertLess(const.CHECKOUT_TIMEOUT, 10)
+
     # === NOT HONEST === #
 
     @mute_logger('odoo.http')

@@ -101,6 +101,21 @@ class TestCustomerPages(PagesCommon):
                         self._read(tx.invoice_ids.get_portal_url())[0][:60], text[:60]
                     )
 
+    def test_when_the_page_is_open_for_an_hour_then_it_still_asks_within_five_seconds(self):
+        with self._in_everybodys_session(self._begin()):
+            self.browser_js('/payment/status', """
+                const { PaymentPostProcessing } = odoo.loader.modules.get(
+                    '@payment/interactions/post_processing'
+                );
+                const page = { pollCount: 900, timeout: 0 };
+                PaymentPostProcessing.prototype.updateTimeout.call(page);
+                if (page.timeout <= 5000) {
+                    console.log('test successful');
+                } else {
+                    console.error(`It asks after ${page.timeout} ms.`);
+                }
+            """, ready="odoo.loader.modules.has('@payment_btcpay/interactions/waiting')")
+
     # === WHAT IS MISSING IS PAID === #
 
     def _click(self, url, label="Pay the amount due"):
@@ -129,6 +144,11 @@ class TestCustomerPages(PagesCommon):
                 self.assertIn(f'/my/orders/{order.id}', response.url)
                 self.assertIn('payment_amount=50.0', response.url)
                 self._post_process()
+                mail = order.message_ids.filtered(
+                    lambda message: "was accepted" in (message.subject or '')
+                )
+                self.assertIn("is credited to you", ' '.join(html2plaintext(mail.body).split()))
+                self.assertNotIn("paid", mail.subject + html2plaintext(mail.body))
                 self.assertEqual((tx.state, order.amount_paid), ('cancel', 50))
                 self.assertFalse(order.activity_ids)
                 text, links = self._read(order.get_portal_url())

@@ -58,6 +58,30 @@ class TestShop(ShopCommon):
         page = self.url_open('/shop/cart')
         self.assertNotIn("Hat of the tests", page.text)
 
+    def test_when_the_customer_goes_on_from_the_waiting_page_then_no_unpaid_cart_is_emptied(self):
+        """Odoo's “Skip” leads to where the cart is dropped, and called canceled."""
+        order = self._fill_cart()
+        self.url_open('/shop/payment')
+        tx = self._pay(order)
+        self.assertIn('href="/shop/payment"', self._get_waiting_page())
+        self.assertIn("Hat of the tests", self.url_open('/shop/cart').text)
+        self.world.pay(tx.btcpay_invoice_id, fraction='0.4')
+        self.assertEqual(self._poll(tx)['state'], 'pending')
+        self.assertIn(f'href="/my/orders/{order.id}?', self._get_waiting_page())
+        self.world.pay(tx.btcpay_invoice_id, fraction='0.65')
+        tx.btcpay_asked_at = False
+        self.assertEqual((self._poll(tx)['state'], tx.btcpay_status), ('pending', 'Processing'))
+        self.assertIn('href="/shop/payment/validate"', self._get_waiting_page(is_seen=True))
+        page = self.url_open('/shop/payment/validate')
+        self.assertIn('/shop/confirmation', page.url)
+        self.assertIn("We have seen your payment.", page.text)
+        self.assertNotIn("waiting for approval", page.text)
+
+    def _get_waiting_page(self, is_seen=False):
+        page = self.url_open('/payment/status').text
+        self.assertEqual('/shop/payment/validate' in page, is_seen)
+        return page
+
     def test_when_the_cart_is_recomputed_then_only_a_real_change_invalidates_its_invoice(self):
         """Each step of the checkout computes the cart's prices and taxes anew."""
         self.product.taxes_id = self.env['account.tax'].create({

@@ -21,6 +21,7 @@ SETTINGS = {
     'btcpay_send_name', 'btcpay_send_address', 'btcpay_send_country', 'btcpay_send_lines',
     'btcpay_send_order_link', 'btcpay_discount_method_id', 'btcpay_discount_percent',
     'btcpay_discount_fixed',
+    'btcpay_print_qr',
 }
 
 
@@ -91,6 +92,7 @@ class TestProtectedFields(RefundMixin, BTCPayCommon):
             'btcpay_late_policy': 'accept', 'btcpay_webhook_log_days': 7, 'btcpay_debug': True,
             'btcpay_poll_minutes': 3, 'state': 'enabled', 'name': "Bitcoin",
             'btcpay_underpaid_policy': 'received', 'btcpay_checkout_mode': 'modal',
+            'btcpay_print_qr': True,
             'btcpay_write_off_account_id': self.company_data['default_account_expense'].id,
             'btcpay_speed_policy': 'LowSpeed', 'btcpay_expiration_minutes': '30',
             'btcpay_monitoring_minutes': '60', 'btcpay_tolerance': '1.5',

@@ -1,5 +1,6 @@
 import { ConnectionLostError, rpc } from '@web/core/network/rpc';
 import { patch } from '@web/core/utils/patch';
+import { addLoadingEffect } from '@web/core/utils/ui';
 
 import { PaymentForm } from '@payment/interactions/payment_form';
 import { showInvoice } from '@payment_btcpay/interactions/modal';
@@ -8,6 +9,35 @@ patch(PaymentForm.prototype, {
     setup() {
         super.setup();
         this.btcpayClosed = null; // The payment that was closed unpaid on this page.
+        this.btcpayStopLoading = [];
+    },
+
+    /**
+     * Show on the button that the invoice is being made.
+     *
+     * @override method from @payment/interactions/payment_form
+     * @private
+     * @param {boolean} blockUI - Whether the UI should also be blocked.
+     * @return {void}
+     */
+    _disableButton(blockUI = false) {
+        super._disableButton(...arguments);
+        const radio = this.el.querySelector('input[name="o_payment_radio"]:checked');
+        if (blockUI && radio && this._getProviderCode(radio) === 'btcpay') {
+            this.btcpayStopLoading = [
+                ...document.querySelectorAll('[name="o_payment_submit_button"]'),
+            ].map(addLoadingEffect);
+        }
+    },
+
+    /**
+     * @override method from @payment/interactions/payment_form
+     * @private
+     * @return {void}
+     */
+    _enableButton() {
+        this.btcpayStopLoading.splice(0).forEach((stop) => stop());
+        super._enableButton(...arguments);
     },
 
     /**

@@ -96,11 +96,14 @@ tours.add('payment_btcpay.modal_aborted', {
                     };
                     console.error = () => {}; // The tour would take it for a mistake.
                     anchor.click();
+                    if (!anchor.classList.contains('o_btn_loading')) {
+                        throw new Error("The button does not show that something happens.");
+                    }
                 },
             },
             {
                 content: "The page is not blocked",
-                trigger: `body:not(:has(.o_blockUI)) ${PAY}`,
+                trigger: `body:not(:has(.o_blockUI, .o_btn_loading)) ${PAY}`,
             },
             ...pay,
         ];
