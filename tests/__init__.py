@@ -28,7 +28,7 @@ from .checkout import (
     test_shop,
     test_shop_modal,
 )
-from .confirmation import test_confirmation, test_total_at_confirmation
+from .confirmation import test_confirm_seen, test_confirmation, test_total_at_confirmation
 from .module import (
     test_bodies,
     test_costs,

@@ -43,11 +43,15 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         if not self.btcpay_discount_amount:
             return
-        is_granted = self.state == 'done' or (self.state == 'pending' and self._btcpay_has_money())
-        if is_granted and not self.btcpay_discount_line_ids:
+        is_granted = self._btcpay_is_money_there()
+        lines = self.btcpay_discount_line_ids
+        if is_granted and not lines:
             self._btcpay_grant_discount()
-        elif not is_granted and self.btcpay_discount_line_ids:
-            self._btcpay_take_back_discount()
+        elif lines.order_id.state == 'sale':
+            # Of a confirmed order no line is removed.
+            lines.filtered(lambda line: not line.qty_invoiced).product_uom_qty = int(is_granted)
+        elif not is_granted:
+            lines.unlink()
 
     def _btcpay_grant_discount(self):
         """Add the discount's lines to the order, if it still is what the discount was agreed on."""
@@ -72,15 +76,6 @@ class PaymentTransaction(models.Model):
                 reference=self.reference, documents=", ".join(order.mapped('name')),
                 discount=self.currency_id.format(self.btcpay_discount_amount),
             ), 'method_discount')
-
-    def _btcpay_take_back_discount(self):
-        """Take the discount's lines off the order: the money is gone, or came to nothing."""
-        self.ensure_one()
-        if self.btcpay_discount_line_ids.order_id.state == 'sale':
-            # Of a confirmed order no line is removed.
-            self.btcpay_discount_line_ids.product_uom_qty = 0
-        else:
-            self.btcpay_discount_line_ids.unlink()
 
     def _btcpay_renew_discount(self):
         """Have the coupons of the order computed without the discount, and the discount after them.
