@@ -18,6 +18,7 @@ from .checkout import (
     test_checkout_guard,
     test_checkout_http,
     test_checkout_offer,
+    test_crypto_currencies,
     test_customer_pages,
     test_decimals,
     test_discount,
