@@ -105,6 +105,7 @@ from .sync import (
     test_sync_in_batches,
     test_unchanged,
 )
+from .till import test_till
 from .webhook import (
     test_deliveries,
     test_webhook,

@@ -76,14 +76,3 @@ class PaymentTransaction(models.Model):
                 reference=self.reference, documents=", ".join(order.mapped('name')),
                 discount=self.currency_id.format(self.btcpay_discount_amount),
             ), 'method_discount')
-
-    def _btcpay_renew_discount(self):
-        """Have the coupons of the order computed without the discount, and the discount after them.
-        """
-        self.ensure_one()
-        order = self.btcpay_discount_line_ids.order_id
-        # The coupons are those of `sale_loyalty`, if there is one.
-        if order.state in ('draft', 'sent') and hasattr(order, '_update_programs_and_rewards'):
-            self.btcpay_discount_line_ids.unlink()
-            order._update_programs_and_rewards()
-            self._btcpay_grant_discount()

@@ -354,9 +354,9 @@ class TestDiscountCoupons(DiscountMixin, BTCPayCommon):
         if cls.env['ir.module.module']._get('sale_loyalty').state != 'installed':
             cls.skipTest(cls, "Coupons and gift cards (module sale_loyalty) are not installed.")
 
-    def _apply(self, program, order):
+    def _apply(self, program, order, points):
         self.env['loyalty.generate.wizard'].with_context(active_id=program.id).create({
-            'coupon_qty': 1, 'points_granted': 20,
+            'coupon_qty': 1, 'points_granted': points,
         }).generate_coupons()
         coupon = program.coupon_ids[-1]
         status = order._try_apply_code(coupon.code)
@@ -378,10 +378,10 @@ class TestDiscountCoupons(DiscountMixin, BTCPayCommon):
                 'discount_applicability': 'order', 'required_points': 1,
             })],
         })
-        for program, total, asked in [(coupons, 90, 85.5), (cards, 80, 76)]:
+        for program, points, total, asked in [(coupons, 1, 90, 85.5), (cards, 20, 80, 76)]:
             with self.subTest(program=program.name):
                 order = self._create_order()
-                self._apply(program, order)
+                self._apply(program, order, points)
                 self.assertEqual(order.amount_total, total)
                 tx = self._begin(order)
                 self.world.pay(tx.btcpay_invoice_id, method='BTC-LN')
