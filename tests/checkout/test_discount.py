@@ -223,6 +223,17 @@ class TestDiscount(DiscountMixin, BTCPayCommon):
             self._look(tx)
         self.assertEqual((self._discount_lines(order), order.amount_total), (line, 95))
 
+    def test_when_a_person_takes_it_off_a_confirmed_order_then_it_stays_off(self):
+        order = self._create_order()
+        tx = self._begin(order)
+        self._see(tx)
+        self.world.mine()
+        self._look(tx)
+        self._post_process()
+        self._discount_lines(order).product_uom_qty = 0
+        self._look(tx)
+        self.assertEqual((order.state, order.amount_total), ('sale', 100))
+
     def test_when_the_payment_vanishes_then_it_is_taken_off_and_comes_again_with_the_next(self):
         order = self._create_order()
         tx = self._begin(order)
