@@ -18,7 +18,9 @@ class PaymentMethod(models.Model):
              " Empty stands for all that the store has.",
     )
 
-    btcpay_is_ours = fields.Boolean(compute='_compute_btcpay_is_ours')
+    btcpay_is_ours = fields.Boolean(
+        string="Paid at the BTCPay Server", compute='_compute_btcpay_is_ours'
+    )
 
     @api.depends('provider_ids.code')
     def _compute_btcpay_is_ours(self):

@@ -22,14 +22,20 @@ class SaleOrderLine(models.Model):
 class SaleOrder(models.Model):
     _inherit = 'sale.order'
 
-    def action_confirm(self):
-        """Override of `sale` to have coupons not reckon with the discount.
+    def _register_hook(self):
+        """Override to have coupons, which are computed anew on confirmation, not reckon with the
+        discount.
 
-        They are computed anew when an order is confirmed, just before this.
+        `sale_loyalty`, if it is there, has a method for that. It is loaded after this module, which
+        does not depend on it, so that only the finished class can be extended.
         """
-        for order in self.filtered('order_line.btcpay_discount_transaction_id'):
-            order.order_line.btcpay_discount_transaction_id.sudo()._btcpay_renew_discount()
-        return super().action_confirm()
+        super()._register_hook()
+        cls = self.env.registry[self._name]
+        get_lines = getattr(cls, '_get_no_effect_on_threshold_lines', None)
+        if get_lines:
+            cls._get_no_effect_on_threshold_lines = lambda order: (
+                get_lines(order) | order.order_line.filtered('btcpay_discount_transaction_id')
+            )
 
     def _get_copiable_order_lines(self):
         """Override of `sale` to leave out what was granted for one payment."""

@@ -18,6 +18,7 @@ from .checkout import (
     test_checkout_guard,
     test_checkout_http,
     test_checkout_offer,
+    test_crypto_currencies,
     test_customer_pages,
     test_decimals,
     test_discount,
@@ -30,7 +31,7 @@ from .checkout import (
     test_shop,
     test_shop_modal,
 )
-from .confirmation import test_confirmation, test_total_at_confirmation
+from .confirmation import test_confirm_seen, test_confirmation, test_total_at_confirmation
 from .module import (
     test_bodies,
     test_costs,
@@ -107,6 +108,7 @@ from .sync import (
     test_sync_in_batches,
     test_unchanged,
 )
+from .till import test_till
 from .webhook import (
     test_deliveries,
     test_webhook,

@@ -30,6 +30,19 @@ class PaymentProvider(models.Model):
             ('LowSpeed', "6 blocks"),
         ],
     )
+    btcpay_confirm_when = fields.Selection(
+        string="Confirm Orders",
+        help="Odoo reserves stock for confirmed orders only. “When the payment is seen” reserves at"
+             " once, though an on-chain payment may still vanish before a block has it: then a"
+             " person is asked, and the deliveries are marked as not paid. Lightning makes no"
+             " difference. The server is not told of it.",
+        selection=[
+            ('settled', "When the payment is settled"),
+            ('seen', "When the payment is seen"),
+        ],
+        default='settled',
+        required=True,
+    )
     # Numbers as text, since a number cannot be empty.
     btcpay_expiration_minutes = fields.Char(
         string="Time to Pay (minutes)",

@@ -18,6 +18,7 @@ from . import write_off
 from . import matters
 from . import review
 from . import confirmation
+from . import confirm_seen
 from . import customer
 from . import customer_page
 from . import refund_fields

@@ -213,6 +213,12 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         return bool(self.btcpay_paid_amount) or self.btcpay_status not in (False, 'New')
 
+    def _btcpay_is_money_there(self):
+        """Return whether the documents are paid by the transaction, or will be if nothing happens.
+        """
+        self.ensure_one()
+        return self.state == 'done' or (self.state == 'pending' and self._btcpay_has_money())
+
     def _btcpay_get_partial_receipts(self):
         """Return the child transactions by which partial payments of the invoice are booked.
 

@@ -43,6 +43,7 @@ class PaymentTransaction(models.Model):
         """Look for payments that do not fit what they are for, and whether all is confirmed."""
         for tx in self:
             if tx.provider_code == 'btcpay':
+                tx._btcpay_confirm_seen()
                 tx._btcpay_reconcile_assigned()
                 tx.btcpay_is_handled = tx._btcpay_is_all_handled()
             elif not any(

@@ -88,8 +88,9 @@ class PaymentTransaction(models.Model):
         """Return whether a mail of ours tells how the payment stands."""
         self.ensure_one()
         match self.state:
-            case 'pending':  # In part, or with nothing any more: the wallet replaced it.
-                return self.btcpay_status == 'New'
+            case 'pending':
+                # In part, or with nothing any more: the wallet replaced it. Or by the confirmation.
+                return self.btcpay_status == 'New' or self._btcpay_is_confirmed_when_seen()
             case 'done':
                 is_partial = self.source_transaction_id.btcpay_status in ('Expired', 'Invalid')
                 return is_partial or self._btcpay_is_difference_due()

@@ -13,6 +13,9 @@ class PaymentTransaction(models.Model):
         string="Discount", help="What the customer saves by paying with this payment method.",
         currency_field='currency_id', readonly=True, copy=False,
     )
+    btcpay_is_discount_granted = fields.Boolean(
+        string="Discount Granted", readonly=True, copy=False
+    )
     btcpay_discount_line_ids = fields.One2many(
         string="Discount Lines", comodel_name='sale.order.line',
         inverse_name='btcpay_discount_transaction_id', readonly=True,
@@ -39,30 +42,39 @@ class PaymentTransaction(models.Model):
         return 0 if self.btcpay_discount_line_ids else self.btcpay_discount_amount
 
     def _btcpay_apply_discount(self):
-        """Have the order's lines agree with whether money is there."""
+        """Have the order's lines follow, when money comes or goes; what people do with the lines in
+        between is theirs."""
         self.ensure_one()
-        if not self.btcpay_discount_amount:
+        is_granted = bool(self.btcpay_discount_amount) and self._btcpay_is_money_there()
+        if is_granted == self.btcpay_is_discount_granted:
             return
-        is_granted = self.state == 'done' or (self.state == 'pending' and self._btcpay_has_money())
-        if is_granted and not self.btcpay_discount_line_ids:
-            self._btcpay_grant_discount()
-        elif not is_granted and self.btcpay_discount_line_ids:
-            self._btcpay_take_back_discount()
+        lines = self.btcpay_discount_line_ids
+        if lines.order_id.state == 'sale':
+            # Of a confirmed order no line is removed.
+            lines.filtered(lambda line: not line.qty_invoiced).product_uom_qty = int(is_granted)
+        elif not is_granted:
+            lines.unlink()
+        elif not self._btcpay_grant_discount():
+            return
+        self.btcpay_is_discount_granted = is_granted
 
     def _btcpay_grant_discount(self):
-        """Add the discount's lines to the order, if it still is what the discount was agreed on."""
+        """Add the discount's lines to the order, if it still is what the discount was agreed on.
+
+        :return: Whether they were added.
+        :rtype: bool
+        """
         self.ensure_one()
         order = self.sale_order_ids
         if (
             len(order) == 1
             and order.state in ('draft', 'sent')
-            and not order.order_line.btcpay_discount_transaction_id
             and not self._btcpay_are_documents_changed()
             and not self._btcpay_get_payment_siblings()._btcpay_get_net_amount()
         ):
             order._btcpay_add_discount(self.btcpay_discount_amount, self)
             if not self.currency_id.compare_amounts(order.amount_total, self.amount):
-                return
+                return True
             self.btcpay_discount_line_ids.unlink()
         if self.state == 'done':
             self._btcpay_flag_for_review(_(
@@ -72,23 +84,4 @@ class PaymentTransaction(models.Model):
                 reference=self.reference, documents=", ".join(order.mapped('name')),
                 discount=self.currency_id.format(self.btcpay_discount_amount),
             ), 'method_discount')
-
-    def _btcpay_take_back_discount(self):
-        """Take the discount's lines off the order: the money is gone, or came to nothing."""
-        self.ensure_one()
-        if self.btcpay_discount_line_ids.order_id.state == 'sale':
-            # Of a confirmed order no line is removed.
-            self.btcpay_discount_line_ids.product_uom_qty = 0
-        else:
-            self.btcpay_discount_line_ids.unlink()
-
-    def _btcpay_renew_discount(self):
-        """Have the coupons of the order computed without the discount, and the discount after them.
-        """
-        self.ensure_one()
-        order = self.btcpay_discount_line_ids.order_id
-        # The coupons are those of `sale_loyalty`, if there is one.
-        if order.state in ('draft', 'sent') and hasattr(order, '_update_programs_and_rewards'):
-            self.btcpay_discount_line_ids.unlink()
-            order._update_programs_and_rewards()
-            self._btcpay_grant_discount()
+        return False

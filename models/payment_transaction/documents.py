@@ -29,12 +29,24 @@ class PaymentTransaction(models.Model):
     def _btcpay_get_document(self):
         """Return the document on which people look after the transaction.
 
-        :return: The sales order, else the invoice, else the customer.
+        :return: The sales order, else the invoice, else the customer, else the company.
         :rtype: sale.order|account.move|res.partner
         """
         self.ensure_one()
         tx = self._btcpay_get_root()
+        till_order = tx._btcpay_get_till_order()
+        if till_order and not till_order.partner_id:
+            return tx.company_id.partner_id  # The transaction is the public user's.
         return tx.sale_order_ids[:1] or tx.invoice_ids[:1] or tx.partner_id
+
+    def _btcpay_get_till_order(self):
+        """Return the order of Odoo's till that the transaction is for.
+
+        :return: The order; None where there is no till (module `pos_online_payment`).
+        :rtype: pos.order|None
+        """
+        self.ensure_one()
+        return self.sudo().pos_order_id if 'pos_order_id' in self._fields else None
 
     def _btcpay_is_without_document(self):
         """Return whether the transaction is a refund of a receipt that has no document."""

@@ -235,6 +235,12 @@ class PaymentTransaction(models.Model):
                 return self._btcpay_is_paid_twice()
             case 'changed':
                 return self._btcpay_is_change_open()
+            case 'method_discount':  # Paid with a discount that is not on the order.
+                return bool(self._btcpay_get_pending_discount()) and (
+                    self._btcpay_get_amount_due(self.sale_order_ids) > 0
+                )
+            case 'seen':  # Confirmed for a payment that is gone.
+                return self._btcpay_is_confirmed_but_gone()
             case 'discount':  # Paid early, but booked too late.
                 return bool(self._btcpay_find_lost_discounts())
         # A status that is not known.

@@ -71,7 +71,7 @@ class PaymentTransaction(models.Model):
     def _btcpay_are_documents_canceled(self):
         """Return whether what was to be paid was canceled or deleted."""
         self.ensure_one()
-        documents = self.sale_order_ids or self.invoice_ids
+        documents = self.sale_order_ids or self.invoice_ids or self._btcpay_get_till_order()
         if not documents:
             return bool(self.btcpay_documents_total)
         return all(document.state == 'cancel' for document in documents)
@@ -79,6 +79,8 @@ class PaymentTransaction(models.Model):
     def _btcpay_are_documents_paid(self):
         """Return whether the documents are paid without this transaction."""
         self.ensure_one()
+        if till_order := self._btcpay_get_till_order():
+            return till_order.state not in ('draft', 'cancel')
         due = self._btcpay_get_amount_due_without_this()
         return due is not None and self.currency_id.compare_amounts(due, 0) <= 0
 

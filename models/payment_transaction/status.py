@@ -78,6 +78,7 @@ class PaymentTransaction(models.Model):
             return
         self._btcpay_set_state(row.state)
         self._btcpay_apply_discount()
+        self._btcpay_watch_confirmed_seen()
         getattr(self, row.then)(is_new)
         self._btcpay_book_missing()
         self._btcpay_close_settled_matters()
@@ -116,7 +117,7 @@ class PaymentTransaction(models.Model):
     # === WHAT ELSE A ROW DOES === #
 
     def _btcpay_on_new(self, is_new):
-        if self.state == 'pending':
+        if self.state == 'pending' and not self.btcpay_is_confirmed_seen:
             self._btcpay_flag_for_review(_(
                 "The payment seen for %s is gone: the customer's wallet replaced or canceled it"
                 " before it was confirmed. Nothing is paid now; the customer can still pay the same"

@@ -300,7 +300,10 @@ class PaymentTransaction(models.Model):
         })
         # Confirms the order within seconds, also if the customer's browser is closed. A pending one
         # has time: its mail must not keep the confirmation waiting.
-        if self.state not in ('draft', 'pending') and not self.is_post_processed:
+        if self._btcpay_is_confirmed_when_seen() and self._btcpay_get_quotations():
+            self.is_post_processed = False  # It may have been, when a part was seen.
+            trigger_once(self.env, 'payment.cron_post_process_payment_tx')
+        elif self.state not in ('draft', 'pending') and not self.is_post_processed:
             trigger_once(self.env, 'payment.cron_post_process_payment_tx')
 
     def _btcpay_apply_invoice(self, invoice, payment_methods=None, do_payments_follow=False):

@@ -223,6 +223,17 @@ class TestDiscount(DiscountMixin, BTCPayCommon):
             self._look(tx)
         self.assertEqual((self._discount_lines(order), order.amount_total), (line, 95))
 
+    def test_when_a_person_takes_it_off_a_confirmed_order_then_it_stays_off(self):
+        order = self._create_order()
+        tx = self._begin(order)
+        self._see(tx)
+        self.world.mine()
+        self._look(tx)
+        self._post_process()
+        self._discount_lines(order).product_uom_qty = 0
+        self._look(tx)
+        self.assertEqual((order.state, order.amount_total), ('sale', 100))
+
     def test_when_the_payment_vanishes_then_it_is_taken_off_and_comes_again_with_the_next(self):
         order = self._create_order()
         tx = self._begin(order)
@@ -354,9 +365,9 @@ class TestDiscountCoupons(DiscountMixin, BTCPayCommon):
         if cls.env['ir.module.module']._get('sale_loyalty').state != 'installed':
             cls.skipTest(cls, "Coupons and gift cards (module sale_loyalty) are not installed.")
 
-    def _apply(self, program, order):
+    def _apply(self, program, order, points):
         self.env['loyalty.generate.wizard'].with_context(active_id=program.id).create({
-            'coupon_qty': 1, 'points_granted': 20,
+            'coupon_qty': 1, 'points_granted': points,
         }).generate_coupons()
         coupon = program.coupon_ids[-1]
         status = order._try_apply_code(coupon.code)
@@ -378,10 +389,10 @@ class TestDiscountCoupons(DiscountMixin, BTCPayCommon):
                 'discount_applicability': 'order', 'required_points': 1,
             })],
         })
-        for program, total, asked in [(coupons, 90, 85.5), (cards, 80, 76)]:
+        for program, points, total, asked in [(coupons, 1, 90, 85.5), (cards, 20, 80, 76)]:
             with self.subTest(program=program.name):
                 order = self._create_order()
-                self._apply(program, order)
+                self._apply(program, order, points)
                 self.assertEqual(order.amount_total, total)
                 tx = self._begin(order)
                 self.world.pay(tx.btcpay_invoice_id, method='BTC-LN')

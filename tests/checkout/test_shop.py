@@ -142,3 +142,29 @@ class TestShop(ShopCommon):
             [(tx.payment_method_id, tx.state) for tx in order.transaction_ids.sorted('id')],
             [(lightning, 'cancel'), (chain, 'done')],
         )
+
+    def test_when_a_method_has_a_discount_then_the_shop_shows_it_before_it_is_chosen(self):
+        methods = self.btcpay.with_context(active_test=False).payment_method_ids
+        lightning = methods.filtered(lambda method: method.code == 'btcpay_lightning')
+        lightning.active = True
+        self.btcpay.sudo().write({
+            'btcpay_discount_method_id': lightning.id, 'btcpay_discount_percent': 5,
+        })
+        order = self._fill_cart()
+        self.url_open('/shop/checkout')
+        for _time in range(2):
+            page = self.url_open('/shop/payment').text.replace('\xa0', ' ')
+            self.assertEqual(page.count('name="o_btcpay_discount"'), 1)
+            self.assertIn('−5 %', page)
+            self.assertIn('You pay $ 95.00', page)
+            tx = self._pay(order, payment_method_id=lightning.id)
+            self.assertEqual((tx.amount, order.amount_total), (95, 100))
+        # Another method, after all.
+        other = self._pay(order)
+        self.assertEqual((other.amount, order.amount_total), (100, 100))
+        self.assertEqual(len(order.order_line), 1)
+        self.world.pay(tx.btcpay_invoice_id, method='BTC-LN')
+        self._poll(tx)
+        tx._btcpay_sync()
+        self.env.invalidate_all()
+        self.assertEqual((tx.state, order.amount_total), ('done', 95))

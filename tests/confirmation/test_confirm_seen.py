@@ -1,0 +1,128 @@
+from odoo.tests import tagged
+
+from odoo.addons.payment_btcpay.tests.checkout.test_discount import DiscountMixin
+from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
+
+
+@tagged('post_install', '-at_install')
+class TestConfirmSeen(DiscountMixin, BTCPayCommon):
+    """By a setting the order is confirmed, and stock reserved, when the payment is seen."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.btcpay.sudo().write({
+            'btcpay_confirm_when': 'seen', 'btcpay_discount_method_id': False,
+        })
+
+    def _see(self, order, **values):
+        """Have the payment of an order seen, and Odoo do what is to be done then."""
+        tx = self._create_btcpay_transaction(order)
+        self.txid = self.world.pay(tx.btcpay_invoice_id, **values)
+        self._look(tx)
+        self._post_process()
+        return tx
+
+    def test_when_the_default_is_kept_then_a_seen_payment_confirms_nothing(self):
+        self.btcpay.sudo().btcpay_confirm_when = 'settled'
+        order = self._create_order()
+        tx = self._see(order)
+        self.assertEqual((tx.state, order.state), ('pending', 'sent'))
+        self.assertFalse(tx.btcpay_is_confirmed_seen)
+
+    def test_when_a_payment_is_seen_then_the_order_is_confirmed_and_later_booked(self):
+        order = self._create_order()
+        tx = self._see(order)
+        self.assertEqual((tx.state, order.state), ('pending', 'sale'))
+        self.assertFalse(tx.payment_id)
+        self.assertIn("It is not settled yet", self._notes(order))
+        self.world.mine()
+        self._look(tx)
+        self._post_process()
+        self.assertEqual((tx.state, order.state, order.amount_paid), ('done', 'sale', 100))
+        self.assertEqual(tx.payment_id.amount, 100)
+        self.assertFalse(order.activity_ids)
+
+    def test_when_a_part_is_seen_then_the_order_is_confirmed_with_the_rest(self):
+        order = self._create_order()
+        tx = self._see(order, fraction='0.5')
+        self.assertEqual((tx.state, order.state), ('pending', 'sent'))
+        self.world.pay(tx.btcpay_invoice_id)
+        self._look(tx)
+        self._post_process()
+        self.assertEqual((tx.btcpay_status, order.state), ('Processing', 'sale'))
+
+    def test_when_less_is_seen_than_is_to_be_prepaid_then_nothing_is_confirmed(self):
+        order = self._create_order(require_payment=True, prepayment_percent=0.5)
+        tx = self._create_btcpay_transaction(order, amount=40)
+        self.world.pay(tx.btcpay_invoice_id)
+        self._look(tx)
+        self._post_process()
+        self.assertEqual(order.state, 'sent')
+
+    def test_when_the_payment_vanishes_then_a_person_is_asked_and_deliveries_are_marked(self):
+        order = self._create_order()
+        tx = self._see(order, replaceable=True)
+        self.assertEqual(order.state, 'sale')
+        self.world.replace(self.txid)
+        self.world.mine()
+        for _time in range(2):
+            self._look(tx)
+        self.assertEqual(order.state, 'sale')  # It is a person who cancels.
+        self.assertEqual(len(order.activity_ids), 1)
+        self.assertIn("the order is not paid. Ship nothing.", self._activities(order))
+        # What is paid again needs no warning any more.
+        self.world.pay(tx.btcpay_invoice_id)
+        self.world.mine()
+        self._look(tx)
+        self._post_process()
+        self.assertEqual(tx.state, 'done')
+        self.assertFalse(order.activity_ids)
+
+    def test_when_the_payment_is_never_confirmed_then_a_person_is_asked(self):
+        order = self._create_order()
+        tx = self._see(order)
+        self.world.mark(tx.btcpay_invoice_id, 'Invalid')
+        with self._quiet():
+            self._look(tx)
+        self.assertEqual((tx.state, order.state), ('error', 'sale'))
+        self.assertIn("Ship nothing.", self._activities(order))
+        order._action_cancel()
+        self._look(tx)
+        self.assertNotIn("Ship nothing.", self._activities(order))
+
+    def test_when_there_is_stock_then_each_open_delivery_says_that_it_is_not_paid(self):
+        if 'picking_ids' not in self.env['sale.order']._fields:
+            self.skipTest("There is no stock (module sale_stock is not installed).")
+        product = self.env['product.product'].create({
+            'name': "Box", 'type': 'consu', 'list_price': 100, 'taxes_id': False,
+        })
+        order = self._create_order()
+        order.order_line.product_id = product
+        order.order_line.price_unit = 100
+        tx = self._see(order, replaceable=True)
+        self.assertTrue(order.picking_ids)
+        self.world.replace(self.txid)
+        self.world.mine()
+        self._look(tx)
+        self.assertIn("Ship nothing.", self._activities(order.picking_ids))
+        self.world.pay(tx.btcpay_invoice_id)
+        self.world.mine()
+        self._look(tx)
+        self.assertFalse(order.picking_ids.activity_ids)
+
+    def test_when_a_discount_was_granted_then_it_goes_and_comes_with_the_money(self):
+        self.btcpay.sudo().btcpay_discount_method_id = self.payment_method
+        order = self._create_order()
+        tx = self._see(order, replaceable=True)
+        self.assertEqual((order.state, order.amount_total), ('sale', 95))
+        self.world.replace(self.txid)
+        self.world.mine()
+        self._look(tx)
+        self.assertEqual(order.amount_total, 100)
+        self.world.pay(tx.btcpay_invoice_id)
+        self.world.mine()
+        self._look(tx)
+        self._post_process()
+        self.assertEqual((tx.state, order.amount_total, order.amount_paid), ('done', 95, 95))
+        self.assertEqual(len(self._discount_lines(order)), 1)
