@@ -169,11 +169,6 @@ class BTCPayConnectWizard(models.TransientModel):
                     "Remove the user name and password from the address. You log in on the server's"
                     " own page in the next step."
                 )
-            case address.QUERY:
-                return _(
-                    "Remove what follows “?” or “#” from the address: only the server's own address"
-                    " is needed, for example https://btcpay.example.com."
-                )
             case address.ONION:
                 return _(
                     "Odoo cannot reach Tor (.onion) addresses, as it has no proxy setting yet."
@@ -196,6 +191,18 @@ class BTCPayConnectWizard(models.TransientModel):
                     "The certificate of %(url)s is not valid, so that Odoo cannot be sure to speak"
                     " to your server. Renew the certificate, then try again.", **values,
                 )
+            case address.NO_TLS:
+                return _(
+                    "The server at %(url)s does not speak https. If your BTCPay Server is on a"
+                    " private network and has no certificate, enter its address with http://; else"
+                    " set up https on it.", **values,
+                )
+            case address.FAULT:
+                return _(
+                    "The server at %(url)s has a problem at the moment (HTTP %(status)s): the BTCPay"
+                    " Server behind it may be starting, or be switched off. Try again in a few"
+                    " minutes.", **values,
+                )
             case address.NO_ANSWER:
                 return _(
                     "No server answers at %(url)s. Check the address, and that the server is"
@@ -208,5 +215,5 @@ class BTCPayConnectWizard(models.TransientModel):
                 )
         return _(
             "There is no BTCPay Server at %(url)s. Enter the address at which you log in to your"
-            " server, without the page's path.", **values,
+            " server.", **values,
         )

@@ -188,11 +188,16 @@ class PaymentProvider(models.Model):
                     " nothing was sent to it. Correct the name's DNS entry, or connect the store"
                     " again in the settings of the payment provider."
                 )
+            case Unreachable(kind=errors.CERTIFICATE):
+                return _(
+                    "The certificate of the BTCPay Server is not valid, so that Odoo cannot be sure"
+                    " to speak to your server. Renew the certificate at the server."
+                )
             case Unreachable(kind=errors.TLS):
                 return _(
-                    "There is no secure connection with the BTCPay Server: its certificate is not"
-                    " valid, or the encryption failed. Check the certificate, and what stands"
-                    " between Odoo and the server (proxy, firewall)."
+                    "There is no secure connection with the BTCPay Server: the encryption failed."
+                    " Check that it is reached by https, and what stands between Odoo and the"
+                    " server (proxy, firewall)."
                 )
             case Unreachable():
                 return _(
