@@ -19,6 +19,7 @@
         'views/btcpay_delivery_views.xml',
         'views/payment_method_views.xml',
         'views/payment_provider_views.xml',
+        'views/payment_provider_health_views.xml',
         'views/payment_transaction_views.xml',
         'views/sale_order_payment_views.xml',
         'views/sale_order_views.xml',

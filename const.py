@@ -82,6 +82,11 @@ PAYOUT_STUCK_DAYS = 3
 UNANSWERED_HOURS = 24
 TOKEN_KEY = 'odooTransaction'  # noqa: S105 (the name of a field)
 CLOCK_DIFFERENCE = 10
+# How many deliveries of the webhook are looked at, and of how many it is asked which event it was.
+DELIVERIES_SIZE = 50
+UNDELIVERED_SIZE = 20
+# The oldest version of BTCPay Server whose API is as it has to be.
+MIN_VERSION = (2, 0)
 # How many invoices are asked for with one call, and how many the server may answer: what was made
 # by hand at the server may have the same order id.
 LIST_SIZE = 50

@@ -12,6 +12,8 @@ UPDATE payment_provider
        btcpay_unrated_currencies = NULL,
        btcpay_store_read_at = NULL,
        btcpay_down_methods = NULL,
+       btcpay_checkup = NULL,
+       btcpay_checked_at = NULL,
        btcpay_webhook_id = NULL,
        btcpay_webhook_url = NULL,
        btcpay_webhook_secret = NULL,

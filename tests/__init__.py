@@ -54,6 +54,7 @@ from .provider import (
     test_connect_refusals,
     test_connect_tour,
     test_connect_wizard,
+    test_checkup,
     test_connection,
     test_copy,
     test_disconnect,

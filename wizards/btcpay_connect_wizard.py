@@ -36,13 +36,19 @@ class BTCPayConnectWizard(models.TransientModel):
 
     @api.model
     def default_get(self, fields):
-        """Override to begin with the address that is connected already."""
+        """Override to begin with the address that is connected already, or was tried last."""
         values = super().default_get(fields)
         provider = self.env['payment.provider'].browse(values.get('provider_id'))
         if provider.btcpay_server_url:
             values.setdefault('server_url', provider.btcpay_server_url)
             values.setdefault('no_webhook', not provider.btcpay_use_webhook)
             values['poll_minutes'] = provider.btcpay_poll_minutes
+        elif tried := self.env['btcpay.authorization'].sudo().search([
+            ('provider_id', '=', provider.id), ('user_id', '=', self.env.uid),
+        ], limit=1):  # Who cancels on the server's page does not come back by it.
+            values.setdefault('server_url', tried.server_url)
+            values.setdefault('no_webhook', not tried.use_webhook)
+            values['poll_minutes'] = tried.poll_minutes
         return values
 
     @api.depends('server_url')

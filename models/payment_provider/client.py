@@ -61,6 +61,13 @@ class StoreNotConnected(Forbidden):
         super().__init__("the store is no longer connected")
 
 
+class StoreGone(Forbidden):
+    """The store is not among those that the key may see, though it may still be read."""
+
+    def __init__(self):
+        super().__init__("the store is not in the list")
+
+
 class NothingEnabled(GreenfieldError):
     """The store has no payment method enabled."""
 

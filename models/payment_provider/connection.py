@@ -1,5 +1,5 @@
 """A provider is connected with one store of one server, or with none."""
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from odoo import _, models
@@ -8,7 +8,6 @@ from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import commit_and_refresh
 from odoo.addons.payment_btcpay.greenfield import (
-    Forbidden,
     GreenfieldError,
     NotFound,
     Unauthorized,
@@ -82,6 +81,7 @@ class PaymentProvider(models.Model):
             if not provider._btcpay_is_key_in_use(server_url, api_key):
                 undo.append(lambda: provider._btcpay_revoke_key(client))
             store_id, may_archive = provider._btcpay_check_key(client)
+            provider._btcpay_check_version(client)
             values = provider._btcpay_read_new_store(client, store_id)
             values.update(
                 provider._btcpay_register_webhook(client, store_id, previous, undo)
@@ -95,6 +95,8 @@ class PaymentProvider(models.Model):
                 'btcpay_store_id': store_id,
                 'btcpay_use_webhook': use_webhook,
                 'btcpay_poll_minutes': poll_minutes or provider.btcpay_poll_minutes,
+                'btcpay_checkup': False,
+                'btcpay_checked_at': False,
                 **provider._btcpay_get_healthy_values(),
             })
             if provider.state == 'disabled':
@@ -114,6 +116,8 @@ class PaymentProvider(models.Model):
             if previous.webhook_id == values['btcpay_webhook_id']:
                 previous = previous._replace(webhook_id=False)  # It is used again.
             provider._btcpay_clean_up(previous)
+        with suppress(GreenfieldError):  # It can be looked at later.
+            provider._btcpay_check_up()
 
     @contextmanager
     def _btcpay_undo_on_failure(self):
@@ -130,64 +134,6 @@ class PaymentProvider(models.Model):
             for step in reversed(undo):
                 step()
             raise
-
-    def _btcpay_check_key(self, client):
-        """Ask the server what the key may do: all we need, for one store.
-
-        :param Client client: The client that calls with the key.
-        :return: The id of the store, and whether the key may archive pull payments there.
-        :rtype: tuple[str, bool]
-        :raise ConnectionRefused: If the key is not what was asked for.
-        """
-        try:
-            key = client.get_current_key()
-        except (Unauthorized, Forbidden) as error:
-            raise ConnectionRefused('key', _(
-                "The BTCPay Server does not accept the API key that came back. Start the connection"
-                " again; if it stays so, check that the address is that of the server on which you"
-                " approved it."
-            )) from error
-        except GreenfieldError as error:
-            raise ConnectionRefused('server', self._btcpay_explain(error)) from error
-        if key.is_for_all_stores:
-            raise ConnectionRefused('wildcard', _(
-                "The API key is for all stores of your account. Start the connection again and"
-                " choose the one store that this payment provider is for."
-            ))
-        if len(key.store_ids) > 1:
-            raise ConnectionRefused('stores', _(
-                "The API key is for %s stores. Start the connection again and choose the one store"
-                " that this payment provider is for.", len(key.store_ids),
-            ))
-        store_id = next(iter(key.store_ids), '')
-        if missing := key.get_missing(const.PERMISSIONS, store_id):
-            raise ConnectionRefused('permission', _(
-                "The API key lacks permissions: %s. Start the connection again and leave all"
-                " permissions on the server's page switched on.", ", ".join(missing),
-            ))
-        may_archive = any(key.is_granted(policy, store_id) for policy in const.ARCHIVE_PERMISSIONS)
-        return store_id, may_archive
-
-    def _btcpay_read_new_store(self, client, store_id):
-        """Read what is to be known of the store that is being connected.
-
-        :param Client client: The client that calls with the key.
-        :param str store_id: The id of the store.
-        :return: The values to write on the provider.
-        :rtype: dict
-        :raise ConnectionRefused: If the store cannot take payments.
-        """
-        try:
-            values = self._btcpay_read_store(client, store_id)
-        except GreenfieldError as error:
-            raise ConnectionRefused('server', self._btcpay_explain(error)) from error
-        if not values['btcpay_store_payment_methods']:
-            raise ConnectionRefused('methods', _(
-                "The store “%s” cannot take payments yet: no payment method is enabled. Set up a"
-                " Bitcoin wallet or a Lightning node in the store on your BTCPay Server, then start"
-                " the connection again.", values['btcpay_store_name'],
-            ))
-        return {**values, 'btcpay_down_methods': False}
 
     # === DISCONNECT === #
 
@@ -269,6 +215,8 @@ class PaymentProvider(models.Model):
             'btcpay_unrated_currencies': False,
             'btcpay_store_read_at': False,
             'btcpay_down_methods': False,
+            'btcpay_checkup': False,
+            'btcpay_checked_at': False,
             **self._btcpay_get_empty_webhook(),
             **self._btcpay_get_healthy_values(),
             'btcpay_connection_state': 'disconnected',

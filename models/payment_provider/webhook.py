@@ -215,7 +215,7 @@ class PaymentProvider(models.Model):
     def _btcpay_check_webhook(self):
         """Check that the webhook is as it was registered, and raise an alert once if it is not.
 
-        Without a webhook it is checked that the server answers our key.
+        Without a webhook it is checked that the server answers our key, and has our store.
 
         :raise GreenfieldError: If the server did not say.
         """
@@ -239,8 +239,8 @@ class PaymentProvider(models.Model):
         """
         self.ensure_one()
         client = self._btcpay_client()
+        self._btcpay_find_store(client, self.btcpay_store_id)
         if not self.btcpay_use_webhook:
-            client.list_invoices(self.btcpay_store_id, take=1)
             return False
         if not self.btcpay_webhook_id:
             return 'missing'
