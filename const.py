@@ -30,6 +30,9 @@ PERMISSIONS = (
     'btcpay.store.cancreatenonapprovedpullpayments',
 )
 
+# Which of them is needed only where the webhook is ours to make.
+WEBHOOK_PERMISSION = 'btcpay.store.webhooks.canmodifywebhooks'
+
 # Each of them lets a key archive pull payments: “Connect” asks for none, but keys may have more.
 ARCHIVE_PERMISSIONS = (
     'btcpay.store.canarchivepullpayments',
@@ -106,6 +109,9 @@ CHECK_MINUTES = 60
 # call.
 STORE_MINUTES = 24 * 60
 RATES_SIZE = 100
+
+# The shortest webhook secret that is taken where it is typed.
+MIN_SECRET_LENGTH = 16
 
 # Hours in which the previous webhook secret is still good after it was renewed.
 OLD_SECRET_VALIDITY = 2

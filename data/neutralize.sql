@@ -16,6 +16,7 @@ UPDATE payment_provider
        btcpay_checked_at = NULL,
        btcpay_webhook_id = NULL,
        btcpay_webhook_url = NULL,
+       btcpay_webhook_by_hand = FALSE,
        btcpay_webhook_secret = NULL,
        btcpay_old_webhook_secret = NULL,
        btcpay_old_webhook_secret_until = NULL,

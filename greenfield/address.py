@@ -5,6 +5,8 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from .errors import (
     CERTIFICATE as BAD_CERTIFICATE,
+)
+from .errors import (
     PEER,
     TLS,
     GreenfieldError,

@@ -11,6 +11,12 @@ from .text import clean
 #: The policy of keys that may do everything.
 UNRESTRICTED = 'unrestricted'
 _STORE_POLICIES = 'btcpay.store.'
+#: policies by which others are granted, where keys have them instead
+_WIDER = {
+    'btcpay.store.cancreatenonapprovedpullpayments': (
+        'btcpay.store.cancreatepullpayments', 'btcpay.store.canmanagepullpayments',
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +103,12 @@ class ApiKey:
         )
 
     def is_granted(self, policy: str, store_id: str) -> bool:
-        """Return whether a policy is granted by its name for a store."""
+        """Return whether a policy is granted for a store, by its name or by one that is wider."""
+        granting = (policy, UNRESTRICTED, *_WIDER.get(policy, ()))
+        if policy.startswith(_STORE_POLICIES):
+            granting = (*granting, f'{_STORE_POLICIES}canmodifystoresettings')
         return any(
-            p.policy in (policy, UNRESTRICTED) and p.store_id in (None, store_id)
-            for p in self.permissions
+            p.policy in granting and p.store_id in (None, store_id) for p in self.permissions
         )
 
     def get_excess(self, policies: Collection[str]) -> list[str]:

@@ -58,6 +58,7 @@ from .provider import (
     test_connection,
     test_copy,
     test_disconnect,
+    test_manual_setup,
     test_provider,
     test_rounding,
     test_server_health,

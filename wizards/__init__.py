@@ -1,4 +1,5 @@
 from . import btcpay_connect_wizard
+from . import btcpay_connect_manual
 from . import btcpay_payment_request
 from . import btcpay_payment_request_many
 from . import btcpay_refund_wizard

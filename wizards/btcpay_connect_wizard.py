@@ -94,12 +94,8 @@ class BTCPayConnectWizard(models.TransientModel):
         self.provider_id.check_access('write')
         if self.no_webhook and self.poll_minutes < 1:
             raise ValidationError(_("The polling interval is at least one minute."))
-        commit_and_refresh(self.env)  # No row may be held while waiting for the server.
         base_url = self._get_base_url()
-        try:
-            server_url = address.resolve(self.server_url, const.TIMEOUT)
-        except address.AddressRefused as error:
-            raise ValidationError(self._explain(error)) from error
+        server_url = self._resolve()
         if self._is_led_elsewhere(server_url):
             return self._ask_again(server_url)
         url = self.env['btcpay.authorization']._start(
@@ -108,6 +104,18 @@ class BTCPayConnectWizard(models.TransientModel):
             poll_minutes=self.poll_minutes if self.no_webhook else None,
         )
         return {'type': 'ir.actions.act_url', 'url': url, 'target': 'self'}
+
+    def _resolve(self):
+        """Find the address at which the BTCPay Server answers.
+
+        :rtype: str
+        :raise ValidationError: If there is none.
+        """
+        commit_and_refresh(self.env)  # No row may be held while waiting for the server.
+        try:
+            return address.resolve(self.server_url, const.TIMEOUT)
+        except address.AddressRefused as error:
+            raise ValidationError(self._explain(error)) from error
 
     def _is_led_elsewhere(self, server_url):
         """Return whether the server that answers is another one than that of the typed address."""
@@ -121,6 +129,13 @@ class BTCPayConnectWizard(models.TransientModel):
         :rtype: dict
         """
         self.write({'is_redirected': True, 'server_url': server_url})
+        return self._reopen()
+
+    def _reopen(self):
+        """Return the action that shows this wizard again.
+
+        :rtype: dict
+        """
         return {**self.provider_id.action_btcpay_connect(), 'res_id': self.id}
 
     def _get_base_url(self):
@@ -205,9 +220,9 @@ class BTCPayConnectWizard(models.TransientModel):
                 )
             case address.FAULT:
                 return _(
-                    "The server at %(url)s has a problem at the moment (HTTP %(status)s): the BTCPay"
-                    " Server behind it may be starting, or be switched off. Try again in a few"
-                    " minutes.", **values,
+                    "The server at %(url)s has a problem at the moment (HTTP %(status)s): the"
+                    " BTCPay Server behind it may be starting, or be switched off. Try again in a"
+                    " few minutes.", **values,
                 )
             case address.NO_ANSWER:
                 return _(

@@ -1,4 +1,4 @@
-"""The whole connection is looked at: what the server, the key, the store and the webhook are like."""
+"""The whole connection is looked at: server, key, store, webhook, and events that are missing."""
 from datetime import timedelta
 
 from odoo import _, fields, models
@@ -128,9 +128,8 @@ class PaymentProvider(models.Model):
         return {
             'version': self._btcpay_read_version(client),
             'is_synchronized': client.get_health(),
-            'missing': key.get_missing(const.PERMISSIONS, self.btcpay_store_id),
-            'excess': key.get_excess((*const.PERMISSIONS, const.ARCHIVE_PERMISSIONS[0])),
-            'stores': 0 if key.is_for_all_stores else len(key.store_ids),  # 0: all of them
+            'missing': key.get_missing(self._btcpay_get_permissions(), self.btcpay_store_id),
+            **self._btcpay_sum_up_key(key),
             'delivery': latest and {
                 'sent_at': fields.Datetime.to_string(latest.sent_at),
                 'is_answered': latest.is_answered,

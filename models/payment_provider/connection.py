@@ -12,7 +12,7 @@ from odoo.addons.payment_btcpay.greenfield import (
     NotFound,
     Unauthorized,
 )
-from odoo.addons.payment_btcpay.utils import ConnectionRefused, notify
+from odoo.addons.payment_btcpay.utils import notify
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -59,7 +59,9 @@ class PaymentProvider(models.Model):
         connection = self._btcpay_get_connection()
         return bool(connection.server_url and connection.api_key and connection.store_id)
 
-    def _btcpay_connect(self, server_url, api_key, use_webhook=True, poll_minutes=None):
+    def _btcpay_connect(
+        self, server_url, api_key, use_webhook=True, poll_minutes=None, manual=None
+    ):
         """Connect the provider with the one store that an API key is for, or change nothing.
 
         What was made at the server along the way is removed again when the connection fails.
@@ -70,6 +72,7 @@ class PaymentProvider(models.Model):
         :param str api_key: The key, as it came: nothing about it is known yet.
         :param bool use_webhook: Whether the server reports payments by webhook, or is polled.
         :param int poll_minutes: The polling interval then.
+        :param ManualSetup manual: What was decided by hand, where the key was typed.
         :raise ConnectionRefused: If the connection was not made.
         """
         self.ensure_one()
@@ -78,15 +81,20 @@ class PaymentProvider(models.Model):
         previous = provider._btcpay_get_own_connection()
         webhook_url = provider._btcpay_get_webhook_url()
         with provider._btcpay_undo_on_failure() as undo:
-            if not provider._btcpay_is_key_in_use(server_url, api_key):
+            if not manual and not provider._btcpay_is_key_in_use(server_url, api_key):
                 undo.append(lambda: provider._btcpay_revoke_key(client))
-            store_id, may_archive = provider._btcpay_check_key(client)
+            store_id, may_archive = provider._btcpay_check_key(client, manual)
             provider._btcpay_check_version(client)
             values = provider._btcpay_read_new_store(client, store_id)
-            values.update(
-                provider._btcpay_register_webhook(client, store_id, previous, undo)
-                if use_webhook else provider._btcpay_get_empty_webhook()
-            )
+            is_by_hand = bool(use_webhook and manual and manual.webhook_secret)
+            if is_by_hand:
+                values.update(provider._btcpay_get_webhook_by_hand(manual.webhook_secret))
+            elif use_webhook:
+                values.update(
+                    provider._btcpay_register_webhook(client, store_id, previous, undo)
+                )
+            else:
+                values.update(provider._btcpay_get_empty_webhook())
             values.update({
                 'btcpay_server_url': server_url,
                 'btcpay_api_key': api_key,
@@ -112,7 +120,7 @@ class PaymentProvider(models.Model):
             provider._btcpay_remove_webhooks(client, store_id, webhook_url)
             if previous.store_id == store_id:
                 previous = previous._replace(webhook_id=False)
-        if previous.api_key and previous.api_key != api_key:
+        if previous.api_key and (previous.api_key != api_key or is_by_hand):
             if previous.webhook_id == values['btcpay_webhook_id']:
                 previous = previous._replace(webhook_id=False)  # It is used again.
             provider._btcpay_clean_up(previous)

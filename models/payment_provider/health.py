@@ -298,7 +298,7 @@ class PaymentProvider(models.Model):
         return state, self._btcpay_explain(error)
 
     def _btcpay_diagnose_permissions(self, key):
-        if missing := key.get_missing(const.PERMISSIONS, self.btcpay_store_id):
+        if missing := key.get_missing(self._btcpay_get_permissions(), self.btcpay_store_id):
             return 'refused', _(
                 "The API key now lacks permissions: %s. Connect the store again in the settings of"
                 " the payment provider.", ", ".join(missing),

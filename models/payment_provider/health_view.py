@@ -68,14 +68,9 @@ class PaymentProvider(models.Model):
     @api.depends('btcpay_checkup')
     def _compute_btcpay_excess_text(self):
         for provider in self:
-            found = provider.btcpay_checkup or {}
-            words = list(found.get('excess', ()))
-            if found.get('stores', 1) != 1:
-                words.append(
-                    _("all stores of the account") if not found['stores']
-                    else _("%s stores", found['stores'])
-                )
-            provider.btcpay_excess_text = ", ".join(words)
+            provider.btcpay_excess_text = provider._btcpay_describe_excess(
+                provider.btcpay_checkup or {}
+            )
 
     @api.depends('btcpay_checkup')
     def _compute_btcpay_undelivered_count(self):
@@ -181,6 +176,16 @@ class PaymentProvider(models.Model):
         if not self.btcpay_use_webhook:
             yield ('muted', _("Webhook"), _(
                 "None: Odoo asks the server every %s minutes.", self.btcpay_poll_minutes
+            ))
+            return
+        if self.btcpay_webhook_by_hand:
+            last = self.env['btcpay.delivery'].search([('provider_id', '=', self.id)], limit=1)
+            yield ('success' if last else 'warning', _("Webhook"), _(
+                "Made by hand at the server; it reported last on %s.",
+                self._btcpay_format_time(last.create_date),
+            ) if last else _(
+                "Made by hand at the server; it has not reported anything yet. Send a test event"
+                " from the server's page of it."
             ))
             return
         problems = dict(self._fields['btcpay_webhook_problem']._description_selection(self.env))

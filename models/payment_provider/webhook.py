@@ -130,6 +130,7 @@ class PaymentProvider(models.Model):
             )) from error
         return {
             'btcpay_webhook_id': webhook_id,
+            'btcpay_webhook_by_hand': False,
             'btcpay_webhook_secret': secret,
             'btcpay_webhook_url': url,
             'btcpay_webhook_problem': False,
@@ -168,8 +169,22 @@ class PaymentProvider(models.Model):
         return dict.fromkeys((
             'btcpay_webhook_id', 'btcpay_webhook_secret', 'btcpay_old_webhook_secret',
             'btcpay_old_webhook_secret_until', 'btcpay_webhook_url', 'btcpay_webhook_problem',
-            'btcpay_webhook_checked_at',
+            'btcpay_webhook_checked_at', 'btcpay_webhook_by_hand',
         ), False)
+
+    def _btcpay_get_webhook_by_hand(self, secret):
+        """Return the values of a provider whose webhook was made at the server by hand.
+
+        :param str secret: The secret that was typed there.
+        :rtype: dict
+        """
+        return {
+            **self._btcpay_get_empty_webhook(),
+            'btcpay_webhook_by_hand': True,
+            'btcpay_webhook_secret': secret,
+            'btcpay_webhook_url': self._btcpay_get_webhook_url(),
+            **self._btcpay_get_secret_overlap(secret),
+        }
 
     # === SECRETS === #
 
@@ -240,7 +255,7 @@ class PaymentProvider(models.Model):
         self.ensure_one()
         client = self._btcpay_client()
         self._btcpay_find_store(client, self.btcpay_store_id)
-        if not self.btcpay_use_webhook:
+        if not self.btcpay_use_webhook or self.btcpay_webhook_by_hand:
             return False
         if not self.btcpay_webhook_id:
             return 'missing'

@@ -179,7 +179,10 @@ class TestConnectWizard(BTCPayConnectCommon):
 
     def test_when_an_address_is_refused_then_each_reason_has_a_sentence_of_its_own(self):
         wizard = self._open_wizard()
-        values = {'address': 'x', 'url': 'https://a.example.com', 'target': 'http://b.example.com'}
+        values = {
+            'address': 'x', 'url': 'https://a.example.com', 'target': 'http://b.example.com',
+            'status': '503',
+        }
         sentences = {
             wizard._explain(address.AddressRefused(reason, **values))
             for reason in address.REASONS
