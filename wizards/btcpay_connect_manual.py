@@ -29,7 +29,8 @@ class BTCPayConnectWizard(models.TransientModel):
     )
     kept_webhook_secret = fields.Char(groups=NO_ACCESS)
     store_ids = fields.One2many(
-        comodel_name='btcpay.connect.wizard.store', inverse_name='wizard_id', readonly=True
+        string="Stores", comodel_name='btcpay.connect.wizard.store', inverse_name='wizard_id',
+        readonly=True,
     )
     store_id = fields.Many2one(
         string="Store", comodel_name='btcpay.connect.wizard.store',
@@ -56,10 +57,12 @@ class BTCPayConnectWizard(models.TransientModel):
                 'is_excess_accepted': False,
             })
             wizard.sudo().store_ids.unlink()
+            wizard.api_key = False  # What was sent is not answered with.
 
     def _inverse_webhook_secret(self):
         for wizard in self.filtered('webhook_secret'):
             wizard.sudo().kept_webhook_secret = wizard.webhook_secret.strip()
+            wizard.webhook_secret = False
 
     @api.depends('provider_id')
     def _compute_webhook(self):

@@ -33,6 +33,7 @@ class TestManualSetup(BTCPayConnectCommon):
     def _refuse(self, wizard, text):
         """Have the connection refused: nothing changes, and the key stays good at the server."""
         before, key = self._read_row(), wizard.sudo().kept_api_key
+        self.env.cr.commit()  # What was typed is stored before the button's work begins.
         with mute_logger(REQUEST), self.assertRaisesRegex(ValidationError, text):
             wizard.action_connect_by_hand()
         self.assertEqual(self._read_row(), before)
@@ -81,7 +82,9 @@ class TestManualSetup(BTCPayConnectCommon):
                 self.btcpay.action_reset_credentials()
 
     def test_when_the_key_may_do_more_then_it_is_taken_by_express_word_only(self):
-        for more in ('btcpay.store.canmodifystoresettings', 'btcpay.user.canviewprofile'):
+        for more in (
+            'btcpay.store.canmodifystoresettings', 'btcpay.store.canmodifypaymentrequests',
+        ):
             with self.subTest(more=more):
                 wizard = self._check(self._new_key(permissions=[*const.PERMISSIONS, more]))
                 self._refuse(wizard, f"more than is needed: {more}")
@@ -177,7 +180,7 @@ class TestManualSetup(BTCPayConnectCommon):
     def test_when_an_administrator_sets_it_up_in_the_browser_then_the_provider_is_enabled(self):
         action = self.env.ref('payment.action_payment_provider')
         key = self.world.new_key(
-            self.store_id, [*const.PERMISSIONS, 'btcpay.user.canviewprofile'])
+            self.store_id, [*const.PERMISSIONS, 'btcpay.store.canmodifypaymentrequests'])
         with mute_logger('odoo.http', 'odoo.sql_db'):
             self.start_tour(
                 f'/odoo/action-{action.id}/{self.btcpay.id}', 'btcpay_manual_setup_tour',

@@ -33,7 +33,7 @@ registry.category("web_tour.tours").add("btcpay_manual_setup_tour", {
         },
         {
             content: "The key may do more than is needed",
-            trigger: ".modal [name=excess]:contains(canviewprofile)",
+            trigger: ".modal [name=excess]:contains(canmodifypaymentrequests)",
         },
         {
             content: "Take it all the same",
@@ -47,7 +47,7 @@ registry.category("web_tour.tours").add("btcpay_manual_setup_tour", {
         },
         {
             content: "The store is connected, and the warning stays",
-            trigger: "[name=btcpay_excess]:contains(canviewprofile)",
+            trigger: "[name=btcpay_excess]:contains(canmodifypaymentrequests)",
         },
         {
             content: "Whether all is well can be seen",
