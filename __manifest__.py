@@ -27,6 +27,7 @@
         'views/btcpay_refund_views.xml',
         'wizards/btcpay_connect_wizard_views.xml',
         'wizards/btcpay_connect_manual_views.xml',
+        'wizards/btcpay_disconnect_wizard_views.xml',
         'wizards/btcpay_payment_request_views.xml',
         'wizards/btcpay_payment_request_many_views.xml',
         'wizards/btcpay_refund_wizard_views.xml',

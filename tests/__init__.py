@@ -60,6 +60,7 @@ from .provider import (
     test_disconnect,
     test_manual_setup,
     test_provider,
+    test_renew,
     test_rounding,
     test_server_health,
     test_server_requests,

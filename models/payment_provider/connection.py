@@ -51,6 +51,24 @@ class PaymentProvider(models.Model):
             'context': {'default_provider_id': self.id},
         }
 
+    def action_btcpay_disconnect(self):
+        """Open the dialog that says what is under way, and disconnects.
+
+        Note: `self.ensure_one()`
+
+        :return: The action of the dialog.
+        :rtype: dict
+        """
+        self.ensure_one()
+        return {
+            'name': _("Disconnect"),
+            'type': 'ir.actions.act_window',
+            'res_model': 'btcpay.disconnect.wizard',
+            'view_mode': 'form',
+            'target': 'new',
+            'context': {'default_provider_id': self.id},
+        }
+
     # === CONNECT === #
 
     def _btcpay_is_connected(self):

@@ -24,13 +24,18 @@ class CheckupCommon(BTCPayHttpCommon):
         self.addCleanup(self.world.set_rates, self.store_id)
         self.addCleanup(self.world.change_store, self.store_id, methods=self.store_methods)
         # Each test has a webhook of its own, with deliveries of its own.
+        self._forget_webhooks()
+        self.addCleanup(self._forget_webhooks)
         webhook = self.world.new_webhook(self.store_id, self.webhook_url)
         self.webhook_secret = webhook['secret']
         self.btcpay.sudo().write({
             'btcpay_webhook_id': webhook['id'], 'btcpay_webhook_secret': webhook['secret'],
         })
-        self.addCleanup(
-            self.world.api, 'DELETE', f'/stores/{self.store_id}/webhooks/{webhook["id"]}')
+        self.env.cr.commit()
+
+    def _forget_webhooks(self):
+        for webhook in self.world.webhooks(self.store_id):
+            self.world.api('DELETE', f'/stores/{self.store_id}/webhooks/{webhook["id"]}')
 
     def _check(self):
         """Click “Check Connection”.

@@ -60,7 +60,7 @@ registry.category("web_tour.tours").add("btcpay_connect_tour", {
         },
         {
             content: "It can be disconnected",
-            trigger: "button[name=action_reset_credentials]:contains(Disconnect)",
+            trigger: "button[name=action_btcpay_disconnect]:contains(Disconnect)",
         },
     ],
 });
