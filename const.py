@@ -128,13 +128,14 @@ WEBHOOK_EVENTS = (
     'InvoiceExpired', 'InvoiceInvalid',
 )
 
-# The routes of the controllers; models need them to build addresses.
+# The routes of the controllers; models need them to build addresses. Other modules are at
+# /payment/btcpay/return.
 CALLBACK_ROUTE = '/payment/btcpay/callback'
 CONNECT_ROUTE = '/payment/btcpay/connect'
 PAY_AGAIN_ROUTE = '/payment/btcpay/again'
 PAY_REST_ROUTE = '/payment/btcpay/rest'
 REOPEN_ROUTE = '/payment/btcpay/reopen'
-RETURN_ROUTE = '/payment/btcpay/return'
+RETURN_ROUTE = '/payment/btcpay/back'
 WEBHOOK_ROUTE = '/payment/btcpay/webhook'
 
 # The decimals to which servers were seen to round the amounts of invoices, where currencies have

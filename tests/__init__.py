@@ -59,6 +59,8 @@ from .provider import (
     test_copy,
     test_disconnect,
     test_manual_setup,
+    test_many,
+    test_moving_over,
     test_provider,
     test_renew,
     test_rounding,
