@@ -37,6 +37,7 @@ from .module import (
     test_protected_fields,
     test_secrets,
     test_translations,
+    test_troubleshooting,
     test_wizard_owners,
 )
 from .obsolete import test_changed_orders, test_lowered_documents, test_several_invoices
