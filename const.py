@@ -30,6 +30,9 @@ PERMISSIONS = (
     'btcpay.store.cancreatenonapprovedpullpayments',
 )
 
+# Which of them is needed only where the webhook is ours to make.
+WEBHOOK_PERMISSION = 'btcpay.store.webhooks.canmodifywebhooks'
+
 # Each of them lets a key archive pull payments: “Connect” asks for none, but keys may have more.
 ARCHIVE_PERMISSIONS = (
     'btcpay.store.canarchivepullpayments',
@@ -84,6 +87,11 @@ PAYOUT_STUCK_DAYS = 3
 UNANSWERED_HOURS = 24
 TOKEN_KEY = 'odooTransaction'  # noqa: S105 (the name of a field)
 CLOCK_DIFFERENCE = 10
+# How many deliveries of the webhook are looked at, and of how many it is asked which event it was.
+DELIVERIES_SIZE = 50
+UNDELIVERED_SIZE = 20
+# The oldest version of BTCPay Server whose API is as it has to be.
+MIN_VERSION = (2, 0)
 # How many invoices are asked for with one call, and how many the server may answer: what was made
 # by hand at the server may have the same order id.
 LIST_SIZE = 50
@@ -104,6 +112,9 @@ CHECK_MINUTES = 60
 STORE_MINUTES = 24 * 60
 RATES_SIZE = 100
 
+# The shortest webhook secret that is taken where it is typed.
+MIN_SECRET_LENGTH = 16
+
 # Hours in which the previous webhook secret is still good after it was renewed.
 OLD_SECRET_VALIDITY = 2
 
@@ -119,13 +130,14 @@ WEBHOOK_EVENTS = (
     'InvoiceExpired', 'InvoiceInvalid',
 )
 
-# The routes of the controllers; models need them to build addresses.
+# The routes of the controllers; models need them to build addresses. Other modules are at
+# /payment/btcpay/return.
 CALLBACK_ROUTE = '/payment/btcpay/callback'
 CONNECT_ROUTE = '/payment/btcpay/connect'
 PAY_AGAIN_ROUTE = '/payment/btcpay/again'
 PAY_REST_ROUTE = '/payment/btcpay/rest'
 REOPEN_ROUTE = '/payment/btcpay/reopen'
-RETURN_ROUTE = '/payment/btcpay/return'
+RETURN_ROUTE = '/payment/btcpay/back'
 WEBHOOK_ROUTE = '/payment/btcpay/webhook'
 
 # The decimals to which servers were seen to round the amounts of invoices, where currencies have

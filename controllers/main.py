@@ -69,9 +69,12 @@ class BTCPayController(http.Controller):
         except NotUnderstood:
             _logger.warning("Refused a signed event for provider %s: it is malformed.", provider_id)
             return self._answer(400)
-        if (event.store_id, event.webhook_id) != (
-            provider_sudo.btcpay_store_id, provider_sudo.btcpay_webhook_id
-        ):
+        # The id of a webhook that was made by hand is not known.
+        is_ours = (
+            provider_sudo.btcpay_webhook_by_hand
+            or event.webhook_id == provider_sudo.btcpay_webhook_id
+        )
+        if event.store_id != provider_sudo.btcpay_store_id or not is_ours:
             _logger.warning(
                 "Refused event %(id)s for provider %(provider)s: another store's or webhook's.",
                 {'id': event.delivery_id, 'provider': provider_id},

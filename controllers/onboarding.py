@@ -73,6 +73,8 @@ class BTCPayOnboardingController(Controller):
             return request.render('payment_btcpay.connection_refused', {
                 'reason': reason,
                 'message': error.args[0],
+                # What it was for may be connected all the same.
+                'is_stale': reason in ('expired', 'state', 'used'),
                 'back_url': self._get_provider_url(provider_sudo) if may_see else None,
             }, status=400)
         return request.redirect(self._get_provider_url(provider_sudo))

@@ -33,7 +33,7 @@ from .money import Money, format_amount, format_crypto, parse_decimal, round_amo
 from .reader import Listing
 from .refund import Payout, PullPayment, RefundDraft, RefundPreview
 from .signature import is_signed, sign
-from .store import ApiKey, Permission, Rate, Store, StorePaymentMethod
+from .store import ApiKey, Permission, Rate, ServerInfo, Store, StorePaymentMethod
 from .text import clean, is_api_id, is_web_link, make_storable, mask_pull_payment
 from .times import parse_timestamp
 from .webhook import Delivery, Webhook, WebhookDraft, WebhookEvent

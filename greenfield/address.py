@@ -3,7 +3,17 @@ import re
 import time
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from .errors import PEER, TLS, GreenfieldError, NotUnderstood, Unreachable
+from .errors import (
+    CERTIFICATE as BAD_CERTIFICATE,
+)
+from .errors import (
+    PEER,
+    TLS,
+    GreenfieldError,
+    NotUnderstood,
+    ServerFault,
+    Unreachable,
+)
 from .hosts import is_forbidden, is_loopback, is_private, parse_ip
 from .http import Answer, Session, make_headers, make_url, parse_answer
 from .text import clean
@@ -13,6 +23,8 @@ __all__ = ['AddressRefused', 'is_loopback', 'normalize', 'resolve']
 HEALTH = '/health'
 _HEALTH_PATH = make_url('', HEALTH)
 _MAX_REDIRECTS = 5
+#: How many folders of a typed path are tried: the server's pages are not deeper.
+_MAX_FOLDERS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
 _DEFAULT_PORTS = {'http': 80, 'https': 443}
 #: A host name as the system looks it up: of `%` and the like each program makes something else.
@@ -24,18 +36,25 @@ NO_ADDRESS = 'no_address'    # address: it cannot be read as one
 SCHEME = 'scheme'            # neither https nor http
 NO_HOST = 'no_host'          # address
 USER_INFO = 'user_info'      # a user name or password in it
-QUERY = 'query'              # what follows “?” or “#”
 ONION = 'onion'              # of Tor
 FORBIDDEN = 'forbidden'      # url: at a link-local address, a cloud's metadata or nobody's
 PLAIN_HTTP = 'plain_http'    # url: http over the open Internet
 CERTIFICATE = 'certificate'  # url: not valid
+NO_TLS = 'no_tls'            # url: no https there
+FAULT = 'fault'              # url, status: it has a problem at the moment
 NO_ANSWER = 'no_answer'      # url
 DOWNGRADE = 'downgrade'      # url, target: https leads on to http
 NO_SERVER = 'no_server'      # url: something else answers there
 REASONS = (
-    EMPTY, NO_ADDRESS, SCHEME, NO_HOST, USER_INFO, QUERY, ONION, FORBIDDEN, PLAIN_HTTP, CERTIFICATE,
-    NO_ANSWER, DOWNGRADE, NO_SERVER,
+    EMPTY, NO_ADDRESS, SCHEME, NO_HOST, USER_INFO, ONION, FORBIDDEN, PLAIN_HTTP, CERTIFICATE,
+    NO_TLS, FAULT, NO_ANSWER, DOWNGRADE, NO_SERVER,
 )
+
+_REASONS_OF_KINDS = {BAD_CERTIFICATE: CERTIFICATE, TLS: NO_TLS, PEER: FORBIDDEN}
+
+
+class _LedAstray(Exception):
+    """A redirection that does not lead to a health page."""
 
 
 class AddressRefused(ValueError):
@@ -54,12 +73,12 @@ class AddressRefused(ValueError):
 def normalize(address: str | None) -> str:
     """Bring an address into one form.
 
-    :param str address: the address, with or without scheme; a path is kept
+    :param str address: the address, with or without scheme; a path is kept, a query is not
     :return: scheme, host in lower case, port if unusual, path without final slash; an IP address
         as it is usually written
     :raise AddressRefused: if it cannot be the address of a BTCPay Server
     """
-    address = clean(address).strip()
+    address = re.split('[?#]', clean(address).strip())[0]
     if not address:
         raise AddressRefused(EMPTY)
     if '://' not in address:
@@ -76,8 +95,6 @@ def normalize(address: str | None) -> str:
         raise AddressRefused(NO_HOST, address=address)
     if '@' in parts.netloc:
         raise AddressRefused(USER_INFO)
-    if '?' in address or '#' in address:
-        raise AddressRefused(QUERY)
     if host.endswith('.onion'):
         raise AddressRefused(ONION)
     ip = parse_ip(host) if '%' not in host else None
@@ -107,26 +124,48 @@ def check_scheme(url: str) -> None:
 def resolve(address: str | None, timeout: float) -> str:
     """Find the address at which a BTCPay Server really answers. No key is sent.
 
-    :param str address: the address as typed
+    :param str address: the address as typed, or that of any of the server's pages
     :param float timeout: the seconds to wait in all
     :return: the normalized address, after redirections
     :raise AddressRefused: if the address is refused, or no BTCPay Server answers there
     """
-    url = normalize(address)
+    typed = normalize(address)
     deadline = time.monotonic() + timeout
     with Session() as session:
-        for _redirect in range(_MAX_REDIRECTS + 1):
-            check_scheme(url)
-            answer = _ask_health(session, url, max(deadline - time.monotonic(), 0.1))
-            location = answer.headers.get('Location')
-            if answer.status not in _REDIRECTS or location is None:
-                break
+        for url in _list_candidates(typed):
+            if found := _resolve_one(session, url, deadline):
+                return found
+    raise AddressRefused(NO_SERVER, url=typed)
+
+
+def _list_candidates(url: str) -> list[str]:
+    """List where the server may be of which a page was typed: it can be below a path itself."""
+    parts = urlsplit(url)
+    folders = parts.path.split('/')[1:]
+    counts = {0, *range(max(len(folders) - _MAX_FOLDERS, 0), len(folders) + 1)}
+    return [
+        urlunsplit((parts.scheme, parts.netloc, ''.join(f'/{f}' for f in folders[:count]), '', ''))
+        for count in sorted(counts, reverse=True)
+    ]
+
+
+def _resolve_one(session: Session, url: str, deadline: float) -> str:
+    """Follow redirections from an address.
+
+    :return: where a BTCPay Server answers; empty if something else does
+    :raise AddressRefused: if nothing can be used there, whatever the path
+    """
+    for _redirect in range(_MAX_REDIRECTS + 1):
+        check_scheme(url)
+        answer = _ask_health(session, url, max(deadline - time.monotonic(), 0.1))
+        location = answer.headers.get('Location')
+        if answer.status not in _REDIRECTS or location is None:
+            return url if _is_health(answer, url) else ''
+        try:
             url = _follow(url, location)
-        else:
-            raise AddressRefused(NO_SERVER, url=url)
-    if not _is_health(answer):
-        raise AddressRefused(NO_SERVER, url=url)
-    return url
+        except _LedAstray:
+            break
+    return ''
 
 
 def _ask_health(session: Session, url: str, timeout: float) -> Answer:
@@ -139,15 +178,21 @@ def _ask_health(session: Session, url: str, timeout: float) -> Answer:
             'GET', make_url(url, HEALTH), timeout=timeout, headers=make_headers()
         )
     except Unreachable as error:
-        reason = {TLS: CERTIFICATE, PEER: FORBIDDEN}.get(error.kind, NO_ANSWER)
+        reason = _REASONS_OF_KINDS.get(error.kind, NO_ANSWER)
         raise AddressRefused(reason, url=url) from error
     except NotUnderstood as error:  # It is too large.
         raise AddressRefused(NO_ANSWER, url=url) from error
 
 
-def _is_health(answer: Answer) -> bool:
+def _is_health(answer: Answer, url: str) -> bool:
+    """Return whether an answer is a BTCPay Server's.
+
+    :raise AddressRefused: if there is one perhaps, which cannot answer now
+    """
     try:
         content = parse_answer(answer)
+    except ServerFault as error:
+        raise AddressRefused(FAULT, url=url, status=str(error.status)) from error
     except GreenfieldError:
         return False
     return isinstance(content, dict) and 'synchronized' in content
@@ -159,14 +204,15 @@ def _follow(url: str, location: str) -> str:
     :param str url: the normalized address that was asked
     :param str location: the redirection's target
     :return: the next normalized address
-    :raise AddressRefused: if it does not lead to a server's health page
+    :raise AddressRefused: if it leads to what is refused
+    :raise _LedAstray: if it does not lead to a server's health page
     """
     try:
         target = urlsplit(urljoin(make_url(url, HEALTH), location))
     except ValueError:
-        raise AddressRefused(NO_SERVER, url=url) from None
+        raise _LedAstray from None
     if not target.path.endswith(_HEALTH_PATH):
-        raise AddressRefused(NO_SERVER, url=url)
+        raise _LedAstray
     if url.startswith('https:') and target.scheme != 'https':
         raise AddressRefused(DOWNGRADE, url=url, target=target.geturl())
     path = target.path.removesuffix(_HEALTH_PATH)

@@ -5,7 +5,7 @@ from .client_refunds import RefundOperations
 from .client_webhooks import WebhookOperations
 from .invoice import Invoice, InvoiceDraft, InvoicePaymentMethod
 from .reader import Listing, Reader, parse_listing
-from .store import ApiKey, Rate, Store, StorePaymentMethod
+from .store import ApiKey, Rate, ServerInfo, Store, StorePaymentMethod
 from .transport import Transport, check_same, make_flag, make_path
 
 __all__ = ['Client', 'Transport']
@@ -32,6 +32,15 @@ class Client(WebhookOperations, RefundOperations):
         if not isinstance(read.value('synchronized'), bool):
             raise read.refuse('synchronized')
         return read.flag('synchronized')
+
+    def get_server_info(self) -> ServerInfo:
+        """Read the server's version, and whether it is in step with its chains.
+
+        `GET /api/v1/server/info`, any key.
+
+        :raise ServerFault: also while it is not in step
+        """
+        return ServerInfo.parse(self._send('GET', '/server/info'))
 
     def list_languages(self) -> list[str]:
         """List the codes of the checkout page's languages, e.g. `fr-FR`.

@@ -1,5 +1,5 @@
 """Operations on webhooks, all with the permission `btcpay.store.webhooks.canmodifywebhooks`."""
-from .reader import Listing, parse_id, parse_listing
+from .reader import Listing, Reader, parse_id, parse_listing
 from .transport import Operations, make_path
 from .webhook import Delivery, Webhook, WebhookDraft
 
@@ -73,6 +73,18 @@ class WebhookOperations(Operations):
         )
         found = parse_listing(answer, 'deliveries', Delivery.parse)
         return Listing(found.items, found.is_complete and len(found) < count)
+
+    def get_delivery_original(self, store_id: str, webhook_id: str, delivery_id: str) -> str:
+        """Return the id of the first delivery of the same event.
+
+        `GET /api/v1/stores/{storeId}/webhooks/{webhookId}/deliveries/{deliveryId}/request`.
+
+        :raise NotFound: if there is no such delivery
+        """
+        read = Reader(self._send('GET', make_path(
+            'stores', store_id, 'webhooks', webhook_id, 'deliveries', delivery_id, 'request'
+        )), 'event')
+        return read.api_id('originalDeliveryId')
 
     def redeliver(self, store_id: str, webhook_id: str, delivery_id: str) -> str:
         """Have an event sent again, signed with the secret of now.

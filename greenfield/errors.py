@@ -2,7 +2,8 @@
 from collections.abc import Sequence
 
 #: The reasons why there was no answer, see `Unreachable.kind`.
-TIMEOUT, TLS, CONNECTION, PEER = 'timeout', 'tls', 'connection', 'peer'
+TIMEOUT, TLS, CERTIFICATE, CONNECTION, PEER = (
+    'timeout', 'tls', 'certificate', 'connection', 'peer')
 
 
 class GreenfieldError(Exception):
@@ -32,8 +33,8 @@ class GreenfieldError(Exception):
 class Unreachable(GreenfieldError):
     """No answer, or half of one: what was asked for may have happened all the same.
 
-    :param str kind: `TIMEOUT`, `TLS` (the certificate is not valid), `PEER` (the name leads to an
-        IP address where no server may be) or `CONNECTION`
+    :param str kind: `TIMEOUT`, `CERTIFICATE` (it is not valid), `TLS` (no encryption came about),
+        `PEER` (the name leads to an IP address where no server may be) or `CONNECTION`
     """
 
     is_temporary = True

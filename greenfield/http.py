@@ -10,6 +10,7 @@ import urllib3.exceptions
 
 from .deadline import DeadlineAdapter
 from .errors import (
+    CERTIFICATE,
     CONNECTION,
     TIMEOUT,
     TLS,
@@ -119,7 +120,8 @@ def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest
 
 def _get_kind(error: requests.exceptions.RequestException) -> str:
     if isinstance(error, requests.exceptions.SSLError):
-        return TLS
+        # Wrapped several times; OpenSSL's name for it is in all of them.
+        return CERTIFICATE if 'CERTIFICATE_VERIFY_FAILED' in str(error) else TLS
     return TIMEOUT if isinstance(error, requests.exceptions.Timeout) else CONNECTION
 
 

@@ -1,5 +1,6 @@
 """Stores, what the key may do there, and rates."""
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -10,6 +11,37 @@ from .text import clean
 #: The policy of keys that may do everything.
 UNRESTRICTED = 'unrestricted'
 _STORE_POLICIES = 'btcpay.store.'
+#: policies by which others are granted, where keys have them instead
+_WIDER = {
+    'btcpay.store.cancreatenonapprovedpullpayments': (
+        'btcpay.store.cancreatepullpayments', 'btcpay.store.canmanagepullpayments',
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """What the server says of itself.
+
+    :param str version: e.g. `2.4.1+03345c28`; empty if it does not say
+    """
+
+    version: str
+    is_synchronized: bool
+
+    @classmethod
+    def parse(cls, data: object) -> 'ServerInfo':
+        """Read what the server says of itself.
+
+        :raise NotUnderstood: if that is nothing
+        """
+        read = Reader(data, 'serverInfo')
+        return cls(read.text('version', 100), read.flag('fullySynched'))
+
+    def is_older_than(self, version: tuple[int, ...]) -> bool:
+        """Return whether it is known to be older than a version, e.g. `(2, 0)`."""
+        numbers = re.match(r'v?(\d+(?:\.\d+)*)', self.version)
+        return bool(numbers) and tuple(map(int, numbers[1].split('.'))) < version
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +103,17 @@ class ApiKey:
         )
 
     def is_granted(self, policy: str, store_id: str) -> bool:
-        """Return whether a policy is granted by its name for a store."""
+        """Return whether a policy is granted for a store, by its name or by one that is wider."""
+        granting = (policy, UNRESTRICTED, *_WIDER.get(policy, ()))
+        if policy.startswith(_STORE_POLICIES):
+            granting = (*granting, f'{_STORE_POLICIES}canmodifystoresettings')
         return any(
-            p.policy in (policy, UNRESTRICTED) and p.store_id in (None, store_id)
-            for p in self.permissions
+            p.policy in granting and p.store_id in (None, store_id) for p in self.permissions
         )
+
+    def get_excess(self, policies: Collection[str]) -> list[str]:
+        """Return the policies that are granted, wherever, and are none of these, sorted."""
+        return sorted({p.policy for p in self.permissions if p.policy not in policies})
 
     def get_missing(self, policies: Iterable[str], store_id: str) -> list[str]:
         """Return those of the policies that are not granted for a store, in their order."""

@@ -138,6 +138,11 @@ class Delivery:
     due_at: datetime | None = None
     sent_at: datetime | None = None
 
+    @property
+    def is_answered(self) -> bool:
+        """Return whether the receiver took it."""
+        return self.status == 'HttpSuccess'
+
     @classmethod
     def parse(cls, data: object) -> 'Delivery':
         """Read a delivery.

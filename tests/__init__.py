@@ -40,6 +40,7 @@ from .module import (
     test_protected_fields,
     test_secrets,
     test_translations,
+    test_troubleshooting,
     test_wizard_owners,
 )
 from .obsolete import test_changed_orders, test_lowered_documents, test_several_invoices
@@ -58,10 +59,15 @@ from .provider import (
     test_connect_refusals,
     test_connect_tour,
     test_connect_wizard,
+    test_checkup,
     test_connection,
     test_copy,
     test_disconnect,
+    test_manual_setup,
+    test_many,
+    test_moving_over,
     test_provider,
+    test_renew,
     test_rounding,
     test_server_health,
     test_server_requests,

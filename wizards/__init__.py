@@ -1,4 +1,6 @@
 from . import btcpay_connect_wizard
+from . import btcpay_connect_manual
+from . import btcpay_disconnect_wizard
 from . import btcpay_payment_request
 from . import btcpay_payment_request_many
 from . import btcpay_refund_wizard

@@ -36,13 +36,19 @@ class BTCPayConnectWizard(models.TransientModel):
 
     @api.model
     def default_get(self, fields):
-        """Override to begin with the address that is connected already."""
+        """Override to begin with the address that is connected already, or was tried last."""
         values = super().default_get(fields)
         provider = self.env['payment.provider'].browse(values.get('provider_id'))
         if provider.btcpay_server_url:
             values.setdefault('server_url', provider.btcpay_server_url)
             values.setdefault('no_webhook', not provider.btcpay_use_webhook)
             values['poll_minutes'] = provider.btcpay_poll_minutes
+        elif tried := self.env['btcpay.authorization'].sudo().search([
+            ('provider_id', '=', provider.id), ('user_id', '=', self.env.uid),
+        ], limit=1):  # Who cancels on the server's page does not come back by it.
+            values.setdefault('server_url', tried.server_url)
+            values.setdefault('no_webhook', not tried.use_webhook)
+            values['poll_minutes'] = tried.poll_minutes
         return values
 
     @api.depends('server_url')
@@ -88,12 +94,8 @@ class BTCPayConnectWizard(models.TransientModel):
         self.provider_id.check_access('write')
         if self.no_webhook and self.poll_minutes < 1:
             raise ValidationError(_("The polling interval is at least one minute."))
-        commit_and_refresh(self.env)  # No row may be held while waiting for the server.
         base_url = self._get_base_url()
-        try:
-            server_url = address.resolve(self.server_url, const.TIMEOUT)
-        except address.AddressRefused as error:
-            raise ValidationError(self._explain(error)) from error
+        server_url = self._resolve()
         if self._is_led_elsewhere(server_url):
             return self._ask_again(server_url)
         url = self.env['btcpay.authorization']._start(
@@ -102,6 +104,18 @@ class BTCPayConnectWizard(models.TransientModel):
             poll_minutes=self.poll_minutes if self.no_webhook else None,
         )
         return {'type': 'ir.actions.act_url', 'url': url, 'target': 'self'}
+
+    def _resolve(self):
+        """Find the address at which the BTCPay Server answers.
+
+        :rtype: str
+        :raise ValidationError: If there is none.
+        """
+        commit_and_refresh(self.env)  # No row may be held while waiting for the server.
+        try:
+            return address.resolve(self.server_url, const.TIMEOUT)
+        except address.AddressRefused as error:
+            raise ValidationError(self._explain(error)) from error
 
     def _is_led_elsewhere(self, server_url):
         """Return whether the server that answers is another one than that of the typed address."""
@@ -115,6 +129,13 @@ class BTCPayConnectWizard(models.TransientModel):
         :rtype: dict
         """
         self.write({'is_redirected': True, 'server_url': server_url})
+        return self._reopen()
+
+    def _reopen(self):
+        """Return the action that shows this wizard again.
+
+        :rtype: dict
+        """
         return {**self.provider_id.action_btcpay_connect(), 'res_id': self.id}
 
     def _get_base_url(self):
@@ -169,11 +190,6 @@ class BTCPayConnectWizard(models.TransientModel):
                     "Remove the user name and password from the address. You log in on the server's"
                     " own page in the next step."
                 )
-            case address.QUERY:
-                return _(
-                    "Remove what follows “?” or “#” from the address: only the server's own address"
-                    " is needed, for example https://btcpay.example.com."
-                )
             case address.ONION:
                 return _(
                     "Odoo cannot reach Tor (.onion) addresses, as it has no proxy setting yet."
@@ -196,6 +212,18 @@ class BTCPayConnectWizard(models.TransientModel):
                     "The certificate of %(url)s is not valid, so that Odoo cannot be sure to speak"
                     " to your server. Renew the certificate, then try again.", **values,
                 )
+            case address.NO_TLS:
+                return _(
+                    "The server at %(url)s does not speak https. If your BTCPay Server is on a"
+                    " private network and has no certificate, enter its address with http://; else"
+                    " set up https on it.", **values,
+                )
+            case address.FAULT:
+                return _(
+                    "The server at %(url)s has a problem at the moment (HTTP %(status)s): the"
+                    " BTCPay Server behind it may be starting, or be switched off. Try again in a"
+                    " few minutes.", **values,
+                )
             case address.NO_ANSWER:
                 return _(
                     "No server answers at %(url)s. Check the address, and that the server is"
@@ -208,5 +236,5 @@ class BTCPayConnectWizard(models.TransientModel):
                 )
         return _(
             "There is no BTCPay Server at %(url)s. Enter the address at which you log in to your"
-            " server, without the page's path.", **values,
+            " server.", **values,
         )

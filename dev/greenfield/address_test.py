@@ -48,6 +48,10 @@ def refuse(function, *arguments):
     'http://①②⑦.0.0.1': 'http://127.0.0.1',
     'http://btcpay_server:49392': 'http://btcpay_server:49392',
     'https://example.com\0': 'https://example.com',
+    'https://example.com?a=b': 'https://example.com',
+    'https://example.com/#top': 'https://example.com',
+    'example.com/login?ReturnUrl=%2F': 'https://example.com/login',
+    'https://example.com?@evil.com': 'https://example.com',
 }.items())
 def test_one_form(typed, expected):
     assert normalize(typed) == expected
@@ -58,9 +62,6 @@ REFUSED = {
     address.EMPTY: ('', '   ', None),
     address.USER_INFO: (
         'https://me:secret@example.com', 'me@example.com', 'https://@example.com'),
-    address.QUERY: (
-        'https://example.com?a=b', 'https://example.com/#top', 'https://example.com?',
-        'https://example.com#', 'example.com/login?ReturnUrl=%2F'),
     address.ONION: ('http://abc.onion', 'https://ABC.Onion./', 'abc.onion:80', 'http://abc。onion'),
     address.SCHEME: (
         'ftp://example.com', 'javascript://example.com', 'file:///etc/passwd', 'ws://example.com'),
@@ -225,8 +226,21 @@ def test_server_below_a_path():
         assert_refused(host, address.NO_SERVER, url=host)
 
 
-def test_page_of_the_server(world):
-    assert_refused(f'{world.url}/login', address.NO_SERVER, url=f'{world.url}/login')
+@pytest.mark.parametrize('page', [
+    '/login', '/login?ReturnUrl=%2Fstores', '/stores/4yHb/invoices#top', '/a/b/c/d/e/f/g/'])
+def test_page_of_the_server(world, page):
+    assert resolve(world.url + page, 5) == world.url
+
+
+def test_page_of_a_server_below_a_path():
+    with StandIn.started(path='/pay') as world:
+        assert resolve(f'{world.url}/stores/4yHb/invoices?status=New', 5) == world.url
+
+
+def test_page_of_something_else():
+    with serve(lambda http: http.reply(b'', 404)) as server:
+        assert_refused(f'{server.url}/shop/', address.NO_SERVER, url=f'{server.url}/shop')
+    assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize('status', [301, 302, 303, 307, 308])
@@ -290,11 +304,18 @@ def test_redirected_for_ever():
 @pytest.mark.parametrize(('body', 'status'), [
     (b'<html>A shop</html>', 200), (b'{"status": "ok"}', 200), (b'["synchronized"]', 200),
     (b'"synchronized"', 200), (b'', 200), (b'[' * 100_000, 200), (b'', 404),
-    (b'{"synchronized": true}', 500), (b'{"synchronized": true}', 401), (b'\xff\xfe\x00', 200),
+    (b'{"synchronized": true}', 401), (b'\xff\xfe\x00', 200),
 ])
 def test_something_else(body, status):
     with serve(lambda http: http.reply(body, status)) as server:
         assert_refused(server.url, address.NO_SERVER, url=server.url)
+
+
+@pytest.mark.parametrize('status', [500, 502, 503, 429])
+def test_problem_of_the_moment(status):
+    with serve(lambda http: http.reply(b'{"synchronized": true}', status)) as server:
+        assert_refused(
+            f'{server.url}/login', address.FAULT, url=f'{server.url}/login', status=str(status))
 
 
 def test_too_large(monkeypatch):
@@ -319,6 +340,12 @@ def test_certificate(tls, monkeypatch):
     with serve(lambda http: http.reply(), tls) as secure:
         assert_refused(secure.url, address.CERTIFICATE, url=secure.url)
     assert secure.requests == []
+
+
+def test_no_https():
+    with serve(lambda http: http.reply()) as plain:
+        url = plain.url.replace('http:', 'https:')
+        assert_refused(url, address.NO_TLS, url=url)
 
 
 def test_one_deadline_for_all_redirections():

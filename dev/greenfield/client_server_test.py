@@ -10,6 +10,7 @@ from greenfield import (
     Permission,
     Rate,
     Refused,
+    ServerInfo,
     Store,
     StorePaymentMethod,
     Unauthorized,
@@ -34,6 +35,19 @@ def test_health_needs_no_key(connect):
     assert connect().get_health() is True
 
 
+def test_server_info(world, client):
+    info = client.get_server_info()
+    assert info.version.startswith('2.4.1')
+    assert info.is_synchronized
+    assert not info.is_older_than((2, 4, 1))
+    assert info.is_older_than((2, 5))
+
+
+@pytest.mark.parametrize('version', ['', 'unknown', '+2.0'])
+def test_unknown_version_is_not_old(version):
+    assert not ServerInfo(version, True).is_older_than((2, 0))
+
+
 def test_languages(client):
     codes = client.list_languages()
     assert {'en', 'fr-FR', 'no', 'zh-TW'} <= set(codes)
@@ -48,6 +62,8 @@ def test_current_key(client, store):
     assert key.get_missing(['btcpay.store.canmodifystoresettings', GUIDE[0]], store) == [
         'btcpay.store.canmodifystoresettings']
     assert Permission(GUIDE[0], store) in key.permissions
+    assert key.get_excess(GUIDE) == []
+    assert key.get_excess(GUIDE[1:]) == [GUIDE[0]]
 
 
 def test_key_for_all_stores(world, connect, store):
@@ -163,6 +179,7 @@ def test_event_and_its_redelivery(world, client, store, order, receiver):
     assert delivery.status == 'HttpSuccess'
     assert client.list_deliveries(store, hook.id).is_complete
     assert not client.list_deliveries(store, hook.id, count=1).is_complete
+    assert delivery.is_answered
     again = client.redeliver(store, hook.id, delivery.id)
     world.wait_for(lambda: len(receiver.hooks) == 2)
     second = WebhookEvent.parse(receiver.hooks[1].raw)

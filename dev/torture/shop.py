@@ -108,7 +108,7 @@ class Shop:
     def return_page(self, attempt):
         """:return: the HTTP status"""
         return attempt.browser.get(
-            f'{self.rig.url}/payment/btcpay/return', params={'ref': attempt.reference},
+            f'{self.rig.url}/payment/btcpay/back', params={'ref': attempt.reference},
             allow_redirects=False, timeout=TIMEOUT).status_code
 
     def poll(self, attempt):

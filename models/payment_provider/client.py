@@ -61,6 +61,13 @@ class StoreNotConnected(Forbidden):
         super().__init__("the store is no longer connected")
 
 
+class StoreGone(Forbidden):
+    """The store is not among those that the key may see, though it may still be read."""
+
+    def __init__(self):
+        super().__init__("the store is not in the list")
+
+
 class NothingEnabled(GreenfieldError):
     """The store has no payment method enabled."""
 
@@ -188,11 +195,16 @@ class PaymentProvider(models.Model):
                     " nothing was sent to it. Correct the name's DNS entry, or connect the store"
                     " again in the settings of the payment provider."
                 )
+            case Unreachable(kind=errors.CERTIFICATE):
+                return _(
+                    "The certificate of the BTCPay Server is not valid, so that Odoo cannot be sure"
+                    " to speak to your server. Renew the certificate at the server."
+                )
             case Unreachable(kind=errors.TLS):
                 return _(
-                    "There is no secure connection with the BTCPay Server: its certificate is not"
-                    " valid, or the encryption failed. Check the certificate, and what stands"
-                    " between Odoo and the server (proxy, firewall)."
+                    "There is no secure connection with the BTCPay Server: the encryption failed."
+                    " Check that it is reached by https, and what stands between Odoo and the"
+                    " server (proxy, firewall)."
                 )
             case Unreachable():
                 return _(

@@ -1,5 +1,5 @@
 """A provider is connected with one store of one server, or with none."""
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from odoo import _, models
@@ -8,12 +8,11 @@ from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import commit_and_refresh
 from odoo.addons.payment_btcpay.greenfield import (
-    Forbidden,
     GreenfieldError,
     NotFound,
     Unauthorized,
 )
-from odoo.addons.payment_btcpay.utils import ConnectionRefused, notify
+from odoo.addons.payment_btcpay.utils import notify
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -52,6 +51,24 @@ class PaymentProvider(models.Model):
             'context': {'default_provider_id': self.id},
         }
 
+    def action_btcpay_disconnect(self):
+        """Open the dialog that says what is under way, and disconnects.
+
+        Note: `self.ensure_one()`
+
+        :return: The action of the dialog.
+        :rtype: dict
+        """
+        self.ensure_one()
+        return {
+            'name': _("Disconnect"),
+            'type': 'ir.actions.act_window',
+            'res_model': 'btcpay.disconnect.wizard',
+            'view_mode': 'form',
+            'target': 'new',
+            'context': {'default_provider_id': self.id},
+        }
+
     # === CONNECT === #
 
     def _btcpay_is_connected(self):
@@ -60,7 +77,9 @@ class PaymentProvider(models.Model):
         connection = self._btcpay_get_connection()
         return bool(connection.server_url and connection.api_key and connection.store_id)
 
-    def _btcpay_connect(self, server_url, api_key, use_webhook=True, poll_minutes=None):
+    def _btcpay_connect(
+        self, server_url, api_key, use_webhook=True, poll_minutes=None, manual=None
+    ):
         """Connect the provider with the one store that an API key is for, or change nothing.
 
         What was made at the server along the way is removed again when the connection fails.
@@ -71,6 +90,7 @@ class PaymentProvider(models.Model):
         :param str api_key: The key, as it came: nothing about it is known yet.
         :param bool use_webhook: Whether the server reports payments by webhook, or is polled.
         :param int poll_minutes: The polling interval then.
+        :param ManualSetup manual: What was decided by hand, where the key was typed.
         :raise ConnectionRefused: If the connection was not made.
         """
         self.ensure_one()
@@ -79,14 +99,20 @@ class PaymentProvider(models.Model):
         previous = provider._btcpay_get_own_connection()
         webhook_url = provider._btcpay_get_webhook_url()
         with provider._btcpay_undo_on_failure() as undo:
-            if not provider._btcpay_is_key_in_use(server_url, api_key):
+            if not manual and not provider._btcpay_is_key_in_use(server_url, api_key):
                 undo.append(lambda: provider._btcpay_revoke_key(client))
-            store_id, may_archive = provider._btcpay_check_key(client)
+            store_id, may_archive = provider._btcpay_check_key(client, manual)
+            provider._btcpay_check_version(client)
             values = provider._btcpay_read_new_store(client, store_id)
-            values.update(
-                provider._btcpay_register_webhook(client, store_id, previous, undo)
-                if use_webhook else provider._btcpay_get_empty_webhook()
-            )
+            is_by_hand = bool(use_webhook and manual and manual.webhook_secret)
+            if is_by_hand:
+                values.update(provider._btcpay_get_webhook_by_hand(manual.webhook_secret))
+            elif use_webhook:
+                values.update(
+                    provider._btcpay_register_webhook(client, store_id, previous, undo)
+                )
+            else:
+                values.update(provider._btcpay_get_empty_webhook())
             values.update({
                 'btcpay_server_url': server_url,
                 'btcpay_api_key': api_key,
@@ -95,6 +121,8 @@ class PaymentProvider(models.Model):
                 'btcpay_store_id': store_id,
                 'btcpay_use_webhook': use_webhook,
                 'btcpay_poll_minutes': poll_minutes or provider.btcpay_poll_minutes,
+                'btcpay_checkup': False,
+                'btcpay_checked_at': False,
                 **provider._btcpay_get_healthy_values(),
             })
             if provider.state == 'disabled':
@@ -110,10 +138,12 @@ class PaymentProvider(models.Model):
             provider._btcpay_remove_webhooks(client, store_id, webhook_url)
             if previous.store_id == store_id:
                 previous = previous._replace(webhook_id=False)
-        if previous.api_key and previous.api_key != api_key:
+        if previous.api_key and (previous.api_key != api_key or is_by_hand):
             if previous.webhook_id == values['btcpay_webhook_id']:
                 previous = previous._replace(webhook_id=False)  # It is used again.
             provider._btcpay_clean_up(previous)
+        with suppress(GreenfieldError):  # It can be looked at later.
+            provider._btcpay_check_up()
 
     @contextmanager
     def _btcpay_undo_on_failure(self):
@@ -130,64 +160,6 @@ class PaymentProvider(models.Model):
             for step in reversed(undo):
                 step()
             raise
-
-    def _btcpay_check_key(self, client):
-        """Ask the server what the key may do: all we need, for one store.
-
-        :param Client client: The client that calls with the key.
-        :return: The id of the store, and whether the key may archive pull payments there.
-        :rtype: tuple[str, bool]
-        :raise ConnectionRefused: If the key is not what was asked for.
-        """
-        try:
-            key = client.get_current_key()
-        except (Unauthorized, Forbidden) as error:
-            raise ConnectionRefused('key', _(
-                "The BTCPay Server does not accept the API key that came back. Start the connection"
-                " again; if it stays so, check that the address is that of the server on which you"
-                " approved it."
-            )) from error
-        except GreenfieldError as error:
-            raise ConnectionRefused('server', self._btcpay_explain(error)) from error
-        if key.is_for_all_stores:
-            raise ConnectionRefused('wildcard', _(
-                "The API key is for all stores of your account. Start the connection again and"
-                " choose the one store that this payment provider is for."
-            ))
-        if len(key.store_ids) > 1:
-            raise ConnectionRefused('stores', _(
-                "The API key is for %s stores. Start the connection again and choose the one store"
-                " that this payment provider is for.", len(key.store_ids),
-            ))
-        store_id = next(iter(key.store_ids), '')
-        if missing := key.get_missing(const.PERMISSIONS, store_id):
-            raise ConnectionRefused('permission', _(
-                "The API key lacks permissions: %s. Start the connection again and leave all"
-                " permissions on the server's page switched on.", ", ".join(missing),
-            ))
-        may_archive = any(key.is_granted(policy, store_id) for policy in const.ARCHIVE_PERMISSIONS)
-        return store_id, may_archive
-
-    def _btcpay_read_new_store(self, client, store_id):
-        """Read what is to be known of the store that is being connected.
-
-        :param Client client: The client that calls with the key.
-        :param str store_id: The id of the store.
-        :return: The values to write on the provider.
-        :rtype: dict
-        :raise ConnectionRefused: If the store cannot take payments.
-        """
-        try:
-            values = self._btcpay_read_store(client, store_id)
-        except GreenfieldError as error:
-            raise ConnectionRefused('server', self._btcpay_explain(error)) from error
-        if not values['btcpay_store_payment_methods']:
-            raise ConnectionRefused('methods', _(
-                "The store “%s” cannot take payments yet: no payment method is enabled. Set up a"
-                " Bitcoin wallet or a Lightning node in the store on your BTCPay Server, then start"
-                " the connection again.", values['btcpay_store_name'],
-            ))
-        return {**values, 'btcpay_down_methods': False}
 
     # === DISCONNECT === #
 
@@ -269,6 +241,8 @@ class PaymentProvider(models.Model):
             'btcpay_unrated_currencies': False,
             'btcpay_store_read_at': False,
             'btcpay_down_methods': False,
+            'btcpay_checkup': False,
+            'btcpay_checked_at': False,
             **self._btcpay_get_empty_webhook(),
             **self._btcpay_get_healthy_values(),
             'btcpay_connection_state': 'disconnected',

@@ -10,6 +10,7 @@ from odoo.addons.payment_btcpay.greenfield import (
     Forbidden,
     GreenfieldError,
     Refused,
+    ServerFault,
     Unauthorized,
     Unreachable,
 )
@@ -95,6 +96,8 @@ class PaymentProvider(models.Model):
         if is_connected and not provider.btcpay_unreachable_since:
             return
         commit_and_refresh(provider.env)
+        if provider.btcpay_connection_state == 'gone' and not provider._btcpay_has_store():
+            return  # The payments of a store that was deleted can be read all the same.
         try:
             lock(provider)
         except RowBusy:
@@ -107,11 +110,19 @@ class PaymentProvider(models.Model):
             _logger.info("Provider %s can ask its BTCPay Server again.", provider.id)
         commit_and_refresh(provider.env)
 
+    def _btcpay_has_store(self):
+        """Return whether the server is known to have the store."""
+        try:
+            self._btcpay_find_store(self._btcpay_client(), self.btcpay_store_id)
+        except GreenfieldError:
+            return False
+        return True
+
     def _btcpay_report_checkout(self, currency, error=None):
         """Raise an alert when the store makes no invoice, once; clear it when it made one.
 
-        What may pass by itself says nothing about the store, and what works in one currency nothing
-        about others.
+        What may pass by itself says nothing about the store, but something about the server; what
+        works in one currency says nothing about others.
 
         Note: `self.ensure_one()`
 
@@ -119,7 +130,11 @@ class PaymentProvider(models.Model):
         :param GreenfieldError|None error: Why no invoice was made; None if it was.
         """
         self.ensure_one()
-        if error.is_temporary if error else not self.sudo().btcpay_checkout_problems:
+        if error and error.is_temporary:
+            if isinstance(error, (ServerFault, Unreachable)):
+                self._btcpay_report_failure(error)
+            return
+        if not error and not self.sudo().btcpay_checkout_problems:
             return
         provider = self.with_user(SUPERUSER_ID)._btcpay_in_company_language()
         if not provider._btcpay_find_checkout_change(currency, error):
@@ -129,6 +144,8 @@ class PaymentProvider(models.Model):
         if claim(provider) and (change := provider._btcpay_find_checkout_change(currency, error)):
             before, problems = change
             provider.btcpay_checkout_problems = problems or False
+            if isinstance(error, (Forbidden, Unauthorized)):
+                provider.btcpay_webhook_checked_at = False  # The connection is checked at once.
             provider._btcpay_update_checkout_alert(
                 is_new=bool(set(problems.values()) - set(before.values()))
             )
@@ -284,7 +301,7 @@ class PaymentProvider(models.Model):
         return state, self._btcpay_explain(error)
 
     def _btcpay_diagnose_permissions(self, key):
-        if missing := key.get_missing(const.PERMISSIONS, self.btcpay_store_id):
+        if missing := key.get_missing(self._btcpay_get_permissions(), self.btcpay_store_id):
             return 'refused', _(
                 "The API key now lacks permissions: %s. Connect the store again in the settings of"
                 " the payment provider.", ", ".join(missing),
@@ -306,16 +323,18 @@ class PaymentProvider(models.Model):
         return self.with_context(lang=self.company_id.partner_id.lang)
 
     def _btcpay_raise_alert(self, field, message):
-        """Leave something about the provider to a person: providers themselves have no activities.
+        """Leave something about the provider to a person who may set it right.
 
         :param str field: The field that remembers the activity, in the place of the one before.
         :param str message: What happened and what to do.
         """
         self.ensure_one()
         self[field].filtered('active').unlink()
+        responsible = self.btcpay_responsible_id
+        if responsible and not self.with_user(responsible).has_access('write'):
+            responsible = responsible.browse()
         self[field] = schedule_activity(
-            self.company_id.partner_id, _("Payment provider %s", self.name), message,
-            choose_assignee(self.btcpay_responsible_id),
+            self, _("Payment provider %s", self.name), message, choose_assignee(responsible)
         )
 
     def _btcpay_clear_alert(self, field, message):

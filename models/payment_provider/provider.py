@@ -9,7 +9,10 @@ from odoo.addons.payment_btcpay.models.payment_provider.client import NotConnect
 
 class PaymentProvider(models.Model):
     _name = 'payment.provider'
-    _inherit = ['payment.provider', 'btcpay.protected.mixin']
+    # Activities are told of, and closed, on the thread of their record.
+    _inherit = [
+        'payment.provider', 'mail.thread', 'mail.activity.mixin', 'btcpay.protected.mixin'
+    ]
 
     code = fields.Selection(
         selection_add=[('btcpay', "BTCPay Server")], ondelete={'btcpay': 'set default'}
@@ -331,9 +334,13 @@ class PaymentProvider(models.Model):
             return super()._remove_provider(provider_code, **kwargs)
         providers = self.search(self._get_provider_domain(provider_code, **kwargs))
         connections = [provider._btcpay_get_own_connection() for provider in providers]
+        # Odoo's own providers have neither.
+        followers, alerts = providers.sudo().message_follower_ids, providers.sudo().activity_ids
         unused = self.env['btcpay.authorization']._get_all_unused_keys()
         # First what may refuse the uninstallation, then what cannot be taken back.
         result = super()._remove_provider(provider_code, **kwargs)
+        followers.unlink()
+        alerts.unlink()
         removed = self.new({'code': provider_code})  # The providers themselves have no code now.
         for connection in connections:
             removed._btcpay_clean_up(connection)

@@ -14,7 +14,7 @@ from odoo.addons.payment_btcpay.greenfield import (
     name_method,
     name_methods,
 )
-from odoo.addons.payment_btcpay.models.payment_provider.client import NothingEnabled
+from odoo.addons.payment_btcpay.models.payment_provider.client import NothingEnabled, StoreGone
 from odoo.addons.payment_btcpay.utils import notify
 
 
@@ -125,7 +125,7 @@ class PaymentProvider(models.Model):
         :rtype: dict
         :raise GreenfieldError: If the server did not say.
         """
-        store = client.get_store(store_id)
+        store = self._btcpay_find_store(client, store_id)
         methods = sorted(
             method.id for method in client.list_payment_methods(store_id) if method.is_enabled
         )
@@ -141,6 +141,23 @@ class PaymentProvider(models.Model):
             'btcpay_unrated_currencies': " ".join(unrated.mapped('name')) or False,
             'btcpay_store_read_at': fields.Datetime.now(),
         }
+
+    def _btcpay_find_store(self, client, store_id):
+        """Find a store among those that the key may see: one that was deleted is not, though the
+        server may let it be read all the same.
+
+        :param Client client: The client to call with.
+        :param str store_id: The id of the store.
+        :rtype: Store
+        :raise GreenfieldError: If the server did not say, or it is not there.
+        """
+        stores = client.list_stores()
+        for store in stores:
+            if store.id == store_id:
+                return store
+        if stores.is_complete:
+            raise StoreGone
+        return client.get_store(store_id)
 
     def _btcpay_find_unrated(self, client, store_id, methods):
         """Find the currencies in which the store cannot make invoices now.

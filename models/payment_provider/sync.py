@@ -114,6 +114,7 @@ class PaymentProvider(models.Model):
         if is_due:
             if self._btcpay_is_refresh_due():
                 self._btcpay_refresh()
+                self._btcpay_check_up()
             self._btcpay_adopt_refunds(self._btcpay_list_refunds())
 
     # === A BATCH === #

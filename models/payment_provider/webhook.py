@@ -49,6 +49,37 @@ class PaymentProvider(models.Model):
             provider._btcpay_note_webhook(False)
             commit_and_refresh(self.env)
 
+    def action_btcpay_renew_secret(self):
+        """Have the server sign events with a new secret from now on.
+
+        Both secrets are good for a while: none of the events that are under way is lost, and none
+        if it is not known whether the server has taken the new one.
+
+        Note: `self.ensure_one()`
+
+        :return: The notification of what came of it.
+        :rtype: dict
+        :raise UserError: If there is no webhook of ours.
+        """
+        provider = self._btcpay_begin_check()
+        connection = provider._btcpay_get_own_connection()
+        if not connection.webhook_id or provider.btcpay_webhook_by_hand:
+            raise UserError(_("There is no webhook that Odoo has made."))
+        old, new = connection.webhook_secret, secrets.token_urlsafe(32)
+        draft = WebhookDraft(connection.webhook_url, new)
+        provider._btcpay_store_secret(new)
+        try:
+            provider._btcpay_client().update_webhook(
+                connection.store_id, connection.webhook_id, draft
+            )
+        except GreenfieldError as error:
+            provider._btcpay_store_secret(old)
+            return notify(
+                _("The secret could not be renewed. %s", self._btcpay_explain(error)),
+                type='warning', sticky=True, reload=True,
+            )
+        return notify(_("The webhook has a new secret."), reload=True)
+
     def action_btcpay_disable_webhook(self):
         """Poll the server from now on, without a webhook.
 
@@ -130,6 +161,7 @@ class PaymentProvider(models.Model):
             )) from error
         return {
             'btcpay_webhook_id': webhook_id,
+            'btcpay_webhook_by_hand': False,
             'btcpay_webhook_secret': secret,
             'btcpay_webhook_url': url,
             'btcpay_webhook_problem': False,
@@ -168,8 +200,22 @@ class PaymentProvider(models.Model):
         return dict.fromkeys((
             'btcpay_webhook_id', 'btcpay_webhook_secret', 'btcpay_old_webhook_secret',
             'btcpay_old_webhook_secret_until', 'btcpay_webhook_url', 'btcpay_webhook_problem',
-            'btcpay_webhook_checked_at',
+            'btcpay_webhook_checked_at', 'btcpay_webhook_by_hand',
         ), False)
+
+    def _btcpay_get_webhook_by_hand(self, secret):
+        """Return the values of a provider whose webhook was made at the server by hand.
+
+        :param str secret: The secret that was typed there.
+        :rtype: dict
+        """
+        return {
+            **self._btcpay_get_empty_webhook(),
+            'btcpay_webhook_by_hand': True,
+            'btcpay_webhook_secret': secret,
+            'btcpay_webhook_url': self._btcpay_get_webhook_url(),
+            **self._btcpay_get_secret_overlap(secret),
+        }
 
     # === SECRETS === #
 
@@ -191,6 +237,15 @@ class PaymentProvider(models.Model):
                 hours=const.OLD_SECRET_VALIDITY
             ),
         }
+
+    def _btcpay_store_secret(self, secret):
+        """Take another secret for that of the webhook; the one of before stays good for a while.
+
+        :param str secret: The secret.
+        """
+        lock(self)
+        self.write({'btcpay_webhook_secret': secret, **self._btcpay_get_secret_overlap(secret)})
+        commit_and_refresh(self.env)
 
     def _btcpay_get_webhook_secrets(self):
         """Return the secrets with which an event may be signed; none if there is no webhook.
@@ -215,7 +270,7 @@ class PaymentProvider(models.Model):
     def _btcpay_check_webhook(self):
         """Check that the webhook is as it was registered, and raise an alert once if it is not.
 
-        Without a webhook it is checked that the server answers our key.
+        Without a webhook it is checked that the server answers our key, and has our store.
 
         :raise GreenfieldError: If the server did not say.
         """
@@ -239,8 +294,8 @@ class PaymentProvider(models.Model):
         """
         self.ensure_one()
         client = self._btcpay_client()
-        if not self.btcpay_use_webhook:
-            client.list_invoices(self.btcpay_store_id, take=1)
+        self._btcpay_find_store(client, self.btcpay_store_id)
+        if not self.btcpay_use_webhook or self.btcpay_webhook_by_hand:
             return False
         if not self.btcpay_webhook_id:
             return 'missing'

@@ -85,9 +85,7 @@ class PaymentTransaction(models.Model):
                 self._btcpay_store_invoice(invoice)
         self._btcpay_get_payment_siblings()._btcpay_invalidate_obsolete()
         commit_and_refresh(self.env)
-        if error:
-            provider._btcpay_report_silence(error)
-        else:
+        if not error:
             provider._btcpay_retry_soon()
         self._btcpay_report_checkout(invoice, None if self.btcpay_invoice_id else error)
 

@@ -36,7 +36,7 @@ class TestCheckoutAlert(MoneyMixin, BTCPayCommon):
         self.world.set_rates(self.store_id, BTC_USD=None)
 
     def _alerts(self):
-        return self.btcpay.company_id.partner_id.activity_ids.filtered(
+        return self.btcpay.activity_ids.filtered(
             lambda activity: self.btcpay.name in (activity.summary or '')
         )
 

@@ -43,7 +43,7 @@ class TestMethodDown(MoneyMixin, BTCPayCommon):
             return tx, tx._get_processing_values()
 
     def _alerts(self):
-        return self.btcpay.company_id.partner_id.activity_ids.filtered(
+        return self.btcpay.activity_ids.filtered(
             lambda activity: self.btcpay.name in (activity.summary or '')
         )
 

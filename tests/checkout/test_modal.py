@@ -140,7 +140,7 @@ class TestModal(MoneyMixin, BTCPayHttpCommon):
             'server_url': self.world.url,
             'invoice_id': tx.btcpay_invoice_id,
             'reference': tx.reference,
-            'return_url': f'/payment/btcpay/return?ref={tx.reference}',
+            'return_url': f'/payment/btcpay/back?ref={tx.reference}',
         })
         self.assertIn(f'action="{self.world.url}/i/', values['redirect_form_html'])
         tx.sudo().btcpay_checkout_link = 'https://other.example.com/i/abc'

@@ -10,6 +10,7 @@ from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.greenfield import Client, ServerInfo
 from odoo.addons.payment_btcpay.tests.provider.connect_common import BTCPayConnectCommon
 
 CONTROLLER = 'odoo.addons.payment_btcpay.controllers.onboarding'
@@ -181,7 +182,7 @@ class TestConnectRefusedKey(RefusalCommon):
 class TestConnectRefusedByServer(RefusalCommon):
 
     def test_when_the_server_fails_at_any_step_then_nothing_is_connected_nor_left(self):
-        for path in ('/api-keys/current$', f'/stores/{self.store_id}$', '/payment-methods$'):
+        for path in ('/api-keys/current$', '/stores$', '/payment-methods$'):
             for kind, text in {
                 'drop': "did not answer", 'status': "HTTP 503", 'half': "understood|answer",
                 'wrong_json': "cannot be understood",
@@ -191,6 +192,24 @@ class TestConnectRefusedByServer(RefusalCommon):
                     if kind == 'half':  # Either half is read, or that it is half is noticed.
                         text = "answer"
                     self._assert_key_refused('server', text)
+
+    def test_when_the_server_is_too_old_then_the_connection_is_refused(self):
+        for version, is_refused in (('1.13.7+abc', True), ('2.0.0', False), ('', False)):
+            with self.subTest(version=version), patch.object(
+                Client, 'get_server_info', lambda _client, v=version: ServerInfo(v, True)
+            ):
+                if is_refused:
+                    self._assert_key_refused('version', "has version 1.13.7+abc, which is too old")
+                else:
+                    self._connect_well()
+                    self.btcpay.action_reset_credentials()
+
+    def test_when_the_server_does_not_say_its_version_then_only_a_fault_of_its_own_is_passed(self):
+        self.world.fault('drop', path='/server/info$')
+        self._assert_key_refused('server', "did not answer")
+        self.world.fault('status', path='/server/info$', status=500, count=2)
+        with mute_logger(REQUEST):
+            self._connect_well()
 
     def test_when_nothing_listens_at_the_address_any_more_then_the_connection_is_refused(self):
         state = self._begin_state()

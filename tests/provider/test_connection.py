@@ -190,11 +190,11 @@ class TestConnection(BTCPayConnectCommon):
 
         calls = []
 
-        def connect_first(records, client):
+        def connect_first(records, client, *args):
             calls.append(client)
             if len(calls) == 1:
                 provider.with_env(records.env)._btcpay_connect(self.world.url, quick_key)
-            return check(records, client)
+            return check(records, client, *args)
 
         self._simulate_commits()
         with patch.object(self.env.registry['payment.provider'], '_btcpay_check_key',

@@ -19,7 +19,6 @@ class TestServerHealth(ReconcileCommon):
 
     def setUp(self):
         super().setUp()
-        self.partner_of_company = self.btcpay.company_id.partner_id
         self.now = fields.Datetime.now()
         self.quiet = mute_logger(
             *QUIET, f'{MODELS}.btcpay_delivery', f'{MODELS}.payment_provider.webhook'
@@ -28,7 +27,7 @@ class TestServerHealth(ReconcileCommon):
         self.addCleanup(self.quiet.__exit__)
 
     def _get_activities(self):
-        return self.partner_of_company.activity_ids.filtered(
+        return self.btcpay.activity_ids.filtered(
             lambda a: self.btcpay.name in (a.summary or '')
         )
 

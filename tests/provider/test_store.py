@@ -58,7 +58,7 @@ class TestStore(BTCPayCommon):
 
     def test_when_the_server_does_not_answer_then_what_is_known_stays(self):
         before = self.btcpay.btcpay_store_payment_methods
-        for path in ('/stores/[^/]*$', '/payment-methods$', '/rates'):
+        for path in ('/stores$', '/payment-methods$', '/rates'):
             self.world.fault('status', path=path, status=503)
             with mute_logger(REQUEST), self.subTest(path=path):
                 action = self.btcpay.action_btcpay_refresh()

@@ -45,7 +45,7 @@ class TestWebhookHealth(BTCPayHttpCommon):
         return self.btcpay.btcpay_webhook_problem
 
     def _get_activities(self):
-        return self.btcpay.company_id.partner_id.activity_ids.filtered(
+        return self.btcpay.activity_ids.filtered(
             lambda a: self.btcpay.name in (a.summary or '')
         )
 

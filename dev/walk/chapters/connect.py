@@ -69,10 +69,10 @@ def connect(stage):
         server_pages.authorize(stage, page)
     with stage.step('Back in Odoo, and the store is connected') as told:
         page.wait_for_selector(
-            '.o_form_view [name=btcpay_connection_state], [name=o_btcpay_connection_refused]')
+            '.o_form_view [name=btcpay_health], [name=o_btcpay_connection_refused]')
         refused = page.locator('[name=o_btcpay_connection_refused]')
         assert not refused.count(), f'Odoo says: {refused.inner_text()}'
-        page.locator('[name=btcpay_connection_state]', has_text='Connected').wait_for()
+        page.locator('[name=btcpay_health]', has_text='Connected').wait_for()
         page.locator('[name=btcpay_store_name]', has_text=stage.store_name).wait_for()
         stage.picture(page, 'provider-connected')
         provider = stage.read_provider()

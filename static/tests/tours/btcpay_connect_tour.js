@@ -9,7 +9,7 @@ registry.category("web_tour.tours").add("btcpay_connect_tour", {
     steps: () => [
         {
             content: "The store is not connected",
-            trigger: ".o_field_widget[name=btcpay_connection_state]:contains(Not connected)",
+            trigger: ".o_field_widget[name=btcpay_health]:contains(Not connected)",
         },
         {
             content: "Open the wizard",
@@ -48,7 +48,11 @@ registry.category("web_tour.tours").add("btcpay_connect_tour", {
         },
         {
             content: "The store is connected",
-            trigger: ".o_field_widget[name=btcpay_connection_state]:contains(/^Connected$/)",
+            trigger: ".o_field_widget[name=btcpay_health]:contains(/^Connected$/)",
+        },
+        {
+            content: "The next step is told",
+            trigger: "[name=btcpay_next_step]:contains(try it)",
         },
         {
             content: "It is the store that was chosen",
@@ -56,7 +60,7 @@ registry.category("web_tour.tours").add("btcpay_connect_tour", {
         },
         {
             content: "It can be disconnected",
-            trigger: "button[name=action_reset_credentials]:contains(Disconnect)",
+            trigger: "button[name=action_btcpay_disconnect]:contains(Disconnect)",
         },
     ],
 });
