@@ -64,7 +64,7 @@ class LeakMixin:
             (SECRET, re.compile('|'.join([SECRET, *map(re.escape, self._get_own_secrets())]))),
             (PULL_PAYMENT, re.compile(PULL_PAYMENT)),
         ):
-            for place, text in self._logged + self._read(stored, kind):
+            for place, text in self._logged + self._read_stored(stored, kind):
                 if match := pattern.search(text):
                     self.fail(f"{match[0]} in {place}: {text[:3000]}")
             for path, uid, text in self._shown:
@@ -97,7 +97,7 @@ class LeakMixin:
             user.has_groups(const.REFUND_GROUPS) or user.partner_id == refund.partner_id
         )
 
-    def _read(self, found, kind):
+    def _read_stored(self, found, kind):
         """Read what is stored, in fields that somebody can read who is not to have it.
 
         :param list found: The models and the values of the records.

@@ -121,7 +121,8 @@ class TestOrderStory(RequestMixin, BTCPayCommon):
         self.world.mine()
         self._look_again()
         self._assert_told(
-            "OdooBot: Late payment of S1: $100.00 was received after the invoice of $100.00"
+            "OdooBot: Late payment of S1: $100.00 was received after the invoice of $100.00",
+            "Sally: S1: your payment arrived after the time was up",
         )
         self.order.with_user(self.seller).action_btcpay_accept_late()
         self._look_again()

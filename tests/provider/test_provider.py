@@ -78,8 +78,8 @@ class TestProvider(BTCPayCommon):
 
     def _fill_connection(self):
         """Have a value in each field, so that a copied one is seen."""
-        samples = {'char': 'something', 'datetime': '2026-01-01 00:00:00'}
         for name in self.btcpay._btcpay_get_empty_connection():
+            samples = {'char': f'the {name}', 'datetime': '2026-01-01 00:00:00'}
             sample = samples.get(self.btcpay._fields[name].type)
             if sample and not self.btcpay.sudo()[name]:
                 self.btcpay.sudo()[name] = sample
