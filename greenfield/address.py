@@ -3,17 +3,8 @@ import re
 import time
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from .errors import (
-    CERTIFICATE as BAD_CERTIFICATE,
-)
-from .errors import (
-    PEER,
-    TLS,
-    GreenfieldError,
-    NotUnderstood,
-    ServerFault,
-    Unreachable,
-)
+from . import errors
+from .errors import GreenfieldError, NotUnderstood, ServerFault, Unreachable
 from .hosts import is_forbidden, is_loopback, is_private, parse_ip
 from .http import Answer, Session, make_headers, make_url, parse_answer
 from .text import clean
@@ -36,21 +27,25 @@ NO_ADDRESS = 'no_address'    # address: it cannot be read as one
 SCHEME = 'scheme'            # neither https nor http
 NO_HOST = 'no_host'          # address
 USER_INFO = 'user_info'      # a user name or password in it
-ONION = 'onion'              # of Tor
+ONION = 'onion'              # of Tor, without a proxy
 FORBIDDEN = 'forbidden'      # url: at a link-local address, a cloud's metadata or nobody's
 PLAIN_HTTP = 'plain_http'    # url: http over the open Internet
 CERTIFICATE = 'certificate'  # url: not valid
 NO_TLS = 'no_tls'            # url: no https there
 FAULT = 'fault'              # url, status: it has a problem at the moment
+NO_SOCKS = 'no_socks'        # url: PySocks is missing, which the proxy needs
 NO_ANSWER = 'no_answer'      # url
 DOWNGRADE = 'downgrade'      # url, target: https leads on to http
 NO_SERVER = 'no_server'      # url: something else answers there
 REASONS = (
     EMPTY, NO_ADDRESS, SCHEME, NO_HOST, USER_INFO, ONION, FORBIDDEN, PLAIN_HTTP, CERTIFICATE,
-    NO_TLS, FAULT, NO_ANSWER, DOWNGRADE, NO_SERVER,
+    NO_TLS, FAULT, NO_SOCKS, NO_ANSWER, DOWNGRADE, NO_SERVER,
 )
 
-_REASONS_OF_KINDS = {BAD_CERTIFICATE: CERTIFICATE, TLS: NO_TLS, PEER: FORBIDDEN}
+_REASONS_OF_KINDS = {
+    errors.CERTIFICATE: CERTIFICATE, errors.TLS: NO_TLS, errors.PEER: FORBIDDEN,
+    errors.NO_SOCKS: NO_SOCKS,
+}
 
 
 class _LedAstray(Exception):
@@ -70,10 +65,11 @@ class AddressRefused(ValueError):
         self.values = values
 
 
-def normalize(address: str | None) -> str:
+def normalize(address: str | None, has_proxy: bool = False) -> str:
     """Bring an address into one form.
 
     :param str address: the address, with or without scheme; a path is kept, a query is not
+    :param bool has_proxy: whether it is reached by a proxy, as Tor's addresses must be
     :return: scheme, host in lower case, port if unusual, path without final slash; an IP address
         as it is usually written
     :raise AddressRefused: if it cannot be the address of a BTCPay Server
@@ -82,7 +78,8 @@ def normalize(address: str | None) -> str:
     if not address:
         raise AddressRefused(EMPTY)
     if '://' not in address:
-        address = f'https://{address}'
+        host = re.split('[/:]', address)[0]
+        address = f'{"http" if _is_onion(host.lower().rstrip(".")) else "https"}://{address}'
     try:
         parts = urlsplit(address)
         host, port = (parts.hostname or '').rstrip('.'), parts.port
@@ -95,7 +92,7 @@ def normalize(address: str | None) -> str:
         raise AddressRefused(NO_HOST, address=address)
     if '@' in parts.netloc:
         raise AddressRefused(USER_INFO)
-    if host.endswith('.onion'):
+    if _is_onion(host) and not has_proxy:
         raise AddressRefused(ONION)
     ip = parse_ip(host) if '%' not in host else None
     if ip is None and not _NAME.fullmatch(host):
@@ -110,6 +107,10 @@ def normalize(address: str | None) -> str:
     return urlunsplit((parts.scheme, netloc.lower(), parts.path.rstrip('/'), '', ''))
 
 
+def _is_onion(host: str) -> bool:
+    return host.endswith('.onion')
+
+
 def check_scheme(url: str) -> None:
     """Refuse plain http to a host on the open Internet.
 
@@ -117,23 +118,26 @@ def check_scheme(url: str) -> None:
     :raise AddressRefused: if anyone on the way could read the API key
     """
     parts = urlsplit(url)
-    if parts.scheme == 'http' and not is_private(parts.hostname or ''):
+    host = parts.hostname or ''
+    # Tor encrypts by itself.
+    if parts.scheme == 'http' and not _is_onion(host) and not is_private(host):
         raise AddressRefused(PLAIN_HTTP, url=url)
 
 
-def resolve(address: str | None, timeout: float) -> str:
+def resolve(address: str | None, timeout: float, proxy: str = '') -> str:
     """Find the address at which a BTCPay Server really answers. No key is sent.
 
     :param str address: the address as typed, or that of any of the server's pages
     :param float timeout: the seconds to wait in all
+    :param str proxy: the SOCKS proxy to go through, see `Session`
     :return: the normalized address, after redirections
     :raise AddressRefused: if the address is refused, or no BTCPay Server answers there
     """
-    typed = normalize(address)
+    typed = normalize(address, bool(proxy))
     deadline = time.monotonic() + timeout
-    with Session() as session:
+    with Session(proxy) as session:
         for url in _list_candidates(typed):
-            if found := _resolve_one(session, url, deadline):
+            if found := _resolve_one(session, url, deadline, bool(proxy)):
                 return found
     raise AddressRefused(NO_SERVER, url=typed)
 
@@ -149,7 +153,7 @@ def _list_candidates(url: str) -> list[str]:
     ]
 
 
-def _resolve_one(session: Session, url: str, deadline: float) -> str:
+def _resolve_one(session: Session, url: str, deadline: float, has_proxy: bool) -> str:
     """Follow redirections from an address.
 
     :return: where a BTCPay Server answers; empty if something else does
@@ -162,7 +166,7 @@ def _resolve_one(session: Session, url: str, deadline: float) -> str:
         if answer.status not in _REDIRECTS or location is None:
             return url if _is_health(answer, url) else ''
         try:
-            url = _follow(url, location)
+            url = _follow(url, location, has_proxy)
         except _LedAstray:
             break
     return ''
@@ -198,7 +202,7 @@ def _is_health(answer: Answer, url: str) -> bool:
     return isinstance(content, dict) and 'synchronized' in content
 
 
-def _follow(url: str, location: str) -> str:
+def _follow(url: str, location: str, has_proxy: bool) -> str:
     """Find the address that a redirection of the health page leads to.
 
     :param str url: the normalized address that was asked
@@ -216,4 +220,4 @@ def _follow(url: str, location: str) -> str:
     if url.startswith('https:') and target.scheme != 'https':
         raise AddressRefused(DOWNGRADE, url=url, target=target.geturl())
     path = target.path.removesuffix(_HEALTH_PATH)
-    return normalize(urlunsplit((target.scheme, target.netloc, path, '', '')))
+    return normalize(urlunsplit((target.scheme, target.netloc, path, '', '')), has_proxy)

@@ -104,6 +104,25 @@ class _HTTPSPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _HTTPSConnection
 
 
+def _make_socks_pools() -> dict[str, type]:
+    """Return the pools of connections by a SOCKS proxy. Where it leads is the proxy's matter."""
+    from urllib3.contrib import socks  # It cannot be imported without PySocks.
+
+    class _SocksConnection(socks.SOCKSConnection):
+        response_class = _Response
+
+    class _SocksHTTPSConnection(socks.SOCKSHTTPSConnection):
+        response_class = _Response
+
+    class _SocksPool(socks.SOCKSHTTPConnectionPool):
+        ConnectionCls = _SocksConnection
+
+    class _SocksHTTPSPool(socks.SOCKSHTTPSConnectionPool):
+        ConnectionCls = _SocksHTTPSConnection
+
+    return {'http': _SocksPool, 'https': _SocksHTTPSPool}
+
+
 class DeadlineAdapter(requests.adapters.HTTPAdapter):
     """What sends for a `requests.Session`, with a timeout that is for the whole answer."""
 
@@ -114,7 +133,11 @@ class DeadlineAdapter(requests.adapters.HTTPAdapter):
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
         """Override to use these connections, through a proxy too."""
-        return self._use_connections(super().proxy_manager_for(*args, **kwargs))
+        manager = super().proxy_manager_for(*args, **kwargs)
+        if str(manager.proxy_url if hasattr(manager, 'proxy_url') else '').startswith('socks'):
+            manager.pool_classes_by_scheme = _make_socks_pools()
+            return manager
+        return self._use_connections(manager)
 
     @staticmethod
     def _use_connections(manager: Any) -> Any:

@@ -2,8 +2,8 @@
 from collections.abc import Sequence
 
 #: The reasons why there was no answer, see `Unreachable.kind`.
-TIMEOUT, TLS, CERTIFICATE, CONNECTION, PEER = (
-    'timeout', 'tls', 'certificate', 'connection', 'peer')
+TIMEOUT, TLS, CERTIFICATE, CONNECTION, PEER, NO_SOCKS = (
+    'timeout', 'tls', 'certificate', 'connection', 'peer', 'no_socks')
 
 
 class GreenfieldError(Exception):
@@ -34,7 +34,8 @@ class Unreachable(GreenfieldError):
     """No answer, or half of one: what was asked for may have happened all the same.
 
     :param str kind: `TIMEOUT`, `CERTIFICATE` (it is not valid), `TLS` (no encryption came about),
-        `PEER` (the name leads to an IP address where no server may be) or `CONNECTION`
+        `PEER` (the name leads to an IP address where no server may be), `NO_SOCKS` (PySocks is
+        missing, which a SOCKS proxy needs) or `CONNECTION`
     """
 
     is_temporary = True

@@ -12,6 +12,7 @@ from .deadline import DeadlineAdapter
 from .errors import (
     CERTIFICATE,
     CONNECTION,
+    NO_SOCKS,
     TIMEOUT,
     TLS,
     Forbidden,
@@ -50,10 +51,16 @@ class _Requests(requests.Session):
 
 
 class Session:
-    """A connection that is kept for several calls. Use it in a `with` statement, or close it."""
+    """A connection that is kept for several calls. Use it in a `with` statement, or close it.
 
-    def __init__(self) -> None:
+    :param str proxy: the SOCKS proxy that all of it goes through, e.g. `socks5h://127.0.0.1:9050`;
+        that needs PySocks
+    """
+
+    def __init__(self, proxy: str = '') -> None:
         self._requests = _Requests()
+        # Given with each call: else those of the environment come first.
+        self._proxies = {'http': proxy, 'https': proxy} if proxy else None
         self._requests.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         # What there is for the host in a .netrc file would take the place of the key.
         self._requests.auth = _keep_headers
@@ -89,6 +96,7 @@ class Session:
             response = self._requests.request(
                 method, url, timeout=timeout, allow_redirects=False, stream=True, json=json,
                 params=params,  # type: ignore[arg-type]
+                proxies=self._proxies,
                 # The size that is read is the size there is: nothing can be inflated.
                 headers={**(headers or {}), 'Accept-Encoding': 'identity'},
             )
@@ -119,6 +127,8 @@ def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest
 
 
 def _get_kind(error: requests.exceptions.RequestException) -> str:
+    if isinstance(error, requests.exceptions.InvalidSchema) and 'SOCKS' in str(error):
+        return NO_SOCKS
     if isinstance(error, requests.exceptions.SSLError):
         # Wrapped several times; OpenSSL's name for it is in all of them.
         return CERTIFICATE if 'CERTIFICATE_VERIFY_FAILED' in str(error) else TLS

@@ -67,6 +67,7 @@ from .provider import (
     test_many,
     test_moving_over,
     test_provider,
+    test_proxy,
     test_renew,
     test_rounding,
     test_server_health,

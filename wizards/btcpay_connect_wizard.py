@@ -113,13 +113,17 @@ class BTCPayConnectWizard(models.TransientModel):
         """
         commit_and_refresh(self.env)  # No row may be held while waiting for the server.
         try:
-            return address.resolve(self.server_url, const.TIMEOUT)
+            return address.resolve(
+                self.server_url, const.TIMEOUT, self.provider_id.btcpay_proxy or ''
+            )
         except address.AddressRefused as error:
             raise ValidationError(self._explain(error)) from error
 
     def _is_led_elsewhere(self, server_url):
         """Return whether the server that answers is another one than that of the typed address."""
-        return urlsplit(server_url).netloc != urlsplit(address.normalize(self.server_url)).netloc
+        return urlsplit(server_url).netloc != urlsplit(
+            address.normalize(self.server_url, has_proxy=True)
+        ).netloc
 
     def _ask_again(self, server_url):
         """Have the administrator see where the address leads: the login will be typed there.
@@ -192,9 +196,11 @@ class BTCPayConnectWizard(models.TransientModel):
                 )
             case address.ONION:
                 return _(
-                    "Odoo cannot reach Tor (.onion) addresses, as it has no proxy setting yet."
-                    " Enter the clearnet address of your BTCPay Server."
+                    "Odoo reaches Tor (.onion) addresses through a SOCKS proxy only: set “SOCKS"
+                    " Proxy” on the payment provider first."
                 )
+            case address.NO_SOCKS:
+                return self.provider_id._btcpay_get_socks_sentence()
             case address.FORBIDDEN:
                 return _(
                     "“%(url)s” leads to an IP address at which no BTCPay Server can be: one that"

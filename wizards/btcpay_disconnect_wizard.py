@@ -1,5 +1,4 @@
-from odoo import _, api, fields, models
-from odoo.tools import format_list
+from odoo import api, fields, models
 
 
 class BTCPayDisconnectWizard(models.TransientModel):
@@ -15,33 +14,8 @@ class BTCPayDisconnectWizard(models.TransientModel):
     @api.depends('provider_id')
     def _compute_under_way(self):
         for wizard in self:
-            wizard.under_way = wizard._describe_under_way()
-
-    def _describe_under_way(self):
-        """Say which payments and refunds the server is still to tell of.
-
-        :return: How many there are, over how much; empty if there are none.
-        :rtype: str
-        """
-        self.ensure_one()
-        self.provider_id.check_access('read')
-        words = []
-        for operator, name in (('!=', _("%(count)s payments over %(money)s")),
-                               ('=', _("%(count)s refunds over %(money)s"))):
-            groups = self.env['payment.transaction'].sudo()._read_group([
-                ('provider_id', '=', self.provider_id.id),
-                ('operation', operator, 'refund'),
-                ('state', 'in', ('draft', 'pending', 'authorized')),
-                ('btcpay_next_sync_at', '!=', False),
-            ], ['currency_id'], ['__count', 'amount:sum'])
-            if groups:
-                words.append(name % {
-                    'count': sum(count for _currency, count, _amount in groups),
-                    'money': format_list(self.env, [
-                        currency.format(abs(amount)) for currency, _count, amount in groups
-                    ]),
-                })
-        return format_list(self.env, words)
+            wizard.provider_id.check_access('read')
+            wizard.under_way = wizard.provider_id._btcpay_describe_under_way()
 
     def action_disconnect(self):
         """Disconnect the store.

@@ -9,6 +9,7 @@ from . import discount
 from . import health
 from . import health_view
 from . import modal
+from . import proxy
 from . import rounding
 from . import settings
 from . import store

@@ -159,7 +159,7 @@ class PaymentProvider(models.Model):
         :raise GreenfieldError: If the server did not say.
         """
         self.ensure_one()
-        if not self.btcpay_webhook_id:
+        if not self.btcpay_use_webhook or not self.btcpay_webhook_id:
             return []
         try:
             return list(client.list_deliveries(

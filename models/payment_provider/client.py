@@ -93,7 +93,8 @@ class PaymentProvider(models.Model):
     _inherit = 'payment.provider'
 
     def _btcpay_client(
-        self, timeout=const.TIMEOUT, server_url=None, api_key=None, reference=None, commits=False
+        self, timeout=const.TIMEOUT, server_url=None, api_key=None, reference=None, commits=False,
+        proxy=None,
     ):
         """Return the client for a few calls, over one connection.
 
@@ -103,10 +104,11 @@ class PaymentProvider(models.Model):
         :param str reference: The reference of the transaction that the calls are about.
         :param bool commits: Whether to end the database transaction right before each call, so that
                              what is read afterwards is not older than the answer.
+        :param str proxy: The SOCKS proxy to go through, by default that of the provider.
         :return: The client, whose methods raise `GreenfieldError`.
         :rtype: Client
         """
-        session = Session()
+        session = Session(self.sudo().btcpay_proxy or '' if proxy is None else proxy)
 
         def transport(method, path, *, params=None, json=None):
             try:
@@ -133,7 +135,7 @@ class PaymentProvider(models.Model):
         :raise BTCPayError: If the call did not bring a usable answer.
         """
         self.ensure_one()
-        session = kwargs.get('btcpay_session') or Session()
+        session = kwargs.get('btcpay_session') or Session(self.sudo().btcpay_proxy or '')
         start = time.monotonic()
         outcome = None
         try:
@@ -195,6 +197,8 @@ class PaymentProvider(models.Model):
                     " nothing was sent to it. Correct the name's DNS entry, or connect the store"
                     " again in the settings of the payment provider."
                 )
+            case Unreachable(kind=errors.NO_SOCKS):
+                return self._btcpay_get_socks_sentence()
             case Unreachable(kind=errors.CERTIFICATE):
                 return _(
                     "The certificate of the BTCPay Server is not valid, so that Odoo cannot be sure"

@@ -3,6 +3,7 @@ from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from odoo import _, models
+from odoo.tools import format_list
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
@@ -26,6 +27,7 @@ class Connection(NamedTuple):
     webhook_id: str | bool
     webhook_url: str | bool
     webhook_secret: str | bool
+    proxy: str | bool
 
 
 class PaymentProvider(models.Model):
@@ -103,6 +105,7 @@ class PaymentProvider(models.Model):
                 undo.append(lambda: provider._btcpay_revoke_key(client))
             store_id, may_archive = provider._btcpay_check_key(client, manual)
             provider._btcpay_check_version(client)
+            provider._btcpay_check_other_store(previous, store_id)
             values = provider._btcpay_read_new_store(client, store_id)
             is_by_hand = bool(use_webhook and manual and manual.webhook_secret)
             if is_by_hand:
@@ -196,6 +199,31 @@ class PaymentProvider(models.Model):
             type='warning', sticky=True, reload=True,
         )
 
+    def _btcpay_describe_under_way(self):
+        """Say which payments and refunds the server is still to tell of.
+
+        :return: How many there are, over how much; empty if there are none.
+        :rtype: str
+        """
+        self.ensure_one()
+        words = []
+        for operator, name in (('!=', _("%(count)s payments over %(money)s")),
+                               ('=', _("%(count)s refunds over %(money)s"))):
+            groups = self.env['payment.transaction'].sudo()._read_group([
+                ('provider_id', '=', self.id),
+                ('operation', operator, 'refund'),
+                ('state', 'in', ('draft', 'pending', 'authorized')),
+                ('btcpay_next_sync_at', '!=', False),
+            ], ['currency_id'], ['__count', 'amount:sum'])
+            if groups:
+                words.append(name % {
+                    'count': sum(count for _currency, count, _amount in groups),
+                    'money': format_list(self.env, [
+                        currency.format(abs(amount)) for currency, _count, amount in groups
+                    ]),
+                })
+        return format_list(self.env, words)
+
     def _btcpay_get_connection(self):
         """Return what is needed to undo the connection at the server.
 
@@ -259,7 +287,10 @@ class PaymentProvider(models.Model):
         """
         if not connection.api_key or not connection.server_url:
             return True
-        client = self._btcpay_client(server_url=connection.server_url, api_key=connection.api_key)
+        client = self._btcpay_client(
+            server_url=connection.server_url, api_key=connection.api_key,
+            proxy=connection.proxy or '',
+        )
         store_id, webhook_id = connection.store_id, connection.webhook_id
 
         def remove_webhook():

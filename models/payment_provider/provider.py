@@ -373,7 +373,7 @@ class PaymentProvider(models.Model):
         if not server_url:
             raise NotConnected
         try:
-            server_url = address.normalize(server_url)
+            server_url = address.normalize(server_url, has_proxy=True)
             address.check_scheme(server_url)
         except address.AddressRefused as error:
             raise UnsafeAddress from error

@@ -48,7 +48,7 @@ class TestTroubleshooting(BTCPayConnectCommon):
     def test_when_connecting_fails_then_it_is_seen_as_the_rows_say(self):
         self._assert_seen((
             'no_server', 'no_answer', 'fault', 'no_tls', 'certificate', 'plain_http', 'permission',
-            'several_stores', 'no_method', 'too_old', 'stale_link',
+            'several_stores', 'no_method', 'tor', 'too_old', 'stale_link',
         ))
 
     def _type(self, url):
@@ -78,6 +78,9 @@ class TestTroubleshooting(BTCPayConnectCommon):
 
     def _see_plain_http(self):
         return self._type('http://8.8.8.8')
+
+    def _see_tor(self):
+        return self._type(f'http://{"a" * 56}.onion')
 
     def _refuse(self, api_key):
         response = self._connect(api_key)

@@ -15,14 +15,15 @@ class TestMany(BTCPayHttpCommon):
         super().setUpClass()
         cls.second = cls.env['res.company'].create({'name': "Second"})
         cls.other = cls.btcpay.copy({'company_id': cls.second.id, 'name': "Bitcoin of Second"})
-        webhook = cls.world.new_webhook(
-            cls.store_id, f'{cls.base_url()}{const.WEBHOOK_ROUTE}/{cls.other.id}')
+        url = f'{cls.base_url()}{const.WEBHOOK_ROUTE}/{cls.other.id}'
+        webhook = cls.world.new_webhook(cls.store_id, url)
         cls.other_key = cls.world.new_key(cls.store_id, const.PERMISSIONS)
         cls.other.sudo().write({
             'btcpay_server_url': cls.world.url, 'btcpay_api_key': cls.other_key,
             'btcpay_database': cls.other._btcpay_get_database(),
             'btcpay_store_id': cls.store_id, 'btcpay_store_payment_methods': 'BTC-CHAIN BTC-LN',
-            'btcpay_webhook_id': webhook['id'], 'btcpay_webhook_secret': webhook['secret'],
+            'btcpay_webhook_id': webhook['id'], 'btcpay_webhook_url': url,
+            'btcpay_webhook_secret': webhook['secret'],
             'btcpay_connection_state': 'connected', 'is_published': True,
         })
         cls.other.state = 'enabled'

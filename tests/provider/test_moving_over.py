@@ -27,8 +27,7 @@ class TestMovingOver(BTCPayCommon):
 
     def test_when_the_old_plugin_was_there_then_its_payments_are_read_and_its_key_is_gone(self):
         tx = self._create_btcpay_transaction(self._create_order(), make_invoice=False)
-        tx.state_message = "Thank you."
-        tx._set_done()
+        tx._set_done(state_message="Thank you.")
         self.btcpay.sudo().write({
             'state': 'disabled', **self.btcpay._btcpay_get_empty_connection(),
         })
