@@ -23,6 +23,7 @@
         'views/payment_transaction_views.xml',
         'views/sale_order_payment_views.xml',
         'views/sale_order_views.xml',
+        'views/btcpay_decision_views.xml',
         'views/portal_templates.xml',
         'views/report_templates.xml',
         'views/btcpay_refund_views.xml',
@@ -43,6 +44,7 @@
             'payment_btcpay/static/src/interactions/**/*',
         ],
         'web.assets_backend': [
+            'payment_btcpay/static/src/decisions/**/*',
             'payment_btcpay/static/src/fields/**/*',
         ],
         'web.assets_tests': [

@@ -9,6 +9,20 @@ PAYMENT_SENSITIVE_KEYS.update(SENSITIVE_KEYS)
 # The codes of the payment methods to activate when BTCPay is activated.
 DEFAULT_PAYMENT_METHOD_CODES = {'btcpay'}
 
+# What a person decides of a payment, the foremost first.
+DECISIONS = [
+    ('late', "Paid late"),
+    ('partial', "Partly paid"),
+    ('invalid', "Not confirmed in time"),
+    ('canceled', "Paid though canceled"),
+    ('double', "Paid twice"),
+    ('overpaid', "Overpaid"),
+    ('changed', "Changed since"),
+    ('unconfirmed', "Paid, not confirmed"),
+    ('claimed', "Refund claimed"),
+    ('other', "Other"),
+]
+
 # Who may refund, and so see where a refund is claimed.
 REFUND_GROUPS = 'account.group_account_invoice,payment_btcpay.group_refund,base.group_system'
 

@@ -9,6 +9,8 @@ from odoo.exceptions import ValidationError
 from odoo.fields import Command
 from odoo.tools import SQL
 
+from odoo.addons.payment_btcpay.const import DECISIONS
+
 
 class ConnectionRefused(ValidationError):
     """A connection that was not made.
@@ -173,6 +175,16 @@ def escape_note(message):
     :rtype: Markup
     """
     return escape(message)
+
+
+def choose_foremost(decisions):
+    """Return the foremost of what a person is to decide.
+
+    :param set[str] decisions: The decisions, see `const.DECISIONS`.
+    :return: The decision; False for none.
+    :rtype: str|bool
+    """
+    return next((decision for decision, _label in DECISIONS if decision in decisions), False)
 
 
 def get_salesperson(document):

@@ -1,6 +1,7 @@
 # Inherited by those below.
 from . import btcpay_protected_mixin
 from . import btcpay_document_mixin
+from . import btcpay_decision_mixin
 from . import btcpay_request_mixin
 
 from . import account_move
@@ -10,6 +11,8 @@ from . import btcpay_authorization
 from . import btcpay_delivery
 from . import btcpay_payment
 from . import btcpay_payout
+from . import ir_http
+from . import mail_activity
 from . import payment_method
 from . import payment_provider
 from . import payment_transaction

@@ -9,7 +9,7 @@ class AccountMove(models.Model):
     """Customer invoices that were paid in Bitcoin, and credit notes that are paid back so."""
 
     _name = 'account.move'
-    _inherit = ['account.move', 'btcpay.document.mixin']
+    _inherit = ['account.move', 'btcpay.decision.mixin']
 
     _btcpay_link_field = 'invoice_ids'
 

@@ -1,8 +1,12 @@
-from odoo import models
+from odoo import fields, models
 
 
 class AccountPayment(models.Model):
     _inherit = 'account.payment'
+
+    btcpay_decision = fields.Selection(
+        string="Bitcoin: To Decide", related='payment_transaction_id.btcpay_decision',
+    )
 
     def _compute_amount_available_for_refund(self):
         """Override of `account_payment` to count what is underway: Odoo's own forgets it."""

@@ -1,6 +1,8 @@
 from collections import defaultdict
 
-from odoo import api, fields, models
+from odoo import _, api, fields, models
+
+from odoo.addons.payment_btcpay.utils import notify
 
 
 class BTCPayDocumentMixin(models.AbstractModel):
@@ -91,7 +93,10 @@ class BTCPayDocumentMixin(models.AbstractModel):
         refunds = self._btcpay_get_refunds().filtered(
             lambda refund: refund.state in ('draft', 'pending')
         )
-        return (self._btcpay_get_transactions() | refunds).action_btcpay_sync()
+        transactions = self._btcpay_get_transactions() | refunds
+        if not transactions:
+            return notify(_("%s has no Bitcoin payments.", self.display_name), type='info')
+        return transactions.action_btcpay_sync()
 
     def action_btcpay_view_transactions(self):
         """Open the Bitcoin payments.

@@ -9,7 +9,7 @@ class SaleOrder(models.Model):
     """What the salesperson sees of the Bitcoin payments of an order, and does with them."""
 
     _name = 'sale.order'
-    _inherit = ['sale.order', 'btcpay.document.mixin', 'btcpay.request.mixin']
+    _inherit = ['sale.order', 'btcpay.decision.mixin', 'btcpay.request.mixin']
 
     _btcpay_link_field = 'sale_order_ids'
 
@@ -25,17 +25,9 @@ class SaleOrder(models.Model):
         search='_search_btcpay_is_paid_not_confirmed',
         compute_sudo=True,
     )
-    btcpay_can_accept_late = fields.Boolean(
-        string="Late Payment Can Be Accepted", compute='_compute_btcpay_can', compute_sudo=True
-    )
-    btcpay_can_accept_partial = fields.Boolean(
-        string="Partial Payment Can Be Accepted", compute='_compute_btcpay_can', compute_sudo=True
-    )
     btcpay_can_refund = fields.Boolean(
-        string="Can Be Refunded in Bitcoin", compute='_compute_btcpay_can', compute_sudo=True
-    )
-    btcpay_is_overpaid = fields.Boolean(
-        string="Overpaid in Bitcoin", compute='_compute_btcpay_can', compute_sudo=True
+        string="Can Be Refunded in Bitcoin", compute='_compute_btcpay_can_refund',
+        compute_sudo=True,
     )
     btcpay_requested_amount = fields.Monetary(
         string="Amount Requested in Bitcoin", readonly=True, copy=False
@@ -64,17 +56,10 @@ class SaleOrder(models.Model):
         ))
         return [('id', 'in', orders.filtered('btcpay_is_paid_not_confirmed').ids)]
 
-    @api.depends(
-        'transaction_ids.btcpay_can_accept_late', 'transaction_ids.btcpay_can_accept_partial',
-        'transaction_ids.btcpay_can_refund',
-    )
-    def _compute_btcpay_can(self):
+    @api.depends('transaction_ids.btcpay_can_refund')
+    def _compute_btcpay_can_refund(self):
         for order in self:
-            transactions = order._btcpay_get_invoice_transactions()
-            order.btcpay_can_accept_late = any(transactions.mapped('btcpay_can_accept_late'))
-            order.btcpay_can_accept_partial = any(transactions.mapped('btcpay_can_accept_partial'))
             order.btcpay_can_refund = bool(order._btcpay_get_refundable())
-            order.btcpay_is_overpaid = bool(order._btcpay_get_refundable('overpayment'))
 
     @api.depends('state', 'amount_total', 'transaction_ids.state', 'invoice_ids.amount_residual')
     def _compute_btcpay_can_request(self):
@@ -86,31 +71,16 @@ class SaleOrder(models.Model):
 
     # === ACTION METHODS === #
 
-    def action_btcpay_accept_late(self):
-        """Accept the late payment of the order."""
-        self.ensure_one()
-        self.check_access('write')
-        for tx in self._btcpay_get_invoice_transactions().filtered('btcpay_can_accept_late'):
-            tx.action_btcpay_accept_late()
-
-    def action_btcpay_accept_partial(self):
-        """Accept the partial payment of the order, and ask the customer for the amount due."""
-        self.ensure_one()
-        self.check_access('write')
-        for tx in self._btcpay_get_invoice_transactions().filtered('btcpay_can_accept_partial'):
-            tx.action_btcpay_accept_partial()
-
-    def action_btcpay_refund(self, scope=None):
+    def action_btcpay_refund(self):
         """Open the wizard that refunds the payment of the order.
 
-        :param str scope: The scope the wizard begins with.
         :return: The action: of the wizard, or of the payments to choose from.
         :rtype: dict
         :raise UserError: If there is nothing to refund.
         """
         self.ensure_one()
         self.check_access('read')
-        refundable = self._btcpay_get_refundable(scope)
+        refundable = self._btcpay_get_refundable()
         if not refundable:
             raise UserError(_("Nothing of this order's Bitcoin payments can be refunded."))
         if len(refundable) > 1:
@@ -118,17 +88,14 @@ class SaleOrder(models.Model):
                 _("Several payments of %s can be refunded. Open the one to refund.", self.name),
                 type='info', sticky=True, then=self.action_btcpay_view_transactions(),
             )
-        return self.env['btcpay.refund.wizard']._open(
-            refundable.sudo(self.env.su), **({'scope': scope} if scope else {})
-        )
+        return self.env['btcpay.refund.wizard']._open(refundable.sudo(self.env.su))
 
-    def action_btcpay_refund_overpayment(self):
-        """Open the wizard that refunds what was paid too much.
-
-        :return: The action.
-        :rtype: dict
-        """
-        return self.action_btcpay_refund(scope='overpayment')
+    def _create_invoices(self, grouped=False, final=False, date=None):
+        """Override of `sale` to have new invoices say what is to be decided of what paid them."""
+        moves = super()._create_invoices(grouped=grouped, final=final, date=date)
+        if any(self.sudo().mapped('btcpay_decision')):
+            moves._btcpay_note_decision()
+        return moves
 
     def message_post(self, **kwargs):
         """Override of `mail` to remember that a Bitcoin payment was requested by the message."""
@@ -267,18 +234,12 @@ class SaleOrder(models.Model):
         """Override to convert what was received at the rate of the order."""
         return self.date_order
 
-    def _btcpay_get_refundable(self, scope=None):
+    def _btcpay_get_refundable(self):
         """Return the transactions of which something can be refunded.
 
-        :param str scope: `overpayment` for those only that were overpaid.
         :rtype: payment.transaction
         """
-        refundable = self._btcpay_get_invoice_transactions().filtered('btcpay_can_refund')
-        if scope == 'overpayment':
-            refundable = refundable.filtered(
-                lambda tx: tx._btcpay_get_refund_sums()['overpayment']
-            )
-        return refundable
+        return self._btcpay_get_invoice_transactions().filtered('btcpay_can_refund')
 
     # === REQUESTS === #
 

@@ -63,6 +63,7 @@ class PaymentTransaction(models.Model):
             'message': message, 'activity_id': activity.id, 'told': [*told, message],
         }
         self.sudo().btcpay_review_matters = matters
+        self._btcpay_note_decisions()
         return True
 
     def _btcpay_schedule_review(self, message):
@@ -78,7 +79,7 @@ class PaymentTransaction(models.Model):
             document, _("Bitcoin payment %s", self.reference), message,
             self._btcpay_get_responsible(document),
         )
-        self.sudo().btcpay_review_activity_ids += activity
+        activity.sudo().btcpay_transaction_id = self
         return activity
 
     def _btcpay_find_matter_holder(self, matter):
@@ -183,6 +184,7 @@ class PaymentTransaction(models.Model):
             matter: {**asked, 'settled': True} if matter in settled else asked
             for matter, asked in known.items()
         }
+        self._btcpay_note_decisions()
 
     def _btcpay_review_again(self):
         """See what is to be decided now that a refund has ended with less than it was to be.

@@ -117,13 +117,16 @@ class PaymentTransaction(models.Model):
         if not kind:
             return
         document = self._btcpay_get_document()
-        self.sudo().btcpay_claim_activity_id = schedule_activity(
+        activity = schedule_activity(
             document,
             _("Bitcoin refund %s was claimed", self.reference) if kind == 'approve'
             else _("Bitcoin refund %s is stuck", self.reference),
             self._btcpay_get_claims_note(kind, payouts),
             self._btcpay_get_responsible(document),
-        )
+        ).sudo()
+        activity.btcpay_transaction_id = self
+        self.sudo().btcpay_claim_activity_id = activity
+        self._btcpay_note_decisions()
 
     def _btcpay_get_claims_note(self, kind, payouts):
         """Return what somebody has to do about claims.

@@ -183,10 +183,10 @@ class PaymentTransaction(models.Model):
     btcpay_review_matters = fields.Json(
         string="Matters to Review", readonly=True, copy=False, groups='base.group_system'
     )
-    btcpay_review_activity_ids = fields.Many2many(
+    btcpay_review_activity_ids = fields.One2many(
         string="Review Activities", help="The activities by which somebody was asked.",
-        comodel_name='mail.activity', context={'active_test': False}, readonly=True, copy=False,
-        groups='base.group_system',
+        comodel_name='mail.activity', inverse_name='btcpay_transaction_id',
+        context={'active_test': False}, readonly=True, groups='base.group_system',
     )
     btcpay_is_resolved = fields.Boolean(
         string="Resolved", compute='_compute_btcpay_is_resolved', compute_sudo=True

@@ -204,12 +204,41 @@ class TestCosts(MoneyMixin, BTCPayHttpCommon):
             confirmed = self._measure(self._create_order().action_confirm).own
         self.assertFalse(created + changed + canceled + confirmed)
 
+    def test_when_orders_of_others_are_paid_then_what_is_to_be_decided_costs_nothing(self):
+        for _time in range(2):
+            order = self._create_order()
+            activities = order.activity_schedule('mail.mail_activity_data_todo')
+            activities += order.activity_schedule('mail.mail_activity_data_todo')
+            tx = self._create_other_transaction(order)
+            costs = [self._measure(tx.copy, {'reference': f'{tx.reference}-again'})]
+            order.action_confirm()
+            costs.append(self._measure(order._create_invoices))
+            activities.mapped('active')  # Odoo reads it anyway, if after us.
+            costs += [
+                self._measure(close, is_cold=False)
+                for close in (activities[0].action_feedback, activities[1].unlink)
+            ]
+        self.assertFalse([who for cost in costs for who in cost.own])
+
+    def test_when_an_order_without_bitcoin_is_opened_then_the_banner_costs_nothing(self):
+        names = {
+            'btcpay_decision': {}, 'btcpay_decision_text': {}, 'btcpay_can_accept_late': {},
+            'btcpay_can_accept_partial': {}, 'btcpay_can_refund_decided': {},
+        }
+        for record in (self._create_order(), self._create_invoice()):
+            for _time in range(2):
+                costs = [
+                    len(self._measure(record.web_read, {'name': {}, **more}).queries)
+                    for more in ({}, names)
+                ]
+            self.assertEqual(*costs)
+
     # === LISTS === #
 
     def _measure_list(self, records, view):
         arch = etree.fromstring(records.get_view(self.env.ref(view).id, 'list')['arch'])
         names = {node.get('name') for node in arch.iter('field')}
-        self.assertIn('btcpay_status_text', names)
+        self.assertLessEqual({'btcpay_status_text', 'btcpay_decision'}, names)
         others, ours = (
             {
                 name: {'fields': {'display_name': {}}} if name == 'currency_id' else {}

@@ -67,16 +67,6 @@ class TestOrderButtons(MoneyMixin, BTCPayCommon):
                 tx.with_user(user).action_btcpay_sync()
         self.assertEqual(tx.state, 'draft')
 
-    def test_when_an_order_has_no_bitcoin_payment_then_the_sync_button_is_hidden(self):
-        order = self._create_order()
-        self._create_other_transaction(order)
-        self.assertFalse(order.btcpay_has_transactions)
-        arch = self.env['sale.order'].with_user(self.salesperson).get_view(
-            self.env.ref('sale.view_order_form').id, 'form'
-        )['arch']
-        self.assertIn('name="action_btcpay_sync"', arch)
-        self.assertIn('invisible="not btcpay_has_transactions"', arch)
-
     def test_when_a_partial_payment_expired_then_only_its_accept_button_is_shown(self):
         """For accounting, as the transactions are, and for administrators."""
         self.world.pay(self.tx.btcpay_invoice_id, fraction='0.4')

@@ -88,7 +88,7 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
         wizard = self._open_wizard(tx)
         self.assertEqual((wizard.underway_amount, wizard.amount), (50, 100))
         self.assertFalse(wizard.overpaid_amount)
-        self.assertFalse(tx.sale_order_ids.btcpay_is_overpaid)
+        self.assertFalse(tx.sale_order_ids.btcpay_decision)
         self.assertTrue(tx.sale_order_ids.btcpay_can_refund)
         self.assertIn('100.00', wizard.all_text)
 

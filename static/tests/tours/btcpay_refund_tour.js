@@ -111,7 +111,7 @@ const FIGURES = {
     },
     // The surplus of the first.
     surplus: {
-        button: "action_btcpay_refund_overpayment",
+        button: "action_btcpay_refund_decided",
         variant: "rate_then",
         received: "195.00",
         amount: "95.00",
@@ -125,7 +125,7 @@ for (const [name, figures] of Object.entries(FIGURES)) {
         steps: () => [
             {
                 content: "Open the wizard",
-                trigger: `.o_statusbar_buttons button[name=${figures.button}]`,
+                trigger: `button[name=${figures.button}]:visible`,
                 run: "click",
             },
             {
