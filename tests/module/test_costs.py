@@ -178,7 +178,7 @@ class TestCosts(MoneyMixin, BTCPayHttpCommon):
                     'access_token': order._portal_ensure_token(),
                 },
             )
-        self._assert_cost(cost, queries=54, calls=1)
+        self._assert_cost(cost, queries=56, calls=1)
         self.assertTrue(order.transaction_ids.btcpay_checkout_link)
 
     # === WHAT IS NOT OURS === #
