@@ -97,7 +97,7 @@ class PagesCommon(MoneyMixin, BTCPayHttpCommon):
         self._post_process()
         self.env.flush_all()
 
-    def _read(self, url):
+    def _read_page(self, url):
         """Return what a page says, and its links and buttons.
 
         :return: The text, and the labels.

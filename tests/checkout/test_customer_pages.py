@@ -59,7 +59,7 @@ class TestCustomerPages(PagesCommon):
                 pages['status'] = '/payment/status'
             for page, url in pages.items():
                 with self.subTest(situation, page=page):
-                    text, links = self._read(url)
+                    text, links = self._read_page(url)
                     self.assertIn(words, text)
                     self.assertEqual(
                         [link for link in links if link not in ("Continue", "Back to your order")],
@@ -68,7 +68,7 @@ class TestCustomerPages(PagesCommon):
 
     def test_when_nothing_was_seen_then_the_page_waits_without_hurrying(self):
         self._begin()
-        text, links = self._read('/payment/status')
+        text, links = self._read_page('/payment/status')
         self.assertIn("We are waiting for your payment No payment has been seen yet.", text)
         self.assertEqual(links, ["Back to the Bitcoin invoice", "Back to your order"])
         page = self.url_open('/payment/status').text
@@ -92,13 +92,13 @@ class TestCustomerPages(PagesCommon):
             with self.subTest(situation):
                 tx = self._begin(self._create_invoice())
                 self._bring_to(situation, tx)
-                text, _links = self._read('/payment/status')
+                text, _links = self._read_page('/payment/status')
                 # Nobody writes of invoices.
                 words = self.SITUATIONS[situation][0].partition("; we will write")[0]
                 self.assertIn(words, text)
                 if situation != 'late':  # Odoo's page shows what is done or on its way.
                     self.assertEqual(
-                        self._read(tx.invoice_ids.get_portal_url())[0][:60], text[:60]
+                        self._read_page(tx.invoice_ids.get_portal_url())[0][:60], text[:60]
                     )
 
     def test_when_the_page_is_open_for_an_hour_then_it_still_asks_within_five_seconds(self):
@@ -151,7 +151,7 @@ class TestCustomerPages(PagesCommon):
                 self.assertNotIn("paid", mail.subject + html2plaintext(mail.body))
                 self.assertEqual((tx.state, order.amount_paid), ('cancel', 50))
                 self.assertFalse(order.activity_ids)
-                text, links = self._read(order.get_portal_url())
+                text, links = self._read_page(order.get_portal_url())
                 self.assertIn(
                     "Your payment is not complete $ 50.00 has arrived and is credited to you."
                     " Please pay the amount due.", text,
@@ -228,7 +228,7 @@ class TestCustomerPages(PagesCommon):
                 self.assertFalse(document._has_to_be_paid())
                 page = self.url_open(get_route(document)).text
                 self.assertNotIn('id="o_payment_form"', page)
-                _text, links = self._read('/payment/status')
+                _text, links = self._read_page('/payment/status')
                 self.assertNotIn("Pay the amount due", links)
                 tx.action_btcpay_accept_late()
                 self._post_process()

@@ -61,7 +61,7 @@ class TestShop(ShopCommon):
     def test_when_the_customer_goes_on_from_the_waiting_page_then_no_unpaid_cart_is_emptied(self):
         """Odoo's “Skip” leads to where the cart is dropped, and called canceled."""
         order = self._fill_cart()
-        self.url_open('/shop/payment')
+        self.url_open('/shop/checkout')
         tx = self._pay(order)
         self.assertIn('href="/shop/payment"', self._get_waiting_page())
         self.assertIn("Hat of the tests", self.url_open('/shop/cart').text)
