@@ -41,7 +41,7 @@ class ServerInfo:
     def is_older_than(self, version: tuple[int, ...]) -> bool:
         """Return whether it is known to be older than a version, e.g. `(2, 0)`."""
         numbers = re.match(r'v?(\d+(?:\.\d+)*)', self.version)
-        return bool(numbers) and tuple(map(int, numbers[1].split('.'))) < version
+        return numbers is not None and tuple(map(int, numbers[1].split('.'))) < version
 
 
 @dataclass(frozen=True, slots=True)

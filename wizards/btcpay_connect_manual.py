@@ -24,7 +24,7 @@ class BTCPayConnectWizard(models.TransientModel):
     )
     kept_api_key = fields.Char(groups=NO_ACCESS)
     webhook_secret = fields.Char(
-        string="Webhook Secret", compute='_compute_typed', inverse='_inverse_webhook_secret',
+        compute='_compute_typed', inverse='_inverse_webhook_secret',
         help="The secret of the webhook, as it stands on the server's page of it.",
     )
     kept_webhook_secret = fields.Char(groups=NO_ACCESS)
@@ -33,7 +33,7 @@ class BTCPayConnectWizard(models.TransientModel):
         readonly=True,
     )
     store_id = fields.Many2one(
-        string="Store", comodel_name='btcpay.connect.wizard.store',
+        comodel_name='btcpay.connect.wizard.store',
         domain="[('wizard_id', '=', id)]",
     )
     excess = fields.Char(string="More Than Needed", readonly=True)
@@ -43,7 +43,7 @@ class BTCPayConnectWizard(models.TransientModel):
         help="For a key that may not make webhooks.",
     )
     webhook_url = fields.Char(string="Webhook Address", compute='_compute_webhook')
-    webhook_events = fields.Char(string="Webhook Events", compute='_compute_webhook')
+    webhook_events = fields.Char(compute='_compute_webhook')
 
     @api.depends('kept_api_key', 'kept_webhook_secret')
     def _compute_typed(self):

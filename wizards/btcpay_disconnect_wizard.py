@@ -9,7 +9,7 @@ class BTCPayDisconnectWizard(models.TransientModel):
         string="Payment Provider", comodel_name='payment.provider', required=True,
         domain=[('code', '=', 'btcpay')],
     )
-    under_way = fields.Char(string="Under Way", compute='_compute_under_way')
+    under_way = fields.Char(compute='_compute_under_way')
 
     @api.depends('provider_id')
     def _compute_under_way(self):

@@ -185,6 +185,9 @@ def test_event_and_its_redelivery(world, client, store, order, receiver):
     second = WebhookEvent.parse(receiver.hooks[1].raw)
     assert (second.delivery_id, second.original_delivery_id) == (again, event.delivery_id)
     assert second.is_redelivery
+    world.wait_deliveries()
+    assert client.get_delivery_original(store, hook.id, again) == delivery.id
+    assert client.get_delivery_original(store, hook.id, delivery.id) == delivery.id
     client.delete_webhook(store, hook.id)
 
 
@@ -193,6 +196,8 @@ def test_unknown_delivery(client, store):
     with pytest.raises(NotFound) as caught:
         client.redeliver(store, hook.id, 'nosuch')
     assert caught.value.code == 'webhookdelivery-not-found'
+    with pytest.raises(NotFound):
+        client.get_delivery_original(store, hook.id, 'nosuch')
     client.delete_webhook(store, hook.id)
 
 

@@ -15,15 +15,10 @@ class TestMany(BTCPayHttpCommon):
         super().setUpClass()
         cls.second = cls.env['res.company'].create({'name': "Second"})
         cls.other = cls.btcpay.copy({'company_id': cls.second.id, 'name': "Bitcoin of Second"})
-        url = f'{cls.base_url()}{const.WEBHOOK_ROUTE}/{cls.other.id}'
-        webhook = cls.world.new_webhook(cls.store_id, url)
-        cls.other_key = cls.world.new_key(cls.store_id, const.PERMISSIONS)
         cls.other.sudo().write({
-            'btcpay_server_url': cls.world.url, 'btcpay_api_key': cls.other_key,
+            'btcpay_server_url': cls.world.url, 'btcpay_api_key': cls.api_key,
             'btcpay_database': cls.other._btcpay_get_database(),
             'btcpay_store_id': cls.store_id, 'btcpay_store_payment_methods': 'BTC-CHAIN BTC-LN',
-            'btcpay_webhook_id': webhook['id'], 'btcpay_webhook_url': url,
-            'btcpay_webhook_secret': webhook['secret'],
             'btcpay_connection_state': 'connected', 'is_published': True,
         })
         cls.other.state = 'enabled'
@@ -36,6 +31,23 @@ class TestMany(BTCPayHttpCommon):
                 ('first_administrator', cls.env.company), ('second_administrator', cls.second),
             )
         )
+
+    def setUp(self):
+        super().setUp()
+        # One that is disconnected leaves neither at the server.
+        url = f'{self.base_url()}{const.WEBHOOK_ROUTE}/{self.other.id}'
+        webhook = self.world.new_webhook(self.store_id, url)
+        self.other_key = self.world.new_key(self.store_id, const.PERMISSIONS)
+        self.other.sudo().write({
+            'btcpay_api_key': self.other_key, 'btcpay_webhook_id': webhook['id'],
+            'btcpay_webhook_url': url, 'btcpay_webhook_secret': webhook['secret'],
+        })
+        self.env.cr.commit()
+        self.addCleanup(self._forget_webhook, webhook['id'])
+
+    def _forget_webhook(self, webhook_id):
+        if webhook_id in [webhook['id'] for webhook in self.world.webhooks(self.store_id)]:
+            self.world.api('DELETE', f'/stores/{self.store_id}/webhooks/{webhook_id}')
 
     def test_when_two_providers_use_the_same_store_then_each_event_reaches_the_right_one(self):
         tx = self._create_btcpay_transaction(self._create_order())
