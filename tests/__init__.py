@@ -46,6 +46,7 @@ from .module import (
 from .obsolete import test_changed_orders, test_lowered_documents, test_several_invoices
 from .order import (
     test_branches,
+    test_decision_tour,
     test_decisions,
     test_invoice_screen,
     test_order_buttons,
