@@ -87,6 +87,7 @@ from .refund import (
     test_refund_cancel,
     test_refund_changed,
     test_refund_claims,
+    test_refund_group,
     test_refund_guards,
     test_refund_http,
     test_refund_link,
