@@ -2,7 +2,7 @@ from decimal import Decimal
 
 from odoo import api, fields, models
 
-from odoo.addons.payment_btcpay.greenfield import name_method
+from odoo.addons.payment_btcpay.greenfield import is_lightning, name_method
 
 
 class BTCPayPayment(models.Model):
@@ -21,6 +21,14 @@ class BTCPayPayment(models.Model):
              " payment.",
         required=True,
         readonly=True,
+    )
+    txid = fields.Char(
+        string="Transaction ID or Payment Hash",
+        help="As a block explorer takes it: without the number of the output.",
+        compute='_compute_txid', store=True, index='btree_not_null',
+    )
+    explorer_link = fields.Char(
+        string="In the Block Explorer", compute='_compute_explorer_link', compute_sudo=True
     )
     method = fields.Char(string="Payment Method", required=True, readonly=True)
     # Decimal strings as the server sends them: satoshis do not survive binary floats.
@@ -55,6 +63,20 @@ class BTCPayPayment(models.Model):
     _payment_uniq = models.Constraint(
         'unique(transaction_id, method, payment_ref)', "A payment is listed once."
     )
+
+    @api.depends('payment_ref', 'method')
+    def _compute_txid(self):
+        for payment in self:
+            txid, dash, output = (payment.payment_ref or '').rpartition('-')
+            is_output = dash and output.isdecimal() and not is_lightning(payment.method or '')
+            payment.txid = txid if is_output else payment.payment_ref
+
+    @api.depends('txid', 'method', 'transaction_id.provider_id.btcpay_explorer_url')
+    def _compute_explorer_link(self):
+        for payment in self:
+            payment.explorer_link = payment.transaction_id.provider_id._btcpay_get_explorer_link(
+                payment.txid, payment.method
+            )
 
     @api.depends('crypto_fee', 'rate')
     def _compute_fee_amount(self):

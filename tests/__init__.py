@@ -46,6 +46,7 @@ from .module import (
 from .obsolete import test_changed_orders, test_lowered_documents, test_several_invoices
 from .order import (
     test_branches,
+    test_decision_tour,
     test_decisions,
     test_invoice_screen,
     test_order_buttons,
@@ -86,6 +87,7 @@ from .refund import (
     test_refund_cancel,
     test_refund_changed,
     test_refund_claims,
+    test_refund_group,
     test_refund_guards,
     test_refund_http,
     test_refund_link,

@@ -1,6 +1,6 @@
 from decimal import Decimal
 
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import new_test_user, tagged
 
 from odoo.addons.payment_btcpay.greenfield import Client
@@ -160,3 +160,29 @@ class TestHighSpeed(BTCPayCommon):
         self.world.mine()
         tx._btcpay_sync()
         self.assertEqual(tx.state, 'done')
+
+    # === WHERE A PAYMENT IS LOOKED UP === #
+
+    def test_when_a_payment_came_then_its_id_is_as_an_explorer_takes_it(self):
+        self.btcpay.btcpay_explorer_url = 'https://explorer.example/{currency}/tx/{txid}'
+        tx = self._create_btcpay_transaction(self._create_order())
+        txid = self.world.pay(tx.btcpay_invoice_id, fraction='0.5')
+        self.world.pay(tx.btcpay_invoice_id, method='BTC-LN')
+        tx._btcpay_sync()
+        chain, lightning = tx.btcpay_payment_ids.sorted('method')
+        self.assertEqual(chain.txid, txid)
+        self.assertRegex(chain.payment_ref, rf'^{txid}-\d+$')
+        self.assertEqual(chain.explorer_link, f'https://explorer.example/BTC/tx/{txid}')
+        self.assertEqual(lightning.txid, lightning.payment_ref)
+        self.assertFalse(lightning.explorer_link)
+        self.assertEqual(self.env['btcpay.payment'].search([('txid', '=', txid)]), chain)
+        self.btcpay.btcpay_explorer_url = False
+        self.assertFalse(chain.explorer_link)
+
+    def test_when_an_explorer_is_no_page_of_a_transaction_then_it_is_refused(self):
+        for address in (
+            'javascript:alert({txid})', 'mempool.space/tx/{txid}', 'https://mempool.space/tx/',
+            'https:///{txid}', 'https://[/{txid}', 'data:text/html,{txid}',
+        ):
+            with self.subTest(address=address), self.assertRaises(ValidationError):
+                self.btcpay.btcpay_explorer_url = address

@@ -1,4 +1,5 @@
 import { Component, onWillStart, useState } from "@odoo/owl";
+import { rpcBus } from "@web/core/network/rpc";
 import { registry } from "@web/core/registry";
 import { useBus, useService } from "@web/core/utils/hooks";
 
@@ -18,8 +19,10 @@ export class DecisionCounter extends Component {
             });
         });
         // Who has decided one sees one less; who has nothing to decide costs nothing.
-        useBus(this.env.bus, "ACTION_MANAGER:UI-UPDATED", () => {
-            if (this.state.count) {
+        useBus(rpcBus, "RPC:RESPONSE", ({ detail }) => {
+            const { model, method } = detail.data.params || {};
+            const mayHaveDecided = model === "mail.activity" || `${model} ${method}`.includes("btcpay");
+            if (this.state.count && mayHaveDecided) {
                 this.refresh();
             }
         });
