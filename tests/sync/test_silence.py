@@ -251,13 +251,9 @@ class TestSilence(BTCPayHttpCommon):
 
     def test_when_a_checkout_waits_in_vain_then_pages_do_not(self):
         self._hang()
-        with patch.object(const, 'TIMEOUT', 0.5):
-            tx = self._create_btcpay_transaction(self._create_order(), make_invoice=False)
-            with patch.object(
-                type(tx), '_btcpay_client',
-                lambda tx: tx.provider_id._btcpay_client(timeout=0.5, reference=tx.reference),
-            ):
-                tx._get_processing_values()
+        tx = self._create_btcpay_transaction(self._create_order(), make_invoice=False)
+        with patch.object(const, 'CHECKOUT_TIMEOUT', 0.5):
+            tx._get_processing_values()
         self.assertEqual((tx.state, self._count_questions()), ('error', 1))
         self._return(self.transactions[0])
         self.assertEqual(self._count_questions(), 1)
