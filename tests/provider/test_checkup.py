@@ -215,7 +215,9 @@ class TestCheckup(CheckupCommon):
         alert = self.btcpay.activity_ids
         self.assertEqual(len(alert), 1)
         # What can be read of it is no sign that it is back.
-        self.btcpay.sudo().btcpay_retry_at = False
+        self.btcpay.sudo().write({
+            'btcpay_retry_at': False, 'btcpay_webhook_checked_at': fields.Datetime.now(),
+        })
         tx.btcpay_next_sync_at = fields.Datetime.now() - timedelta(minutes=1)
         self.env.cr.commit()
         with mute_logger(*QUIET):
