@@ -137,30 +137,6 @@ class TestPayments(BTCPayCommon):
             {'crypto_amount': '0.002', 'amount': 0, 'status': False, 'rate': False},
         ])
 
-
-@tagged('post_install', '-at_install')
-class TestHighSpeed(BTCPayCommon):
-    """A store that takes unconfirmed payments as settled."""
-
-    store_settings = {'speedPolicy': 'HighSpeed'}
-
-    def test_when_the_store_takes_unconfirmed_payments_then_the_order_is_confirmed_at_once(self):
-        order = self._create_order()
-        tx = self._pay_order(order, mine=False)
-        self.assertEqual((tx.state, tx.btcpay_status), ('done', 'Settled'))
-        tx._post_process()
-        self.assertEqual(order.state, 'sale')
-
-    def test_when_an_unconfirmed_payment_is_replaceable_then_it_waits_for_a_block(self):
-        order = self._create_order()
-        tx = self._pay_order(order, mine=False, replaceable=True)
-        self.assertEqual((tx.state, tx.btcpay_status), ('pending', 'Processing'))
-        tx._post_process()
-        self.assertNotEqual(order.state, 'sale')
-        self.world.mine()
-        tx._btcpay_sync()
-        self.assertEqual(tx.state, 'done')
-
     # === WHERE A PAYMENT IS LOOKED UP === #
 
     def test_when_a_payment_came_then_its_id_is_as_an_explorer_takes_it(self):
@@ -186,3 +162,27 @@ class TestHighSpeed(BTCPayCommon):
         ):
             with self.subTest(address=address), self.assertRaises(ValidationError):
                 self.btcpay.btcpay_explorer_url = address
+
+
+@tagged('post_install', '-at_install')
+class TestHighSpeed(BTCPayCommon):
+    """A store that takes unconfirmed payments as settled."""
+
+    store_settings = {'speedPolicy': 'HighSpeed'}
+
+    def test_when_the_store_takes_unconfirmed_payments_then_the_order_is_confirmed_at_once(self):
+        order = self._create_order()
+        tx = self._pay_order(order, mine=False)
+        self.assertEqual((tx.state, tx.btcpay_status), ('done', 'Settled'))
+        tx._post_process()
+        self.assertEqual(order.state, 'sale')
+
+    def test_when_an_unconfirmed_payment_is_replaceable_then_it_waits_for_a_block(self):
+        order = self._create_order()
+        tx = self._pay_order(order, mine=False, replaceable=True)
+        self.assertEqual((tx.state, tx.btcpay_status), ('pending', 'Processing'))
+        tx._post_process()
+        self.assertNotEqual(order.state, 'sale')
+        self.world.mine()
+        tx._btcpay_sync()
+        self.assertEqual(tx.state, 'done')
