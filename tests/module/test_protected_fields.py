@@ -21,7 +21,7 @@ SETTINGS = {
     'btcpay_redirect', 'btcpay_item_description', 'btcpay_receipt', 'btcpay_send_email',
     'btcpay_send_name', 'btcpay_send_address', 'btcpay_send_country', 'btcpay_send_lines',
     'btcpay_send_order_link', 'btcpay_discount_method_id', 'btcpay_discount_percent',
-    'btcpay_discount_fixed', 'btcpay_print_qr', 'btcpay_explorer_url',
+    'btcpay_discount_fixed', 'btcpay_print_qr', 'btcpay_explorer_url', 'btcpay_proxy',
 }
 
 
@@ -102,6 +102,7 @@ class TestProtectedFields(RefundMixin, BTCPayCommon):
             'btcpay_discount_method_id': self.payment_method.id, 'btcpay_discount_percent': 5,
             'btcpay_discount_fixed': 1, 'btcpay_item_description': "Order {documents}",
             'btcpay_receipt': 'no', 'btcpay_explorer_url': 'https://mempool.space/tx/{txid}',
+            'btcpay_proxy': 'socks5h://127.0.0.1:9050',
             **{name: True for name in SETTINGS if name.startswith('btcpay_send_')},
         }
         self.assertLess(SETTINGS, set(values))
