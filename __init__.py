@@ -16,3 +16,10 @@ def uninstall_hook(env):
     rule = env.ref('payment.transaction_company_rule', raise_if_not_found=False)
     if rule:
         rule.domain_force = "[('company_id', 'in', company_ids)]"
+    # With what providers inherit because of us, Odoo noted it as of the modules that extend that,
+    # whose it would stay.
+    env['ir.model.data'].search([
+        ('module', '!=', 'payment_btcpay'),
+        '|', ('name', '=like', 'model_inherit__payment_provider__mail_%'),
+        ('name', '=like', 'selection__payment_provider__activity_%'),
+    ]).unlink()

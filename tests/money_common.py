@@ -4,6 +4,7 @@ from odoo.tools import html2plaintext, mute_logger
 
 TRANSACTION_LOG = 'odoo.addons.payment.models.payment_transaction'
 REQUEST_LOG = 'odoo.addons.payment_btcpay.models.payment_provider.client'
+HEALTH_LOG = 'odoo.addons.payment_btcpay.models.payment_provider.health'
 OBSOLETE_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction.obsolete'
 
 
@@ -117,4 +118,4 @@ class MoneyMixin:
 
     def _quiet(self):
         """Return the context in which expected warnings stay out of the log."""
-        return mute_logger(TRANSACTION_LOG, REQUEST_LOG, OBSOLETE_LOG)
+        return mute_logger(TRANSACTION_LOG, REQUEST_LOG, HEALTH_LOG, OBSOLETE_LOG)

@@ -109,7 +109,8 @@ class TestCheckoutHttp(BTCPayHttpCommon):
     def test_when_the_server_fails_then_the_customer_is_told_to_try_again(self):
         self.world.fault('status', path='/invoices$')
         with mute_logger(
-            f'{CHECKOUT_LOG}_failure', 'odoo.addons.payment_btcpay.models.payment_provider.client'
+            f'{CHECKOUT_LOG}_failure', 'odoo.addons.payment_btcpay.models.payment_provider.client',
+            'odoo.addons.payment_btcpay.models.payment_provider.health',
         ):
             result, _posts = self._pay()
         self.assertEqual(result['state'], 'error')
