@@ -1,5 +1,7 @@
 import html
 
+from lxml import etree
+
 from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import html2plaintext, mute_logger
@@ -102,6 +104,43 @@ class TestPartLinks(MoneyMixin, BTCPayHttpCommon):
         self._look(self.tx)
         self.assertFalse(self._mails(self.order))
         self.assertEqual(self.tx.state, 'pending')
+
+    def test_when_a_partial_payment_is_to_be_accepted_then_the_dialog_says_what_follows(self):
+        words = {
+            'sale.order': ("is booked for this order", "a link to pay the amount due",
+                           "A quotation is confirmed once enough is paid"),
+            'account.move': ("is booked for this invoice", "a link to pay the amount due"),
+            'payment.transaction': ("is booked for what this payment is for",
+                                    "a link to pay the amount due",
+                                    "A quotation is confirmed once enough is paid"),
+        }
+        for model, sentences in words.items():
+            arch = etree.fromstring(self.env[model].get_view(view_type='form')['arch'])
+            buttons = arch.findall('.//button[@name="action_btcpay_accept_partial"]')
+            self.assertTrue(buttons)
+            for button in buttons:
+                for sentence in sentences:
+                    with self.subTest(model, sentence=sentence):
+                        self.assertIn(sentence, button.get('confirm'))
+
+    def test_when_a_partial_payment_is_accepted_then_what_the_dialog_said_happens(self):
+        for prepayment, state in ((1.0, 'draft'), (0.5, 'draft'), (0.3, 'sale')):
+            with self.subTest(prepayment=prepayment):
+                self.order = self._create_order(require_payment=True, prepayment_percent=prepayment)
+                self.tx = self._create_btcpay_transaction(self.order)
+                self._receive('0.4')
+                self.order.action_btcpay_accept_partial()
+                self._post_process()
+                self.assertEqual((self.order.state, self.order.amount_paid), (state, 40))
+                mail = self.order.message_ids.filtered(
+                    lambda message: "was accepted" in (message.subject or '')
+                )
+                self.assertIn('payment_amount=60.0', self._find_link(mail))
+                text = f'{mail.subject} {html2plaintext(mail.body)}'
+                self.assertIn("40.00 that had arrived by then is credited to you", ' '.join(
+                    text.replace('\xa0', ' ').split()
+                ))
+                self.assertNotIn("paid", text)
 
     # === THE LINK FOR THE REST === #
 

@@ -4,7 +4,11 @@ from odoo import http
 from odoo.tests import tagged
 from odoo.tools import html2plaintext
 
-from odoo.addons.payment_btcpay.tests.checkout.pages_common import PagesCommon
+from odoo.addons.payment_btcpay.tests.checkout.pages_common import (
+    RULES_FOR_DOCUMENTS,
+    PagesCommon,
+)
+from odoo.addons.payment_btcpay.tests.request.request_common import RequestMixin
 
 
 @tagged('post_install', '-at_install')
@@ -234,12 +238,9 @@ class TestCustomerPages(PagesCommon):
                 self._post_process()
                 self.assertEqual(tx.state, 'done')
 
-    def _create_order_to_pay(self):
-        return self._create_order(require_payment=True, require_signature=False)
-
 
 @tagged('post_install', '-at_install')
-class TestCustomerPagesOnPhone(PagesCommon):
+class TestCustomerPagesOnPhone(RequestMixin, PagesCommon):
     """The pages on a small screen, for people who cannot see them or use a mouse."""
 
     browser_size = '360x740'
@@ -256,9 +257,38 @@ class TestCustomerPagesOnPhone(PagesCommon):
             with self.subTest(situation), self._in_everybodys_session(tx):
                 self._run_axe('/payment/status', last='frontend_lazy' if is_over else '/poll')
 
-    def test_when_axe_looks_at_the_orders_page_then_it_finds_nothing(self):
-        for situation in ('seen', 'expired_partial', 'overpaid'):
+    def test_when_axe_looks_at_the_pages_of_documents_then_it_finds_nothing(self):
+        for make, situations in (
+            (self._create_order_to_pay, ('seen', 'expired_partial', 'overpaid', 'refunded')),
+            (self._create_invoice, ('seen', 'partial', 'overpaid', 'refunded')),
+        ):
+            for situation in situations:
+                document = make()
+                tx = self._begin(document)
+                self._bring_to('done' if situation == 'refunded' else situation, tx)
+                if situation == 'refunded':
+                    tx._btcpay_request_refund(50)
+                with self.subTest(situation, document=document._name):
+                    self._run_axe_on_document(document.get_portal_url())
+
+    def test_when_axe_looks_at_the_page_of_a_request_then_it_finds_nothing(self):
+        for document in (self._create_order_to_pay(), self._create_invoice()):
+            with self.subTest(document=document._name):
+                self._run_axe_on_document(self._open_request(document).link)
+
+    def _run_axe_on_document(self, url):
+        self._run_axe(url, last='assets_chatter.min.js', rules=RULES_FOR_DOCUMENTS)
+
+    def test_when_there_is_only_a_keyboard_then_each_button_is_reached_and_pressed(self):
+        for situation, url, labels in (
+            ('open', '/payment/status', ["Back to the Bitcoin invoice", "Back to your order"]),
+            ('seen', '/payment/status', ["Continue"]),
+            ('partial', None, ["Pay the amount due"]),
+            ('expired_partial', '/payment/status', ["Pay the amount due"]),
+            ('expired', '/payment/status', ["Back to your order"]),
+        ):
             tx = self._begin()
             self._bring_to(situation, tx)
-            with self.subTest(situation):
-                self._run_axe(tx.sale_order_ids.get_portal_url(), last='assets_chatter.min.js')
+            with self.subTest(situation), self._in_everybodys_session(tx):
+                pressed = self._press_all(url or tx.sale_order_ids.get_portal_url())
+                self.assertEqual([label for label in pressed if label in labels], labels)

@@ -110,6 +110,41 @@ tours.add('payment_btcpay.modal_aborted', {
     },
 });
 
+tours.add('payment_btcpay.discount_then_other_way', {
+    steps: () => [
+        {
+            content: "See what is saved, and choose Lightning",
+            trigger: `li:has([name="o_btcpay_discount"]:contains("You pay $ 95.00"))
+                input[name="o_payment_radio"][data-payment-method-code="btcpay_lightning"]`,
+            run: 'click',
+        },
+        {
+            content: "Open the invoice over the page, which is closed unpaid",
+            trigger: PAY,
+            run: 'click',
+        },
+        {
+            content: "Choose another way to pay, for the cart's own total",
+            trigger: `body:has(${PAY}:focus):not(:has(iframe[name="btcpay"])):has(
+                [name="o_order_total"]:contains("100.00")
+            ) input[name="o_payment_radio"][data-payment-method-code="wire_transfer"]`,
+            timeout: 20000,
+            run: 'click',
+        },
+        {
+            content: "Pay",
+            trigger: PAY,
+            run: 'click',
+            expectUnloadPage: true,
+        },
+        {
+            content: "The order is made, by its own total",
+            trigger: 'body:has([name="order_confirmation"]) [name="o_order_total"]:contains("100.00")',
+            timeout: 40000,
+        },
+    ],
+});
+
 const fill = (selector, value) => ({
     content: `Fill in ${selector}`,
     trigger: selector,
