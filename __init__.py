@@ -16,10 +16,12 @@ def uninstall_hook(env):
     rule = env.ref('payment.transaction_company_rule', raise_if_not_found=False)
     if rule:
         rule.domain_force = "[('company_id', 'in', company_ids)]"
-    # With what providers inherit because of us, Odoo noted it as of the modules that extend that,
-    # whose it would stay.
+    # The provider has messages and activities by us alone; Odoo notes parts of them as of `mail`
+    # and of the modules that extend it, and would leave those.
     env['ir.model.data'].search([
         ('module', '!=', 'payment_btcpay'),
-        '|', ('name', '=like', 'model_inherit__payment_provider__mail_%'),
-        ('name', '=like', 'selection__payment_provider__activity_%'),
+        '|', '&', ('model', '=', 'ir.model.inherit'),
+        ('name', '=', 'model_inherit__payment_provider__mail_thread'),
+        '&', ('model', '=', 'ir.model.fields.selection'),
+        ('name', '=like', r'selection\_\_payment\_provider\_\_activity\_%'),
     ]).unlink()

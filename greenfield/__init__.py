@@ -25,6 +25,7 @@ from .methods import (
     find_missing_methods,
     find_unsupported_methods,
     is_lightning,
+    name_known_methods,
     name_method,
     name_methods,
     to_payout_methods,

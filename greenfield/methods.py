@@ -30,6 +30,15 @@ def name_methods(method_ids: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(map(name_method, method_ids)))
 
 
+def name_known_methods() -> dict[str, str]:
+    """Return how the methods of all known currencies are called among people, by their ids."""
+    return {
+        method_id: name_method(method_id)
+        for currency in _CURRENCY_NAMES
+        for method_id in (f'{currency}-CHAIN', f'{currency}-LN', f'{currency}-LNURL')
+    }
+
+
 def find_missing_methods(asked: Iterable[str], made: Collection[str]) -> list[str]:
     """Return the methods that an invoice lacks.
 

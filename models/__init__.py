@@ -11,6 +11,7 @@ from . import btcpay_authorization
 from . import btcpay_delivery
 from . import btcpay_payment
 from . import btcpay_payout
+from . import btcpay_receipt
 from . import ir_http
 from . import mail_activity
 from . import payment_method

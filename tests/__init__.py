@@ -55,6 +55,7 @@ from .order import (
     test_order_screen,
     test_order_story,
     test_printed_qr_code,
+    test_receipts,
 )
 from .provider import (
     test_callback,

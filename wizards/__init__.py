@@ -3,4 +3,5 @@ from . import btcpay_connect_manual
 from . import btcpay_disconnect_wizard
 from . import btcpay_payment_request
 from . import btcpay_payment_request_many
+from . import btcpay_receipt_export
 from . import btcpay_refund_wizard

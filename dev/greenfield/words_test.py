@@ -15,6 +15,7 @@ from greenfield import (
     is_web_link,
     make_storable,
     match_language,
+    name_known_methods,
     name_method,
     name_methods,
     parse_decimal,
@@ -153,6 +154,12 @@ def test_methods():
 ])
 def test_methods_have_names(method_id, name):
     assert name_method(method_id) == name
+
+
+def test_known_methods_are_named_as_any_other():
+    names = name_known_methods()
+    assert names['BTC-LNURL'] == 'Lightning'
+    assert all(name == name_method(method_id) for method_id, name in names.items())
 
 
 def test_a_name_stands_once():

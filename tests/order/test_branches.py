@@ -116,3 +116,18 @@ class TestBranches(RefundMixin, BTCPayCommon):
             self.env.ref('payment.transaction_company_rule').domain_force,
             "[('company_id', 'in', company_ids)]",
         )
+
+    def test_when_the_order_is_of_the_branch_then_its_accountant_sees_the_receipts(self):
+        refund = self._refund_by(self._open_wizard(self.tx, scope='amount', amount=40))
+        self._claim(refund)
+        refund._btcpay_sync()
+        for company, amounts in ((self.branch, [100, -40]), (self.sister, [])):
+            accountant = new_test_user(
+                self.env, f'accountant of {company.name}', 'account.group_account_invoice',
+                company_id=company.id, company_ids=[Command.set(company.ids)],
+            )
+            with self.subTest(company=company.name):
+                receipts = self._as(accountant, self.env['btcpay.receipt']).search([
+                    ('transaction_id', 'in', (self.tx | refund).ids),
+                ])
+                self.assertEqual(sorted(receipts.mapped('amount'), reverse=True), amounts)
