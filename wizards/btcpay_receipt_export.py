@@ -43,7 +43,7 @@ class BTCPayReceiptExport(models.TransientModel):
             'type': 'ir.actions.act_url',
             'url': f'/web/content/{self._name}/{export.id}/content/bitcoin-receipts.csv'
                    '?download=true',
-            'target': 'download',
+            'target': 'self',  # A window of its own is blocked where it took a while.
         }
 
     @api.model

@@ -152,9 +152,10 @@ class TestReceipts(RefundMixin, BTCPayHttpCommon):
         self.assertEqual(len(self._read_csv(every)), 2)
         self.assertEqual(len(self._read_csv(receipts[0])), 1)
         self.accountant.password = 'receipts_billing'
-        url = every.action_btcpay_export()['url']
+        action = every.action_btcpay_export()
+        self.assertEqual(action['target'], 'self', "Browsers block windows that open late.")
         self.authenticate('receipts_billing', 'receipts_billing')
-        response = self.url_open(url)
+        response = self.url_open(action['url'])
         self.assertIn('attachment', response.headers['Content-Disposition'])
         self.assertIn(tx.reference, response.text)
 
