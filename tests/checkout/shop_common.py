@@ -50,6 +50,19 @@ class ShopCommon(BTCPayHttpCommon):
         self.assertEqual(order.order_line.product_id, self.product)
         return order
 
+    def _discount_lightning(self):
+        """Have the shop take less by five per cent for paying by Lightning.
+
+        :return: The payment method.
+        """
+        methods = self.btcpay.with_context(active_test=False).payment_method_ids
+        lightning = methods.filtered(lambda method: method.code == 'btcpay_lightning')
+        lightning.active = True
+        self.btcpay.sudo().write({
+            'btcpay_discount_method_id': lightning.id, 'btcpay_discount_percent': 5,
+        })
+        return lightning
+
     def _pay(self, order, **values):
         """Press “Pay now” on the shop's payment page.
 

@@ -145,12 +145,7 @@ class TestShop(ShopCommon):
         )
 
     def test_when_a_method_has_a_discount_then_the_shop_shows_it_before_it_is_chosen(self):
-        methods = self.btcpay.with_context(active_test=False).payment_method_ids
-        lightning = methods.filtered(lambda method: method.code == 'btcpay_lightning')
-        lightning.active = True
-        self.btcpay.sudo().write({
-            'btcpay_discount_method_id': lightning.id, 'btcpay_discount_percent': 5,
-        })
+        lightning = self._discount_lightning()
         order = self._fill_cart()
         self.url_open('/shop/checkout')
         for _time in range(2):
@@ -169,3 +164,24 @@ class TestShop(ShopCommon):
         tx._btcpay_sync()
         self.env.invalidate_all()
         self.assertEqual((tx.state, order.amount_total), ('done', 95))
+
+
+@tagged('post_install', '-at_install')
+class TestShopOnPhone(ShopCommon):
+
+    browser_size = '360x740'
+
+    def test_when_a_method_has_a_discount_then_its_icon_stays_beside_its_name(self):
+        self._discount_lightning()
+        self._fill_cart()
+        self.browser_js('/shop/payment', """
+            const discount = document.querySelector('[name="o_btcpay_discount"]');
+            const [name, icon, saved] = [
+                ...discount.parentElement.querySelectorAll('label, img'), discount,
+            ].map((part) => part.getBoundingClientRect());
+            if (icon.top < name.bottom && name.right < icon.left && saved.top >= name.bottom) {
+                console.log('test successful');
+            } else {
+                console.error(JSON.stringify({ name, icon, saved }));
+            }
+        """, ready="document.readyState === 'complete'", login=self.portal_user.login)

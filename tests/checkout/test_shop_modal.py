@@ -42,12 +42,7 @@ class TestShopModal(MoneyMixin, ShopCommon):
     def test_when_paid_otherwise_after_the_discounted_lightning_then_no_discount_is_left(self):
         self.world.settings(auto_close=True)
         self.addCleanup(self.world.settings, auto_close=False)
-        methods = self.btcpay.with_context(active_test=False).payment_method_ids
-        lightning = methods.filtered(lambda method: method.code == 'btcpay_lightning')
-        lightning.active = True
-        self.btcpay.sudo().write({
-            'btcpay_discount_method_id': lightning.id, 'btcpay_discount_percent': 5,
-        })
+        lightning = self._discount_lightning()
         self.env['payment.provider'].search([
             ('custom_mode', '=', 'wire_transfer'), ('company_id', '=', self.env.company.id),
         ]).write({'state': 'enabled', 'is_published': True})
