@@ -207,8 +207,9 @@ class BTCPayDelivery(models.Model):
         self.ensure_one()
         failure = None
         try:
-            if not transaction:
+            if not transaction or self.pull_payment_ref:
                 commit_and_refresh(self.env)
+            if not transaction:
                 transaction, reason = self._find_own_transaction()
             if transaction and self.pull_payment_ref and transaction.operation != 'refund':
                 transaction = transaction._btcpay_find_or_adopt_refund(
@@ -224,6 +225,8 @@ class BTCPayDelivery(models.Model):
                 commit_and_refresh(self.env)
         except Exception as error:
             self.env.cr.rollback()
+            if not self.exists():
+                raise  # It could not be kept: the server sends it again.
             if isinstance(error, (GreenfieldError, RowBusy)):
                 failure = error if getattr(error, 'is_of_server', False) else None
                 reason = self.provider_id._btcpay_explain(error)

@@ -53,12 +53,16 @@ class PaymentTransaction(models.Model):
         for attempt in range(const.MAX_SYNC_ATTEMPTS):
             if attempt and time.monotonic() > deadline:
                 break
-            if attempt or not deliveries:
+            if attempt or is_refund or not deliveries:
                 commit_and_refresh(tx.env)
             if tx.btcpay_sync_count != sync_count:
                 found = None  # Somebody else's answer was applied: it may be the newer.
                 sync_count = tx.btcpay_sync_count
-            data = tx._btcpay_read(timeout, found, can_follow=bool(deliveries))
+            try:
+                data = tx._btcpay_read(timeout, found, can_follow=bool(deliveries))
+            except GreenfieldError:
+                commit_and_refresh(tx.env)  # The delivery is kept, even if nobody could be asked.
+                raise
             if not data:  # There is nothing to sync.
                 if deliveries:
                     deliveries._finish(tx)

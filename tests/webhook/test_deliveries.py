@@ -8,7 +8,9 @@ from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.db import commit_and_refresh
 from odoo.addons.payment_btcpay.greenfield import WebhookEvent
+from odoo.addons.payment_btcpay.models import btcpay_delivery
 from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
 
 REQUEST_LOG = 'odoo.addons.payment_btcpay.models.payment_provider.client'
@@ -149,6 +151,43 @@ class TestDelivery(BTCPayHttpCommon):
         }])
         self.assertIn("did not answer", delivery.reason)
         self.assertGreater(delivery.next_try_at, fields.Datetime.now())
+
+    def test_when_the_server_cannot_be_asked_at_all_then_the_delivery_is_kept(self):
+        self.tx.sudo().btcpay_store_id = 'another store'
+        delivery = self._post()
+        self.assertRecordValues(delivery, [{
+            'state': 'pending', 'try_count': 1, 'transaction_id': self.tx.id,
+        }])
+        self.assertIn("no longer connected", delivery.reason)
+
+    def test_when_an_event_is_about_a_refund_then_it_is_stored_before_the_server_is_asked(self):
+        self.world.pay(self.tx.btcpay_invoice_id)
+        self.world.mine()
+        self.tx._btcpay_sync()
+        pull_payment = self.world.api(
+            'POST', f'/stores/{self.store_id}/invoices/{self.tx.btcpay_invoice_id}/refund',
+            {'refundVariant': 'Fiat', 'payoutMethodId': 'BTC-CHAIN'},
+        )
+        done = []
+        send = type(self.btcpay)._send_api_request
+
+        def ask(provider, *args, **kwargs):
+            done.append('asked')
+            return send(provider, *args, **kwargs)
+
+        def store(env):
+            done.append('stored')
+            return commit_and_refresh(env)
+
+        with (
+            patch.object(type(self.btcpay), '_send_api_request', ask),
+            patch.object(btcpay_delivery, 'commit_and_refresh', store),
+        ):
+            self._post(self._prepare_event(
+                self.tx, 'PullPaymentCreated', pullPaymentId=pull_payment['id'],
+            ))
+        self.assertEqual(done[0], 'stored')
+        self.assertIn('asked', done)
 
     def test_when_the_server_fails_at_first_then_the_delivery_is_processed_later(self):
         self.world.pay(self.tx.btcpay_invoice_id)
