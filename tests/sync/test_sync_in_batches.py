@@ -278,7 +278,7 @@ class TestReconcile(ReconcileCommon):
         tx = self._create_open()
         self.world.expire(tx.btcpay_invoice_id)
         self._reconcile()
-        tx.btcpay_monitored_until = tx.btcpay_synced_at + timedelta(seconds=1)
+        tx.btcpay_monitored_until = tx.btcpay_synced_at + timedelta(minutes=1)
         self.assertTrue(self._is_watched(tx), "What came last has not been seen.")
         tx.btcpay_monitored_until = tx.btcpay_synced_at - timedelta(seconds=1)
         self.assertFalse(self._is_watched(tx))
