@@ -137,12 +137,9 @@ class BTCPayDelivery(models.Model):
                 %(reason)s, 0, %(now)s, %(body)s,
                 %(uid)s, %(now)s, %(uid)s, %(now)s
             ) ON CONFLICT (provider_id, delivery_ref) DO NOTHING
-            RETURNING id, state, ARRAY(
-                SELECT id FROM btcpay_delivery
-                 WHERE provider_id = %(provider)s AND invoice_ref = %(invoice)s
-                   AND state = 'pending' AND pull_payment_ref IS NULL
-            ), state = 'pending' AND %(turn)s
+            RETURNING id, state, ARRAY(%(twins)s), state = 'pending' AND %(turn)s
             """,
+            twins=self._select_pending(provider, event.invoice_id),
             turn=turn.taken if turn else False,
             provider=provider.id,
             delivery=event.delivery_id,
@@ -279,18 +276,34 @@ class BTCPayDelivery(models.Model):
             self.provider_id, self.invoice_ref, self.order_ref, self.pull_payment_ref
         )
 
+    @api.model
+    def _select_pending(self, provider, invoice_ref):
+        """Return the query of the deliveries that are pending about an invoice: one sync of it
+        answers them all.
+
+        :param payment.provider provider: The provider they were sent to.
+        :param str|None invoice_ref: The invoice's id.
+        :rtype: SQL
+        """
+        return SQL(
+            """
+            SELECT id FROM btcpay_delivery
+             WHERE provider_id = %s AND invoice_ref = %s
+               AND state = 'pending' AND pull_payment_ref IS NULL
+            """, provider.id, invoice_ref or None,
+        )
+
     def _find_twins(self):
         """Find the deliveries that are pending about the same invoice.
 
         :rtype: btcpay.delivery
         """
         self.ensure_one()
-        if self.pull_payment_ref or not self.invoice_ref:
+        if self.pull_payment_ref:
             return self.browse()
-        return self.search([
-            ('provider_id', '=', self.provider_id.id), ('invoice_ref', '=', self.invoice_ref),
-            ('state', '=', 'pending'), ('pull_payment_ref', '=', False), ('id', '!=', self.id),
-        ])
+        self.flush_model(['state'])
+        rows = self.env.execute_query(self._select_pending(self.provider_id, self.invoice_ref))
+        return self.browse(row[0] for row in rows) - self
 
     def _finish(self, transaction):
         """Note that the transaction was synced, and with it what the deliveries ask for answered.

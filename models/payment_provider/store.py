@@ -189,9 +189,8 @@ class PaymentProvider(models.Model):
         # Of those that are not active nobody wants to know.
         currencies = self.env['res.currency'].search([])  # pylint: disable=no-search-all
         for provider in self:
-            provider.btcpay_unrated_text = ", ".join(currencies.filtered(
-                lambda currency: not provider._btcpay_has_rate(currency)  # noqa: B023
-            ).sorted('name').mapped('name'))
+            unrated = currencies - currencies.filtered(provider._btcpay_has_rate)
+            provider.btcpay_unrated_text = ", ".join(unrated.sorted('name').mapped('name'))
 
     def _btcpay_has_rate(self, currency):
         """Return whether the store is not known to have no rate of a currency.

@@ -58,9 +58,8 @@ class PaymentTransaction(models.Model):
 
     def _btcpay_note_synced(self):
         """Store that the transactions were synced, and when to sync them next."""
-        now = fields.Datetime.now()
-        for next_sync_at, txs in self.grouped(lambda tx: tx._btcpay_get_next_sync_at()).items():
-            txs.write({'btcpay_synced_at': now, 'btcpay_next_sync_at': next_sync_at})
+        self.btcpay_synced_at = fields.Datetime.now()
+        self._btcpay_schedule_sync()
 
     def _btcpay_is_monitoring_over(self):
         """Return whether the server no longer watches for payments of the invoice."""
@@ -80,8 +79,7 @@ class PaymentTransaction(models.Model):
             lock(self)
         except RowBusy:
             return  # Somebody else is syncing it.
-        self.btcpay_synced_at = fields.Datetime.now()
-        self._btcpay_schedule_sync()
+        self._btcpay_note_synced()
         if failure and not failure.is_temporary and not isinstance(failure, Unauthorized):
             tx = self.with_context(lang=self.company_id.partner_id.lang)
             reason = tx.provider_id._btcpay_explain(failure)
