@@ -1,6 +1,7 @@
 from odoo.tests import tagged
 from odoo.tools import html2plaintext, mute_logger
 
+from odoo.addons.payment_btcpay.tests.checkout.methods_common import MethodsMixin
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
 
@@ -8,7 +9,7 @@ MODELS = 'odoo.addons.payment_btcpay.models'
 
 
 @tagged('post_install', '-at_install')
-class TestMethodDown(MoneyMixin, BTCPayCommon):
+class TestMethodDown(MethodsMixin, MoneyMixin, BTCPayCommon):
     """One of the store's nodes does not answer: the customer pays in another way."""
 
     store_methods = ('BTC-CHAIN', 'BTC-LN', 'BTC-LNURL')
@@ -16,11 +17,7 @@ class TestMethodDown(MoneyMixin, BTCPayCommon):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.both = cls.payment_method
-        cls.chain = cls.env.ref('payment_btcpay.payment_method_btcpay_chain')
-        cls.lightning = cls.env.ref('payment_btcpay.payment_method_btcpay_lightning')
         cls.both.active = False
-        (cls.chain | cls.lightning).active = True
 
     def setUp(self):
         super().setUp()

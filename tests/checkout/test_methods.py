@@ -4,22 +4,15 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.tests.checkout.methods_common import MethodsMixin
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 
 
 @tagged('post_install', '-at_install')
-class TestMethods(BTCPayCommon):
+class TestMethods(MethodsMixin, BTCPayCommon):
     """Bitcoin, Lightning, and whatever else the store takes, as payment methods of Odoo."""
 
     store_methods = ('BTC-CHAIN', 'BTC-LN', 'BTC-LNURL')
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.both = cls.payment_method
-        cls.chain = cls.env.ref('payment_btcpay.payment_method_btcpay_chain')
-        cls.lightning = cls.env.ref('payment_btcpay.payment_method_btcpay_lightning')
-        (cls.chain | cls.lightning).active = True
 
     def _offered(self, report=None, provider=None):
         """Return the codes of our methods that a payment page offers."""

@@ -13,13 +13,7 @@ class TestShopModal(MoneyMixin, ShopCommon):
         cls.btcpay.btcpay_checkout_mode = 'modal'
 
     def test_when_a_customer_buys_with_the_modal_then_the_order_is_confirmed_and_paid(self):
-        self.world.settings(auto_pay='full', auto_mine=True)
-        self.addCleanup(self.world.settings, auto_pay=None, auto_mine=False)
-        with self._world_speaks_during_tours():
-            self.start_tour('/shop', 'payment_btcpay.purchase', login=self.portal_user.login)
-        order = self.env['sale.order'].search(
-            [('partner_id', '=', self.portal_user.partner_id.id)], limit=1
-        )
+        order = self._buy_in_browser()
         tx = order.transaction_ids
         self.assertEqual((order.state, tx.state, order.amount_paid), ('sale', 'done', 100))
         paths = [(r['path'], r['query']) for r in self.world.requests()]

@@ -1,6 +1,6 @@
 from odoo.tests import tagged
 
-from odoo.addons.payment_btcpay.tests.checkout.test_discount import DiscountMixin
+from odoo.addons.payment_btcpay.tests.checkout.methods_common import DiscountMixin
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 
 

@@ -1,4 +1,5 @@
 import { registry } from '@web/core/registry';
+import { goToPayment } from '@payment_btcpay/../tests/tours/shop_steps';
 
 const PAY = 'button[name="o_payment_submit_button"]:not(:disabled):visible';
 
@@ -154,31 +155,9 @@ const fill = (selector, value) => ({
 tours.add('payment_btcpay.modal_signup', {
     url: '/shop?search=Hat of the tests',
     steps: () => [
+        ...goToPayment, // The shop wants an account.
         {
-            content: "Open the product",
-            trigger: '.oe_product_cart a:contains("Hat of the tests")',
-            run: 'click',
-            expectUnloadPage: true,
-        },
-        {
-            content: "Put it in the cart",
-            trigger: '#add_to_cart',
-            run: 'click',
-        },
-        {
-            content: "Go to the cart",
-            trigger: 'a sup.my_cart_quantity:contains("1")',
-            run: 'click',
-            expectUnloadPage: true,
-        },
-        {
-            content: "Go to the checkout, for which the shop wants an account",
-            trigger: 'a[href^="/shop/checkout"]',
-            run: 'click',
-            expectUnloadPage: true,
-        },
-        {
-            content: "Make one",
+            content: "Make an account",
             trigger: 'a[href*="/web/signup"]:visible',
             run: 'click',
             expectUnloadPage: true,
