@@ -6,6 +6,7 @@ from lxml import etree
 from odoo import fields
 from odoo.fields import Command
 from odoo.tests import HttpCase
+from odoo.tests.test_cursor import TestCursor
 
 from odoo.addons.account_payment.tests.common import AccountPaymentCommon
 from odoo.addons.base.models.ir_qweb import IrQweb
@@ -117,17 +118,32 @@ class BTCPayCommon(LeakMixin, AccountPaymentCommon):
     def _simulate_commits(self):
         """Let the code under test commit and roll back the test's own cursor, as far as to here."""
         cr = self.env.cr
+        savepoint = cr.savepoint
+        savepoints = []
+        last = None  # the savepoints that the last commit was within
+
+        def keep_savepoint(*args, **kwargs):
+            savepoints.append(savepoint(*args, **kwargs))
+            return savepoints[-1]
 
         def commit():
+            nonlocal last
             cr.flush()
             cr.clear()
+            # Commits within each other make all that follows slow: PostgreSQL asks each of them
+            # about each row.
+            savepoints[:] = [each for each in savepoints if not each.closed]
+            if last == savepoints and not TestCursor._cursors_stack:
+                cr._obj.execute('RELEASE SAVEPOINT btcpay_commit')
             cr.execute('SAVEPOINT btcpay_commit')
+            last = None if TestCursor._cursors_stack else savepoints[:]
 
         def rollback():
             cr.clear()
             cr.execute('ROLLBACK TO SAVEPOINT btcpay_commit')
 
         commit()
+        self.startPatcher(patch.object(cr, 'savepoint', keep_savepoint))
         self.startPatcher(patch.object(cr, 'commit', commit))
         self.startPatcher(patch.object(cr, 'rollback', rollback))
 

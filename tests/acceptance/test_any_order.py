@@ -160,11 +160,13 @@ class TestAnyOrder(RefundMixin, BTCPayCommon):
         """Return the way back to here, in Odoo and at the server."""
         cr, number, is_vouched_for = self.env.cr, self.world.remember(), self.is_vouched_for
         cr.commit()
-        cr.execute(f'SAVEPOINT state_{number}')
+        savepoint = cr.savepoint()
 
         def go_back():
+            nonlocal savepoint
             cr.clear()
-            cr.execute(f'ROLLBACK TO SAVEPOINT state_{number}')
+            savepoint.close()
+            savepoint = cr.savepoint()
             cr.commit()
             self.world.go_back(number)
             self.is_vouched_for = is_vouched_for

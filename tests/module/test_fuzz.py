@@ -233,8 +233,7 @@ class TestFuzzAnswers(FuzzMixin, RefundMixin, BTCPayCommon):
         cr = self.env.cr
 
         def apply(wrong, status):
-            cr.flush()
-            cr.execute('SAVEPOINT btcpay_fuzz')
+            savepoint = cr.savepoint()
             cr.commit()  # No further back than to here.
             try:
                 with (
@@ -244,7 +243,7 @@ class TestFuzzAnswers(FuzzMixin, RefundMixin, BTCPayCommon):
                     function()
             finally:
                 cr.clear()
-                cr.execute('ROLLBACK TO SAVEPOINT btcpay_fuzz')
+                savepoint.close()
 
         self._fuzz(
             examples, apply, status=st.just(200), wrong=st.dictionaries(

@@ -25,15 +25,14 @@ class TestLeaks(RefundMixin, BTCPayHttpCommon):
     def _assert_found(self, leak):
         for secret in self.secrets:
             with self.subTest(secret=secret):
-                self.env.flush_all()
-                self.env.cr.execute('SAVEPOINT leak')
+                savepoint = self.env.cr.savepoint()
                 leak(secret)
                 with self.assertRaisesRegex(self.failureException, secret):
                     self._assert_nothing_leaked()
                 self._logged.clear()
                 self._shown.clear()
                 self.env.cr.clear()
-                self.env.cr.execute('ROLLBACK TO SAVEPOINT leak')
+                savepoint.close()
 
     def test_when_nothing_leaks_then_nothing_is_found(self):
         self._assert_nothing_leaked()

@@ -196,7 +196,6 @@ class TestConnection(BTCPayConnectCommon):
                 provider.with_env(records.env)._btcpay_connect(self.world.url, quick_key)
             return check(records, client, *args)
 
-        self._simulate_commits()
         with patch.object(self.env.registry['payment.provider'], '_btcpay_check_key',
                           connect_first):
             self.btcpay._btcpay_connect(self.world.url, key)
