@@ -2,7 +2,7 @@ from decimal import Decimal
 
 from odoo import api, fields, models
 
-from odoo.addons.payment_btcpay.greenfield import format_crypto, name_method
+from odoo.addons.payment_btcpay.greenfield import format_crypto, is_lightning, name_method
 from odoo.addons.payment_btcpay.greenfield.status import OPEN_PAYOUT_STATES
 
 
@@ -87,6 +87,15 @@ class BTCPayPayout(models.Model):
             'proof': payout.proof,
             'claimed_at': payout.claimed_at,
         }
+
+    def _get_txid(self):
+        """Return the id of the on-chain transaction by which the payout was sent.
+
+        :return: The id; an empty string if it was not sent, or by Lightning.
+        :rtype: str
+        """
+        self.ensure_one()
+        return '' if is_lightning(self.method or '') else self.proof or ''
 
     def _get_paid_out_amount(self):
         """Return what was paid out, in the currency of the pull payment.

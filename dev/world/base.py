@@ -297,12 +297,15 @@ class World(ABC):
         revision = self.payout(payout_id)['revision']
         self.api('POST', f'/payouts/{payout_id}', {'revision': revision})
 
-    def pay_payout(self, payout_id, state='Completed'):
+    def pay_payout(self, payout_id, state='Completed', **proof):
         """The merchant says that a payout was paid.
 
         :param str state: 'InProgress' for sent but not confirmed, else 'Completed'
+        :param dict proof: what shows it, such as `proofType` and `id`
         """
-        self.api('POST', f'/payouts/{payout_id}/mark', {'state': state})
+        self.api('POST', f'/payouts/{payout_id}/mark', {
+            'state': state, **({'paymentProof': proof} if proof else {}),
+        })
 
     def cancel_payout(self, payout_id):
         self.api('DELETE', f'/payouts/{payout_id}')

@@ -2,6 +2,7 @@
 import psycopg2
 
 from odoo import _, api, models
+from odoo.tools import format_date, format_time
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
@@ -141,6 +142,18 @@ class PaymentTransaction(models.Model):
         if not any(self.currency_id.compare_amounts(amount, due) for amount in amounts.values()):
             return shown(due)
         return _(" or ").join(dict.fromkeys(texts))
+
+    def _btcpay_get_expiry_text(self):
+        """Return until when the invoice can be paid, on the customer's clock.
+
+        :return: E.g. `11/28/2026 6:05 PM (Europe/Berlin)`.
+        :rtype: str
+        """
+        self.ensure_one()
+        zone = self.partner_id.tz or self.company_id.partner_id.tz or 'UTC'
+        env, time = self.with_context(tz=zone).env, self.btcpay_expires_at
+        clock = format_time(env, time, tz=zone, time_format='short')
+        return f'{format_date(env, time)} {clock} ({zone})'
 
     # === THE ORDER'S PAGE === #
 

@@ -39,6 +39,17 @@ class PaymentTransaction(models.Model):
             return tx.company_id.partner_id  # The transaction is the public user's.
         return tx.sale_order_ids[:1] or tx.invoice_ids[:1] or tx.partner_id
 
+    def _btcpay_get_document_number(self):
+        """Return the number by which the customer knows what was paid for.
+
+        :return: The number of the order or the invoice; the reference where there is none.
+        :rtype: str
+        """
+        self.ensure_one()
+        document = self._btcpay_get_document()
+        is_numbered = document._name != 'res.partner' and document.name
+        return document.name if is_numbered else self.reference
+
     def _btcpay_get_till_order(self):
         """Return the order of Odoo's till that the transaction is for.
 

@@ -89,8 +89,10 @@ class PaymentTransaction(models.Model):
             btcpay_credit_note_id=credit_note and credit_note.id,
             btcpay_requested_at=fields.Datetime.now(),
         )
-        # Other systems may use the same references in the same store; 50 characters at most.
-        name = f'Refund {refund.reference[:32]} ({secrets.token_hex(4)})'
+        # The title of the claim page, 50 characters at most. Other systems may use the same numbers
+        # in the same store, and an order may have several refunds: each is found by its name.
+        number = root._btcpay_get_document_number()
+        name = f'{number[:39]} ({secrets.token_hex(4)})'
         refund.write({
             'btcpay_refund_name': name,
             'btcpay_refund_request': replace(

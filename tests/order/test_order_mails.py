@@ -1,4 +1,9 @@
+from datetime import timedelta
+
+from lxml.html import fromstring
+
 from odoo.tests import tagged
+from odoo.tools import html2plaintext
 
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
@@ -46,6 +51,57 @@ class TestOrderMails(MoneyMixin, BTCPayCommon):
         self._pay()
         self._assert_mailed("Order (Ref")
         self.assertEqual(self.order.state, 'sale')
+
+    def test_when_a_mail_says_until_when_then_it_is_by_the_customers_clock_without_seconds(self):
+        self.partner.tz, self.order.company_id.partner_id.tz = 'Asia/Tokyo', 'Europe/Berlin'
+        self._pay(fraction='0.4')
+        self._post_process()
+        expires_at = self.tx.btcpay_expires_at
+        for zone, hours in (('Asia/Tokyo', 9), (False, None)):
+            self.partner.tz = zone
+            text = self.tx._btcpay_get_expiry_text()
+            if hours:
+                local = expires_at + timedelta(hours=hours)
+                clock = f'{local:%m/%d/%Y} {local.hour % 12 or 12}:{local:%M}\u202f{local:%p}'
+                self.assertEqual(text, f'{clock} (Asia/Tokyo)')
+                self.assertIn(
+                    ' '.join(text.split()),
+                    ' '.join(html2plaintext(self._get_newest_mail().body).split()),
+                )
+            else:
+                self.assertIn('(Europe/Berlin)', text)
+
+    def test_when_the_shop_has_its_own_colors_then_the_buttons_of_all_mails_have_them(self):
+        self._pay()
+        self._post_process()
+        refund = self.tx._btcpay_request_refund(50)
+        company = self.order.company_id
+        company.write({'email_primary_color': '#012345', 'email_secondary_color': '#FEDCBA'})
+        templates = self.env['mail.template'].search([]).filtered(
+            lambda template: template.get_external_id()[template.id].startswith('payment_btcpay.')
+        )
+        self.assertEqual(len(templates), 8)
+        buttons = 0
+        for template in templates:
+            record = {
+                'payment.transaction': refund if 'Refund' in template.name else self.tx,
+                'sale.order': self.order,
+            }.get(template.model) or self._create_invoice()
+            with self.subTest(template.name):
+                body = template._render_field('body_html', record.ids)[record.id]
+                self.assertNotIn('#875A7B', body)
+                for link in fromstring(f'<div>{body}</div>').iter('a'):
+                    buttons += 1
+                    self.assertIn('background-color: #FEDCBA; color: #012345', link.get('style'))
+                subject = template._render_field('subject', record.ids)[record.id]
+                for text in (subject, html2plaintext(body)):
+                    self.assertTrue(text[0].isupper() or text[0].isdigit(), text)
+        self.assertGreaterEqual(buttons, 4)
+
+    def _get_newest_mail(self):
+        return self.order.message_ids.filtered(
+            lambda m: self.partner in m.notified_partner_ids
+        ).sorted('id')[-1]
 
     def test_when_the_amount_due_follows_at_once_then_the_pending_order_is_mailed_too(self):
         self._pay(fraction='0.4', mine=False)

@@ -1,3 +1,5 @@
+import re
+
 from odoo.tests import tagged
 from odoo.tools import html2plaintext
 
@@ -69,6 +71,29 @@ class TestRefundMails(RefundMixin, BTCPayCommon):
         self.assertIn("was paid", mails[0].subject)
         for payout in refund.btcpay_payout_ids:
             self.assertIn(payout.destination, self._text(mails[0]))
+
+    def test_when_the_refund_is_paid_on_chain_then_the_mail_has_the_id_of_the_transaction(self):
+        order = self._create_order()
+        refund = self._paid(order)._btcpay_request_refund(50)
+        payout_id = self._claim(refund, pay=False)
+        self.world.approve(payout_id)
+        self.world.pay_payout(payout_id, proofType='Manual', id='ab' * 32)
+        refund._btcpay_sync()
+        self.assertIn(f'Transaction ID: {"ab" * 32}', self._text(self._refund_mails(order)[0]))
+        # The proof of a Lightning payment is none.
+        refund.btcpay_payout_ids.sudo().method = 'BTC-LN'
+        self.assertFalse(refund.btcpay_payout_ids._get_txid())
+
+    def test_when_a_refund_is_made_then_the_claim_page_is_titled_by_the_order(self):
+        order = self._create_order()
+        self._paid(order)._btcpay_request_refund(30)
+        self._paid(self._create_order())._btcpay_request_refund(30)
+        invoice, tx = self._invoiced()
+        tx._btcpay_request_refund(30)
+        number = r'^%s \([0-9a-f]{8}\)$'
+        newest, _other, oldest = [each['name'] for each in self._pull_payments()]
+        self.assertRegex(oldest, number % re.escape(order.name))
+        self.assertRegex(newest, number % re.escape(invoice.name))
 
     def test_when_the_customer_has_no_email_address_then_the_link_is_shown(self):
         self.partner.email = False
