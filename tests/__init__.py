@@ -57,6 +57,7 @@ from .order import (
     test_printed_qr_code,
     test_receipts,
 )
+from .other_modules import test_coupons, test_event_tickets, test_stock, test_till
 from .provider import (
     test_callback,
     test_connect_refusals,
@@ -119,7 +120,6 @@ from .sync import (
     test_sync_in_batches,
     test_unchanged,
 )
-from .till import test_till
 from .webhook import (
     test_deliveries,
     test_webhook,
