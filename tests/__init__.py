@@ -30,6 +30,7 @@ from .checkout import (
     test_return_page,
     test_shop,
     test_shop_modal,
+    test_shop_other_way,
 )
 from .confirmation import test_confirm_seen, test_confirmation, test_total_at_confirmation
 from .module import (
