@@ -9,6 +9,7 @@ from odoo.exceptions import ValidationError
 from odoo.fields import Command
 from odoo.tools import SQL
 
+from odoo.addons.payment_btcpay import greenfield
 from odoo.addons.payment_btcpay.const import DECISIONS
 
 
@@ -48,6 +49,19 @@ def notify(message, *, type='success', sticky=False, reload=False, then=None):  
             **({'next': then} if then else {}),
         },
     }
+
+
+def name_method(env, method_id):
+    """Return how a method of payment or payout is called in the user's language.
+
+    :param Environment env: The environment.
+    :param str method_id: The id at the server.
+    :return: E.g. `Bitcoin`, `Lightning`; what is called the same everywhere, e.g. `Monero`, or the
+             id if that is not known.
+    :rtype: str
+    """
+    name = greenfield.name_method(method_id)
+    return {'Bitcoin': env._("Bitcoin"), 'Lightning': env._("Lightning")}.get(name, name)
 
 
 def make_qr_code(link):

@@ -25,9 +25,8 @@ from .methods import (
     find_missing_methods,
     find_unsupported_methods,
     is_lightning,
-    name_known_methods,
+    list_known_methods,
     name_method,
-    name_methods,
     to_payout_methods,
 )
 from .money import Money, format_amount, format_crypto, parse_decimal, round_amount

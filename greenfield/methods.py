@@ -25,18 +25,11 @@ def name_method(method_id: str) -> str:
     return name if way == 'CHAIN' else method_id
 
 
-def name_methods(method_ids: Iterable[str]) -> list[str]:
-    """Return how methods are called among people, each name once."""
-    return list(dict.fromkeys(map(name_method, method_ids)))
-
-
-def name_known_methods() -> dict[str, str]:
-    """Return how the methods of all known currencies are called among people, by their ids."""
-    return {
-        method_id: name_method(method_id)
-        for currency in _CURRENCY_NAMES
-        for method_id in (f'{currency}-CHAIN', f'{currency}-LN', f'{currency}-LNURL')
-    }
+def list_known_methods() -> list[str]:
+    """Return the ids of the methods of all currencies that have a name among people."""
+    return [
+        f'{currency}-{way}' for currency in _CURRENCY_NAMES for way in ('CHAIN', 'LN', 'LNURL')
+    ]
 
 
 def find_missing_methods(asked: Iterable[str], made: Collection[str]) -> list[str]:

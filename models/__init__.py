@@ -6,6 +6,7 @@ from . import btcpay_request_mixin
 
 from . import account_move
 from . import account_move_request
+from . import account_move_rounding
 from . import account_payment
 from . import btcpay_authorization
 from . import btcpay_delivery

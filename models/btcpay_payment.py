@@ -2,7 +2,8 @@ from decimal import Decimal
 
 from odoo import api, fields, models
 
-from odoo.addons.payment_btcpay.greenfield import is_lightning, name_method
+from odoo.addons.payment_btcpay.greenfield import is_lightning
+from odoo.addons.payment_btcpay.utils import name_method
 
 
 class BTCPayPayment(models.Model):
@@ -93,8 +94,9 @@ class BTCPayPayment(models.Model):
         return Decimal(self.crypto_fee or 0) * Decimal(self.rate or 0)
 
     @api.depends('method', 'crypto_amount', 'crypto_currency', 'rate', 'currency_id')
+    @api.depends_context('lang')
     def _compute_texts(self):
         for payment in self:
-            payment.method_name = name_method(payment.method)
+            payment.method_name = name_method(self.env, payment.method)
             payment.crypto_text = f'{payment.crypto_amount} {payment.crypto_currency or ""}'.strip()
             payment.rate_text = payment.rate and payment.currency_id.format(float(payment.rate))

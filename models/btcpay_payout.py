@@ -2,8 +2,9 @@ from decimal import Decimal
 
 from odoo import api, fields, models
 
-from odoo.addons.payment_btcpay.greenfield import format_crypto, is_lightning, name_method
+from odoo.addons.payment_btcpay.greenfield import format_crypto, is_lightning
 from odoo.addons.payment_btcpay.greenfield.status import OPEN_PAYOUT_STATES
+from odoo.addons.payment_btcpay.utils import name_method
 
 
 class BTCPayPayout(models.Model):
@@ -55,6 +56,7 @@ class BTCPayPayout(models.Model):
         'claimed_amount', 'claimed_currency', 'crypto_amount', 'crypto_currency', 'method',
         'transaction_id.currency_id',
     )
+    @api.depends_context('lang')
     def _compute_texts(self):
         for payout in self:
             currency = payout.transaction_id.currency_id
@@ -66,7 +68,7 @@ class BTCPayPayout(models.Model):
             payout.crypto_text = payout.crypto_amount and (
                 f'{format_crypto(payout.crypto_amount)} {payout.crypto_currency or ""}'
             )
-            payout.method_name = name_method(payout.method)
+            payout.method_name = name_method(self.env, payout.method)
 
     @api.model
     def _prepare_values(self, payout):

@@ -1,7 +1,8 @@
 from odoo import fields, models
 from odoo.tools import SQL
 
-from odoo.addons.payment_btcpay.greenfield import name_known_methods
+from odoo.addons.payment_btcpay.greenfield import list_known_methods
+from odoo.addons.payment_btcpay.utils import name_method
 
 # What the server sent is a text, and no number before it looks like one.
 DECIMAL = r'^[0-9]{1,30}(\.[0-9]{1,30})?$'
@@ -92,7 +93,8 @@ class BTCPayReceipt(models.Model):
             """,
             payments=self._select_payments(), payouts=self._select_payouts(),
             methods=SQL(', ').join(
-                SQL('(%s, %s)', *method) for method in name_known_methods().items()
+                SQL('(%s, %s)', method_id, name_method(self.env, method_id))
+                for method_id in list_known_methods()
             ),
         )
 

@@ -169,10 +169,7 @@ class BTCPayRequestMixin(models.AbstractModel):
         """
         self.ensure_one()
         provider = self._btcpay_get_provider()
-        offered = provider._btcpay_filter_offered(self, amount)
-        if not self.env['payment.method'].sudo()._get_compatible_payment_methods(
-            offered.ids, self.partner_id.id, **provider._btcpay_get_page_values(self)
-        ):
+        if not provider._btcpay_filter_offered(self, amount):
             return _(
                 "The payment page would not offer Bitcoin for this: the payment provider"
                 " “%s” is limited to other amounts or countries, or its payment method is switched"

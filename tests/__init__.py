@@ -30,6 +30,7 @@ from .checkout import (
     test_return_page,
     test_shop,
     test_shop_modal,
+    test_shop_other_way,
 )
 from .confirmation import test_confirm_seen, test_confirmation, test_total_at_confirmation
 from .module import (
@@ -57,6 +58,7 @@ from .order import (
     test_printed_qr_code,
     test_receipts,
 )
+from .other_modules import test_coupons, test_event_tickets, test_stock, test_till
 from .provider import (
     test_callback,
     test_connect_refusals,
@@ -119,7 +121,6 @@ from .sync import (
     test_sync_in_batches,
     test_unchanged,
 )
-from .till import test_till
 from .webhook import (
     test_deliveries,
     test_webhook,

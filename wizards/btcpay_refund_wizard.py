@@ -9,9 +9,8 @@ from odoo.addons.payment_btcpay.greenfield import (
     GreenfieldError,
     RefundPreview,
     find_unsupported_methods,
-    name_method,
 )
-from odoo.addons.payment_btcpay.utils import open_dialog
+from odoo.addons.payment_btcpay.utils import name_method, open_dialog
 
 
 class BTCPayRefundWizard(models.TransientModel):
@@ -290,7 +289,7 @@ class BTCPayRefundWizard(models.TransientModel):
         """
         if not codes:
             return ''
-        names = ", ".join(name_method(code) for code in codes)
+        names = ", ".join(name_method(self.env, code) for code in codes)
         if is_any_left:
             return _(
                 "Not offered: %s. The store on the BTCPay Server has not enabled it any more, or"
@@ -356,6 +355,7 @@ class BTCPayRefundWizardMethod(models.TransientModel):
     is_selected = fields.Boolean(string="Offered", default=True)
 
     @api.depends('code')
+    @api.depends_context('lang')
     def _compute_name(self):
         for method in self:
-            method.name = name_method(method.code)
+            method.name = name_method(self.env, method.code)

@@ -48,7 +48,8 @@ STORE_SETTINGS = {
 SETTINGS = {
     'auto_approve': False,
     'auto_pay': None,
-    #: whether the customer closes the modal as soon as it is open, before paying
+    #: whether the customer leaves the checkout as soon as it is open, before paying: the modal is
+    #: closed, else they go back to the shop with the browser's button
     'auto_close': False,
     'auto_mine': True,
     'retry_factor': '1',

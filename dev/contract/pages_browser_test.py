@@ -192,6 +192,14 @@ def test_closed_modal_opens_again(site, shop, page):
     assert page.locator('iframe').count() == 0
 
 
+def test_customer_goes_back(site, shop, page):
+    """With the browser's button, which a tour cannot press."""
+    site.control('settings', auto_close=True)
+    page.goto(shop.url)
+    page.goto(f'{site.url}/i/{redirecting(site, shop)["id"]}')
+    page.wait_for_url(f'{shop.url}/')
+
+
 def test_by_itself(site, shop, page):
     """What a tour in the shop's browser needs: it cannot press buttons on another site."""
     site.control('settings', auto_pay='full', auto_approve=True)

@@ -13,6 +13,8 @@ from .postgres import Cluster, locked
 
 # What the module works with. `account` and the like come along with these
 MODULES = ['sale_management', 'website_sale', 'account', 'payment_custom']
+# Those of tests/other_modules besides: with them all Odoo takes longer to start, each time
+OTHER_MODULES = [*MODULES, 'pos_online_payment', 'sale_loyalty', 'sale_stock', 'website_event_sale']
 BUNDLES = """
 env['ir.qweb']._pregenerate_assets_bundles()
 env.cr.commit()
@@ -34,8 +36,8 @@ def _odoo_version():
     return [place, (source / 'odoo' / 'release.py').read_text(), head.stdout]
 
 
-def template_name():
-    digest = hashlib.sha256(repr([_odoo_version(), MODULES, BUNDLES]).encode()).hexdigest()
+def template_name(modules):
+    digest = hashlib.sha256(repr([_odoo_version(), modules, BUNDLES]).encode()).hexdigest()
     return f'template_{digest[:12]}'
 
 
@@ -46,8 +48,8 @@ def copy_files(source, target):
         shutil.copytree(source, target, copy_function=os.link)
 
 
-def _install_modules(instance, database):
-    run(instance.command(database, '--init', ','.join(MODULES), '--without-demo=all',
+def _install_modules(instance, database, modules):
+    run(instance.command(database, '--init', ','.join(modules), '--without-demo=all',
                          '--stop-after-init', '--max-cron-threads=0', '--no-http'),
         RETRY, cwd=instance.folder, env=environment(), measure=lambda: 'installing')
     # Each test run with a browser would make the same again, for 20 s
@@ -74,12 +76,13 @@ def _take(instance, database, kept):
     shutil.copytree(kept / 'files', instance.filestore(database))
 
 
-def ensure_template(instance):
-    """Make the template unless it is there.
+def ensure_template(instance, modules=MODULES):
+    """Make a template unless it is there.
 
+    :param list modules: Odoo's modules in it
     :return: its name
     """
-    name = template_name()
+    name = template_name(modules)
     kept = CACHE / 'template' / name
     with locked(instance.folder / 'template.lock'):
         if name in instance.cluster.databases():
@@ -90,11 +93,12 @@ def ensure_template(instance):
             with step("Odoo's modules, as installed before"):
                 _take(instance, unfinished, kept)
         else:
-            with step(f"Odoo's modules {', '.join(MODULES)} (once, about 90 s)"):
-                _install_modules(instance, unfinished)
+            with step(f"Odoo's modules {', '.join(modules)} (once, about 90 s)"):
+                _install_modules(instance, unfinished, modules)
                 _keep(instance, unfinished, kept)
-        for old in instance.cluster.databases():  # of another Odoo
-            if old.startswith('template_') and old != unfinished:
+        current = {unfinished, template_name(MODULES), template_name(OTHER_MODULES)}
+        for old in instance.cluster.databases() - current:  # of another Odoo
+            if old.startswith('template_'):
                 remove_database(instance, old)
         copy_files(instance.filestore(unfinished), instance.filestore(name))
         shutil.rmtree(instance.filestore(unfinished))

@@ -15,6 +15,7 @@ DATABASE = 'make_test'
 #: a process for each core, as far as memory lasts: each takes some 400 MB
 PROCESSES = min(max(len(os.sched_getaffinity(0)), 2), 4)
 COPIES = [f'make_test_{number}' for number in range(1, PROCESSES + 1)]
+OTHER = 'make_test_other_modules'
 COPY = 'make_test_uninstall'
 
 
@@ -91,18 +92,26 @@ def run_tests(instance, options):
 
 
 def tests(instance):
-    """Run the module's tests, in equal shares beside each other."""
+    """Run the module's tests, in equal shares beside each other.
+
+    Those that need more of Odoo's modules have a database of their own, in which the module is
+    installed, too: with all modules in that of the others each process would start much later.
+    """
     _need_module(instance)
     first, *others = COPIES
     databases.copy_database(instance, DATABASE, first)
     prepare(instance, first)
     for copy in others:
         databases.copy_database(instance, first, copy)
-    tags = shares.shares(PROCESSES)
-    outcome = run_tests(instance, {
-        copy: ['--test-tags', share] for copy, share in zip(COPIES, tags, strict=True)})
+    databases.copy_database(
+        instance, databases.ensure_template(instance, databases.OTHER_MODULES), OTHER)
+    options = {
+        copy: ['--test-tags', share]
+        for copy, share in zip(COPIES, shares.shares(PROCESSES), strict=True)}
+    options[OTHER] = ['--init', MODULE, '--test-tags', shares.tags(shares.other_classes())]
+    outcome = run_tests(instance, options)
     shares.measure(LOG / f'odoo-tests-{copy}.log' for copy in COPIES)
-    for copy in COPIES:
+    for copy in options:
         databases.remove_database(instance, copy)
     return outcome
 
@@ -126,7 +135,8 @@ def uninstall(instance):
         if instance.has_module(COPY):
             outcome.fail('uninstall', output[-3000:])
             return outcome
-        for name, left in traces.compare(instance.cluster, databases.template_name(), COPY):
+        before = databases.template_name(databases.MODULES)
+        for name, left in traces.compare(instance.cluster, before, COPY):
             if left:
                 outcome.fail(f'uninstall leaves no {name}', '\n'.join(left))
             else:

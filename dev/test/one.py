@@ -16,11 +16,13 @@ from ..odoo.postgres import locked
 from ..odoo.processes import run_main
 from ..paths import ROOT, TEST
 from ..setup.console import SetupError, run, say
-from . import module
+from . import module, shares
 from .outcome import tell_failures
 from .prepare import prepare
 
-DATABASE = 'one'
+#: by the modules of Odoo in them
+DATABASE, OTHER = 'one', 'one_other_modules'
+DATABASES = {DATABASE: databases.MODULES, OTHER: databases.OTHER_MODULES}
 #: what the database does not depend on
 OUTSIDE = {'dev', 'tests'}
 
@@ -38,9 +40,9 @@ def _fingerprint():
 
 
 def _tags(names):
-    """Odoo's tags of the tests with these names.
+    """Odoo's tags of the tests with these names, by the database that they need.
 
-    :param list names: `TestX` or `TestX.test_y`
+    :param list names: `TestX` or `TestX.test_y`; empty for all
     :raise SetupError: if there is no such test
     """
     tests = '\n'.join(file.read_text() for file in (ROOT / 'tests').rglob('test_*.py'))
@@ -50,26 +52,33 @@ def _tags(names):
                 and (not method or re.search(rf'^    def {re.escape(method)}\(', tests, re.M))):
             raise SetupError(f'No test is called {name}.',
                              'Name a class, or a method of it: make one T=TestX.test_y')
-    return ','.join(f'/{MODULE}:{name}' for name in names) or f'/{MODULE}'
+    others = shares.other_classes()
+    if not names:
+        return {DATABASE: shares.tags(without=others), OTHER: shares.tags(others)}
+    chosen = {}
+    for name in names:
+        database = OTHER if name.partition('.')[0] in others else DATABASE
+        chosen.setdefault(database, []).append(name)
+    return {database: shares.tags(some) for database, some in chosen.items()}
 
 
-def _prepare(instance, state, fresh):
-    """Have the database as the tests need it.
+def _prepare(instance, database, state, fresh):
+    """Have a database as the tests need it.
 
     :param Path state: tells of the database, gone until tests have run on it
     :return: what Odoo still has to do, as its options
     """
     before = json.loads(state.read_text()) if state.exists() else {}
     state.unlink(missing_ok=True)
-    template = databases.ensure_template(instance)
+    template = databases.ensure_template(instance, DATABASES[database])
     if (fresh or before.get('template') != template
-            or DATABASE not in instance.cluster.databases()):
-        databases.copy_database(instance, template, DATABASE)
+            or database not in instance.cluster.databases()):
+        databases.copy_database(instance, template, database)
         run(instance.command(
-            DATABASE, '--init', MODULE, '--no-http', '--max-cron-threads=0', '--stop-after-init'),
+            database, '--init', MODULE, '--no-http', '--max-cron-threads=0', '--stop-after-init'),
             'Look at the log.', cwd=instance.folder, env=environment(),
             measure=lambda: 'installing')
-        prepare(instance, DATABASE)
+        prepare(instance, database)
         return []
     return [] if before.get('module') == _fingerprint() else ['--update', MODULE]
 
@@ -79,29 +88,40 @@ def _went_through(outcome):
     return 'Odoo' not in [name for name, _detail in outcome.failed]
 
 
+def _run(instance, database, tags, fresh):
+    """Run tests on a database.
+
+    :rtype: Outcome
+    """
+    state = TEST / f'{database}.json'
+    fingerprint = _fingerprint()
+    options = _prepare(instance, database, state, fresh)
+    outcome = module.run_tests(instance, {database: [*options, '--test-tags', tags]})
+    if options and not _went_through(outcome):
+        say('The update did not go through: once more, with a new database')
+        _prepare(instance, database, state, fresh=True)
+        outcome = module.run_tests(instance, {database: ['--test-tags', tags]})
+    if _went_through(outcome):
+        template = databases.template_name(DATABASES[database])
+        state.write_text(json.dumps({'template': template, 'module': fingerprint}))
+    tell_failures(outcome)
+    return outcome
+
+
 def run_named(names, fresh=False):
     """:return: whether all passed"""
-    tags = _tags(names)
     instance = databases.test_instance()
     instance.cluster.start()
-    state = TEST / 'one.json'
+    outcomes = []
     with locked(TEST / 'one.lock'):
-        fingerprint = _fingerprint()
-        options = _prepare(instance, state, fresh)
-        outcome = module.run_tests(instance, {DATABASE: [*options, '--test-tags', tags]})
-        if options and not _went_through(outcome):
-            say('The update did not go through: once more, with a new database')
-            _prepare(instance, state, fresh=True)
-            outcome = module.run_tests(instance, {DATABASE: ['--test-tags', tags]})
-        if _went_through(outcome):
-            state.write_text(json.dumps(
-                {'template': databases.template_name(), 'module': fingerprint}))
-    tell_failures(outcome)
-    for name, reason in outcome.skipped:
-        say(f'skipped: {name}: {reason}')
-    say(f'{outcome.passed} passed, {len(outcome.failed)} failed, {len(outcome.skipped)} skipped; '
-        f'log: {outcome.log}')
-    return not outcome.failed and outcome.passed
+        for database, tags in _tags(names).items():
+            outcomes.append(_run(instance, database, tags, fresh))
+    for outcome in outcomes:
+        for name, reason in outcome.skipped:
+            say(f'skipped: {name}: {reason}')
+        say(f'{outcome.passed} passed, {len(outcome.failed)} failed, '
+            f'{len(outcome.skipped)} skipped; log: {outcome.log}')
+    return all(not outcome.failed and outcome.passed for outcome in outcomes)
 
 
 def main():

@@ -142,16 +142,24 @@ class PaymentProvider(models.Model):
         return ''
 
     def _btcpay_filter_offered(self, document, amount):
-        """Return those which the page behind a document's link would offer.
+        """Return those which the page behind a document's link would offer, by whichever method.
 
         :param sale.order|account.move document: The document.
         :param float amount: The amount.
         :rtype: payment.provider
         """
-        return self & self.with_context(btcpay_only=True)._get_compatible_providers(
-            document.company_id.id, document.partner_id.id, amount,
-            **self._btcpay_get_page_values(document),
+        values = self._btcpay_get_page_values(document)
+        partner_id = document.partner_id.id
+        providers = self & self.with_context(btcpay_only=True)._get_compatible_providers(
+            document.company_id.id, partner_id, amount, **values
         )
+        methods = self.env['payment.method'].sudo()._get_compatible_payment_methods(
+            providers.ids, partner_id, **values
+        )
+        return providers.filtered(lambda provider: any(
+            provider in method.provider_ids and provider._btcpay_takes(method)
+            for method in methods
+        ))
 
     @api.model
     def _btcpay_get_page_values(self, document):

@@ -11,11 +11,9 @@ from odoo.addons.payment_btcpay.db import commit_and_refresh, lock
 from odoo.addons.payment_btcpay.greenfield import (
     GreenfieldError,
     is_lightning,
-    name_method,
-    name_methods,
 )
 from odoo.addons.payment_btcpay.models.payment_provider.client import NothingEnabled, StoreGone
-from odoo.addons.payment_btcpay.utils import notify
+from odoo.addons.payment_btcpay.utils import name_method, notify
 
 
 class PaymentProvider(models.Model):
@@ -70,7 +68,7 @@ class PaymentProvider(models.Model):
             image = base64.b64encode(file.read())
         methods = self.env['payment.method'].create([
             {
-                'name': name_method(method_id),
+                'name': name_method(self.env, method_id),
                 'code': f'btcpay_{method_id.lower().replace("-", "_")}',
                 'sequence': 910,
                 'active': False,
@@ -209,6 +207,7 @@ class PaymentProvider(models.Model):
     # === METHODS === #
 
     @api.depends('btcpay_store_payment_methods', 'btcpay_down_methods', 'payment_method_ids')
+    @api.depends_context('lang')
     def _compute_btcpay_methods_text(self):
         for provider in self:
             for name, method_ids in (
@@ -216,7 +215,9 @@ class PaymentProvider(models.Model):
                 ('further', provider._btcpay_find_further_methods()),
                 ('down', (provider.btcpay_down_methods or '').split()),
             ):
-                provider[f'btcpay_{name}_methods_text'] = ", ".join(name_methods(method_ids))
+                provider[f'btcpay_{name}_methods_text'] = ", ".join(dict.fromkeys(
+                    name_method(self.env, method_id) for method_id in method_ids
+                ))
 
     def _btcpay_get_store_methods(self):
         """Return the ids of the methods that the store has enabled.

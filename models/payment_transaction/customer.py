@@ -6,8 +6,12 @@ from odoo.tools import format_date, format_time
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.greenfield import name_method
-from odoo.addons.payment_btcpay.utils import mail_privately, one_line, post_template
+from odoo.addons.payment_btcpay.utils import (
+    mail_privately,
+    name_method,
+    one_line,
+    post_template,
+)
 
 # Whoever has the link can claim the money: only the customer gets it.
 REFUND_LINK_TEMPLATE = 'mail_template_refund'
@@ -133,7 +137,7 @@ class PaymentTransaction(models.Model):
         for method, amount in sorted(amounts.items(), key=lambda item: -item[1]):
             fee = self.currency_id.round(amount - due)
             values = {
-                'amount': shown(amount), 'method': name_method(method),
+                'amount': shown(amount), 'method': name_method(self.env, method),
                 'fee': shown(fee),
             }
             texts.append(_(

@@ -101,24 +101,63 @@ class TestDiscount(DiscountMixin, BTCPayCommon):
                     order.order_line.mapped('price_total'), same.order_line.mapped('price_total')
                 )
 
-    def test_when_an_invoice_is_rounded_to_cash_then_the_payment_pays_it(self):
-        rounding = self.env['account.cash.rounding'].create({
-            'name': "Five cents", 'rounding': 0.05, 'strategy': 'add_invoice_line',
+    def _round_to_cash(self, move, strategy):
+        """Have an invoice rounded to five cents, and post it."""
+        move.invoice_cash_rounding_id = self.env['account.cash.rounding'].create({
+            'name': "Five cents", 'rounding': 0.05, 'strategy': strategy,
             'profit_account_id': self.company_data['default_account_revenue'].id,
             'loss_account_id': self.company_data['default_account_expense'].id,
         })
-        order = self._sell((104.99, ''))
-        tx = self._begin(order)
-        self.assertEqual(tx.amount, 99.74)
-        self._see(tx)
-        self.world.mine()
-        self._look(tx)
-        self._post_process()
-        move = order._create_invoices()
-        move.invoice_cash_rounding_id = rounding
         move.action_post()
-        self.assertEqual(move.amount_total, 99.75)
-        self.assertEqual(move.amount_residual, 0.01)  # What rounding adds was never asked for.
+
+    def test_when_what_was_paid_would_be_rounded_to_cash_then_all_agrees_to_the_cent(self):
+        for strategy in ('add_invoice_line', 'biggest_tax'):
+            for method, asked in ((self.chain, 99.77), (self.lightning, 105.02)):
+                with self.subTest(strategy=strategy, asked=asked):
+                    order = self._sell((86.79, '21e'))
+                    tx = self._begin(order, method)
+                    self.world.pay(tx.btcpay_invoice_id, method=tx._btcpay_get_asked_methods()[0])
+                    self.world.mine()
+                    self._look(tx)
+                    self._post_process()
+                    move = order._create_invoices()
+                    self._round_to_cash(move, strategy)
+                    self.assertEqual(
+                        (order.amount_total, tx.amount, tx.payment_id.amount, move.amount_total),
+                        4 * (asked,),
+                    )
+                    self.assertEqual(move.amount_residual, 0)
+                    self.assertAlmostEqual(move.tax_totals['total_amount_currency'], asked)
+                    self.assertEqual(move.amount_tax, order.amount_tax)
+                    self.assertIn("was not rounded to cash", self._notes(move))
+
+    def test_when_less_or_nothing_was_paid_before_then_the_rounded_total_is_asked_for(self):
+        for paid in (0, 50):
+            with self.subTest(paid=paid):
+                order = self._sell((86.79, '21e'), prepayment_percent=0.2)
+                if paid:
+                    tx = self._begin(order, amount=paid)
+                    self.world.pay(tx.btcpay_invoice_id)
+                    self.world.mine()
+                    self._look(tx)
+                    self._post_process()
+                else:
+                    order.action_confirm()
+                self.assertEqual((order.state, order.amount_paid), ('sale', paid))
+                move = order._create_invoices()
+                self._round_to_cash(move, 'add_invoice_line')
+                self.assertEqual((move.amount_total, move.amount_residual), (105, 105 - paid))
+                rest = self._begin(
+                    None, invoice_ids=[Command.set(move.ids)], amount=move.amount_residual
+                )
+                self.world.pay(rest.btcpay_invoice_id)
+                self.world.mine()
+                self._look(rest)
+                self._post_process()
+                self.assertEqual((rest.amount, rest.btcpay_discount_amount), (105 - paid, 0))
+                self.assertEqual(
+                    (rest.payment_id.amount, move.amount_residual), (105 - paid, 0)
+                )
 
     def test_when_the_currency_has_no_or_three_digits_then_the_discount_is_rounded_so(self):
         for name, total, asked in [('JPY', 1999, 1899), ('KWD', 12.35, 11.732)]:
@@ -324,53 +363,3 @@ class TestDiscount(DiscountMixin, BTCPayCommon):
         self.assertEqual(set(self._discount_lines(order).mapped('name')), {
             "Discount for paying with Bitcoin (21e)", "Discount for paying with Bitcoin (6e)",
         })
-
-
-@tagged('post_install', '-at_install')
-class TestDiscountCoupons(DiscountMixin, BTCPayCommon):
-    """Coupons and gift cards of Odoo's own, which are computed anew on confirmation."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        if cls.env['ir.module.module']._get('sale_loyalty').state != 'installed':
-            cls.skipTest(cls, "Coupons and gift cards (module sale_loyalty) are not installed.")
-
-    def _apply(self, program, order, points):
-        self.env['loyalty.generate.wizard'].with_context(active_id=program.id).create({
-            'coupon_qty': 1, 'points_granted': points,
-        }).generate_coupons()
-        coupon = program.coupon_ids[-1]
-        status = order._try_apply_code(coupon.code)
-        order._apply_program_reward(coupon.program_id.reward_ids, coupon)
-        self.assertNotIn('error', status)
-
-    def test_when_a_coupon_or_gift_card_is_applied_then_all_agrees_after_confirmation(self):
-        coupons = self.env['loyalty.program'].create({
-            'name': "Ten", 'program_type': 'coupons', 'trigger': 'with_code',
-            'applies_on': 'current', 'reward_ids': [Command.create({
-                'reward_type': 'discount', 'discount': 10, 'discount_mode': 'percent',
-                'discount_applicability': 'order',
-            })],
-        })
-        cards = self.env['loyalty.program'].create({
-            'name': "Cards", 'program_type': 'gift_card', 'trigger': 'auto', 'applies_on': 'future',
-            'reward_ids': [Command.create({
-                'reward_type': 'discount', 'discount': 1, 'discount_mode': 'per_point',
-                'discount_applicability': 'order', 'required_points': 1,
-            })],
-        })
-        for program, points, total, asked in [(coupons, 1, 90, 85.5), (cards, 20, 80, 76)]:
-            with self.subTest(program=program.name):
-                order = self._create_order()
-                self._apply(program, order, points)
-                self.assertEqual(order.amount_total, total)
-                tx = self._begin(order)
-                self.world.pay(tx.btcpay_invoice_id, method='BTC-LN')
-                self._look(tx)
-                self._post_process()
-                self.assertEqual((order.state, order.amount_total), ('sale', asked))
-                rewards = order.order_line.filtered('reward_id')
-                self.assertEqual(rewards.price_total, total - 100)
-                self.assertEqual((tx.amount, tx.payment_id.amount), (asked, asked))
-                self.assertFalse(order.activity_ids)

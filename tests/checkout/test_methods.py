@@ -1,7 +1,10 @@
+from unittest.mock import patch
+
 from odoo.exceptions import ValidationError
 from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import mute_logger
+from odoo.tools.translate import code_translations
 
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.tests.checkout.methods_common import MethodsMixin
@@ -174,3 +177,25 @@ class TestMethods(MethodsMixin, BTCPayCommon):
         tx = self._create_btcpay_transaction(payment_method_id=method.id)
         invoice = self.world.invoice(tx.btcpay_invoice_id)
         self.assertEqual(invoice['checkout']['paymentMethods'], ['BTC-LN'])
+
+    def test_when_a_method_is_named_in_a_text_then_it_is_in_the_readers_language(self):
+        tx = self._create_btcpay_transaction(self._create_order())
+        self.world.pay(tx.btcpay_invoice_id, fraction='0.5')
+        self.world.mine()
+        tx._btcpay_sync()
+        self.env['res.lang']._activate_lang('ja_JP')
+        words = {'Bitcoin': 'ビットコイン', 'Lightning': 'ライトニング'}
+        with patch.object(code_translations, 'get_python_translations', lambda *_args: words):
+            for lang, (chain, lightning) in (('en_US', words), ('ja_JP', words.values())):
+                ours = tx.with_context(lang=lang)
+                with self.subTest(lang=lang):
+                    self.assertIn(f"by {chain} (a network fee", ours.btcpay_due_text)
+                    self.assertIn(f"by {lightning}", ours.btcpay_due_text)
+                    self.assertEqual(ours.btcpay_payment_ids.method_name, chain)
+                    self.assertEqual(
+                        ours.provider_id.btcpay_store_methods_text, f"{chain}, {lightning}"
+                    )
+                    ours.env.flush_all()
+                    ours.env.invalidate_all()
+                    receipts = ours.env['btcpay.receipt'].search([('transaction_id', '=', tx.id)])
+                    self.assertEqual(receipts.mapped('method'), [chain])

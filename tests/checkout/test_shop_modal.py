@@ -1,11 +1,10 @@
 from odoo.tests import tagged
 
 from odoo.addons.payment_btcpay.tests.checkout.shop_common import ShopCommon
-from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
 
 
 @tagged('post_install', '-at_install')
-class TestShopModal(MoneyMixin, ShopCommon):
+class TestShopModal(ShopCommon):
 
     @classmethod
     def setUpClass(cls):
@@ -32,36 +31,6 @@ class TestShopModal(MoneyMixin, ShopCommon):
         self.env.invalidate_all()
         self.assertEqual((order.state, order.transaction_ids.state), ('draft', 'draft'))
         self.assertIn("Hat of the tests", self.url_open('/shop/cart').text)
-
-    def test_when_paid_otherwise_after_the_discounted_lightning_then_no_discount_is_left(self):
-        self.world.settings(auto_close=True)
-        self.addCleanup(self.world.settings, auto_close=False)
-        lightning = self._discount_lightning()
-        self.env['payment.provider'].search([
-            ('custom_mode', '=', 'wire_transfer'), ('company_id', '=', self.env.company.id),
-        ]).write({'state': 'enabled', 'is_published': True})
-        order = self._fill_cart()
-        fields = ['product_id', 'name', 'product_uom_qty', 'price_unit', 'discount', 'price_total']
-        lines = order.order_line.read(fields)
-        self.start_tour(
-            '/shop/checkout?try_skip_step=true', 'payment_btcpay.discount_then_other_way',
-            login=self.portal_user.login,
-        )
-        self.env.invalidate_all()
-        tx, other = order.transaction_ids.sorted('id')
-        self.assertEqual(
-            [(tx.payment_method_id, tx.amount), (other.provider_code, other.amount)],
-            [(lightning, 95), ('custom', 100)],
-        )
-        self._carry_out()  # Nobody is to pay the invoice any more.
-        self.assertEqual((tx.state, tx.btcpay_status), ('cancel', 'Invalid'))
-        self._set_done(other)
-        order.action_confirm()  # As whoever finds the transfer on the bank's statement does.
-        self.assertEqual(order.order_line.read(fields), lines)
-        self.assertRecordValues(
-            order, [{'state': 'sale', 'amount_total': 100, 'amount_paid': 100}]
-        )
-        self.assertFalse(order.activity_ids)
 
     def test_when_the_customer_signs_up_in_the_checkout_then_the_modal_opens_and_is_paid(self):
         self.website.write({'account_on_checkout': 'mandatory', 'auth_signup_uninvited': 'b2c'})

@@ -91,26 +91,6 @@ class TestConfirmSeen(DiscountMixin, BTCPayCommon):
         self._look(tx)
         self.assertNotIn("Ship nothing.", self._activities(order))
 
-    def test_when_there_is_stock_then_each_open_delivery_says_that_it_is_not_paid(self):
-        if 'picking_ids' not in self.env['sale.order']._fields:
-            self.skipTest("There is no stock (module sale_stock is not installed).")
-        product = self.env['product.product'].create({
-            'name': "Box", 'type': 'consu', 'list_price': 100, 'taxes_id': False,
-        })
-        order = self._create_order()
-        order.order_line.product_id = product
-        order.order_line.price_unit = 100
-        tx = self._see(order, replaceable=True)
-        self.assertTrue(order.picking_ids)
-        self.world.replace(self.txid)
-        self.world.mine()
-        self._look(tx)
-        self.assertIn("Ship nothing.", self._activities(order.picking_ids))
-        self.world.pay(tx.btcpay_invoice_id)
-        self.world.mine()
-        self._look(tx)
-        self.assertFalse(order.picking_ids.activity_ids)
-
     def test_when_a_discount_was_granted_then_it_goes_and_comes_with_the_money(self):
         self.btcpay.sudo().btcpay_discount_method_id = self.payment_method
         order = self._create_order()

@@ -252,13 +252,16 @@ class TestRequestAmounts(RequestMixin, BTCPayHttpCommon):
         for values in (
             {'maximum_amount': 50}, {'available_country_ids': [Command.set(spain.ids)]},
             {'state': 'test'}, {'is_published': False},
+            {'payment_method_ids': [Command.clear()]},
+            {'btcpay_store_payment_methods': False}, {'btcpay_store_payment_methods': 'LTC-CHAIN'},
         ):
             with self.subTest(values=values):
-                self.btcpay.write({
+                self.btcpay.sudo().write({
                     'maximum_amount': 0, 'available_country_ids': [Command.clear()],
                     'state': 'enabled', 'is_published': True,
+                    'payment_method_ids': [Command.set(self.payment_method.ids)],
+                    'btcpay_store_payment_methods': 'BTC-CHAIN BTC-LN', **values,
                 })
-                self.btcpay.write(values)
                 self.env.invalidate_all()
                 self.assertEqual(order._btcpay_get_provider(), second)
                 self.assertFalse(self._open_request(order).warning)

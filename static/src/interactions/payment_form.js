@@ -12,6 +12,24 @@ patch(PaymentForm.prototype, {
         this.btcpayStopLoading = [];
     },
 
+    start() {
+        super.start();
+        this.addListener(window, 'pageshow', this.btcpayOnPageShow);
+    },
+
+    /**
+     * Begin anew when the customer comes back from the server's page with the browser's button,
+     * which shows the page as it was left: blocked.
+     *
+     * @param {PageTransitionEvent} ev
+     * @return {void}
+     */
+    btcpayOnPageShow(ev) {
+        if (ev.persisted && this.btcpayStopLoading.length) {
+            window.location.reload();
+        }
+    },
+
     /**
      * Show on the button that the invoice is being made.
      *

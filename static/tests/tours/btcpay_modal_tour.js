@@ -111,38 +111,84 @@ tours.add('payment_btcpay.modal_aborted', {
     },
 });
 
+const chooseDiscounted = [
+    {
+        content: "See what is saved, and choose Lightning",
+        trigger: `li:has([name="o_btcpay_discount"]:contains("You pay $ 95.00"))
+            input[name="o_payment_radio"][data-payment-method-code="btcpay_lightning"]`,
+        run: 'click',
+    },
+];
+
+const payOtherwise = (once = '') => [
+    {
+        content: "Choose another way to pay, for the cart's own total",
+        trigger: `body${once}:not(:has(iframe[name="btcpay"])):has(
+            [name="o_order_total"]:contains("100.00")
+        ) input[name="o_payment_radio"][data-payment-method-code="wire_transfer"]`,
+        timeout: 20000,
+        run: 'click',
+    },
+    {
+        content: "Pay",
+        trigger: PAY,
+        run: 'click',
+        expectUnloadPage: true,
+    },
+    {
+        content: "The order is made, by its own total",
+        trigger: 'body:has([name="order_confirmation"]) [name="o_order_total"]:contains("100.00")',
+        timeout: 40000,
+    },
+];
+
 tours.add('payment_btcpay.discount_then_other_way', {
     steps: () => [
-        {
-            content: "See what is saved, and choose Lightning",
-            trigger: `li:has([name="o_btcpay_discount"]:contains("You pay $ 95.00"))
-                input[name="o_payment_radio"][data-payment-method-code="btcpay_lightning"]`,
-            run: 'click',
-        },
+        ...chooseDiscounted,
         {
             content: "Open the invoice over the page, which is closed unpaid",
             trigger: PAY,
             run: 'click',
         },
+        ...payOtherwise(`:has(${PAY}:focus)`),
+    ],
+});
+
+tours.add('payment_btcpay.discount_in_two_tabs_then_other_way', {
+    steps: () => [
+        ...chooseDiscounted,
         {
-            content: "Choose another way to pay, for the cart's own total",
-            trigger: `body:has(${PAY}:focus):not(:has(iframe[name="btcpay"])):has(
-                [name="o_order_total"]:contains("100.00")
-            ) input[name="o_payment_radio"][data-payment-method-code="wire_transfer"]`,
-            timeout: 20000,
-            run: 'click',
+            // The tour itself would go on in a second tab as well.
+            content: "Have another tab do what it does when the same is paid there",
+            trigger: `#o_payment_form:has([data-payment-method-code="btcpay_lightning"]:checked)`,
+            run: async ({ anchor }) => {
+                const { rpc } = odoo.loader.modules.get('@web/core/network/rpc');
+                const { dataset } = anchor.querySelector('[name="o_payment_radio"]:checked');
+                await rpc(anchor.dataset.transactionRoute, {
+                    provider_id: Number(dataset.providerId),
+                    payment_method_id: Number(dataset.paymentOptionId),
+                    token_id: null,
+                    amount: Number(anchor.dataset.amount),
+                    flow: 'redirect',
+                    tokenization_requested: false,
+                    landing_route: anchor.dataset.landingRoute,
+                    is_validation: false,
+                    access_token: anchor.dataset.accessToken,
+                });
+            },
         },
         {
-            content: "Pay",
+            content: "Go to the server's page, and come back with the browser's button",
             trigger: PAY,
             run: 'click',
             expectUnloadPage: true,
         },
         {
-            content: "The order is made, by its own total",
-            trigger: 'body:has([name="order_confirmation"]) [name="o_order_total"]:contains("100.00")',
-            timeout: 40000,
+            content: "The page can be used again",
+            trigger: 'body:not(:has(.o_blockUI, .o_btn_loading)) #o_payment_form',
+            timeout: 20000,
         },
+        ...payOtherwise(),
     ],
 });
 

@@ -143,6 +143,6 @@
         follow();
     }
     if (autoClose) {
-        setTimeout(() => tell('close'), 1500);
+        setTimeout(() => (modal ? tell('close') : history.back()), 1500);
     }
 })();
