@@ -3,7 +3,7 @@ VENV := .dev/venv/bin/python
 export ODOO_DIR UPGRADE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-reset walk test one torture contract lint lock clean
+.PHONY: help setup demo demo-reset walk test one torture contract lint dist lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | \
@@ -37,6 +37,9 @@ contract: setup ## Compare the BTCPay stand-in with what a real server was seen 
 
 lint: setup ## Linters only
 	@$(VENV) -m dev.test lint pylint mypy
+
+dist: setup ## The module as a wheel and as a zip file for the addons path, in .dev/dist
+	@$(VENV) -m dev.dist
 
 lock: setup ## Renew dev/requirements*.txt from the .in files
 	@$(VENV) -m dev.setup.lock
