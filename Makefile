@@ -3,7 +3,7 @@ VENV := .dev/venv/bin/python
 export ODOO_DIR UPGRADE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-reset walk test one torture contract lint dist lock clean
+.PHONY: help setup demo demo-reset walk test one torture contract lint format dist lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | \
@@ -35,8 +35,11 @@ torture: setup ## Random payments and faults, several workers, Odoo killed, any 
 contract: setup ## Compare the BTCPay stand-in with what a real server was seen to do
 	@$(VENV) -m pytest dev/contract
 
-lint: setup ## Linters only
-	@$(VENV) -m dev.test lint pylint mypy
+lint: setup ## Linters only: ruff, pylint-odoo, mypy, prettier, eslint
+	@$(VENV) -m dev.test lint pylint mypy web
+
+format: setup ## Lay out JavaScript and XML as the linters want it
+	@$(VENV) -m dev.test.web --write
 
 dist: setup ## The module as a wheel and as a zip file for the addons path, in .dev/dist
 	@$(VENV) -m dev.dist

@@ -19,6 +19,7 @@ PARTS = {
     'pylint': ('Linter pylint-odoo', static.pylint, False),
     'greenfield': ('Tests of the package greenfield', static.greenfield, False),
     'security': ("Table of who may call what", static.security, False),
+    'web': ('Linters prettier and eslint', static.web, False),
     'house': ('What is packed, how files are written', static.house, False),
     'mypy': ('Types of the package greenfield', static.mypy, False),
     'lint': ('Linter ruff', static.ruff, False),
