@@ -220,6 +220,26 @@ class BTCPayHttpCommon(BTCPayCommon, PaymentHttpCommon, HttpCase):
             'btcpay_webhook_url': cls.webhook_url,
         })
 
+    def _press_pay(self, route, document, **values):
+        """Press “Pay” on the page of a document, as a browser does.
+
+        :param str route: Where the page sends it.
+        :param dict values: What it sends otherwise.
+        :return: The processing values.
+        :rtype: dict
+        """
+        return self.make_jsonrpc_request(self._build_url(route), {
+            'provider_id': self.btcpay.id,
+            'payment_method_id': self.payment_method_id,
+            'token_id': None,
+            'amount': document.amount_total,
+            'flow': 'redirect',
+            'tokenization_requested': False,
+            'landing_route': document.get_portal_url(),
+            'access_token': document._portal_ensure_token(),
+            **values,
+        })
+
     def _world_speaks(self):
         """Return the context in which the server's deliveries reach Odoo; at its end all have.
 
