@@ -1,5 +1,6 @@
 import ast
 import email
+import io
 import re
 import zipfile
 
@@ -16,20 +17,27 @@ SECRETS = re.compile(
     rb'\bgithub_pat_\w{20}|\bpypi-\w{40}|\bAKIA[0-9A-Z]{16}\b')
 STRAY = re.compile(r'(^|/)[._](?!_)|\.(pyc|orig|rej|pem|key|env)$')
 NEEDED = {
-    'CHANGELOG.rst', 'LICENSE', 'README.rst', 'SECURITY.md', '__init__.py', '__manifest__.py',
-    'i18n/payment_btcpay.pot', 'security/ir.model.access.csv', 'static/description/icon.png',
-    'tests/__init__.py',
+    'CHANGELOG.rst', 'LICENSE', 'README.ja.rst', 'README.rst', 'SECURITY.md', '__init__.py',
+    '__manifest__.py', 'doc/GUIDE.rst', 'i18n/payment_btcpay.pot', 'security/ir.model.access.csv',
+    'static/description/icon.png', 'static/description/index.html', 'tests/__init__.py',
 }
 
 
 @pytest.fixture(scope='module')
-def packed():
+def built():
+    """The wheel's and the zip file's digests and contents."""
+    return {file.name: (digest(file), file.read_bytes()) for file in build()}
+
+
+@pytest.fixture(scope='module')
+def packed(built):
     """What is in the wheel and in the zip file, by path in the module."""
-    wheel, archive = build()
     found = {}
-    for file, folder in ((wheel, 'odoo/addons/payment_btcpay/'), (archive, 'payment_btcpay/')):
-        with zipfile.ZipFile(file) as opened:
-            found[file.suffix] = {
+    for name, (_digest, content) in built.items():
+        suffix = name[-4:]
+        folder = {'.whl': 'odoo/addons/payment_btcpay/', '.zip': 'payment_btcpay/'}[suffix]
+        with zipfile.ZipFile(io.BytesIO(content)) as opened:
+            found[suffix] = {
                 name.removeprefix(folder): opened.read(name) for name in opened.namelist()}
             assert all(name.startswith(folder) or '.dist-info/' in name
                        for name in opened.namelist())
@@ -54,11 +62,11 @@ def test_when_it_is_built_then_no_file_has_a_secret(packed):
     assert not [path for path, text in packed[0]['.zip'].items() if SECRETS.search(text)]
 
 
-def test_when_it_is_built_twice_then_the_files_are_the_same_to_the_byte(monkeypatch):
-    first = [digest(file) for file in build()]
+def test_when_it_is_built_twice_then_the_files_are_the_same_to_the_byte(built, monkeypatch):
     monkeypatch.setenv('TZ', 'Asia/Tokyo')
     monkeypatch.setenv('SOURCE_DATE_EPOCH', str(backend.made_at()))
-    assert [digest(file) for file in build()] == first
+    assert {file.name: digest(file) for file in build()} == {
+        name: found for name, (found, _content) in built.items()}
 
 
 def test_when_the_wheel_is_installed_then_it_needs_odoo_and_requests_only(packed):
