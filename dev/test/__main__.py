@@ -17,10 +17,10 @@ from .outcome import Outcome, summarise, tell_failures
 PARTS = {
     'contract': ("Contract of the BTCPay stand-in", static.contract, False),
     'pylint': ('Linter pylint-odoo', static.pylint, False),
-    'greenfield': ('Tests of the package greenfield', static.greenfield, False),
-    'security': ("Table of who may call what", static.security, False),
     'web': ('Linters prettier and eslint', static.web, False),
     'house': ('What is packed, how files are written', static.house, False),
+    'greenfield': ('Tests of the package greenfield', static.greenfield, False),
+    'security': ("Table of who may call what", static.security, False),
     'mypy': ('Types of the package greenfield', static.mypy, False),
     'lint': ('Linter ruff', static.ruff, False),
     'install': ('Wheel and zip file, installed', packages.install, True),

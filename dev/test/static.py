@@ -83,12 +83,12 @@ def security():
     return _pytest('security', 'pytest', 'dev/security', '-q')
 
 
-def house():
-    return _pytest('house', 'pytest', 'dev/house', '-q')
-
-
 def greenfield():
     return _pytest('greenfield', 'pytest', 'dev/greenfield', '-q')
+
+
+def house():
+    return _pytest('house', 'pytest', 'dev/house', '-q')
 
 
 def torture(_instance):
