@@ -3,11 +3,11 @@ VENV := .dev/venv/bin/python
 export ODOO_DIR UPGRADE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-reset walk test one torture contract lint lock clean
+.PHONY: help setup demo demo-reset walk screenshots test one torture contract lint format dist lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | \
-		while IFS="$$(printf '\t')" read -r target text; do printf '  make %-11s %s\n' "$$target" "$$text"; done
+		while IFS="$$(printf '\t')" read -r target text; do printf '  make %-12s %s\n' "$$target" "$$text"; done
 
 setup: ## Bring all that demo and tests need, below .dev/ and your cache folder
 	@$(PYTHON) -m dev.setup
@@ -20,6 +20,9 @@ demo-reset: ## Forget the demo's data
 
 walk: setup ## The whole story in a browser: connect, buy, pay, see the order paid
 	@$(VENV) -m dev.walk
+
+screenshots: setup ## The pictures of README.rst and of the app store, taken from the demo
+	@$(VENV) -m dev.screenshots
 
 test: setup ## Linters, contract tests, the module's tests with browser tours
 	@$(VENV) -m dev.test
@@ -35,8 +38,14 @@ torture: setup ## Random payments and faults, several workers, Odoo killed, any 
 contract: setup ## Compare the BTCPay stand-in with what a real server was seen to do
 	@$(VENV) -m pytest dev/contract
 
-lint: setup ## Linters only
-	@$(VENV) -m dev.test lint pylint mypy
+lint: setup ## Linters only: ruff, pylint-odoo, mypy, prettier, eslint
+	@$(VENV) -m dev.test lint pylint mypy web
+
+format: setup ## Lay out JavaScript and XML as the linters want it
+	@$(VENV) -m dev.test.web --write
+
+dist: setup ## The module as a wheel and as a zip file for the addons path, in .dev/dist
+	@$(VENV) -m dev.dist
 
 lock: setup ## Renew dev/requirements*.txt from the .in files
 	@$(VENV) -m dev.setup.lock

@@ -1,12 +1,13 @@
 {
-    'name': 'Payment Provider: BTCPay Server',
+    'name': 'BTCPay Server Greenfield',
     'version': '19.0.1.0.0',
     'category': 'Accounting/Payment Providers',
     'sequence': 350,
     'summary': "Bitcoin and Lightning payments through the merchant's own BTCPay Server.",
     'description': " ",  # Non-empty string to avoid loading the README file.
     'author': "BTCPay Server for Odoo contributors",
-    'website': 'https://btcpayserver.org',
+    'development_status': 'Beta',
+    'images': ['static/description/banner.png'],
     'depends': ['payment', 'sale'],
     'external_dependencies': {'python': ['requests']},
     'data': [

@@ -163,26 +163,11 @@ class Client(WebhookOperations, RefundOperations):
         """
         if not order_ids:  # The server would list all that there are.
             return Listing()
-        return self._list_invoices(store_id, take, [
+        answer = self._send('GET', make_path('stores', store_id, 'invoices'), params=[
             *(('orderId', order_id) for order_id in order_ids),
             ('includeArchived', make_flag(include_archived)),
+            ('take', take),
         ])
-
-    def list_invoices(self, store_id: str, *, take: int = TAKE) -> Listing[Invoice]:
-        """List the newest invoices of a store, archived ones left out.
-
-        `GET /api/v1/stores/{storeId}/invoices`, permission `btcpay.store.canviewinvoices`.
-
-        :param int take: how many invoices are listed at most; 1 to see whether the key is good
-        """
-        return self._list_invoices(store_id, take, [])
-
-    def _list_invoices(
-        self, store_id: str, take: int, params: list[tuple[str, object]]
-    ) -> Listing[Invoice]:
-        answer = self._send(
-            'GET', make_path('stores', store_id, 'invoices'), params=[*params, ('take', take)]
-        )
         found = parse_listing(answer, 'invoices', Invoice.parse)
         return Listing(found.items, found.is_complete and len(found) < take)
 

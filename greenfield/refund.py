@@ -232,8 +232,3 @@ class Payout:
             proof=proof.text('id') or proof.text('preimage'),
             claimed_at=read.time('date'),
         )
-
-    @property
-    def is_completed(self) -> bool:
-        """Return whether it was paid out."""
-        return self.state == words.COMPLETED

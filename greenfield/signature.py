@@ -3,12 +3,9 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 
-#: The header that has the signature.
-HEADER = 'BTCPay-Sig'
-
 
 def sign(secret: str, body: bytes) -> str:
-    """Return what the server puts in the header for a body.
+    """Return what the server puts in the header `BTCPay-Sig` for a body.
 
     :param str secret: the secret of the webhook
     :param bytes body: the body, as it is sent

@@ -37,6 +37,7 @@ from .module import (
     test_bodies,
     test_costs,
     test_fuzz,
+    test_installed,
     test_leaks,
     test_protected_fields,
     test_secrets,

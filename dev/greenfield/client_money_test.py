@@ -12,7 +12,6 @@ from greenfield import (
     Refused,
     Unreachable,
     refund,
-    status,
 )
 
 from ..world.base import GUIDE
@@ -68,7 +67,7 @@ def test_new_invoice_as_the_shop_wants_it(world, client, store, order):
 
 def test_new_invoice(world, client, store, draft, order):
     invoice = client.create_invoice(store, draft)
-    assert get_state(invoice) == (status.NEW, status.NONE)
+    assert get_state(invoice) == ('New', 'None')
     assert (invoice.amount, invoice.currency, invoice.paid_amount) == (100, 'USD', 0)
     assert str(invoice.amount) == '100.00'
     assert (invoice.store_id, invoice.order_id) == (store, order)
@@ -147,22 +146,17 @@ def test_archived_invoices_are_found_when_asked_for(world, client, store, draft,
     assert (found.id, found.is_archived) == (invoice.id, True)
 
 
-def test_newest_invoices(client, store, draft):
-    invoice = client.create_invoice(store, draft)
-    assert [found.id for found in client.list_invoices(store, take=1)] == [invoice.id]
-
-
 def test_partial_payment(world, client, store, draft):
     invoice = client.create_invoice(store, draft)
     world.pay(invoice.id, amount='0.001')
     invoice = client.get_invoice(store, invoice.id)
-    assert get_state(invoice) == (status.NEW, status.PAID_PARTIAL)
+    assert get_state(invoice) == ('New', 'PaidPartial')
     assert invoice.paid_amount == 50
 
 
 def test_payments(world, client, store, paid):
     invoice = client.get_invoice(store, paid)
-    assert (get_state(invoice), invoice.paid_amount) == ((status.SETTLED, status.NONE), 100)
+    assert (get_state(invoice), invoice.paid_amount) == (('Settled', 'None'), 100)
     methods = client.list_invoice_payment_methods(store, paid)
     assert methods.is_complete
     by_id = {method.id: method for method in methods}
@@ -170,7 +164,7 @@ def test_payments(world, client, store, paid):
     chain = by_id['BTC-CHAIN']
     assert (chain.currency, chain.rate, chain.due) == ('BTC', 50000, 0)
     [payment] = chain.payments
-    assert (payment.value, payment.fee, payment.status) == (Decimal('0.002'), 0, status.SETTLED)
+    assert (payment.value, payment.fee, payment.status) == (Decimal('0.002'), 0, 'Settled')
     assert payment.destination == chain.destination
     assert payment.received_at >= invoice.created_at
     assert chain.get_worth(payment) == 100
@@ -183,7 +177,7 @@ def test_replaced_payment_is_listed(world, client, store, draft):
     world.mine()
     methods = client.list_invoice_payment_methods(store, invoice.id)
     payments = [payment for method in methods for payment in method.payments]
-    assert [payment.status for payment in payments] == [status.INVALID]
+    assert [payment.status for payment in payments] == ['Invalid']
     assert client.get_invoice(store, invoice.id).paid_amount == 0
 
 
@@ -194,14 +188,14 @@ def test_tolerance(world, connect):
     world.pay(invoice.id, amount='0.00192')
     world.mine(6)
     invoice = client.get_invoice(store, invoice.id)
-    assert (get_state(invoice), invoice.paid_amount) == ((status.SETTLED, status.NONE), 96)
+    assert (get_state(invoice), invoice.paid_amount) == (('Settled', 'None'), 96)
 
 
 def test_marked(client, store, draft):
     invoice = client.create_invoice(store, draft)
-    assert client.mark_invoice(store, invoice.id, status.INVALID) is None
+    assert client.mark_invoice(store, invoice.id, 'Invalid') is None
     invoice = client.get_invoice(store, invoice.id)
-    assert get_state(invoice) == (status.INVALID, status.MARKED)
+    assert get_state(invoice) == ('Invalid', 'Marked')
     with pytest.raises(Refused):
         client.mark_invoice(store, invoice.id, 'Nonsense')
 
@@ -234,19 +228,18 @@ def test_refund_claimed_and_paid(world, client, connect, store, paid):
     destination = world.new_address()
     payout_id = world.claim(made.id, '40', destination=destination)
     [claimed] = anybody.list_pull_payment_payouts(made.id)
-    assert (claimed.id, claimed.state) == (payout_id, status.AWAITING_APPROVAL)
+    assert (claimed.id, claimed.state) == (payout_id, 'AwaitingApproval')
     assert (claimed.claimed, claimed.paid) == (Money(Decimal(40), 'USD'), None)
     assert (claimed.paid_currency, claimed.method) == ('BTC', 'BTC-CHAIN')
     assert (claimed.pull_payment_id, claimed.destination) == (made.id, destination)
     assert claimed.claimed_at
-    assert not claimed.is_completed
     assert claimed in client.list_payouts(store)
 
     world.approve(payout_id)
     world.pay_payout(payout_id)
     [completed] = anybody.list_pull_payment_payouts(made.id)
     assert completed.paid == Money(Decimal('0.0008'), 'BTC')
-    assert completed.is_completed
+    assert completed.state == 'Completed'
 
 
 def test_cancelled_payouts_are_listed_when_asked_for(world, client, connect, store, paid):
@@ -258,7 +251,7 @@ def test_cancelled_payouts_are_listed_when_asked_for(world, client, connect, sto
     anybody = connect()
     assert anybody.list_pull_payment_payouts(made.id).items == ()
     [payout] = anybody.list_pull_payment_payouts(made.id, include_cancelled=True)
-    assert payout.state == status.CANCELLED
+    assert payout.state == 'Cancelled'
     assert payout_id not in [found.id for found in client.list_payouts(store)]
     assert payout in client.list_payouts(store, include_cancelled=True)
 
@@ -307,7 +300,7 @@ def test_overpaid(world, client, store, draft):
     world.pay(invoice.id, amount='0.003')
     world.mine(6)
     invoice = client.get_invoice(store, invoice.id)
-    assert get_state(invoice) == (status.SETTLED, status.PAID_OVER)
+    assert get_state(invoice) == ('Settled', 'PaidOver')
     preview = client.preview_refund(store, invoice.id, 'BTC-CHAIN')
     assert preview.overpaid_payment_amount == Decimal('0.001')
     made = client.refund_invoice(store, invoice.id, RefundDraft(refund.OVERPAID_AMOUNT))

@@ -244,7 +244,7 @@ def test_money_of_payouts():
     payout = Payout.parse(GOOD[Payout])
     assert (payout.claimed, payout.paid) == (
         Money(Decimal(100), 'USD'), Money(Decimal('0.002'), 'BTC'))
-    assert (payout.proof, payout.is_completed) == ('aabb', True)
+    assert (payout.proof, payout.state) == ('aabb', 'Completed')
     assert str(payout.paid) == '0.002 BTC'
 
 

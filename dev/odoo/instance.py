@@ -55,12 +55,12 @@ class Instance:
             fresh.write_text(text)
             fresh.replace(self.config)
 
-    def command(self, database, *options, subcommand=None):
+    def command(self, database, *options, subcommand=None, python=PYTHON):
         """Odoo's command line; to be run with :func:`environment` and in `self.folder`."""
         self.write_config()
         first = [subcommand] if subcommand else []
         return [str(part) for part in (
-            PYTHON, '-W', 'ignore::DeprecationWarning', '-m', 'odoo', *first,
+            python, '-W', 'ignore::DeprecationWarning', '-m', 'odoo', *first,
             '--config', self.config, '--database', database, *options)]
 
     def run_script(self, database, code, doing):

@@ -1,5 +1,5 @@
 """make setup: everything that the demo and the tests need; what is there is left as it is."""
-from . import driver, odoo, programs, python, system
+from . import node, odoo, programs, python, system
 from .console import step
 
 
@@ -16,9 +16,8 @@ def main():
     if not programs.ready():
         with step('Chromium and wkhtmltopdf'):
             programs.install()
-    if not driver.ready():
-        with step('Browser driver'):
-            driver.install()
+    if not node.driver_ready():
+        node.link_driver()
 
 
 if __name__ == '__main__':

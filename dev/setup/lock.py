@@ -1,4 +1,5 @@
-"""make lock: renews dev/requirements*.txt from the .in files, for all Pythons that Odoo runs on.
+"""make lock: renews dev/requirements*.txt from the .in files, for all Pythons that Odoo runs on,
+and dev/web/package-lock.json.
 
 `make lock` keeps versions as they are where it can; `make lock UPGRADE=--upgrade` takes the newest.
 """
@@ -7,6 +8,7 @@ import shutil
 import sys
 
 from ..paths import DOT, ROOT
+from . import node
 from .console import run, step
 
 TODO = 'Look at the message: two packages may ask for versions that do not fit together.'
@@ -32,6 +34,8 @@ def main():
                  '--generate-hashes', '--custom-compile-command', 'make lock',
                  *os.environ.get('UPGRADE', '').split(), f'{name}.in', '-o', f'{name}.txt'],
                 TODO, cwd=ROOT / 'dev', measure=lambda name=name: name)
+    with step('Locking the packages of npm'):
+        node.lock()
 
 
 if __name__ == '__main__':

@@ -9,7 +9,7 @@ from ..odoo.postgres import locked
 from ..odoo.processes import raise_on_sigterm
 from ..paths import TEST
 from ..setup.console import SetupError, say
-from . import module, static
+from . import module, packages, static
 from .outcome import Outcome, summarise, tell_failures
 
 # In this order; each returns an Outcome. Those with `True` are given Odoo's test instance; the
@@ -17,11 +17,13 @@ from .outcome import Outcome, summarise, tell_failures
 PARTS = {
     'contract': ("Contract of the BTCPay stand-in", static.contract, False),
     'pylint': ('Linter pylint-odoo', static.pylint, False),
+    'web': ('Linters prettier and eslint', static.web, False),
+    'house': ('What is packed, how files are written', static.house, False),
     'greenfield': ('Tests of the package greenfield', static.greenfield, False),
     'security': ("Table of who may call what", static.security, False),
     'mypy': ('Types of the package greenfield', static.mypy, False),
     'lint': ('Linter ruff', static.ruff, False),
-    'install': ('Installation of the module', module.install, True),
+    'install': ('Wheel and zip file, installed', packages.install, True),
     'odoo': ("The module's tests in Odoo", module.tests, True),
     'upgrade': ('Upgrade of the module', module.upgrade, True),
     'uninstall': ('Uninstallation of the module', module.uninstall, True),

@@ -1,4 +1,4 @@
-"""The parts of `make test` that run Odoo: install, tests, upgrade, uninstall."""
+"""The parts of `make test` that run Odoo with the module: tests, upgrade, uninstall."""
 import os
 
 from ..odoo import databases, log
@@ -19,13 +19,13 @@ OTHER = 'make_test_other_modules'
 COPY = 'make_test_uninstall'
 
 
-def _command(instance, database, *options):
+def command(instance, database, *options, **others):
     return instance.command(
         database, '--http-port', free_port(), '--max-cron-threads=0', '--stop-after-init',
-        '--screenshots', LOG / 'screenshots', *options)
+        '--screenshots', LOG / 'screenshots', *options, **others)
 
 
-def _run(instance, commands, measure):
+def run_odoo(instance, commands, measure):
     """Run Odoo once or several times at once.
 
     :return: of each its exit code, its log and what that says
@@ -34,7 +34,7 @@ def _run(instance, commands, measure):
         yield code, file, log.read(file.read_text(errors='replace').splitlines())
 
 
-def _judge(outcome, code, file, result):
+def judge(outcome, code, file, result):
     """Whatever Odoo warned of and no test expected is a failure, and so is an unclean end."""
     outcome.log = file
     failed = [log.test_name(name) for name, _text in result.failed]
@@ -48,26 +48,10 @@ def _judge(outcome, code, file, result):
         outcome.fail('Odoo', f'Odoo ended with {code}:\n{file.read_text()[-3000:]}')
 
 
-def _change(instance, option, log_name, doing):
-    """Install or upgrade the module, which is one test."""
-    outcome = Outcome()
-    commands = {log_name: _command(instance, DATABASE, option, MODULE)}
-    for code, file, result in _run(instance, commands, lambda _text: doing):
-        _judge(outcome, code, file, result)
-    outcome.passed = int(not outcome.failed)
-    return outcome
-
-
 def _need_module(instance):
     if DATABASE not in instance.cluster.databases() or not instance.has_module(DATABASE):
         raise SetupError('The module is not installed in the database of the tests.',
                          'See what failed at the installation: python -m dev.test install')
-
-
-def install(instance):
-    """Install the module in a fresh database."""
-    databases.copy_database(instance, databases.ensure_template(instance), DATABASE)
-    return _change(instance, '--init', 'odoo-install.log', 'installing')
 
 
 def run_tests(instance, options):
@@ -78,16 +62,16 @@ def run_tests(instance, options):
     """
     outcome = Outcome()
     commands = {
-        f'odoo-tests-{database}.log': _command(instance, database, *others)
+        f'odoo-tests-{database}.log': command(instance, database, *others)
         for database, others in options.items()}
-    for code, file, result in _run(
+    for code, file, result in run_odoo(
             instance, commands, lambda text: f'{text.count(": Starting ")} tests begun'):
         outcome.passed += result.passed
         outcome.failed += result.failed
         outcome.skipped += result.skipped
         if result.total is None:
             outcome.fail('Odoo', f'Odoo told no result of its tests; see {file}')
-        _judge(outcome, code, file, result)
+        judge(outcome, code, file, result)
     return outcome
 
 
@@ -117,9 +101,14 @@ def tests(instance):
 
 
 def upgrade(instance):
-    """Update the module where it is installed."""
+    """Update the module where it is installed, which is one test."""
     _need_module(instance)
-    return _change(instance, '--update', 'odoo-upgrade.log', 'upgrading')
+    outcome = Outcome()
+    commands = {'odoo-upgrade.log': command(instance, DATABASE, '--update', MODULE)}
+    for code, file, result in run_odoo(instance, commands, lambda _text: 'upgrading'):
+        judge(outcome, code, file, result)
+    outcome.passed = int(not outcome.failed)
+    return outcome
 
 
 def uninstall(instance):

@@ -29,6 +29,10 @@ def pylint():
         cwd=ADDONS, env=environment())
 
 
+def web():
+    return _linter('prettier and eslint', 'web.log', [PYTHON, '-m', 'dev.test.web'])
+
+
 def mypy():
     # What it checks is in pyproject.toml
     return _linter('mypy', 'mypy.log', [PYTHON, '-m', 'mypy'])
@@ -81,6 +85,10 @@ def security():
 
 def greenfield():
     return _pytest('greenfield', 'pytest', 'dev/greenfield', '-q')
+
+
+def house():
+    return _pytest('house', 'pytest', 'dev/house', '-q')
 
 
 def torture(_instance):

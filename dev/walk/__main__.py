@@ -11,14 +11,13 @@ import time
 
 from ..odoo.processes import raise_on_sigterm
 from ..paths import DOT
-from ..setup.console import SetupError, say
+from ..setup.console import say
 from ..world import NotPossible
-from . import readme
 from .browser import Browser
 from .chapters import CHAPTERS
 from .place import place
 from .stage import Stage
-from .story import StepFailed, Story
+from .story import Story, told
 
 PICTURES = DOT / 'walk'
 
@@ -29,8 +28,6 @@ def _options():
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--keep-connected', action=argparse.BooleanOptionalAction, default=True,
                         help='connect again in the end (default)')
-    parser.add_argument('--readme-screenshot', action='store_true',
-                        help='make the picture of README.rst anew')
     return parser.parse_args()
 
 
@@ -53,10 +50,6 @@ def walk(options):
         stage = Stage(story, browser, here.world, here.url, here.login, here.password,
                       keep_connected=options.keep_connected)
         play(stage)
-        if options.readme_screenshot:
-            story.chapter('Pictures')
-            with story.step('The picture of README.rst is made') as told:
-                told += readme.draw(stage)
     for remark in story.remarks:
         say(f'Remark: {remark}')
     skipped = ''.join(f'\n  skipped: {title}: {reason}' for title, reason in story.skipped)
@@ -65,15 +58,7 @@ def walk(options):
 
 
 def main():
-    try:
-        walk(_options())
-    except StepFailed:
-        say('\n✗ The walk ended here.')
-        return 1
-    except SetupError as error:
-        say(f'\n✗ {error.why}\n  To do: {error.todo}')
-        return 1
-    return 0
+    return told(lambda: walk(_options()), 'The walk ended here.')
 
 
 if __name__ == '__main__':

@@ -23,7 +23,7 @@ class Stage:
     :ivar Odoo odoo: Odoo's data
     :ivar dict provider: the payment provider as last read
     :ivar dict notes: what chapters leave for others, orders for example
-    :ivar dict pictures: paths of the pictures that README.rst uses
+    :ivar dict pictures: paths of the pictures by name
     """
 
     story: Story

@@ -4,7 +4,7 @@ import contextlib
 import re
 import time
 
-from ..setup.console import say
+from ..setup.console import SetupError, say
 from ..world import NotPossible
 
 STILL = 500  # milliseconds before a picture, for what fades in
@@ -12,6 +12,23 @@ STILL = 500  # milliseconds before a picture, for what fades in
 
 class StepFailed(Exception):
     """A step that failed; it has been told already."""
+
+
+def told(play, ending):
+    """Play something, and tell why it ended if it did.
+
+    :param str ending: what is said where a step failed
+    :return: the exit code
+    """
+    try:
+        play()
+    except StepFailed:
+        say(f'\n✗ {ending}')
+        return 1
+    except SetupError as error:
+        say(f'\n✗ {error.why}\n  To do: {error.todo}')
+        return 1
+    return 0
 
 
 class Story:

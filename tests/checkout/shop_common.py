@@ -81,18 +81,10 @@ class ShopCommon(BTCPayHttpCommon):
 
         :return: The transaction.
         """
-        result = self.make_jsonrpc_request(f'/shop/payment/transaction/{order.id}', {
-            'provider_id': self.btcpay.id,
-            'payment_method_id': self.payment_method_id,
-            'token_id': None,
-            'amount': order.amount_total,
-            'flow': 'redirect',
-            'tokenization_requested': False,
-            'landing_route': '/shop/payment/validate',
-            'is_validation': False,
-            'access_token': order._portal_ensure_token(),
-            **values,
-        })
+        result = self._press_pay(
+            f'/shop/payment/transaction/{order.id}', order,
+            landing_route='/shop/payment/validate', is_validation=False, **values,
+        )
         self.env.invalidate_all()
         return self._get_tx(result['reference'])
 

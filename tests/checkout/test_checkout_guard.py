@@ -106,17 +106,7 @@ class TestCheckoutGuard(MoneyMixin, BTCPayHttpCommon):
     def _pay_in_browser(self, order):
         """Press “Pay” on the order's page."""
         self.env.cr.commit()
-        url = self._build_url(f'/my/orders/{order.id}/transaction')
-        values = self.make_jsonrpc_request(url, {
-            'access_token': order._portal_ensure_token(),
-            'provider_id': self.btcpay.id,
-            'payment_method_id': self.payment_method_id,
-            'token_id': None,
-            'amount': order.amount_total,
-            'flow': 'redirect',
-            'tokenization_requested': False,
-            'landing_route': order.get_portal_url(),
-        })
+        values = self._press_pay(f'/my/orders/{order.id}/transaction', order)
         self.env.invalidate_all()
         return self._get_tx(values['reference'])
 

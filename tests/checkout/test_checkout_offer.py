@@ -55,16 +55,10 @@ class TestCheckoutOffer(MoneyMixin, BTCPayHttpCommon):
         }[document._name]
         before = len(self._get_new_invoices())
         self.env.cr.commit()
-        values = self.make_jsonrpc_request(self._build_url(route), {
-            'access_token': document._portal_ensure_token(),
-            'provider_id': (provider or self.btcpay).id,
-            'payment_method_id': (method or self.payment_method).id,
-            'token_id': None,
-            'amount': amount,
-            'flow': 'redirect',
-            'tokenization_requested': False,
-            'landing_route': document.get_portal_url(),
-        })
+        values = self._press_pay(
+            route, document, provider_id=(provider or self.btcpay).id,
+            payment_method_id=(method or self.payment_method).id, amount=amount,
+        )
         self.env.invalidate_all()
         return self._get_tx(values['reference']), len(self._get_new_invoices()) - before
 

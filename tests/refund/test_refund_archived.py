@@ -147,12 +147,7 @@ class TestRefundArchivedHttp(RefundMixin, BTCPayHttpCommon):
 
     def test_when_it_was_on_its_way_then_the_signed_event_decides(self):
         refund = self._paid()._btcpay_request_refund(50)
-        payout_id = self._claim(refund, '20.00', pay=False)
-        self.world.approve(payout_id)
-        self.world.pay_payout(payout_id, 'InProgress')
-        refund._btcpay_sync()
-        self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
-        refund._btcpay_sync()
+        payout_id = self._cancel_while_being_paid(refund)
         self.assertEqual(refund.state, 'pending')
         self._post_event(self._prepare_event(
             event_type='PayoutUpdated', payoutId=payout_id, payoutState='Completed',

@@ -18,7 +18,7 @@ const OVER = new Set([
  * @param {string} serverUrl - The address of the server.
  * @param {string} invoiceId - The invoice.
  * @param {Function} onShown - Called once the customer sees it.
- * @return {Promise<string>} `over`, `closed` by the customer, or `failed` if it could not be shown.
+ * @returns {Promise<string>} `over`, `closed` by the customer, or `failed` if it could not be shown.
  */
 export async function showInvoice(serverUrl, invoiceId, onShown) {
     const deadline = Date.now() + TIMEOUT;
@@ -43,7 +43,7 @@ export async function showInvoice(serverUrl, invoiceId, onShown) {
  * @param {string} invoiceId - The invoice.
  * @param {number} timeout - The milliseconds until the frame is to have come.
  * @param {Function} onShown - Called once the customer sees it.
- * @return {Promise<string>} How it ended; empty if the frame did not come.
+ * @returns {Promise<string>} How it ended; empty if the frame did not come.
  */
 function openFrame(serverUrl, invoiceId, timeout, onShown) {
     const { btcpay } = window;

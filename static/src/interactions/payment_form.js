@@ -36,7 +36,7 @@ patch(PaymentForm.prototype, {
      * @override method from @payment/interactions/payment_form
      * @private
      * @param {boolean} blockUI - Whether the UI should also be blocked.
-     * @return {void}
+     * @returns {void}
      */
     _disableButton(blockUI = false) {
         super._disableButton(...arguments);
@@ -51,7 +51,7 @@ patch(PaymentForm.prototype, {
     /**
      * @override method from @payment/interactions/payment_form
      * @private
-     * @return {void}
+     * @returns {void}
      */
     _enableButton() {
         this.btcpayStopLoading.splice(0).forEach((stop) => stop());
@@ -64,7 +64,7 @@ patch(PaymentForm.prototype, {
      * @override method from @payment/interactions/payment_form
      * @private
      * @param {string} providerCode - The code of the selected payment option's provider.
-     * @return {void}
+     * @returns {void}
      */
     async _initiatePaymentFlow(providerCode) {
         const closed = this.btcpayClosed;
@@ -99,7 +99,7 @@ patch(PaymentForm.prototype, {
      * @param {number} paymentOptionId - The id of the selected payment option.
      * @param {string} paymentMethodCode - The code of the selected payment method, if any.
      * @param {object} processingValues - The processing values of the transaction.
-     * @return {void}
+     * @returns {void}
      */
     async _processRedirectFlow(
         providerCode, paymentOptionId, paymentMethodCode, processingValues
@@ -113,7 +113,7 @@ patch(PaymentForm.prototype, {
     /**
      * @private
      * @param {object} modal - What the server says of the invoice.
-     * @return {Promise<boolean>} Whether it could be shown.
+     * @returns {Promise<boolean>} Whether it could be shown.
      */
     async _btcpayShowModal(modal) {
         const outcome = await this.waitFor(showInvoice(
@@ -132,7 +132,7 @@ patch(PaymentForm.prototype, {
 
     /**
      * @private
-     * @return {string} All that the payment depends on.
+     * @returns {string} All that the payment depends on.
      */
     _btcpayGetParams() {
         return JSON.stringify(this._prepareTransactionRouteParams());

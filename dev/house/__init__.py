@@ -1,0 +1,1 @@
+"""Tests of the repository itself: what is packed, how files are written, what documents say."""

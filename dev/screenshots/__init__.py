@@ -1,0 +1,1 @@
+"""make screenshots: the pictures of README.rst and of the app store, from the demo."""

@@ -1,0 +1,44 @@
+import logging
+from pathlib import Path
+
+from odoo.modules import Manifest
+from odoo.tests import HttpCase, tagged
+
+import odoo.addons
+
+_logger = logging.getLogger(__name__)
+
+
+@tagged('post_install', '-at_install')
+class TestInstalled(HttpCase):
+    """What runs wherever the module is installed, without the stand-in BTCPay Server."""
+
+    def test_when_installed_then_all_of_it_comes_from_one_folder(self):
+        folder = Path(Manifest.for_addon('payment_btcpay').path)
+        # `make test` compares it with where it has put the module.
+        _logger.info("payment_btcpay is at %s", folder)
+        module = odoo.addons.payment_btcpay
+        for part in (module, module.models, module.greenfield, module.controllers):
+            with self.subTest(part=part.__name__):
+                self.assertTrue(Path(part.__file__).is_relative_to(folder))
+        for name in ('LICENSE', 'README.rst', 'CHANGELOG.rst', 'SECURITY.md'):
+            with self.subTest(file=name):
+                self.assertTrue((folder / name).is_file())
+
+    def test_when_installed_then_the_provider_is_there_with_its_methods(self):
+        provider = self.env.ref('payment_btcpay.payment_provider_btcpay')
+        self.assertEqual((provider.code, provider.state), ('btcpay', 'disabled'))
+        self.assertTrue(provider.image_128)
+        self.assertGreaterEqual(
+            set(provider.with_context(active_test=False).payment_method_ids.mapped('code')),
+            {'btcpay', 'btcpay_chain', 'btcpay_lightning'})
+
+    def test_when_installed_then_its_pages_and_files_are_served(self):
+        for path, status in [
+            ('/payment_btcpay/static/description/icon.png', 200),
+            ('/payment_btcpay/static/src/interactions/payment_form.js', 200),
+            ('/payment/btcpay/back', 200),
+            ('/payment/btcpay/connect', 200),
+        ]:
+            with self.subTest(path=path):
+                self.assertEqual(self.url_open(path).status_code, status)
