@@ -19,6 +19,7 @@ PARTS = {
     'pylint': ('Linter pylint-odoo', static.pylint, False),
     'greenfield': ('Tests of the package greenfield', static.greenfield, False),
     'security': ("Table of who may call what", static.security, False),
+    'translations': ("Tool that renews translations", static.translations, False),
     'mypy': ('Types of the package greenfield', static.mypy, False),
     'lint': ('Linter ruff', static.ruff, False),
     'install': ('Installation of the module', module.install, True),
