@@ -4,8 +4,10 @@ import polib
 
 from odoo.tests import tagged
 from odoo.tools import file_path
+from odoo.tools.translate import TranslationModuleReader
 
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
+from odoo.addons.payment_btcpay.tests.module.sources import read_module_only
 from odoo.addons.payment_btcpay.tests.request.request_common import RequestMixin
 
 LANGUAGES = {  # files by what Odoo calls the language
@@ -39,6 +41,13 @@ SAME_IN = {
         'Wizard',
     },
 }
+
+
+class CodeReader(TranslationModuleReader):
+    """Terms of Python, JavaScript and its templates."""
+
+    def _export_translatable_records(self):
+        """Leave out what is stored: `make one` keeps old texts of mails."""
 
 
 @tagged('post_install', '-at_install')
@@ -88,6 +97,18 @@ class TestTranslations(RequestMixin, BTCPayCommon):
                     if (fault := self._find_faults(language, term, entries.get(term)))
                 }
                 self.assertFalse(faults)
+
+    def test_when_the_code_has_a_term_then_the_template_has_it(self):
+        """And none that is gone. Whoever changes terms runs `dev/i18n/export.py`."""
+        with read_module_only():
+            terms = {source for _m, _t, _n, _r, source, *_ in CodeReader(
+                self.env.cr, ['payment_btcpay'])}
+        template = self._read('payment_btcpay.pot')
+        self.assertFalse(terms - {entry.msgid for entry in template})
+        self.assertFalse({
+            entry.msgid for entry in template
+            if all(name.startswith('code:') for name, _line in entry.occurrences)
+        } - terms)
 
     def test_when_a_term_is_translated_then_it_is_in_the_template(self):
         terms = {entry.msgid for entry in self._read('payment_btcpay.pot')}
