@@ -33,9 +33,9 @@ SAME_IN = {
         'Code', 'Confirmation', 'Confirmations', 'Contact', 'Date', 'Destination', 'Messages',
         'Total', 'Transaction', 'Type', 'min', 'minutes',
     },
-    'es_ES': set(),
-    'it_IT': set(),
-    'pt_BR': set(),
+    'es_ES': {'No', 'Total', 'min'},
+    'it_IT': {'Database', 'No', 'Partner', 'Server', 'min'},
+    'pt_BR': {'Status', 'Total', 'min'},
     'nl_NL': {
         'Code', 'Contact', 'Database', 'Details', 'Document ID', 'Partner', 'Server', 'Status',
         'Wizard',
