@@ -178,7 +178,7 @@ class TestTranslations(RequestMixin, BTCPayCommon):
         self._pay_order(order)
         order = order.with_context(lang='ja_JP')
         order.invalidate_recordset()
-        self.assertEqual(order.btcpay_status_text, "支払済み")
+        self.assertEqual(order.btcpay_status_text, "支払済")
         arch = order.get_view(self.env.ref('sale.view_order_form').id, 'form')['arch']
         self.assertIn("ビットコイン支払を依頼", arch)
         self.partner.write({'lang': 'ja_JP', 'email': 'yamada@example.com'})
