@@ -41,7 +41,7 @@ class BTCPayDelivery(models.Model):
         index='btree_not_null', ondelete='set null',
     )
     sent_at = fields.Datetime(string="Event Date", readonly=True)
-    create_date = fields.Datetime(string="Received")
+    create_date = fields.Datetime(string="Received on")
     state = fields.Selection(
         string="Status",
         selection=[

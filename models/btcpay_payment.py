@@ -59,7 +59,7 @@ class BTCPayPayment(models.Model):
         readonly=True,
     )
     destination = fields.Char(readonly=True)
-    received_at = fields.Datetime(string="Received", readonly=True)
+    received_at = fields.Datetime(string="Received on", readonly=True)
 
     _payment_uniq = models.Constraint(
         'unique(transaction_id, method, payment_ref)', "A payment is listed once."

@@ -21,6 +21,7 @@ PARTS = {
     'house': ('What is packed, how files are written', static.house, False),
     'greenfield': ('Tests of the package greenfield', static.greenfield, False),
     'security': ("Table of who may call what", static.security, False),
+    'translations': ("Tool that renews translations", static.translations, False),
     'mypy': ('Types of the package greenfield', static.mypy, False),
     'lint': ('Linter ruff', static.ruff, False),
     'install': ('Wheel and zip file, installed', packages.install, True),

@@ -83,6 +83,10 @@ def security():
     return _pytest('security', 'pytest', 'dev/security', '-q')
 
 
+def translations():
+    return _pytest('translations', 'pytest', 'dev/i18n', '-q')
+
+
 def greenfield():
     return _pytest('greenfield', 'pytest', 'dev/greenfield', '-q')
 
