@@ -38,6 +38,7 @@ from .module import (
     test_fuzz,
     test_leaks,
     test_protected_fields,
+    test_scale,
     test_secrets,
     test_translations,
     test_troubleshooting,
