@@ -61,6 +61,10 @@ SHORT_TIMEOUT = 5
 TURN_SECONDS = 0.5
 # And where a customer looks at a button that they clicked: within 10 they are told.
 CHECKOUT_TIMEOUT = 8
+# How long a server takes that is well; after which others are not to wait for it along with one.
+HANG_SECONDS = 3
+# After these, who asked for an invoice has an answer or gave it up, however slow all was.
+ANSWER_SECONDS = 4 * TIMEOUT
 # Seconds to wait for a transaction that somebody else is working on, e.g. confirming its order.
 LOCK_TIMEOUT = 5
 # How often a sync is done again when somebody else's came in between.
@@ -84,6 +88,9 @@ DELIVERY_WAITS = (1, 2, 5, 10, 30, 60, 180, 360, 720, 1440)
 # to wait before each new try; and before a partly paid quotation is checked again.
 CONFIRM_WAITS = (3, 10, 60, 360, 1440)
 PARTLY_PAID_WAIT = 60
+
+# How many deliveries are removed at once when they are old.
+REMOVAL_SIZE = 5000
 
 # Seconds that a delivery belongs to the request that brought it, then to the scheduled action.
 DELIVERY_GRACE = 30
@@ -110,6 +117,8 @@ MIN_VERSION = (2, 0)
 # by hand at the server may have the same order id.
 LIST_SIZE = 50
 LIST_TAKE = 200
+# How many payments are read from the database at once, and stored at once where nothing is new.
+BATCH_SIZE = 5 * LIST_SIZE
 # References that are longer are not asked for together: the address of the call has its limits.
 LIST_REFERENCE_LENGTH = 100
 # Seconds that the sync of one batch may take; the rest waits for the next run.

@@ -116,7 +116,8 @@ class Turn:
 
     def __init__(self, provider, matter):
         self.env, self.cr = provider.env, provider.env.cr
-        self.key = SQL('hashtext(%s), %s', f'btcpay {matter}', provider.id)
+        self.matter, self.provider_id = SQL('hashtext(%s)', f'btcpay {matter}'), provider.id
+        self.key = SQL('%s, %s', self.matter, self.provider_id)
         #: the expression that takes it, if nobody else has it
         self.taken = SQL('pg_try_advisory_lock(%s)', self.key)
         #: the statement that lets the next one have it
@@ -126,18 +127,9 @@ class Turn:
     def __enter__(self):
         return self
 
-    def take(self):
-        """Take the turn, unless somebody else has it.
-
-        :return: Whether it is ours.
-        :rtype: bool
-        """
-        self.cr.execute(SQL('SELECT %s', self.taken))
-        [self.is_ours] = self.cr.fetchone()
-        return self.is_ours
-
     def wait(self):
-        """Wait a moment for the turn, as long as healthy servers need for some answers.
+        """Wait a moment for the turn, as long as healthy servers need for some answers; not at all
+        where who has it has been waiting that long already.
 
         What was done is stored.
 
@@ -147,10 +139,21 @@ class Turn:
         commit_and_refresh(self.env)
         with suppress(psycopg2.errors.LockNotAvailable):
             self.cr.execute(SQL(
-                "SET LOCAL lock_timeout = %s; SELECT pg_advisory_lock(%s)",
-                int(const.TURN_SECONDS * 1000), self.key,
+                """
+                SET LOCAL lock_timeout = %(milliseconds)s;
+                SELECT pg_advisory_lock(%(key)s) WHERE NOT EXISTS (
+                    SELECT 1 FROM pg_locks held JOIN pg_stat_activity holder USING (pid)
+                     WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 2
+                       AND (held.classid, held.objid) = (%(matter)s::oid, %(provider)s::oid)
+                       AND holder.datname = current_database()
+                       AND holder.state_change < clock_timestamp()
+                         - %(milliseconds)s * interval '1 millisecond'
+                )
+                """,
+                milliseconds=int(const.TURN_SECONDS * 1000), key=self.key,
+                matter=self.matter, provider=self.provider_id,
             ), log_exceptions=False)
-            self.is_ours = True
+            self.is_ours = bool(self.cr.rowcount)
         self.cr.rollback()
         return self.is_ours
 

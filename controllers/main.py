@@ -28,7 +28,7 @@ class BTCPayController(http.Controller):
         :return: The redirection to the status page.
         :rtype: Response
         """
-        tx_sudo = request.env['payment.transaction'].sudo().search([
+        tx_sudo = request.env['payment.transaction'].sudo().search_fetch([
             ('reference', '=', clean(ref)), ('provider_code', '=', 'btcpay'),
         ], limit=1)
         if tx_sudo:

@@ -33,9 +33,8 @@ class BTCPayPaymentPortal(PaymentPortal):
     def _create_transaction(self, *args, **kwargs):
         """Override of `payment` to remember that the customer pays again on purpose."""
         tx_sudo = super()._create_transaction(*args, **kwargs)
-        if tx_sudo.provider_code == 'btcpay' and (
-            request.session.get(SESSION_KEY) in tx_sudo._btcpay_get_payment_siblings().ids
-        ):
+        seen_id = tx_sudo.provider_code == 'btcpay' and request.session.get(SESSION_KEY)
+        if seen_id and seen_id in tx_sudo._btcpay_get_payment_siblings().ids:
             request.session.pop(SESSION_KEY)
             tx_sudo.btcpay_is_repeated = True
         return tx_sudo

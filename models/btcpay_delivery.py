@@ -62,6 +62,7 @@ class BTCPayDelivery(models.Model):
     _delivery_uniq = models.Constraint(
         'unique(provider_id, delivery_ref)', "A delivery is kept once."
     )
+    _age_idx = models.Index('(provider_id, create_date)')
     _pending_idx = models.Index("(next_try_at) WHERE state = 'pending'")
 
     # === RECEIVE === #
@@ -373,12 +374,23 @@ class BTCPayDelivery(models.Model):
 
     @api.autovacuum
     def _gc_deliveries(self):
-        """Remove deliveries that are older than their provider keeps them."""
-        for provider in self.env['payment.provider'].sudo().search([('code', '=', 'btcpay')]):
-            self.sudo().search([
+        """Remove deliveries that are older than their provider keeps them, the oldest first, a
+        bounded number of them; Odoo calls again as long as some are left.
+
+        :return: How many were removed, and whether some are left.
+        :rtype: tuple[int, bool]
+        """
+        removed = 0
+        for provider in self.env['payment.provider']._btcpay_find_all():
+            old = self.sudo().search([
                 ('provider_id', '=', provider.id),
                 ('state', '!=', 'pending'),
                 ('create_date', '<', fields.Datetime.now() - timedelta(
                     days=max(provider.btcpay_webhook_log_days, 1)
                 )),
-            ], limit=10000).unlink()
+            ], order='create_date', limit=const.REMOVAL_SIZE - removed)
+            old.unlink()
+            removed += len(old)
+            if removed == const.REMOVAL_SIZE:
+                return removed, True
+        return removed, False

@@ -1,4 +1,5 @@
-from odoo import api, models
+from odoo import _, api, models
+from odoo.exceptions import AccessError
 
 
 class BTCPayProtectedMixin(models.AbstractModel):
@@ -11,18 +12,24 @@ class BTCPayProtectedMixin(models.AbstractModel):
     _name = 'btcpay.protected.mixin'
     _description = "Fields That Only the BTCPay Code Sets"
 
-    def _has_field_access(self, field, operation):
-        """Override to refuse to write what only our code sets, on creation as well."""
-        return super()._has_field_access(field, operation) and (
-            operation == 'read' or self.env.su or not self._btcpay_is_protected(field)
-        )
+    def _check_field_access(self, field, operation):
+        """Override to refuse to write what only our code sets, on creation as well.
+
+        Not `_has_field_access`: that is called with each reading of any field of the records.
+        """
+        super()._check_field_access(field, operation)
+        if operation != 'read' and not self.env.su and self._btcpay_is_protected(field):
+            raise AccessError(_(
+                "Only Odoo itself sets the field “%(field)s” (%(model)s): it says where money is.",
+                field=field.name, model=self._name,
+            ))
 
     @api.model
     def default_get(self, fields):
         """Override to have what our code creates begin as our code has it: every employee can have
         defaults of their own, and every call can bring some."""
         if not self.env.su:
-            return super().default_get(fields)  # They are refused, see `_has_field_access`.
+            return super().default_get(fields)  # They are refused, see `_check_field_access`.
         fixed = {
             name for name in fields
             if name in self._fields and self._btcpay_is_default_fixed(self._fields[name])

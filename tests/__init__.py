@@ -40,6 +40,7 @@ from .module import (
     test_installed,
     test_leaks,
     test_protected_fields,
+    test_scale,
     test_secrets,
     test_translations,
     test_troubleshooting,

@@ -22,11 +22,11 @@ class PaymentProvider(models.Model):
         self.ensure_one()
         base_url = self.env['ir.config_parameter'].sudo().get_param('web.base.url')
         known = [base_url]
-        if 'website' in self.env:
+        host = urlsplit(self.get_base_url()).netloc  # Of the request.
+        if host != urlsplit(base_url).netloc and 'website' in self.env:
             known += self.env['website'].sudo().search([('domain', '!=', False)]).mapped(
                 'domain_punycode'
             )
-        host = urlsplit(self.get_base_url()).netloc  # Of the request.
         url = next((url for url in known if urlsplit(url).netloc == host), base_url).rstrip('/')
         try:
             address.check_scheme(url)

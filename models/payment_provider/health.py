@@ -91,10 +91,11 @@ class PaymentProvider(models.Model):
         Note: `self.ensure_one()`
         """
         self.ensure_one()
-        provider = self.sudo()._btcpay_in_company_language()
+        provider = self.sudo()
         is_connected = provider.btcpay_connection_state == 'connected'
         if is_connected and not provider.btcpay_unreachable_since:
             return
+        provider = provider._btcpay_in_company_language()
         commit_and_refresh(provider.env)
         if provider.btcpay_connection_state == 'gone' and not provider._btcpay_has_store():
             return  # The payments of a store that was deleted can be read all the same.

@@ -149,7 +149,7 @@ class PaymentProvider(models.Model):
         """
         codes = set()
         if self.pool.ready:  # Else there may be no such column yet.
-            for provider in self.env['payment.provider'].sudo().search([('code', '=', 'btcpay')]):
+            for provider in self.env['payment.provider']._btcpay_find_all():
                 codes.update((provider.btcpay_languages or '').split())
         return [('customer', _("The customer's")), *sorted(
             ((code, self._btcpay_name_language(code)) for code in codes), key=lambda item: item[1]

@@ -7,11 +7,10 @@ from odoo.tools import split_every
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.db import CONCURRENCY_ERRORS, RowBusy, commit_and_refresh
+from odoo.addons.payment_btcpay.db import RowBusy, commit_and_refresh
 from odoo.addons.payment_btcpay.greenfield import (
     Forbidden,
     GreenfieldError,
-    Listing,
     NotFound,
     NotUnderstood,
     Unauthorized,
@@ -27,41 +26,51 @@ class PaymentProvider(models.Model):
     def _cron_btcpay_sync(self):
         """Sync what is due, payments and refunds, and check hourly that the server can be used."""
         batches = []
-        for provider in self.sudo().search([('code', '=', 'btcpay')]):
+        for provider in self._btcpay_find_all():
             provider = provider._btcpay_in_company_language()
-            due = provider._btcpay_find_due()
-            elsewhere = due.filtered(
-                lambda tx: tx.operation == 'refund' and not tx._btcpay_is_store_connected()
-            )
+            refunds = provider._btcpay_find_due([('operation', '=', 'refund')])
+            elsewhere = refunds.filtered(lambda tx: not tx._btcpay_is_store_connected())
             with provider._btcpay_keep_going():
                 provider._btcpay_sync_elsewhere(elsewhere)
             if not provider._btcpay_is_connected() or not provider._btcpay_may_ask():
                 continue
-            due -= elsewhere
-            batches += enumerate((provider, ids) for ids in split_every(const.LIST_SIZE, due.ids))
-            provider._btcpay_try(
-                provider._btcpay_check_connection,
-                has_due=any(tx.operation != 'refund' for tx in due),
-            )
+            payments = provider._btcpay_find_due([('operation', '!=', 'refund')])
+            own = [(provider._btcpay_sync_refunds, (refunds - elsewhere).ids)] + [
+                (provider._btcpay_sync_payments, ids)
+                for ids in split_every(const.BATCH_SIZE, payments.ids)
+            ]
+            batches += enumerate((provider, *batch) for batch in own if batch[1])
+            provider._btcpay_try(provider._btcpay_check_connection, has_due=bool(payments))
         # In turns, so that no provider waits for another's thousands.
         batches = [batch for _turn, batch in sorted(batches, key=lambda item: item[0])]
         # What stays open is not remaining: it is due again later.
-        self.env['ir.cron']._commit_progress(remaining=sum(len(ids) for _p, ids in batches))
-        for provider, ids in batches:
-            provider._btcpay_try(provider._btcpay_sync_batch, ids)
+        self.env['ir.cron']._commit_progress(remaining=sum(len(ids) for *_how, ids in batches))
+        for provider, sync, ids in batches:
+            provider._btcpay_try(sync, ids)
             if not self.env['ir.cron']._commit_progress(len(ids)):
                 return
         self.env['btcpay.authorization']._revoke_unused_keys()
 
-    def _btcpay_find_due(self):
+    @api.model
+    def _btcpay_find_all(self):
+        """Find all providers of ours, connected or not.
+
+        :return: The providers, in sudo mode.
+        :rtype: payment.provider
+        """
+        return self.sudo().search([('code', '=', 'btcpay')])
+
+    def _btcpay_find_due(self, domain):
         """Return the transactions that are to be synced now, the longest due first.
 
+        :param list domain: Which ones.
         :rtype: payment.transaction
         """
         self.ensure_one()
         return self.env['payment.transaction'].sudo().search([
             ('provider_id', '=', self.id),
             ('btcpay_next_sync_at', '<=', fields.Datetime.now()),
+            *domain,
         ], order='btcpay_next_sync_at, id')
 
     def _btcpay_try(self, method, *args, **kwargs):
@@ -119,29 +128,66 @@ class PaymentProvider(models.Model):
 
     # === A BATCH === #
 
-    def _btcpay_sync_batch(self, tx_ids):
-        """Sync transactions of the provider, asking the server for all of them at once.
+    def _btcpay_sync_payments(self, tx_ids):
+        """Sync payments of the provider, asking the server for many of them at once.
 
         :param list[int] tx_ids: The ids of the transactions.
         :raise GreenfieldError: If the server failed.
         """
-        self.ensure_one()
         deadline = time.monotonic() + const.LIST_SECONDS
+        transactions = self._btcpay_read_batch(tx_ids)
+        sync_counts = {tx.id: tx.btcpay_sync_count for tx in transactions}
+        found, absent_ids = self._btcpay_read_invoices(transactions, deadline)
+        unchanged = transactions.filtered(
+            lambda tx: tx.id in found and tx._btcpay_is_unchanged(found[tx.id]['invoice'])
+        )
+        unchanged._btcpay_note_unchanged()
+        for tx_id in unchanged.ids:
+            del sync_counts[tx_id]
+        self._btcpay_sync_each(sync_counts, found, deadline, absent_ids)
+        self._btcpay_report_success()
+
+    def _btcpay_sync_refunds(self, refund_ids):
+        """Sync refunds of the provider, asking the server for all of the store at once.
+
+        Anybody may read them: that it answers does not say that the key is good.
+
+        :param list[int] refund_ids: The ids of the refunds.
+        :raise GreenfieldError: If the server failed.
+        """
+        deadline = time.monotonic() + const.LIST_SECONDS
+        refunds = self._btcpay_read_batch(refund_ids)
+        sync_counts = {tx.id: tx.btcpay_sync_count for tx in refunds}
+        listed = self._btcpay_list_refunds()
+        found = {tx.id: listed.get(tx.btcpay_pull_payment_id) for tx in refunds}
+        self._btcpay_sync_each(sync_counts, found, deadline)
+        self._btcpay_adopt_refunds(listed)
+
+    def _btcpay_read_batch(self, tx_ids):
+        """Read transactions as they are now, and nothing that was read of others before.
+
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
         commit_and_refresh(self.env)
-        transactions = self.env['payment.transaction'].sudo().search_fetch(
+        return self.env['payment.transaction'].sudo().search_fetch(
             [('id', 'in', list(tx_ids))], order='btcpay_next_sync_at, id'
         )
-        sync_counts = {tx.id: tx.btcpay_sync_count for tx in transactions}
-        refunds = transactions.filtered(lambda tx: tx.operation == 'refund')
-        found, absent_ids = self._btcpay_read_invoices(transactions - refunds)
-        listed = self._btcpay_list_refunds() if refunds else {}
-        found.update({tx.id: listed.get(tx.btcpay_pull_payment_id) for tx in refunds})
-        for tx_id in self._btcpay_note_unchanged(transactions - refunds, found):
-            del sync_counts[tx_id]
+
+    def _btcpay_sync_each(self, sync_counts, found, deadline, absent_ids=()):
+        """Sync transactions one by one, until the time is over.
+
+        :param dict sync_counts: By their ids, the `btcpay_sync_count` of before the server was
+                                 asked.
+        :param dict found: The payment data that were read of them.
+        :param float deadline: When the time is over.
+        :param Collection[int] absent_ids: The ids of those of which the server has no invoice.
+        :raise GreenfieldError: If the server failed.
+        """
         failures = 0
         for tx_id, sync_count in sync_counts.items():
-            tx = transactions.browse(tx_id)  # Not all of them are to be read again each time.
-            failure = tx._btcpay_sync_in_batch(
+            # Not all of them are to be read again each time.
+            failure = self.env['payment.transaction'].sudo().browse(tx_id)._btcpay_sync_in_batch(
                 found=found.get(tx_id), sync_count=sync_count, is_absent=tx_id in absent_ids
             )
             # In a row: one that succeeds says that it is not the server.
@@ -150,61 +196,40 @@ class PaymentProvider(models.Model):
                 raise failure
             if time.monotonic() > deadline:
                 break
-        if transactions - refunds:  # Anybody may read refunds: the key may be of no use.
-            self._btcpay_report_success()
-        self._btcpay_adopt_refunds(listed)
 
-    def _btcpay_note_unchanged(self, transactions, found):
-        """Note that transactions were synced of which the server says nothing new, all at once.
-
-        They were read before the server was asked: if one was changed since, by whomever, the
-        database refuses to have it written, and all are synced one by one.
-
-        :param payment.transaction transactions: The transactions.
-        :param dict found: Their payment data, see `_btcpay_read_invoices`.
-        :return: The ids of those that need no sync any more.
-        :rtype: list[int]
-        """
-        unchanged = transactions.filtered(
-            lambda tx: tx.id in found and tx._btcpay_is_unchanged(found[tx.id]['invoice'])
-        )
-        try:
-            unchanged._btcpay_note_synced()
-            commit_and_refresh(self.env)
-        except CONCURRENCY_ERRORS:
-            self.env.cr.rollback()
-            return []
-        return unchanged.ids
-
-    def _btcpay_read_invoices(self, transactions):
+    def _btcpay_read_invoices(self, transactions, deadline):
         """Ask the server for the invoices of transactions, by their references.
 
         Others may have the same references as well.
 
         :param payment.transaction transactions: The transactions.
+        :param float deadline: When no more calls are to be made.
         :return: The payment data by the transaction's id, and the ids of those without any invoice.
         :rtype: tuple[dict, set]
         :raise GreenfieldError: If the server did not say.
         """
         self.ensure_one()
-        listed = transactions.filtered(lambda tx: (
+        client = self._btcpay_client()  # One connection for all.
+        found, absent_ids = {}, set()
+        for listed in split_every(const.LIST_SIZE, transactions.filtered(lambda tx: (
             tx.btcpay_store_id in (False, self.btcpay_store_id)
             and len(tx.reference) <= const.LIST_REFERENCE_LENGTH
-        ))
-        invoices = self._btcpay_client().find_invoices(
-            self.btcpay_store_id, listed.mapped('reference'), take=const.LIST_TAKE,
-            include_archived=True,
-        ) if listed else Listing()
-        found, absent_ids = {}, set()
-        for tx in listed:
-            invoice = next((
-                invoice for invoice in invoices
-                if (invoice.id == tx.btcpay_invoice_id or tx._btcpay_is_adoptable(invoice))
-            ), None)
-            if invoice:
-                found[tx.id] = {'invoice': invoice, 'payment_methods': None}
-            elif invoices.is_complete and not tx.btcpay_invoice_id:
-                absent_ids.add(tx.id)
+        ))):
+            invoices = client.find_invoices(
+                self.btcpay_store_id, [tx.reference for tx in listed], take=const.LIST_TAKE,
+                include_archived=True,
+            )
+            by_id = {invoice.id: invoice for invoice in invoices}
+            for tx in listed:
+                invoice = by_id.get(tx.btcpay_invoice_id) or next(
+                    filter(tx._btcpay_is_adoptable, () if tx.btcpay_invoice_id else invoices), None
+                )
+                if invoice:
+                    found[tx.id] = {'invoice': invoice, 'payment_methods': None}
+                elif invoices.is_complete and not tx.btcpay_invoice_id:
+                    absent_ids.add(tx.id)
+            if time.monotonic() > deadline:
+                break
         return found, absent_ids
 
     # === REFUNDS === #

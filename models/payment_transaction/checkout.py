@@ -54,7 +54,7 @@ class PaymentTransaction(models.Model):
         if self._btcpay_cancel_checkout():
             return
         provider = self.provider_id
-        if provider._btcpay_is_known_down():
+        if provider._btcpay_is_known_down() or self._btcpay_is_other_waiting():
             self._btcpay_fail_checkout(Unreachable("it did not answer before"))
             provider._btcpay_retry_soon(minutes=1)
             return
@@ -67,6 +67,7 @@ class PaymentTransaction(models.Model):
         })
         self._btcpay_schedule_sync()
         draft = self._btcpay_prepare_invoice()
+        siblings = self._btcpay_get_payment_siblings()
         invoice, error = None, None
         try:
             client = self._btcpay_client(timeout=const.CHECKOUT_TIMEOUT, commits=True)
@@ -76,29 +77,51 @@ class PaymentTransaction(models.Model):
             commit_and_refresh(self.env)
         lock(self)
         if invoice:
-            error = self._btcpay_find_invoice_error(invoice)
+            error = self._btcpay_find_invoice_error(invoice, draft.payment_methods)
         # The server's first event may have been quicker than its answer, and brought the invoice.
         if not self.btcpay_invoice_id:
             if error:
                 self._btcpay_fail_checkout(error, invoice)
             else:
                 self._btcpay_store_invoice(invoice)
-        self._btcpay_get_payment_siblings()._btcpay_invalidate_obsolete()
-        commit_and_refresh(self.env)
+        siblings._btcpay_invalidate_obsolete()
+        # Before it is stored: they read what was just read, and store it where there is news.
         if not error:
             provider._btcpay_retry_soon()
-        self._btcpay_report_checkout(invoice, None if self.btcpay_invoice_id else error)
+        self._btcpay_report_checkout(
+            invoice, draft.payment_methods, None if self.btcpay_invoice_id else error
+        )
+        commit_and_refresh(self.env)
 
-    def _btcpay_find_invoice_error(self, invoice):
+    def _btcpay_is_other_waiting(self):
+        """Return whether another customer has been waiting for the server for so long that it is
+        likely to hang: it is enough that one finds it out; and while it did not answer just now,
+        that one tries.
+
+        :rtype: bool
+        """
+        self.ensure_one()
+        # Known by when the answer is given up, see `_btcpay_get_next_sync_at`.
+        given_up_at = fields.Datetime.now() + timedelta(seconds=const.ANSWER_SECONDS)
+        seconds = const.HANG_SECONDS if self.provider_id._btcpay_may_ask() else 0
+        return bool(self.sudo().search([
+            ('provider_id', '=', self.provider_id.id),
+            ('btcpay_next_sync_at', '>', given_up_at - timedelta(seconds=const.CHECKOUT_TIMEOUT)),
+            ('btcpay_next_sync_at', '<=', given_up_at - timedelta(seconds=seconds)),
+            ('state', '=', 'draft'), ('btcpay_invoice_id', '=', False),
+        ], limit=1))
+
+    def _btcpay_find_invoice_error(self, invoice, asked):
         """Return why the invoice that the server made cannot be paid.
 
         :param Invoice invoice: The invoice.
+        :param list[str] asked: The ids of the methods that were asked for.
         :rtype: GreenfieldError|None
         """
         self.ensure_one()
         if discrepancy := self._btcpay_find_discrepancy(invoice):
             return AnotherInvoice(discrepancy)
-        if not self._btcpay_has_asked_method(invoice):
+        if not self._btcpay_has_asked_method(invoice, asked):
             return MethodMissing()
         if not invoice.checkout_link:  # The customer has to be sent there.
             return NotUnderstood('invoice.checkoutLink')
@@ -246,4 +269,4 @@ class PaymentTransaction(models.Model):
         :rtype: datetime
         """
         self.ensure_one()
-        return self.btcpay_requested_at + timedelta(seconds=4 * const.TIMEOUT)
+        return self.btcpay_requested_at + timedelta(seconds=const.ANSWER_SECONDS)

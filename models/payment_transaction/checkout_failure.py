@@ -71,13 +71,14 @@ class PaymentTransaction(models.Model):
 
     # === ONE METHOD DOWN === #
 
-    def _btcpay_has_asked_method(self, invoice):
+    def _btcpay_has_asked_method(self, invoice, asked=None):
         """Return whether an invoice can be paid by any of the methods that were asked for.
 
         :param Invoice invoice: The invoice.
+        :param list[str] asked: Their ids, if they are known.
         """
         self.ensure_one()
-        asked = self._btcpay_get_asked_methods()
+        asked = self._btcpay_get_asked_methods() if asked is None else asked
         return not asked or find_missing_methods(asked, invoice.payment_methods) != asked
 
     def _btcpay_find_down_methods(self, error):
@@ -88,12 +89,13 @@ class PaymentTransaction(models.Model):
         :rtype: list[str]
         """
         self.ensure_one()
-        asked = self._btcpay_get_asked_methods()
-        is_of_methods = isinstance(error, MethodMissing) or (
+        if not isinstance(error, MethodMissing) and not (
             isinstance(error, Refused) and error.status == 400 and 'ERR_RATE' not in error.reason
-        )
+        ):
+            return []
+        asked = self._btcpay_get_asked_methods()
         is_of_all = set(asked) >= set(self.provider_id._btcpay_get_store_methods())
-        return asked if is_of_methods and not is_of_all else []
+        return [] if is_of_all else asked
 
     def _btcpay_find_other_method(self, error):
         """Return the payment method that the customer is offered in place of the one that failed.
@@ -129,10 +131,11 @@ class PaymentTransaction(models.Model):
             'btcpay_other_method_name': self.btcpay_other_method_id.name,
         }
 
-    def _btcpay_report_checkout(self, invoice, error):
+    def _btcpay_report_checkout(self, invoice, asked, error):
         """Tell the provider's people what does not work, once; and that it works again.
 
         :param Invoice|None invoice: What the server made.
+        :param list[str] asked: The ids of the methods that were asked for.
         :param GreenfieldError|None error: Why it cannot be paid.
         """
         self.ensure_one()
@@ -145,7 +148,7 @@ class PaymentTransaction(models.Model):
             return
         # A method that is left out may be one for larger amounts; but an LNURL without Lightning
         # says that the node is down.
-        missing = find_missing_methods(self._btcpay_get_asked_methods(), invoice.payment_methods)
+        missing = find_missing_methods(asked, invoice.payment_methods)
         is_node_down = any(method_id in invoice.payment_methods for method_id in missing)
         provider._btcpay_report_methods(
             down=missing if is_node_down else (),

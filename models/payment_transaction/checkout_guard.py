@@ -26,7 +26,7 @@ class PaymentTransaction(models.Model):
             return "the provider is disabled or not connected"
         if self.currency_id.compare_amounts(self.amount, 0) <= 0:
             return f"the amount {self.amount} is not positive"
-        if self.currency_id not in provider._get_supported_currencies():
+        if not provider._btcpay_has_rate(self.currency_id):
             return f"currency {self.currency_id.name} is not supported"
         documents = self.sale_order_ids or self.invoice_ids
         partner = self._btcpay_get_paying_partner(documents)

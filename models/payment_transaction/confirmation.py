@@ -12,7 +12,7 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import hold
-from odoo.addons.payment_btcpay.utils import next_wait
+from odoo.addons.payment_btcpay.utils import next_wait, trigger_once
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -83,16 +83,37 @@ class PaymentTransaction(models.Model):
 
     @api.model
     def _cron_btcpay_confirm(self):
-        """Try again what Odoo has not achieved, without end, with growing waits."""
+        """Have Odoo's own scheduled action try again what is due.
+
+        Two that confirm beside each other, as two orders of one customer, are in each other's way:
+        it is one, which Odoo never runs twice at once, on whichever host.
+        """
+        if self._btcpay_find_unconfirmed(limit=1):
+            trigger_once(self.env, 'payment.cron_post_process_payment_tx')
+
+    @api.model
+    def _btcpay_find_unconfirmed(self, limit=None):
+        """Find what is paid, not confirmed, and to be tried again now.
+
+        :param int limit: How many to find at most.
+        :rtype: payment.transaction
+        """
         now = fields.Datetime.now()
-        todo = self.search([
-            ('provider_code', '=', 'btcpay'),
+        return self.search([
+            ('provider_id', 'in', self.env['payment.provider']._btcpay_find_all().ids),
             ('state', '=', 'done'),
             ('btcpay_is_handled', '=', False),
             '|', ('btcpay_confirm_at', '<=', now),
             '&', ('btcpay_confirm_at', '=', False),
             ('last_state_change', '<=', now - timedelta(minutes=const.CONFIRM_WAITS[0])),
-        ], order='btcpay_confirm_at NULLS FIRST, id')
+        ], order='btcpay_confirm_at NULLS FIRST, id', limit=limit)
+
+    @api.model
+    def _btcpay_confirm_due(self):
+        """Try again what Odoo has not achieved, without end, with growing waits."""
+        todo = self._btcpay_find_unconfirmed()
+        if not todo:
+            return
         self.env['ir.cron']._commit_progress(remaining=len(todo))
         for tx in todo:
             tx._btcpay_as_odoo()._btcpay_try_to_confirm()

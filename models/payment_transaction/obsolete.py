@@ -24,9 +24,8 @@ class PaymentTransaction(models.Model):
 
         Those that have money on them are left, and flagged for review.
         """
-        for tx in self._btcpay_as_odoo():
-            if not tx._btcpay_is_open():
-                continue
+        for tx in self.filtered(lambda tx: tx._btcpay_is_open()):
+            tx = tx._btcpay_as_odoo()
             if reason := tx._btcpay_get_obsolete_reason():
                 if tx._btcpay_has_money():
                     tx._btcpay_flag_unwanted_money(reason)
@@ -120,14 +119,15 @@ class PaymentTransaction(models.Model):
     def _cron_btcpay_run_pending_actions(self):
         """Find the open invoices that are obsolete, and do at the server what is pending: at once
         when it comes up, or later if it failed."""
+        providers = self.env['payment.provider']._btcpay_find_all()
         self.search([
-            ('provider_code', '=', 'btcpay'),
+            ('provider_id', 'in', providers.ids),
             ('state', 'in', ('draft', 'pending', 'error')),
             ('btcpay_next_sync_at', '!=', False),
             ('operation', '!=', 'refund'),
         ])._btcpay_invalidate_obsolete()
         todo = self.search([
-            ('btcpay_pending_action', '!=', False), ('provider_code', '=', 'btcpay'),
+            ('btcpay_pending_action', '!=', False), ('provider_id', 'in', providers.ids),
         ], order='btcpay_synced_at NULLS FIRST, id')
         unreachable = self.env['payment.provider']
         self.env['ir.cron']._commit_progress(remaining=len(todo))

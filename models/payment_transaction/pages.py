@@ -1,11 +1,13 @@
 """The pages that anybody may open, as often as they like, have their payment synced."""
+from contextlib import suppress
 from datetime import timedelta
 
 from odoo import fields, models
+from odoo.tools import SQL
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.db import RowBusy, Turn, claim, commit_and_refresh
+from odoo.addons.payment_btcpay.db import CONCURRENCY_ERRORS, RowBusy, Turn
 from odoo.addons.payment_btcpay.greenfield import GreenfieldError
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
@@ -22,35 +24,53 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         provider = self.provider_id
-        if self.provider_code != 'btcpay' or self.state in ('done', 'cancel', 'error'):
+        if (
+            self.provider_code != 'btcpay' or self.state in ('done', 'cancel', 'error')
+            or not provider._btcpay_may_ask()
+        ):
             return
         with Turn(provider, 'page') as turn:
-            if not turn.take() or not self._btcpay_take_turn():
+            if not self._btcpay_take_turn(turn):
                 return
             try:
-                self._btcpay_sync(timeout=const.SHORT_TIMEOUT)
+                self._btcpay_sync(timeout=const.SHORT_TIMEOUT, turn=turn)
             except (GreenfieldError, RowBusy) as error:
                 _logger.warning("Transaction %s could not be synced: %s", self.reference, error)
                 provider._btcpay_report_silence(error)
 
-    def _btcpay_take_turn(self):
-        """Note that the server is asked because of a page, before it is; a failure counts as well.
+    def _btcpay_take_turn(self, turn):
+        """Take the turn to ask the server because of a page, and note it before it is asked; a
+        failure counts as well.
 
+        :param Turn turn: The turn.
         :return: Whether it is to be asked: nobody else does, or did just now, or in vain.
         :rtype: bool
         """
         self.ensure_one()
-        commit_and_refresh(self.env)
-        if not self.provider_id._btcpay_may_ask():
-            return False
-        tx = claim(self)
         now = fields.Datetime.now()
-        synced_at, asked_at = tx.btcpay_synced_at, tx.btcpay_asked_at
-        is_answered = not asked_at or (synced_at and synced_at >= asked_at)
-        seconds = const.SYNC_INTERVAL if is_answered else const.ANSWER_INTERVAL
-        last = synced_at if is_answered else asked_at
-        is_my_turn = bool(tx) and (not last or last <= now - timedelta(seconds=seconds))
-        if is_my_turn:
-            tx.btcpay_asked_at = now
-        commit_and_refresh(self.env)
-        return is_my_turn
+        self.env.cr.commit()  # What is locked is seen as it is now.
+        with suppress(*CONCURRENCY_ERRORS):
+            self.env.cr.execute(SQL(
+                """
+                WITH mine AS (
+                    SELECT id FROM payment_transaction
+                     WHERE id = %(id)s AND CASE
+                        WHEN btcpay_asked_at IS NULL OR btcpay_synced_at >= btcpay_asked_at
+                        THEN btcpay_synced_at IS NULL OR btcpay_synced_at <= %(sync_limit)s
+                        ELSE btcpay_asked_at <= %(answer_limit)s END
+                       FOR NO KEY UPDATE SKIP LOCKED
+                ), turn AS (
+                    SELECT id, %(turn)s AS is_ours FROM mine
+                )
+                UPDATE payment_transaction tx SET btcpay_asked_at = %(now)s
+                  FROM turn WHERE tx.id = turn.id AND turn.is_ours
+                """,
+                id=self.id, turn=turn.taken, now=now,
+                sync_limit=now - timedelta(seconds=const.SYNC_INTERVAL),
+                answer_limit=now - timedelta(seconds=const.ANSWER_INTERVAL),
+            ), log_exceptions=False)
+            turn.is_ours = bool(self.env.cr.rowcount)
+            self.env.cr.commit()
+        self.env.cr.rollback()
+        self.invalidate_recordset(['btcpay_asked_at'], flush=False)
+        return turn.is_ours

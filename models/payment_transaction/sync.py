@@ -49,17 +49,18 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         tx = self.with_user(SUPERUSER_ID)
         is_refund, root = tx.operation == 'refund', tx._btcpay_get_root()
+        is_fresh = bool(deliveries or turn)  # Read just now, for somebody who waits.
         deadline = time.monotonic() + timeout
         for attempt in range(const.MAX_SYNC_ATTEMPTS):
             if attempt and time.monotonic() > deadline:
                 break
-            if attempt or is_refund or not deliveries:
+            if attempt or is_refund or not is_fresh:
                 commit_and_refresh(tx.env)
             if tx.btcpay_sync_count != sync_count:
                 found = None  # Somebody else's answer was applied: it may be the newer.
                 sync_count = tx.btcpay_sync_count
             try:
-                data = tx._btcpay_read(timeout, found, can_follow=bool(deliveries))
+                data = tx._btcpay_read(timeout, found, can_follow=is_fresh)
             except GreenfieldError:
                 commit_and_refresh(tx.env)  # The delivery is kept, even if nobody could be asked.
                 raise

@@ -1,10 +1,17 @@
 """When a transaction is to be synced next."""
+from contextlib import suppress
 from datetime import timedelta
 
 from odoo import _, fields, models
+from odoo.tools import SQL
 
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.db import RowBusy, commit_and_refresh, lock
+from odoo.addons.payment_btcpay.db import (
+    CONCURRENCY_ERRORS,
+    RowBusy,
+    commit_and_refresh,
+    lock,
+)
 from odoo.addons.payment_btcpay.greenfield import Unauthorized
 
 
@@ -60,6 +67,35 @@ class PaymentTransaction(models.Model):
         """Store that the transactions were synced, and when to sync them next."""
         self.btcpay_synced_at = fields.Datetime.now()
         self._btcpay_schedule_sync()
+
+    def _btcpay_note_unchanged(self):
+        """Store that the transactions were synced and that there was no news, all at once.
+
+        What somebody else holds, or has written since it was read, is left as they have it: it is
+        due as they say.
+        """
+        rows = [(tx.id, tx.write_date, tx._btcpay_get_next_sync_at() or None) for tx in self]
+        if not rows:
+            return
+        # No older than the server's answers.
+        commit_and_refresh(self.env)
+        ids, write_dates, times = map(list, zip(*rows, strict=True))
+        with suppress(*CONCURRENCY_ERRORS):
+            self.env.cr.execute(SQL(
+                """
+                UPDATE payment_transaction tx
+                   SET btcpay_synced_at = %s, btcpay_next_sync_at = new.next_sync_at
+                  FROM unnest(%s, %s::timestamp[], %s::timestamp[])
+                    AS new (id, write_date, next_sync_at)
+                 WHERE tx.id = new.id AND tx.write_date = new.write_date
+                   AND tx.id IN (
+                    SELECT id FROM payment_transaction WHERE id = ANY(%s)
+                       FOR NO KEY UPDATE SKIP LOCKED
+                 )
+                """, fields.Datetime.now(), ids, write_dates, times, ids,
+            ), log_exceptions=False)
+            self.env.cr.commit()
+        self.env.cr.rollback()
 
     def _btcpay_is_monitoring_over(self):
         """Return whether the server no longer watches for payments of the invoice."""

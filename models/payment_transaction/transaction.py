@@ -206,7 +206,11 @@ class PaymentTransaction(models.Model):
     )
     _btcpay_payments_due_idx = models.Index('(id) WHERE btcpay_are_payments_due IS TRUE')
     _btcpay_unhandled_idx = models.Index(
-        "(btcpay_confirm_at) WHERE state = 'done' AND btcpay_is_handled IS NOT TRUE"
+        "(provider_id, btcpay_confirm_at) WHERE state = 'done' AND btcpay_is_handled IS NOT TRUE"
+    )
+    # Odoo's own, which has no index and runs each time that something is paid.
+    _btcpay_post_process_idx = models.Index(
+        '(last_state_change) WHERE is_post_processed IS NOT TRUE'
     )
 
     # === ODOO'S HOOKS === #
@@ -266,8 +270,10 @@ class PaymentTransaction(models.Model):
 
     @api.model
     def _cron_post_process(self):
-        """Override of `payment` to read the payments that a webhook delivery did not wait for."""
+        """Override of `payment` to try again what is paid and not confirmed, and to read the
+        payments that a webhook delivery did not wait for."""
         result = super()._cron_post_process()
+        self._btcpay_confirm_due()
         self._btcpay_read_payments_due()
         return result
 

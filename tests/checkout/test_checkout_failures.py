@@ -1,5 +1,7 @@
+from datetime import timedelta
 from unittest.mock import patch
 
+from odoo import fields
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -76,6 +78,40 @@ class TestCheckoutFailures(BTCPayCommon):
         self.btcpay.sudo().btcpay_server_url = 'http://127.0.0.1:9'
         _tx, log = self._fail_to_make_invoice('not-there')
         self.assertIn("connection: ", log)
+
+    def _begin_waiting(self, seconds):
+        """Have another customer wait for the server since then."""
+        other = self._create_btcpay_transaction(make_invoice=False, reference=f'waits-{seconds}')
+        other.btcpay_requested_at = fields.Datetime.now() - timedelta(seconds=seconds)
+        other._btcpay_schedule_sync()
+        return other
+
+    def test_when_another_customer_waits_for_long_then_the_next_are_told_at_once(self):
+        """The server hangs: each of them would wait for as long, and hold one of Odoo's workers."""
+        asked = len(self.world.requests())
+        other = self._begin_waiting(const.HANG_SECONDS + 1)
+        _tx, log = self._fail_to_make_invoice('next', AGAIN)
+        self.assertIn("it did not answer before", log)
+        self.assertEqual(len(self.world.requests()), asked)
+        # Who gave up is in nobody's way, nor is who has an answer.
+        other._set_error("It failed.")
+        self.assertTrue(self._create_btcpay_transaction(reference='later').btcpay_invoice_id)
+
+    def test_when_another_customer_waits_a_moment_only_then_the_next_are_not_told_off(self):
+        self._begin_waiting(const.HANG_SECONDS - 2)
+        self.assertTrue(self._create_btcpay_transaction(reference='next').btcpay_invoice_id)
+
+    def test_when_another_one_never_came_to_its_end_then_it_is_soon_in_nobodys_way(self):
+        self._begin_waiting(const.CHECKOUT_TIMEOUT + 1)
+        self.assertTrue(self._create_btcpay_transaction(reference='next').btcpay_invoice_id)
+
+    def test_when_the_server_did_not_answer_just_now_then_one_customer_at_a_time_tries(self):
+        self.btcpay.sudo().btcpay_retry_at = fields.Datetime.now() + timedelta(minutes=1)
+        other = self._begin_waiting(1)
+        self._fail_to_make_invoice('next', AGAIN)
+        other._set_error("It failed.")
+        self.btcpay.sudo().btcpay_retry_at = fields.Datetime.now() + timedelta(minutes=1)
+        self.assertTrue(self._create_btcpay_transaction(reference='later').btcpay_invoice_id)
 
     def test_when_the_answer_was_lost_then_the_next_sync_finds_the_invoice(self):
         """The invoice is at the server, and we do not know: it is found by its order id."""

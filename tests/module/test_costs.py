@@ -1,21 +1,24 @@
 """What deliveries, payments and Odoo's other work cost: queries and calls, never times."""
 import re
+import sys
 import traceback
+from datetime import timedelta
 from unittest.mock import patch
 
 from lxml import etree
 
 from odoo.sql_db import Cursor
-from odoo.tests import tagged
+from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
+from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
 from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
 
 #: what tests do in place of beginning and ending a database transaction
 NOT_COUNTED = re.compile(r'\s*(SAVEPOINT|RELEASE|ROLLBACK)', re.I)
 #: through these each query goes, whoever wants it
-FRAMEWORK = re.compile(r'/odoo/(orm|tools|sql_db|api|fields|models)|test_costs|/odoo/http')
+FRAMEWORK = re.compile(r'/odoo/(orm|tools|tests|sql_db|api|fields|models)|test_costs|/odoo/http')
 
 
 class Cost:
@@ -178,8 +181,18 @@ class TestCosts(MoneyMixin, BTCPayHttpCommon):
                     'access_token': order._portal_ensure_token(),
                 },
             )
-        self._assert_cost(cost, queries=56, calls=1)
+        self._assert_cost(cost, queries=46, calls=1)
         self.assertTrue(order.transaction_ids.btcpay_checkout_link)
+
+    def test_when_a_customer_comes_back_who_paid_then_it_costs_one_call_and_24_queries(self):
+        for _time in range(2):
+            tx = self._create_paid()
+            tx.sudo().btcpay_synced_at -= timedelta(minutes=1)
+            cost = self._measure(
+                self.url_open, f'{const.RETURN_ROUTE}?ref={tx.reference}', allow_redirects=False,
+            )
+        self.assertEqual(tx.state, 'done')
+        self._assert_cost(cost, queries=24, calls=1)
 
     # === WHAT IS NOT OURS === #
 
@@ -232,6 +245,28 @@ class TestCosts(MoneyMixin, BTCPayHttpCommon):
                     for more in ({}, names)
                 ]
             self.assertEqual(*costs)
+
+    def test_when_fields_of_orders_are_read_then_no_code_of_ours_runs(self):
+        user = new_test_user(
+            self.env, 'seller', 'sales_team.group_sale_manager,account.group_account_invoice'
+        )
+        orders = self._create_order() + self._create_order()
+        moves = self._create_invoice()
+        called = []
+
+        def note(frame, event, _arg):
+            if event == 'call' and '/payment_btcpay/models/' in frame.f_code.co_filename:
+                called.append(frame.f_code.co_name)
+
+        for records in (orders.with_user(user), moves.with_user(user), orders.order_line):
+            records.mapped('display_name')  # What is not in the cache is read, and checked.
+            sys.setprofile(note)
+            try:
+                for record in records:
+                    record.name, record.company_id, record.currency_id  # noqa: B018
+            finally:
+                sys.setprofile(None)
+        self.assertFalse(called)
 
     # === LISTS === #
 

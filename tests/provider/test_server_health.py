@@ -59,7 +59,7 @@ class TestServerHealth(ReconcileCommon):
     def test_when_the_server_is_down_then_one_call_finds_it_out(self):
         self.transactions = self._create_open(3)
         self._bring_down()
-        with patch.object(const, 'LIST_SIZE', 1):
+        with patch.object(const, 'BATCH_SIZE', 1):
             self.assertEqual(self._reconcile(), [('GET', '/invoices')])
 
     def test_when_the_server_is_down_then_an_alert_is_raised_once_and_cleared_when_it_is_back(self):

@@ -29,7 +29,7 @@ class TestRefundChanged(RefundMixin, BTCPayCommon):
         self.env.cr.commit()
         later = fields.Datetime.now() + timedelta(days=1)
         with patch.object(fields.Datetime, 'now', lambda: later):
-            self.env['payment.transaction']._cron_btcpay_confirm()
+            self.env['payment.transaction']._btcpay_confirm_due()
         self.env.invalidate_all()
         self.assertEqual(len(self._mails(order)), 1, "Mailed again.")
         self.assertIn("The customer is sent a link to pay it", self._activities(order))

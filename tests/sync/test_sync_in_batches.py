@@ -145,8 +145,8 @@ class TestReconcile(ReconcileCommon):
         provider = self.btcpay
         listing = type(provider)._btcpay_read_invoices
 
-        def slow_list(records, transactions):
-            answer = listing(records, transactions)
+        def slow_list(records, *args):
+            answer = listing(records, *args)
             self.world.pay(tx.btcpay_invoice_id)
             self.world.mine()
             tx._btcpay_sync()
@@ -165,7 +165,7 @@ class TestReconcile(ReconcileCommon):
             tx.btcpay_next_sync_at = now - timedelta(minutes=minutes)
         never = self._create_btcpay_transaction(reference='never looked at')
         never.btcpay_next_sync_at = now - timedelta(minutes=40)
-        due = self.btcpay._btcpay_find_due()
+        due = self.btcpay._btcpay_find_due([])
         expected = never + transactions[1] + transactions[0] + transactions[2]
         self.assertEqual(due.ids, expected.ids)
 
@@ -181,7 +181,7 @@ class TestReconcile(ReconcileCommon):
             return 0  # No time left.
 
         with (
-            patch.object(const, 'LIST_SIZE', 2),
+            patch.object(const, 'BATCH_SIZE', 2),
             patch.object(type(self.env['ir.cron']), '_commit_progress', commit_progress),
         ):
             self._reconcile()

@@ -4,6 +4,7 @@ from unittest.mock import patch
 import psycopg2
 
 from odoo import fields
+from odoo.sql_db import Cursor
 from odoo.tests import tagged
 
 from odoo.addons.payment_btcpay.tests.sync.test_sync_in_batches import ReconcileCommon
@@ -22,7 +23,7 @@ class TestUnchanged(ReconcileCommon):
             type(transactions), '_btcpay_sync', lambda tx, **_kwargs: synced.append(tx)
         ):
             before = self.env.cr.sql_log_count
-            self.btcpay._btcpay_sync_batch(transactions.ids)
+            self.btcpay._btcpay_sync_payments(transactions.ids)
             count = self.env.cr.sql_log_count - before
         self.assertFalse(synced)
         return count
@@ -50,9 +51,38 @@ class TestUnchanged(ReconcileCommon):
         self._reconcile()
         self.assertEqual(transactions.mapped('state'), ['draft', 'pending', 'draft'])
 
-    def test_when_one_was_changed_meanwhile_then_each_is_synced_by_itself(self):
+    def test_when_one_was_changed_meanwhile_then_it_is_due_as_was_written_then(self):
+        transactions = self._create_open(3)
+        changed, soon = transactions[1], fields.Datetime.now() - timedelta(minutes=7)
+        listing = type(self.btcpay)._btcpay_read_invoices
+
+        def slow_list(provider, *args):
+            answer = listing(provider, *args)
+            self.env.cr.execute(
+                "UPDATE payment_transaction SET write_date = write_date + interval '1 second',"
+                " btcpay_next_sync_at = %s WHERE id = %s", [soon, changed.id],
+            )
+            return answer
+
+        with patch.object(type(self.btcpay), '_btcpay_read_invoices', slow_list):
+            self._reconcile()
+        self.assertEqual(changed.btcpay_next_sync_at, soon.replace(microsecond=0))
+        for tx in transactions - changed:
+            self.assertGreater(tx.btcpay_next_sync_at, fields.Datetime.now())
+        self.assertEqual(transactions.mapped('btcpay_sync_count'), [0, 0, 0])
+
+    def test_when_somebody_holds_one_then_the_others_do_not_wait_for_it(self):
         transactions = self._create_open(2)
         conflict = psycopg2.errors.SerializationFailure
-        with patch.object(type(transactions), '_btcpay_note_synced', side_effect=conflict):
+        execute = Cursor.execute
+
+        def failing(cr, query, *args, **kwargs):
+            if 'SKIP LOCKED' in getattr(query, 'code', query):
+                raise conflict
+            return execute(cr, query, *args, **kwargs)
+
+        with patch.object(Cursor, 'execute', failing):
             self._reconcile()
-        self.assertEqual(transactions.mapped('btcpay_sync_count'), [1, 1])
+        self.assertEqual(transactions.mapped('btcpay_sync_count'), [0, 0], "In the next run.")
+        self.assertEqual(len(self._reconcile()), 1)
+        self.assertGreater(min(transactions.mapped('btcpay_next_sync_at')), fields.Datetime.now())
