@@ -83,5 +83,9 @@ def greenfield():
     return _pytest('greenfield', 'pytest', 'dev/greenfield', '-q')
 
 
+def bench(_instance):
+    return _pytest('bench', 'pytest', 'dev/bench', '-q')
+
+
 def torture(_instance):
     return _pytest('torture', 'dev.torture', '--ci')
