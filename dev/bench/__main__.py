@@ -2,6 +2,7 @@
 
     python -m dev.bench                  all, about a quarter of an hour
     python -m dev.bench table storm      some parts; what was measured of others stays
+    python -m dev.bench --commit COMMIT  another commit than what is here
     python -m dev.bench --before COMMIT  another commit, kept as what it was before
     python -m dev.bench --small          small numbers, kept below .dev/ only: to work on the tool
 """
@@ -14,7 +15,6 @@ import subprocess
 import sys
 import time
 import traceback
-from pathlib import Path
 
 from ..odoo.instance import environment
 from ..odoo.postgres import locked
@@ -83,7 +83,9 @@ def main():
         prog='python -m dev.bench', description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('parts', nargs='*', metavar='PART', help=', '.join(PARTS))
-    parser.add_argument('--before', metavar='COMMIT', help='measure this one, as before')
+    other = parser.add_mutually_exclusive_group()
+    other.add_argument('--commit', help='measure this one')
+    other.add_argument('--before', metavar='COMMIT', help='measure this one, as before')
     parser.add_argument('--small', action='store_true', help='small numbers')
     parser.add_argument('--orders', type=int, help='of the storms, fewer where time is short')
     options = parser.parse_args()
@@ -91,7 +93,8 @@ def main():
         parser.error(f'no such part: {", ".join(unknown)}; there are {", ".join(PARTS)}')
     kept = results.Results(place.FOLDER / 'small' if options.small else results.FOLDER)
     run = 'before' if options.before else 'after'
-    module = Path(_source(options.before)) if options.before else ROOT
+    commit = options.before or options.commit
+    module = _source(commit) if commit else ROOT
     failed = []
     with contextlib.ExitStack() as stack:
         stack.enter_context(locked(place.FOLDER / 'bench.lock'))

@@ -37,7 +37,7 @@ class Customers:
         answer = self.odoo.send(peer.pay(order_id, token))
         result = json.loads(answer.body).get('result') or {}
         if 'reference' not in result:
-            raise AssertionError(f'{peer.code}: {answer.body[:2000]}')
+            raise AssertionError(f'{peer.code}: {answer.body[:300]}')
         number = (result.get('client_secret') or '').removesuffix('_secret')
         if not number:
             [[number]] = self.place.sql(

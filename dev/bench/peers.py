@@ -167,7 +167,9 @@ class Ours(Peer):
         return self._event(payment, 'InvoiceSettled', lambda _text: 'forged')
 
     def returned(self, payment):
-        return Request(f'/payment/btcpay/back?ref={quote(payment.reference)}')
+        from odoo.addons.payment_btcpay import const
+
+        return Request(f'{const.RETURN_ROUTE}?ref={quote(payment.reference)}')
 
     def story(self, payment, is_long):
         names = ['InvoiceReceivedPayment', 'InvoiceProcessing', 'InvoicePaymentSettled',

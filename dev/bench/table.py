@@ -30,7 +30,7 @@ class Steps:
         before = self.place.calls()
         answer = self.customers.odoo.send(request)
         if answer.status not in expected:
-            raise AssertionError(f'{step}: {peer.code} {answer.status} {answer.body[:2000]}')
+            raise AssertionError(f'{step}: {peer.code} {answer.status} {answer.body[:300]}')
         self._keep(step, number, peer, answer, before)
         return answer
 

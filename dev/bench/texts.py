@@ -34,7 +34,7 @@ def table(head, rows):
     return ''.join(f'| {" | ".join(str(cell) for cell in line)} |\n' for line in lines)
 
 
-def change(found, read, unit=''):
+def change(found, read):
     """:return: `before → after` of one figure"""
     said = []
     for run in ('before', 'after'):
@@ -42,7 +42,9 @@ def change(found, read, unit=''):
             value = read(found[run]) if run in found else None
         except (KeyError, TypeError):
             value = None
-        said.append('–' if value is None else f'{value}{unit}')
+        if isinstance(value, dict):
+            value = ', '.join(f'{count} × {what}' for what, count in value.items())
+        said.append('–' if value is None else str(value))
     return said[1] if said[0] == '–' else ' → '.join(said)
 
 
@@ -152,16 +154,17 @@ def storm(found):
     one = latest(found)
     rows = [
         [code, *(change(found, lambda run, c=code, n=name: run['peers'][c][n]) for name in (
-            'events', 'rate', 'p50_ms', 'p99_ms', 'calls', 'triggers', 'statuses'))]
+            'events', 'rate', 'p50_ms', 'p99_ms', 'calls', 'triggers', 'statuses', 'states'))]
         for code in one['peers']]
     truth = change(found, lambda run: '; '.join(run['truth']) or 'all right')
     best = change(found, lambda run: round(run['peers']['btcpay']['rate'] / max(
         run['peers'][code]['rate'] for code in ('mollie', 'stripe')), 2))
-    return (f'{one["orders"]} orders for each provider, {one["senders"]} senders, '
+    orders = change(found, lambda run: run['orders'])
+    return (f'{orders} orders for each provider, {one["senders"]} senders, '
             f'{one["workers"]} workers, no scheduled actions meanwhile. A fifth of the events is '
             'doubled. In four blocks, in turn.\n\n'
             + table(['', 'events', 'events/s', 'p50 ms', 'p99 ms', 'calls',
-                     'rows more in `ir_cron_trigger`', 'answers'], rows)
+                     'rows more in `ir_cron_trigger`', 'answers', 'transactions'], rows)
             + f'\nRate as a multiple of the better peer (goal: ≥ 1.0): {best}. Truth, once the '
             'scheduled actions have run (each order is paid, confirmed, booked and told of once): '
             f'{truth}.\n')
@@ -235,7 +238,8 @@ def hosts(found):
             change(found, lambda run, n=name: '; '.join(run[n]['truth']) or 'all right')])
     one = latest(found)['one']
     times = change(found, lambda run: round(run['two']['rate'] / run['one']['rate'], 2))
-    return (f'{one["orders"]} orders; {one["workers"]} workers on each host, own ports and data '
+    orders = change(found, lambda run: run['one']['orders'])
+    return (f'{orders} orders; {one["workers"]} workers on each host, own ports and data '
             'folders, one PostgreSQL; the first host has the scheduled actions, which run '
             'meanwhile. The server is the stand-in. Killed: SIGKILL when half of the events were '
             'answered, and not started again before the end; the balancer leaves it out, the '
