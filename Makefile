@@ -3,7 +3,7 @@ VENV := .dev/venv/bin/python
 export ODOO_DIR UPGRADE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-reset walk screenshots test one torture contract lint format dist lock clean
+.PHONY: help setup demo demo-reset walk screenshots test one torture bench contract lint format dist lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | \
@@ -34,6 +34,9 @@ torture: setup ## Random payments and faults, several workers, Odoo killed, any 
 	@$(VENV) -m dev.torture
 	@FUZZ=20 $(VENV) -m pytest dev/greenfield/fuzz_test.py -q
 	@FUZZ=20 $(VENV) -m dev.test.one TestFuzzRoutes TestFuzzAnswers
+
+bench: setup ## What payments cost, beside Odoo's own providers; some of it: make bench PART=table
+	@$(VENV) -m dev.bench $(PART)
 
 contract: setup ## Compare the BTCPay stand-in with what a real server was seen to do
 	@$(VENV) -m pytest dev/contract

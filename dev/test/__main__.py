@@ -28,6 +28,7 @@ PARTS = {
     'odoo': ("The module's tests in Odoo", module.tests, True),
     'upgrade': ('Upgrade of the module', module.upgrade, True),
     'uninstall': ('Uninstallation of the module', module.uninstall, True),
+    'bench': ('Tests of the bench', static.bench, True),
     'torture': ('Torture: random sequences, workers, crashes', static.torture, True),
 }
 

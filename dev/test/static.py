@@ -95,5 +95,9 @@ def house():
     return _pytest('house', 'pytest', 'dev/house', '-q')
 
 
+def bench(_instance):
+    return _pytest('bench', 'pytest', 'dev/bench', '-q')
+
+
 def torture(_instance):
     return _pytest('torture', 'dev.torture', '--ci')

@@ -1,0 +1,3 @@
+from . import elsewhere
+from . import http
+from . import workers
