@@ -25,7 +25,7 @@ class ConnectionRefused(ValidationError):
         self.reason = reason
 
 
-def notify(message, *, type='success', sticky=False, reload=False, then=None):  # noqa: A002
+def notify(message, *, type='success', sticky=False, reload=False, then=None):  # noqa: A002 (Odoo's word)
     """Return the action that shows a message to the user.
 
     :param str message: The message; each of its lines is shown as one.

@@ -95,6 +95,7 @@ class Session:
         try:
             response = self._requests.request(
                 method, url, timeout=timeout, allow_redirects=False, stream=True, json=json,
+                # Any sequence of pairs will do, whatever the stubs say.
                 params=params,  # type: ignore[arg-type]
                 proxies=self._proxies,
                 # The size that is read is the size there is: nothing can be inflated.

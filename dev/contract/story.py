@@ -61,7 +61,7 @@ class Event:
     again: bool = False
 
 
-def event(type, secret=None, again=False, **fields):  # noqa: A002
+def event(type, secret=None, again=False, **fields):  # noqa: A002 the API's word
     return Event(type, fields, secret, again)
 
 

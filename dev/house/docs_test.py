@@ -16,6 +16,9 @@ from dev.paths import ROOT
 DOCUMENTS = sorted(path for path in tracked() if path.endswith('.rst'))
 #: what Odoo itself shows, in its words
 ODOOS = {'Maximum Amount', 'Online Payment', 'Update Apps List'}
+ODOOS_IN_JAPANESE = {
+    'アプリリストを更新', '最大金額', '設定 → 決済プロバイダー → BTCPay Server',
+    'BTCPay Server Greenfield'}
 ORDER = ['Installation', 'Configuration', 'Usage', 'Known issues / Roadmap', 'Bug Tracker',
          'Credits']
 JAPANESE_ORDER = ['インストール', '設定', '使い方', '既知の制限', 'バグの報告', 'クレジット']
@@ -129,6 +132,9 @@ def test_when_the_readme_is_japanese_then_it_uses_the_words_of_the_screens():
         [row.astext().split('\n\n')[0] for row in parse(path).findall(docutils.nodes.row)]
         for path in ('README.rst', 'README.ja.rst'))
     assert japanese[1:] == [terms[name] for name in english[1:]]
+    shown = '\n'.join(terms.values())
+    quoted = set(re.findall('「([^」]+)」', (ROOT / 'README.ja.rst').read_text()))
+    assert not {quote for quote in quoted - ODOOS_IN_JAPANESE if quote not in shown}
     read = parse('README.ja.rst').astext().replace('\n\n', '\0')
     assert not re.findall(r'[ぁ-んァ-ヶー一-龠、。」][ \n][ぁ-んァ-ヶー一-龠「]', read)
 

@@ -19,6 +19,10 @@ CALLED_FROM_OUTSIDE = {
     'resolve_redirects', 'response_class', 'uninstall_hook',
 }
 WORD = re.compile(r'\w+')
+HERE = 'dev/house/files_test.py'
+OVERRULED = re.compile(
+    r'(noqa: [A-Z0-9, ]+\d|pylint: *disable(-next)?=[\w-]+|type: ignore\[[\w-]+\]|'
+    r'eslint-disable\S*)(?P<reason>.*)')
 
 
 def sources():
@@ -43,6 +47,23 @@ def test_when_a_file_is_written_then_it_has_less_than_400_lines():
             if lines >= LONGEST:
                 long[path] = lines
     assert not long
+
+
+def test_when_a_linter_is_overruled_then_the_reason_stands_beside_it():
+    bare = []
+    for path in tracked():
+        file = ROOT / path
+        if file.suffix not in ('.py', '.js', '.cjs') or not file.is_file() or path == HERE:
+            continue
+        before = ''
+        for number, line in enumerate(file.read_text().splitlines(), 1):
+            found = OVERRULED.search(line)
+            # On a line of its own, for a whole file, the docstring below says it
+            if found and not found['reason'].strip() and not before.lstrip().startswith('#') \
+                    and not line.startswith('# ruff'):
+                bare.append(f'{path}:{number}')
+            before = line
+    assert not bare
 
 
 def _is_called_by_odoo(node):

@@ -66,7 +66,7 @@ class Ledger:
 
     def _rows(self):
         return self._exact(
-            'SELECT t.id, t.reference, t.state, t.operation, '  # noqa: S608
+            'SELECT t.id, t.reference, t.state, t.operation, '  # noqa: S608 all of it ours
             ' round(t.amount, 2)::text AS amount,'
             ' COALESCE(t.btcpay_root_id, t.id) AS root, t.btcpay_invoice_id AS invoice,'
             ' round(COALESCE(t.btcpay_refund_fee_amount, 0), 2)::text AS fee,'

@@ -131,7 +131,7 @@ class Rig(Stack):
                 "AND NOT attisdropped AND attname <> 'id'")
             columns, = cr.fetchone()
             cr.execute(
-                f'UPDATE payment_provider SET ({columns}) = '  # noqa: S608
+                f'UPDATE payment_provider SET ({columns}) = '  # noqa: S608 all of it ours
                 f'(SELECT {columns} FROM torture_provider) WHERE id = %s', [self.provider_id])
             cr.execute(
                 'UPDATE payment_provider SET btcpay_server_url = %s, btcpay_api_key = %s, '

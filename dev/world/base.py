@@ -354,7 +354,7 @@ class World(ABC):
         """
         self._cannot('Spoiling answers')
 
-    def webhook_fault(self, kind, invoice=None, type=None, count=1, seconds=5):  # noqa: A002
+    def webhook_fault(self, kind, invoice=None, type=None, count=1, seconds=5):  # noqa: A002 as told
         """Spoil the next deliveries.
 
         :param str kind: 'never', 'twice', 'late', 'reorder'

@@ -130,7 +130,7 @@ class StandIn(World):
             'kind': kind, 'path': path, 'method': method, 'count': count, 'status': status,
             'seconds': seconds, 'after': after})
 
-    def webhook_fault(self, kind, invoice=None, type=None, count=1, seconds=5):  # noqa: A002
+    def webhook_fault(self, kind, invoice=None, type=None, count=1, seconds=5):  # noqa: A002 as told
         self.control('/webhook_faults', {
             'kind': kind, 'invoice': invoice, 'type': type, 'count': count, 'seconds': seconds})
 

@@ -168,6 +168,7 @@ class PaymentProvider(models.Model):
         :rtype: res.currency
         :raise GreenfieldError: If the server did not say.
         """
+        # All that there are: those that are not active may be some day.
         # pylint: disable-next=no-search-all
         currencies = self.env['res.currency'].with_context(active_test=False).search([])
         cryptos = {method_id.partition('-')[0] for method_id in methods}

@@ -43,8 +43,8 @@ class TestWizardOwners(RefundMixin, BTCPayCommon):
             with self.subTest(model=wizard._name):
                 self.assertFalse(theirs.search([('id', 'in', wizard.ids)]))
                 for call in (
-                    lambda: theirs.read([name]),  # noqa: B023
-                    lambda: theirs.write({name: wizard[:1][name]}),  # noqa: B023
+                    lambda: theirs.read([name]),  # noqa: B023 (called at once)
+                    lambda: theirs.write({name: wizard[:1][name]}),  # noqa: B023 (called at once)
                     theirs.unlink, wizard.unlink,
                 ):
                     with self.assertRaises(AccessError):

@@ -106,7 +106,7 @@ class TestInvoiceScreen(RefundMixin, BTCPayCommon):
         return [
             button.get('id') for button in self._arch(self.accountant).xpath(
                 '//button[@name="action_register_payment"]'
-            ) if not eval(button.get('invisible').strip(), values)  # noqa: S307
+            ) if not eval(button.get('invisible').strip(), values)  # noqa: S307 (our own view)
         ]
 
     def test_when_a_credit_note_is_being_refunded_then_pay_does_not_stand_out(self):

@@ -53,9 +53,9 @@ class TestRefundLink(RefundMixin, BTCPayHttpCommon):
         self.assertTrue(refund.read(['amount']))
         for name in ('btcpay_pull_payment_id', 'btcpay_refund_link'):
             for call in (
-                lambda: refund.read([name]),  # noqa: B023
-                lambda: refund.search([(name, '=like', 'a%')]),  # noqa: B023
-                lambda: refund.web_read({name: {}}),  # noqa: B023
+                lambda: refund.read([name]),  # noqa: B023 (called at once)
+                lambda: refund.search([(name, '=like', 'a%')]),  # noqa: B023 (called at once)
+                lambda: refund.web_read({name: {}}),  # noqa: B023 (called at once)
             ):
                 with self.subTest(field=name), self.assertRaises(AccessError):
                     call()
