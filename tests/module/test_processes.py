@@ -8,7 +8,8 @@ ROOT = Path(__file__).parents[2]
 OURS = ('controllers', 'greenfield', 'models', 'wizards', 'const.py', 'db.py', 'utils.py')
 CACHES = {'cache', 'lru_cache', 'cached_property', 'ormcache', 'ormcache_context', 'local'}
 CHANGING = {
-    'add', 'append', 'clear', 'extend', 'insert', 'pop', 'popitem', 'remove', 'setdefault', 'update',
+    'add', 'append', 'clear', 'extend', 'insert', 'pop', 'popitem', 'remove', 'setdefault',
+    'update',
 }
 #: the framework's own set of what no log shows, added to when the module is imported
 KNOWN = {'PAYMENT_SENSITIVE_KEYS.update'}
