@@ -39,6 +39,7 @@ from .module import (
     test_fuzz,
     test_installed,
     test_leaks,
+    test_processes,
     test_protected_fields,
     test_scale,
     test_secrets,

@@ -104,7 +104,7 @@ class PaymentTransaction(models.Model):
         # Known by when the answer is given up, see `_btcpay_get_next_sync_at`.
         given_up_at = fields.Datetime.now() + timedelta(seconds=const.ANSWER_SECONDS)
         seconds = const.HANG_SECONDS if self.provider_id._btcpay_may_ask() else 0
-        return bool(self.sudo().search([
+        return bool(self.search([
             ('provider_id', '=', self.provider_id.id),
             ('btcpay_next_sync_at', '>', given_up_at - timedelta(seconds=const.CHECKOUT_TIMEOUT)),
             ('btcpay_next_sync_at', '<=', given_up_at - timedelta(seconds=seconds)),
