@@ -152,7 +152,7 @@ def check(place, payments):
                              " AND d.state NOT IN ('processed', 'ignored'))",
     }.items():
         found = place.sql(
-            'SELECT t.reference FROM payment_transaction t '  # noqa: S608
+            'SELECT t.reference FROM payment_transaction t '  # noqa: S608 ours
             'JOIN sale_order_transaction_rel r ON r.transaction_id = t.id '
             'JOIN sale_order o ON o.id = r.sale_order_id '
             'WHERE t.reference = ANY(%s) AND ' + query, references)

@@ -263,7 +263,7 @@ class TestCosts(MoneyMixin, BTCPayHttpCommon):
             sys.setprofile(note)
             try:
                 for record in records:
-                    record.name, record.company_id, record.currency_id  # noqa: B018
+                    record.name, record.company_id, record.currency_id  # noqa: B018 (read)
             finally:
                 sys.setprofile(None)
         self.assertFalse(called)

@@ -1,4 +1,5 @@
 import logging
+import re
 from pathlib import Path
 
 from odoo.modules import Manifest
@@ -42,3 +43,12 @@ class TestInstalled(HttpCase):
         ]:
             with self.subTest(path=path):
                 self.assertEqual(self.url_open(path).status_code, status)
+
+    def test_when_the_app_is_looked_at_then_it_says_what_it_is_with_pictures(self):
+        module = self.env['ir.module.module'].search([('name', '=', 'payment_btcpay')])
+        self.assertEqual(module.shortdesc, "BTCPay Server Greenfield")
+        pictures = re.findall(r'<img[^>]* src="([^"]+)"', str(module.description_html))
+        self.assertEqual(len(pictures), 5)
+        for path in pictures:
+            with self.subTest(picture=path):
+                self.assertEqual(self.url_open(path).headers['Content-Type'], 'image/png')

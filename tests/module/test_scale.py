@@ -28,7 +28,7 @@ class TestScale(ReconcileCommon):
         self.env.cr.execute(f"""
             INSERT INTO {table} ({names}) SELECT {values} FROM generate_series(1, {count}) n;
             ANALYZE {table}
-        """)  # noqa: S608
+        """)  # noqa: S608 (ours)
 
     def _fill_transactions(self, provider, **columns):
         self._fill('payment_transaction', FINAL, **{

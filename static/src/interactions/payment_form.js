@@ -22,7 +22,7 @@ patch(PaymentForm.prototype, {
      * which shows the page as it was left: blocked.
      *
      * @param {PageTransitionEvent} ev
-     * @return {void}
+     * @returns {void}
      */
     btcpayOnPageShow(ev) {
         if (ev.persisted && this.btcpayStopLoading.length) {
