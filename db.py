@@ -31,12 +31,20 @@ class RowBusy(UserError):
         )
 
 
+def commit(env):
+    """Store what was done, and release all locks, before the network is waited for.
+
+    :param odoo.api.Environment env: The environment.
+    """
+    env.cr.commit()
+
+
 def commit_and_refresh(env):
     """Store what was done, release all locks, and go on in a new database transaction.
 
     :param odoo.api.Environment env: The environment.
     """
-    env.cr.commit()
+    commit(env)
     env.invalidate_all()
 
 

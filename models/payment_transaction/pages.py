@@ -7,7 +7,7 @@ from odoo.tools import SQL
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.db import CONCURRENCY_ERRORS, RowBusy, Turn
+from odoo.addons.payment_btcpay.db import CONCURRENCY_ERRORS, RowBusy, Turn, commit
 from odoo.addons.payment_btcpay.greenfield import GreenfieldError
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
@@ -48,7 +48,7 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         now = fields.Datetime.now()
-        self.env.cr.commit()  # What is locked is seen as it is now.
+        commit(self.env)  # What is locked is seen as it is now.
         with suppress(*CONCURRENCY_ERRORS):
             self.env.cr.execute(SQL(
                 """
@@ -70,7 +70,7 @@ class PaymentTransaction(models.Model):
                 answer_limit=now - timedelta(seconds=const.ANSWER_INTERVAL),
             ), log_exceptions=False)
             turn.is_ours = bool(self.env.cr.rowcount)
-            self.env.cr.commit()
+            commit(self.env)
         self.env.cr.rollback()
         self.invalidate_recordset(['btcpay_asked_at'], flush=False)
         return turn.is_ours

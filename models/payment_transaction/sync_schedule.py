@@ -9,6 +9,7 @@ from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import (
     CONCURRENCY_ERRORS,
     RowBusy,
+    commit,
     commit_and_refresh,
     lock,
 )
@@ -94,7 +95,7 @@ class PaymentTransaction(models.Model):
                  )
                 """, fields.Datetime.now(), ids, write_dates, times, ids,
             ), log_exceptions=False)
-            self.env.cr.commit()
+            commit(self.env)
         self.env.cr.rollback()
 
     def _btcpay_is_monitoring_over(self):
