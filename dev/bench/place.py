@@ -180,7 +180,8 @@ class Place:
     def _peers_template(self):
         """:return: the name of a database with Mollie and Stripe, which is kept"""
         source = (HERE / 'furnish.py').read_text()
-        digest = hashlib.sha256(f'{databases.template_name()} {source}'.encode()).hexdigest()[:8]
+        template = databases.ensure_template(self.instance)
+        digest = hashlib.sha256(f'{template} {source}'.encode()).hexdigest()[:8]
         name = f'bench_peers_{digest}'
         if name in self.instance.cluster.databases():
             return name
@@ -189,8 +190,7 @@ class Place:
                 databases.remove_database(self.instance, old)
         unfinished = f'{name}_new'
         with step('Database with Mollie and Stripe (once)'):
-            databases.copy_database(
-                self.instance, databases.ensure_template(self.instance), unfinished)
+            databases.copy_database(self.instance, template, unfinished)
             self._install(unfinished, 'payment_mollie,payment_stripe')
             self._load(unfinished)
             from . import furnish

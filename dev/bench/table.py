@@ -90,24 +90,33 @@ def table(place, times=TIMES):
 def others(place, times=TIMES):
     """What Mollie and Stripe cost without and with our module.
 
-    :return: figures by database, step and provider
+    Without it twice, as `again`: what these two differ by is what the machine does.
+
+    :return: figures by shop, step and provider
     """
     place.tell('state', 'open')
-    with Odoo(place, WITHOUT) as without, Odoo(place, WITH) as with_ours:
+    with (Odoo(place, WITHOUT) as without, Odoo(place, WITH) as with_ours,
+          Odoo(place, WITHOUT) as again):
         shops = []
-        for database, odoo in ((WITHOUT, without), (WITH, with_ours)):
+        for database, odoo in ((WITHOUT, without), (WITH, with_ours), (WITHOUT, again)):
             customers = Customers(place, odoo, database)
             shops.append(Steps(place, customers, customers.peers((Mollie, Stripe)), times))
         payments = _pay_in_turns(shops, times)
         place.tell('state', 'paid')
         for name in ('settled', 'returned'):
             for number in range(times + WARM):
-                for shop in shops[::1 if number % 2 else -1]:
+                for shop in _in_turn(shops, number):
                     for peer in shop.peers:
                         payment = payments[shop, peer][name == 'returned'][number]
                         shop.do(name, number, peer, getattr(peer, name)(payment))
     place.tell('state', 'open')
-    return {'without': shops[0].figures(), 'with': shops[1].figures()}
+    return {name: shop.figures()
+            for name, shop in zip(('without', 'with', 'again'), shops, strict=True)}
+
+
+def _in_turn(shops, number):
+    first = number % len(shops)
+    return shops[first:] + shops[:first]
 
 
 def _pay_in_turns(shops, times):
@@ -115,7 +124,7 @@ def _pay_in_turns(shops, times):
     orders = {shop: iter(shop.customers.orders(count * len(shop.peers))) for shop in shops}
     payments = {(shop, peer): ([], []) for shop in shops for peer in shop.peers}
     for number in range(count):
-        for shop in shops[::1 if number % 2 else -1]:
+        for shop in _in_turn(shops, number):
             for peer in shop.peers:
                 before = shop.place.calls()
                 payment, answer = shop.customers.pay(peer, next(orders[shop]))
