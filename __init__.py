@@ -18,12 +18,12 @@ def uninstall_hook(env):
     if rule:
         rule.domain_force = "[('company_id', 'in', company_ids)]"
     # What people have kept of lists that are gone, or that looks for fields that are.
-    models = [name for name in env.registry if name.startswith('btcpay.')]
+    names = [name for name in env.registry if name.startswith('btcpay.')]
     env['ir.filters'].with_context(active_test=False).search([
-        '|', '|', '|', ('model_id', 'in', models), ('domain', 'like', 'btcpay_'),
+        '|', '|', '|', ('model_id', 'in', names), ('domain', 'like', 'btcpay_'),
         ('context', 'like', 'btcpay_'), ('sort', 'like', 'btcpay_'),
     ]).unlink()
-    env['ir.exports'].search([('resource', 'in', models)]).unlink()
+    env['ir.exports'].search([('resource', 'in', names)]).unlink()
     env['ir.exports.line'].search([('name', 'like', 'btcpay_')]).unlink()
     # The provider has messages and activities by us alone; Odoo notes parts of them as of `mail`
     # and of the modules that extend it, and would leave those.
