@@ -1,4 +1,5 @@
 from . import controllers
+from . import logs
 from . import models
 from . import wizards
 
@@ -16,6 +17,14 @@ def uninstall_hook(env):
     rule = env.ref('payment.transaction_company_rule', raise_if_not_found=False)
     if rule:
         rule.domain_force = "[('company_id', 'in', company_ids)]"
+    # What people have kept of lists that are gone, or that looks for fields that are.
+    names = [name for name in env.registry if name.startswith('btcpay.')]
+    env['ir.filters'].with_context(active_test=False).search([
+        '|', '|', '|', ('model_id', 'in', names), ('domain', 'like', 'btcpay_'),
+        ('context', 'like', 'btcpay_'), ('sort', 'like', 'btcpay_'),
+    ]).unlink()
+    env['ir.exports'].search([('resource', 'in', names)]).unlink()
+    env['ir.exports.line'].search([('name', 'like', 'btcpay_')]).unlink()
     # The provider has messages and activities by us alone; Odoo notes parts of them as of `mail`
     # and of the modules that extend it, and would leave those.
     env['ir.model.data'].search([

@@ -27,6 +27,7 @@
         'views/btcpay_decision_views.xml',
         'views/portal_templates.xml',
         'views/report_templates.xml',
+        'views/btcpay_log_entry_views.xml',
         'views/btcpay_receipt_views.xml',
         'views/btcpay_refund_views.xml',
         'wizards/btcpay_connect_wizard_views.xml',

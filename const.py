@@ -6,6 +6,11 @@ SENSITIVE_KEYS = {
 }
 PAYMENT_SENSITIVE_KEYS.update(SENSITIVE_KEYS)
 
+# The columns that have what must never reach a log, not even in a statement that fails.
+SECRET_COLUMNS = (
+    'api_key', 'webhook_secret', 'unused_keys', 'pull_payment', 'btcpay_refund_link',
+)
+
 # The codes of the payment methods to activate when BTCPay is activated.
 DEFAULT_PAYMENT_METHOD_CODES = {'btcpay'}
 
@@ -140,6 +145,14 @@ MIN_SECRET_LENGTH = 16
 
 # Hours in which the previous webhook secret is still good after it was renewed.
 OLD_SECRET_VALIDITY = 2
+
+# Days after which debug mode switches itself off; how many entries of each kind its log takes of a
+# provider within a day, whoever causes them, and how many are removed at once.
+DEBUG_DAYS = 7
+LOG_LIMITS = {'call': 5000, 'delivery': 5000, 'refused': 100}
+LOG_BATCH = 5000
+# How many of them, the newest, are exported at once.
+LOG_EXPORT_SIZE = 1000
 
 # Minutes an administrator has to approve the connection on the server's authorize page.
 AUTHORIZATION_VALIDITY = 30

@@ -1,3 +1,5 @@
+import time
+
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from odoo import http
@@ -59,16 +61,33 @@ class BTCPayController(http.Controller):
         provider_sudo = request.env['payment.provider'].sudo().search_fetch([
             ('id', '=', provider_id), ('code', '=', 'btcpay'),
         ], order='id')
+        with provider_sudo._btcpay_keep_delivery(body) as delivery:
+            delivery.status, delivery.result = self._take(
+                provider_id, provider_sudo, body, delivery
+            )
+        return self._answer(delivery.status)
+
+    def _take(self, provider_id, provider_sudo, body, delivery):
+        """Keep an event if it is the server's, and have its transaction synced.
+
+        :param int provider_id: The provider that the event is for.
+        :param payment.provider provider_sudo: The same, if there is one.
+        :param bytes body: The event as it came.
+        :param AnsweredDelivery delivery: What is known of it, to be completed.
+        :return: The HTTP status of the answer, and why it is refused, if it is.
+        :rtype: tuple[int, str]
+        """
+        start = time.monotonic()
         signature = request.httprequest.headers.get('BTCPay-Sig', '')
         secrets = provider_sudo and provider_sudo._btcpay_get_webhook_secrets()
         if not secrets or not is_signed(body, signature, secrets):
             _logger.warning("Refused an event for provider %s: wrong signature.", provider_id)
-            return self._answer(403)
+            return 403, "wrong signature"
         try:
             event = WebhookEvent.parse(body)
         except NotUnderstood:
             _logger.warning("Refused a signed event for provider %s: it is malformed.", provider_id)
-            return self._answer(400)
+            return 400, "malformed"
         # The id of a webhook that was made by hand is not known.
         is_ours = (
             provider_sudo.btcpay_webhook_by_hand
@@ -79,9 +98,20 @@ class BTCPayController(http.Controller):
                 "Refused event %(id)s for provider %(provider)s: another store's or webhook's.",
                 {'id': event.delivery_id, 'provider': provider_id},
             )
-            return self._answer(403)
-        request.env['btcpay.delivery']._receive(provider_sudo, event, body)
-        return self._answer(200)
+            return 403, "another store's or webhook's"
+        delivery.event = event
+        delivery.reference = request.env['btcpay.delivery']._receive(provider_sudo, event)
+        _logger.info(
+            "BTCPay event %(type)s, delivery %(id)s for %(about)s: HTTP 200 in %(ms)d ms.",
+            {
+                'type': event.type,
+                'id': event.delivery_id,
+                'about': f'transaction {delivery.reference}' if delivery.reference
+                         else f'provider {provider_id}',
+                'ms': round((time.monotonic() - start) * 1000),
+            },
+        )
+        return 200, ''
 
     @staticmethod
     def _answer(status):

@@ -26,7 +26,9 @@ UPDATE payment_provider
        btcpay_connection_problem = NULL,
        btcpay_unreachable_since = NULL,
        btcpay_failed_tries = 0,
-       btcpay_retry_at = NULL
+       btcpay_retry_at = NULL,
+       btcpay_debug = FALSE,
+       btcpay_debug_until = NULL
  WHERE code = 'btcpay';
 
 -- forget the authorizations that are under way, with the keys that came
@@ -47,3 +49,7 @@ UPDATE btcpay_delivery
    SET state = CASE state WHEN 'pending' THEN 'ignored' ELSE state END,
        next_try_at = NULL,
        pull_payment_ref = NULL;
+
+-- keep nothing of what was said between the live store and the live database
+DELETE FROM btcpay_log_entry;
+DELETE FROM btcpay_log_export;

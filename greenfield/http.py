@@ -1,7 +1,7 @@
 """HTTP that is over in time, goes nowhere else, and reads no more than it should."""
 import json as jsonlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from http.cookiejar import DefaultCookiePolicy
 
@@ -41,6 +41,17 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+    def hide(self, secrets: Sequence[str]) -> 'Answer':
+        """Return the answer without secrets, if it is a refusal: its words are repeated to people.
+
+        :param Sequence[str] secrets: what the call was made with
+        """
+        body = self.body
+        if self.status >= 300:
+            for secret in secrets:
+                body = body.replace(secret.encode(), '…'.encode())
+        return replace(self, body=body)
 
 
 class _Requests(requests.Session):

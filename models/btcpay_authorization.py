@@ -159,6 +159,22 @@ class BTCPayAuthorization(models.Model):
         commit_and_refresh(self.env)
 
     @api.model
+    def _forget(self, provider):
+        """Forget the authorizations of a provider with their keys, here and at the server.
+
+        :param payment.provider provider: The provider.
+        :return: Whether no key is left at the server.
+        :rtype: bool
+        """
+        own = self.sudo().search(self._get_own_domain() & Domain('provider_id', '=', provider.id))
+        for authorization in own:
+            authorization._revoke_keys()
+        is_clean = not any(own.mapped('unused_keys'))
+        self.sudo().search([('provider_id', '=', provider.id)]).unlink()
+        commit_and_refresh(self.env)
+        return is_clean
+
+    @api.model
     def _get_all_unused_keys(self):
         """Return the keys that came for this database and that nobody has taken.
 

@@ -55,9 +55,7 @@ class BTCPayDelivery(models.Model):
     reason = fields.Char(string="Result", readonly=True)
     try_count = fields.Integer(string="Tries", readonly=True)
     next_try_at = fields.Datetime(string="Next Try", readonly=True)
-    body = fields.Text(
-        help="The event as it came; kept in debug mode only.", readonly=True
-    )
+    body = fields.Text(help="The event; kept in debug mode only.", compute='_compute_body')
 
     _delivery_uniq = models.Constraint(
         'unique(provider_id, delivery_ref)', "A delivery is kept once."
@@ -65,28 +63,38 @@ class BTCPayDelivery(models.Model):
     _age_idx = models.Index('(provider_id, create_date)')
     _pending_idx = models.Index("(next_try_at) WHERE state = 'pending'")
 
+    def _compute_body(self):
+        entries = self.env['btcpay.log.entry'].search([
+            ('kind', '=', 'delivery'), ('delivery_ref', 'in', self.mapped('delivery_ref')),
+        ])
+        bodies = {(entry.provider_id, entry.delivery_ref): entry.received for entry in entries}
+        for delivery in self:
+            delivery.body = bodies.get((delivery.provider_id, delivery.delivery_ref))
+
     # === RECEIVE === #
 
     @api.model
-    def _receive(self, provider, event, body):
+    def _receive(self, provider, event):
         """Keep a delivery whose signature was found to be right, and process it if that is due.
 
         :param payment.provider provider: The provider it was sent to, in sudo mode.
         :param WebhookEvent event: The event.
-        :param bytes body: The event as it came.
+        :return: The reference of the transaction that it is about, if there is one.
+        :rtype: str|bool
         """
         transaction, reason = self._find_transaction(
             provider, event.invoice_id, event.order_id, event.pull_payment_id
         )
+        reference = transaction.reference
         if transaction.btcpay_invoice_id and event.type in const.UNINTERESTING_EVENTS:
             reason = _("Odoo has made this invoice itself: nothing follows from the event.")
         with Turn(provider, 'delivery') as turn:
             is_askable = provider._btcpay_may_ask()
             pending = self._keep(
-                provider, event, body, transaction, reason, turn if is_askable else None
+                provider, event, transaction, reason, turn if is_askable else None
             )
             if not pending:
-                return
+                return reference
             if not is_askable:
                 # It is left to the scheduled action. The server speaks: it may answer by now.
                 provider._btcpay_retry_soon(minutes=1)
@@ -97,9 +105,10 @@ class BTCPayDelivery(models.Model):
             ):
                 failure = pending[0]._process(const.SHORT_TIMEOUT, transaction, pending, turn)
                 provider._btcpay_report_silence(failure)
+        return reference
 
     @api.model
-    def _keep(self, provider, event, body, transaction, reason='', turn=None):
+    def _keep(self, provider, event, transaction, reason='', turn=None):
         """Keep a delivery, once, with what is known of it already:
 
         - It is ignored if it is about nothing of ours, or if there is a reason.
@@ -108,7 +117,6 @@ class BTCPayDelivery(models.Model):
 
         :param payment.provider provider: The provider it was sent to, in sudo mode.
         :param WebhookEvent event: The event.
-        :param bytes body: The event as it came.
         :param payment.transaction transaction: What it is about.
         :param str reason: Why it is ignored, if it is.
         :param Turn turn: The turn to ask the server, which is taken along if it is pending.
@@ -117,12 +125,13 @@ class BTCPayDelivery(models.Model):
         :rtype: btcpay.delivery
         """
         # The same delivery may come several times at once: the database decides which is first.
-        rows = self.env.execute_query(SQL(
+        # Where that fails it is not logged as it is: it has the pull payment's id.
+        self.env.cr.execute(SQL(
             """
             INSERT INTO btcpay_delivery (
                 provider_id, delivery_ref, original_ref, is_redelivery, event, invoice_ref,
                 order_ref, pull_payment_ref, payout_ref, payout_state, sent_at, transaction_id,
-                state, reason, try_count, next_try_at, body,
+                state, reason, try_count, next_try_at,
                 create_uid, create_date, write_uid, write_date
             ) VALUES (
                 %(provider)s, %(delivery)s, %(original)s, %(redelivery)s, %(event)s, %(invoice)s,
@@ -135,7 +144,7 @@ class BTCPayDelivery(models.Model):
                            AND state = 'processed'
                      ) THEN 'processed'
                      ELSE 'pending' END,
-                %(reason)s, 0, %(now)s, %(body)s,
+                %(reason)s, 0, %(now)s,
                 %(uid)s, %(now)s, %(uid)s, %(now)s
             ) ON CONFLICT (provider_id, delivery_ref) DO NOTHING
             RETURNING id, state, ARRAY(%(twins)s), state = 'pending' AND %(turn)s
@@ -158,9 +167,9 @@ class BTCPayDelivery(models.Model):
             reason=reason or None,
             # Once the request has had its try, the scheduled action has it.
             now=fields.Datetime.now(),
-            body=self._get_kept_body(event, body) if provider.btcpay_debug else None,
             uid=self.env.uid,
-        ))
+        ), log_exceptions=False)
+        rows = self.env.cr.fetchall()
         if not rows or rows[0][1] != 'pending':
             return self.sudo()
         [(delivery_id, _state, other_ids, is_our_turn)] = rows
@@ -175,17 +184,6 @@ class BTCPayDelivery(models.Model):
             'payout_state': event.payout_state,
         }, validate=False)
         return deliveries
-
-    @api.model
-    def _get_kept_body(self, event, body):
-        """Return the event as it came, but for the pull payment's id, by which it is claimed.
-
-        :param WebhookEvent event: The event.
-        :param bytes body: The event as it came.
-        :rtype: str
-        """
-        text = make_storable(body.decode(errors='replace'))
-        return text.replace(event.pull_payment_id, '…') if event.pull_payment_id else text
 
     # === PROCESS === #
 
@@ -311,16 +309,23 @@ class BTCPayDelivery(models.Model):
 
         :param payment.transaction transaction: The transaction.
         """
-        self.env.execute_query(SQL(
+        rows = self.env.execute_query(SQL(
             """
             UPDATE btcpay_delivery
                SET state = 'processed', transaction_id = %s, try_count = try_count + 1,
                    next_try_at = NULL, reason = NULL
              WHERE id IN %s AND state = 'pending'
-         RETURNING id
+         RETURNING delivery_ref
             """, transaction.id, tuple(self.ids),
         ))
         self.invalidate_recordset(flush=False)
+        if rows:
+            _logger.info(
+                "Processed of transaction %(ref)s: %(deliveries)s.", {
+                    'ref': transaction.reference,
+                    'deliveries': ", ".join(f'delivery {row[0]}' for row in rows),
+                },
+            )
 
     def _postpone(self, reason):
         """Note a failure, and when to try again; after the last try it is flagged for review.
@@ -337,6 +342,12 @@ class BTCPayDelivery(models.Model):
             'state': 'failed' if is_over else 'pending',
             'next_try_at': False if is_over else next_wait(tries, const.DELIVERY_WAITS),
         })
+        _logger.info(
+            "Delivery %(delivery)s is %(state)s after %(tries)s tries: %(reason)s", {
+                'delivery': self.delivery_ref, 'state': self.state, 'tries': tries,
+                'reason': reason[:1000],
+            },
+        )
         if is_over:
             transaction, _reason = self._find_own_transaction()
             if transaction:

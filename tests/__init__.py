@@ -70,6 +70,8 @@ from .provider import (
     test_checkup,
     test_connection,
     test_copy,
+    test_debug_log,
+    test_debug_mode,
     test_disconnect,
     test_manual_setup,
     test_many,

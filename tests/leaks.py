@@ -1,6 +1,9 @@
 """Looks for secrets in all that a test logged, showed, mailed and stored where they can be read."""
+import base64
+import binascii
 import logging
 import re
+from contextlib import suppress
 
 from odoo import http
 from odoo.orm.models import NO_ACCESS
@@ -59,12 +62,12 @@ class LeakMixin:
 
     def _assert_nothing_leaked(self):
         self.env.cr.flush()
-        stored = self._find_stored()
+        stored, files = self._find_stored(), self._read_files()
         for kind, pattern in (
             (SECRET, re.compile('|'.join([SECRET, *map(re.escape, self._get_own_secrets())]))),
             (PULL_PAYMENT, re.compile(PULL_PAYMENT)),
         ):
-            for place, text in self._logged + self._read_stored(stored, kind):
+            for place, text in self._logged + files + self._read_stored(stored, kind):
                 if match := pattern.search(text):
                     self.fail(f"{match[0]} in {place}: {text[:3000]}")
             for path, uid, text in self._shown:
@@ -125,13 +128,6 @@ class LeakMixin:
         :return: The models and the values.
         :rtype: list[tuple]
         """
-        written = {table for table, in self.env.execute_query(SQL(
-            'SELECT relname FROM pg_stat_xact_user_tables WHERE n_tup_ins + n_tup_upd > 0'
-        ))}
-        models = [
-            model for name in self.registry
-            if (model := self.env[name])._table in written and model._auto and model._log_access
-        ]
         # Roughly, since regular expressions take PostgreSQL ten times as long.
         signs = [f'%{sign}%' for sign in (*MARKS, *self._get_own_secrets())]
         return self.env.execute_query(SQL(' UNION ALL ').join(SQL(
@@ -139,7 +135,47 @@ class LeakMixin:
                 WHERE write_date >= date_trunc('second', now() AT TIME ZONE 'UTC')
                   AND t::text LIKE ANY (%s)""",
             model._name, SQL.identifier(model._table), signs,
-        ) for model in models))
+        ) for model in self._find_written()))
+
+    def _find_written(self):
+        """Find the models of which the test has written records.
+
+        :rtype: list[BaseModel]
+        """
+        written = {table for table, in self.env.execute_query(SQL(
+            'SELECT relname FROM pg_stat_xact_user_tables WHERE n_tup_ins + n_tup_upd > 0'
+        ))}
+        return [
+            model for name in self.registry
+            if (model := self.env[name])._table in written and model._auto and model._log_access
+        ]
+
+    def _read_files(self):
+        """Read the files that the test has stored, as those that are exported: in the database they
+        are not to be searched as they are.
+
+        :return: The places and the texts.
+        :rtype: list[tuple]
+        """
+        found = []
+        for model in self._find_written():
+            for field in model._fields.values():
+                if field.type != 'binary' or not field.store or not field.column_type:
+                    continue
+                for record_id, value in self.env.execute_query(SQL(
+                    """SELECT id, %(column)s FROM %(table)s
+                        WHERE write_date >= date_trunc('second', now() AT TIME ZONE 'UTC')
+                          AND %(column)s IS NOT NULL""",
+                    column=SQL.identifier(field.name), table=SQL.identifier(model._table),
+                )):
+                    content = bytes(value)
+                    with suppress(binascii.Error):
+                        content = base64.b64decode(content, validate=True)
+                    found.append((
+                        f'{field.name} of {model._name} {record_id}',
+                        content.decode(errors='replace'),
+                    ))
+        return found
 
 
 def _read_record(record):

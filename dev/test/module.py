@@ -1,12 +1,14 @@
 """The parts of `make test` that run Odoo with the module: tests, upgrade, uninstall."""
 import os
+import re
 
 from ..odoo import databases, log
 from ..odoo.instance import MODULE, environment
 from ..odoo.processes import free_port
 from ..paths import LOG
 from ..setup.console import SetupError
-from . import shares, traces
+from ..world import StandIn
+from . import shares, traces, used
 from .outcome import Outcome
 from .prepare import prepare
 from .runner import run_side_by_side
@@ -17,6 +19,7 @@ PROCESSES = min(max(len(os.sched_getaffinity(0)), 2), 4)
 COPIES = [f'make_test_{number}' for number in range(1, PROCESSES + 1)]
 OTHER = 'make_test_other_modules'
 COPY = 'make_test_uninstall'
+UPGRADED = 'make_test_upgrade'
 
 
 def command(instance, database, *options, **others):
@@ -100,30 +103,59 @@ def tests(instance):
     return outcome
 
 
+def _run_used(instance, database, code, doing, outcome):
+    """Have a database used, with a stand-in BTCPay Server.
+
+    :return: what the code printed
+    """
+    with StandIn.started() as world:
+        output = instance.run_script(database, used.script(code, world), doing)
+    for record in log.read(output.splitlines()).warnings:
+        outcome.fail(f'{record.level} of {record.logger}', record.text)
+    return output
+
+
 def upgrade(instance):
-    """Update the module where it is installed, which is one test."""
+    """Update the module where it is installed and was used, from the version before this one:
+    nothing moves."""
     _need_module(instance)
-    outcome = Outcome()
-    commands = {'odoo-upgrade.log': command(instance, DATABASE, '--update', MODULE)}
-    for code, file, result in run_odoo(instance, commands, lambda _text: 'upgrading'):
-        judge(outcome, code, file, result)
-    outcome.passed = int(not outcome.failed)
+    outcome = Outcome(log=LOG / 'setup.log')
+    databases.copy_database(instance, DATABASE, UPGRADED)
+    try:
+        output = _run_used(instance, UPGRADED, used.PAYMENTS, 'paying', outcome)
+        if not re.search(r"USED \['cancel', 'done', 'draft', 'error', 'pending'\]", output):
+            outcome.fail('upgrade', f'There is no payment in each state:\n{output[-3000:]}')
+        with instance.cluster.cursor(UPGRADED) as cursor:
+            cursor.execute(
+                'UPDATE ir_module_module SET latest_version = %s WHERE name = %s',
+                ['19.0.0.9.9', MODULE])
+        before = used.snapshot(instance.cluster, UPGRADED)
+        commands = {'odoo-upgrade.log': command(instance, UPGRADED, '--update', MODULE)}
+        for code, file, result in run_odoo(instance, commands, lambda _text: 'upgrading'):
+            judge(outcome, code, file, result)
+        if moved := used.compare(before, used.snapshot(instance.cluster, UPGRADED)):
+            outcome.fail('an upgrade moves nothing', '\n'.join(moved))
+        outcome.passed = int(not outcome.failed)
+    finally:
+        databases.remove_database(instance, UPGRADED)
     return outcome
 
 
 def uninstall(instance):
-    """Uninstall the module and compare the database with one that never had it."""
+    """Uninstall the module where it was used, and compare the database with one that never had it:
+    neither there nor at the server anything is left."""
     _need_module(instance)
     outcome = Outcome(log=LOG / 'setup.log')
     databases.copy_database(instance, DATABASE, COPY)
     try:
-        output = instance.run_script(COPY, traces.UNINSTALL, 'uninstalling')
-        result = log.read(output.splitlines())
-        for record in result.warnings:
-            outcome.fail(f'{record.level} of {record.logger}', record.text)
+        output = _run_used(instance, COPY, used.UNINSTALL, 'uninstalling', outcome)
         if instance.has_module(COPY):
             outcome.fail('uninstall', output[-3000:])
             return outcome
+        if 'SERVER 401 0' in output:
+            outcome.passed += 1
+        else:
+            outcome.fail('uninstall leaves nothing at the server', output[-1000:])
         before = databases.template_name(databases.MODULES)
         for name, left in traces.compare(instance.cluster, before, COPY):
             if left:

@@ -1,10 +1,6 @@
 """What uninstalling the module has to leave: nothing."""
 from psycopg2 import sql
 
-UNINSTALL = """
-env['ir.module.module'].search([('name', '=', 'payment_btcpay')]).button_immediate_uninstall()
-env.cr.commit()
-"""
 SCHEMA = {
     'tables': """
         SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'""",
@@ -61,5 +57,16 @@ def compare(cluster, before, after):
         SELECT module || '.' || name FROM ir_model_data
         WHERE module = 'payment_btcpay' OR name LIKE '%btcpay%'
             AND NOT (module = 'base' AND name = 'module_payment_btcpay')"""))
+    # Of tables that Odoo itself writes in all the time: what is about ours
+    yield 'messages, files and filters', sorted(_values(cluster, after, """
+        SELECT 'mail_message ' || id FROM mail_message
+        WHERE model LIKE '%btcpay%' OR model = 'payment.provider' OR body LIKE '%BTCPay%'
+        UNION SELECT 'ir_attachment ' || id FROM ir_attachment
+        WHERE res_model LIKE '%btcpay%' OR res_field LIKE '%btcpay%' OR url LIKE '%btcpay%'
+            OR (res_model = 'payment.provider' AND res_field IS NULL)
+        UNION SELECT 'payment_provider ' || id FROM payment_provider
+        WHERE code = 'btcpay'
+        UNION SELECT 'ir_filters ' || id FROM ir_filters
+        WHERE model_id LIKE 'btcpay%' OR domain LIKE '%btcpay_%'"""))
     yield 'settings', sorted(_values(cluster, after, """
         SELECT key FROM ir_config_parameter WHERE key LIKE '%btcpay%'"""))

@@ -5,6 +5,7 @@ from . import checkup
 from . import client
 from . import connection
 from . import connection_check
+from . import debug
 from . import discount
 from . import explorer
 from . import health

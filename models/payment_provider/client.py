@@ -136,11 +136,14 @@ class PaymentProvider(models.Model):
         """
         self.ensure_one()
         session = kwargs.get('btcpay_session') or Session(self.sudo().btcpay_proxy or '')
+        is_debugging = self._btcpay_is_debugging()
         start = time.monotonic()
-        outcome = None
+        answer = outcome = None
+        secrets = []
         try:
             url = self._build_request_url(endpoint, **kwargs)
             headers = self._build_request_headers(method, endpoint, json, **kwargs)
+            secrets = headers.get('Authorization', '').split()[1:]
             if kwargs.get('btcpay_commits'):
                 commit_and_refresh(self.env)
             answer = session.send(
@@ -148,24 +151,30 @@ class PaymentProvider(models.Model):
                 timeout=kwargs.get('btcpay_timeout') or const.TIMEOUT,
             )
             outcome = f'HTTP {answer.status}'
-            return self._parse_response_content(answer, **kwargs)
+            return self._parse_response_content(answer.hide(secrets), **kwargs)
         except GreenfieldError as error:
             outcome = str(error)
             raise BTCPayError(self._btcpay_explain(error), error) from error
         finally:
+            milliseconds = round((time.monotonic() - start) * 1000)
             is_good = (outcome or '').startswith('HTTP 2')
             # Paths carry ids only, of which a pull payment's is money; bodies are never logged.
             (_logger.info if is_good else _logger.warning)(
-                "BTCPay %(method)s %(endpoint)s for %(about)s: %(outcome)s in %(seconds).1f s.",
+                "BTCPay %(method)s %(endpoint)s for %(about)s: %(outcome)s in %(milliseconds)d ms.",
                 {
                     'method': method,
                     'endpoint': mask_pull_payment(endpoint),
                     'about': f'transaction {reference}' if reference
                              else f"provider {self.id or '(removed)'}",
                     'outcome': outcome,
-                    'seconds': time.monotonic() - start,
+                    'milliseconds': milliseconds,
                 },
             )
+            if is_debugging:
+                self._btcpay_keep_call(
+                    endpoint, params, json, answer, secrets, method=method, result=outcome,
+                    milliseconds=milliseconds, reference=reference,
+                )
 
     def _btcpay_explain(self, error):
         """Return what an error of the server means for a person, and what to do.

@@ -136,6 +136,11 @@ class PaymentProvider(models.Model):
             provider.write(values)
             provider._btcpay_clear_alerts(_("The store is connected again."))
             commit_and_refresh(self.env)
+        _logger.info(
+            "User %(user)s connected provider %(provider)s with store %(store)s of %(server)s.", {
+                'user': self.env.uid, 'provider': self.id, 'store': store_id, 'server': server_url,
+            },
+        )
         # Only now is what was there before of no more use.
         if not use_webhook:
             provider._btcpay_remove_webhooks(client, store_id, webhook_url)
@@ -177,8 +182,11 @@ class PaymentProvider(models.Model):
         connection = self._btcpay_get_own_connection()
         is_of_copy = self._btcpay_is_connected() and not connection.api_key
         result = reset()
+        self._btcpay_forget_typed_secrets()
         self.sudo()._btcpay_clear_alerts(_("The store was disconnected."))
         commit_and_refresh(self.env)  # The key must be unused, and no row held, from here on.
+        _logger.info("User %s disconnected provider %s.", self.env.uid, self.id)
+        is_clean = self.env['btcpay.authorization']._forget(self)
         if is_of_copy:
             return notify(
                 _(
@@ -188,7 +196,7 @@ class PaymentProvider(models.Model):
                 ),
                 type='warning', sticky=True, reload=True,
             )
-        if self._btcpay_clean_up(connection):
+        if self._btcpay_clean_up(connection) and is_clean:
             return result
         return notify(
             _(
@@ -198,6 +206,12 @@ class PaymentProvider(models.Model):
             ),
             type='warning', sticky=True, reload=True,
         )
+
+    def _btcpay_forget_typed_secrets(self):
+        """Forget what was typed for a connection that was not made."""
+        self.env['btcpay.connect.wizard'].sudo().search([('provider_id', 'in', self.ids)]).write({
+            'kept_api_key': False, 'kept_webhook_secret': False,
+        })
 
     def _btcpay_describe_under_way(self):
         """Say which payments and refunds the server is still to tell of.

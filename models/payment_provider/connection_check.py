@@ -99,10 +99,14 @@ class PaymentProvider(models.Model):
                 " permissions on the server's page switched on.", ", ".join(missing),
             ))
         excess = self._btcpay_describe_excess(self._btcpay_sum_up_key(key))
-        if manual and excess and not manual.is_excess_accepted:
+        if excess and not (manual and manual.is_excess_accepted):
             raise ConnectionRefused('excess', _(
                 "The API key may do more than is needed: %s. Make one that may not, or say that you"
                 " want to use it all the same.", excess,
+            ) if manual else _(
+                "The API key may do more than Odoo asked for: %s. Start the connection again. If"
+                " you want to use such a key all the same, make one in your account on the server"
+                " and click “Set up by Hand”.", excess,
             ))
         may_archive = any(key.is_granted(policy, store_id) for policy in const.ARCHIVE_PERMISSIONS)
         return store_id, may_archive

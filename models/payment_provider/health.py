@@ -70,6 +70,12 @@ class PaymentProvider(models.Model):
             'btcpay_retry_at': next_wait(tries, const.RETRY_WAITS),
         })
         if state != provider.btcpay_connection_state and not (state == 'unreachable' and is_first):
+            _logger.info(
+                "The connection of provider %(provider)s went from %(before)s to %(after)s.", {
+                    'provider': provider.id, 'before': provider.btcpay_connection_state,
+                    'after': state,
+                },
+            )
             provider.write({
                 'btcpay_connection_state': state, 'btcpay_connection_problem': problem
             })

@@ -171,9 +171,6 @@ class PaymentProvider(models.Model):
         help="The number of days after which webhook deliveries are removed from the log.",
         default=90,
     )
-    btcpay_debug = fields.Boolean(
-        string="Debug Mode", help="Keep the full content of webhook deliveries.", copy=False
-    )
     _btcpay_webhook_log_days_positive = models.Constraint(
         'CHECK(btcpay_webhook_log_days > 0)', "Webhook deliveries are kept for at least one day."
     )

@@ -16,6 +16,7 @@ from . import documents
 from . import balance
 from . import write_off
 from . import matters
+from . import debug
 from . import decisions
 from . import review
 from . import confirmation

@@ -2,7 +2,11 @@ from decimal import Decimal
 
 from odoo import _, fields, models
 
+from odoo.addons.payment.logging import get_payment_logger
+from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.utils import upsert
+
+_logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
 # The least that most wallets can claim.
 SATOSHI = Decimal('0.00000001')
@@ -105,6 +109,13 @@ class PaymentTransaction(models.Model):
             if payout.state == before:
                 continue
             payout.state_since = fields.Datetime.now()
+            _logger.info(
+                "Payout %(payout)s of refund %(ref)s went from %(before)s to %(after)s.",
+                {
+                    'payout': payout.payout_ref, 'ref': self.reference,
+                    'before': before or "nothing", 'after': payout.state,
+                },
+            )
             if payout.state == 'AwaitingApproval':
                 self._btcpay_post_note(_(
                     "The customer claimed %(claimed)s of the refund %(reference)s. It is paid out"

@@ -331,6 +331,7 @@ class PaymentTransaction(models.Model):
         if payment_methods is not None:
             self._btcpay_store_payments(payment_methods)
         after = (self.btcpay_status, self.btcpay_additional_status, self.btcpay_paid_amount)
+        self._btcpay_log_invoice(before, after)
         self._btcpay_apply_status(is_new=after != before)
 
     def _btcpay_store_payments(self, payment_methods):

@@ -223,8 +223,11 @@ class PaymentTransaction(models.Model):
         return transactions
 
     def write(self, vals):
-        """Override of `payment` to let nobody make another provider's transaction one of ours."""
+        """Override of `payment` to let nobody make another provider's transaction one of ours, and
+        to log each change of state."""
+        before = self._btcpay_get_states() if 'state' in vals else {}
         result = super().write(vals)
+        self._btcpay_log_states(before)
         if 'provider_id' in vals:
             self._btcpay_check_written_by_odoo()
         return result

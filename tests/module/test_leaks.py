@@ -1,3 +1,4 @@
+import base64
 import logging
 
 from odoo.exceptions import UserError
@@ -63,6 +64,12 @@ class TestLeaks(RefundMixin, BTCPayHttpCommon):
             lambda secret: self.refund.sudo().write({'btcpay_refund_request': {'a': [secret]}}),
             lambda secret: self.order.activity_schedule(summary=secret, user_id=self.env.uid),
             lambda secret: self.env['ir.config_parameter'].set_param('leak', secret),
+            lambda secret: self.env['btcpay.log.entry']._note(
+                self.btcpay.id, 'call', lambda: {'received': f'{{"id": "{secret}"}}'}
+            ),
+            lambda secret: self.env['btcpay.log.export'].create({
+                'content': base64.b64encode(secret.encode())
+            }),
         ):
             self._assert_found(leak)
 

@@ -13,7 +13,7 @@ MODELS = ('payment.provider', 'payment.transaction', 'sale.order', 'account.move
 # What an administrator decides.
 SETTINGS = {
     'btcpay_responsible_id', 'btcpay_accept_partial', 'btcpay_late_policy',
-    'btcpay_webhook_log_days', 'btcpay_debug', 'btcpay_poll_minutes',
+    'btcpay_webhook_log_days', 'btcpay_debug', 'btcpay_debug_days', 'btcpay_poll_minutes',
     'btcpay_underpaid_policy', 'btcpay_write_off_account_id', 'btcpay_checkout_mode',
     'btcpay_speed_policy', 'btcpay_confirm_when', 'btcpay_expiration_minutes',
     'btcpay_monitoring_minutes',

@@ -171,6 +171,15 @@ class TestConnectRefusedKey(RefusalCommon):
         key = self.world.new_key(None, [*scoped, 'unrestricted'])
         self._assert_key_refused('wildcard', "is for all stores", key)
 
+    def test_when_the_key_may_do_more_than_was_asked_for_then_it_is_refused(self):
+        """Only who sets it up by hand can say that they want it all the same."""
+        for more in (
+            'btcpay.store.canmodifystoresettings', 'btcpay.store.canmodifypaymentrequests',
+        ):
+            with self.subTest(more=more):
+                key = self._new_key(permissions=[*const.PERMISSIONS, more])
+                self._assert_key_refused('excess', f"may do more than Odoo asked for: {more}", key)
+
     def test_when_the_server_does_not_accept_the_key_then_it_is_refused(self):
         self._assert_key_refused('key', "does not accept the API key", 'a1' * 20)
 

@@ -8,6 +8,7 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.models.payment_provider.connection_check import ManualSetup
 from odoo.addons.payment_btcpay.tests.common import StandIn
 from odoo.addons.payment_btcpay.tests.provider.connect_common import BTCPayConnectCommon
 
@@ -176,11 +177,16 @@ class TestConnection(BTCPayConnectCommon):
         for more, may_archive in (
             ([], False),
             (['btcpay.store.canarchivepullpayments'], True),
-            (['btcpay.store.canmanagepullpayments'], True),
         ):
             with self.subTest(more=more):
                 self._connect_well(self._new_key(permissions=[*const.PERMISSIONS, *more]))
                 self.assertEqual(self.btcpay.sudo().btcpay_key_may_archive, may_archive)
+        # It may do more: that is taken by express word only.
+        key = self._new_key(permissions=[*const.PERMISSIONS, 'btcpay.store.canmanagepullpayments'])
+        self.btcpay._btcpay_connect(
+            self.world.url, key, manual=ManualSetup(self.store_id, is_excess_accepted=True)
+        )
+        self.assertTrue(self.btcpay.sudo().btcpay_key_may_archive)
 
     def test_when_another_administrator_is_quicker_then_that_key_and_webhook_are_removed(self):
         """Another administrator is quicker: that key and webhook are the ones to be removed."""

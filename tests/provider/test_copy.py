@@ -60,8 +60,13 @@ class TestNeutralizedCopy(CopyCommon):
         self.env['btcpay.authorization'].sudo()._start(
             self.btcpay, self.world.url, self.base_url()
         )
+        self.btcpay.btcpay_debug = True
+        self.tx._btcpay_sync()
+        self.assertTrue(self.env['btcpay.log.entry'].search([]))
         self._neutralize()
         provider = self.btcpay.sudo()
+        self.assertFalse(provider.btcpay_debug or provider.btcpay_debug_until)
+        self.assertFalse(self.env['btcpay.log.entry'].search([]))
         self.assertEqual((provider.state, provider.is_published), ('disabled', False))
         for name, value in provider._btcpay_get_empty_connection().items():
             self.assertEqual(provider[name], value, name)

@@ -1,6 +1,6 @@
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
-from odoo.tools import mute_logger
+from odoo.tools import SQL, mute_logger
 
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
@@ -64,6 +64,56 @@ class TestDisconnect(BTCPayCommon):
         ][1])
         self.btcpay.action_reset_credentials()
         self.assertEqual(states, ['disconnected'])
+
+    def test_when_it_cannot_be_uninstalled_then_disconnecting_wipes_every_secret(self):
+        self._pay_order()
+        self._post_process_all()
+        with self.assertRaisesRegex(UserError, "cannot uninstall"):
+            self.env['payment.provider']._remove_provider('btcpay')
+        secret = self.btcpay.sudo().btcpay_webhook_secret
+        self.btcpay._btcpay_store_secret('another secret of the webhook')
+        unused = self.world.new_key(self.store_id, const.PERMISSIONS)
+        self.env['btcpay.authorization'].sudo()._start(
+            self.btcpay, self.world.url, 'https://shop.example.com'
+        )
+        self.env['btcpay.authorization'].sudo().search([])._receive_key(unused)
+        typed = self.world.new_key(self.store_id, const.PERMISSIONS)
+        self.env['btcpay.connect.wizard'].create({
+            'provider_id': self.btcpay.id, 'server_url': self.world.url, 'api_key': typed,
+            'webhook_secret': 'typed and not used',
+        })
+        secrets = (
+            self.key, secret, 'another secret of the webhook', unused, typed, 'typed and not used'
+        )
+        self.env.flush_all()
+        self.assertEqual(self._find_in_database(secrets), set(secrets))
+        self.btcpay.action_reset_credentials()
+        self._assert_disconnected()
+        self.env.flush_all()
+        self.assertEqual(self._find_in_database(secrets), set())
+        self.assertEqual(self.world.call(
+            'GET', '/api/v1/api-keys/current', key=unused).status_code, 401)
+
+    def _post_process_all(self):
+        self.env['payment.transaction'].sudo().search([('state', '=', 'done')])._post_process()
+        self.assertTrue(self.env['account.payment'].search([
+            ('payment_transaction_id.provider_id', '=', self.btcpay.id)
+        ]))
+
+    def _find_in_database(self, texts):
+        """Return those of the texts that any table has, in whichever column."""
+        found = set()
+        for table, in self.env.execute_query(SQL(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
+            " AND table_type = 'BASE TABLE'"
+        )):
+            for text in texts:
+                if self.env.execute_query(SQL(
+                    'SELECT 1 FROM %s AS t WHERE t::text LIKE %s LIMIT 1',
+                    SQL.identifier(table), f'%{text}%',
+                )):
+                    found.add(text)
+        return found
 
     def test_when_another_provider_uses_the_key_then_disconnecting_does_not_revoke_it(self):
         other = self.btcpay.copy()

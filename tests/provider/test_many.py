@@ -96,6 +96,35 @@ class TestMany(BTCPayHttpCommon):
                 with self.assertRaises(AccessError):
                     wizard.action_disconnect()
 
+    def test_when_a_log_entry_or_a_connection_is_anothers_then_it_is_not_seen(self):
+        for provider in (self.btcpay, self.other):
+            self.env['btcpay.log.entry']._note(provider.id, 'call', lambda: {'path': '/many'})
+        entries = self.env['btcpay.log.entry'].search([('path', '=', '/many')], order='id')
+        self.assertEqual(entries.provider_id, self.btcpay | self.other)
+        for user, seen in ((self.first_administrator, 0), (self.second_administrator, 1)):
+            with self.subTest(user=user.login):
+                env = self.env(user=user, context={'allowed_company_ids': user.company_ids.ids})
+                self.assertEqual(
+                    env['btcpay.log.entry'].search([('path', '=', '/many')]), entries[seen])
+                hidden = (self.btcpay, self.other)[1 - seen].with_env(env)
+                for call in (
+                    lambda: entries[1 - seen].with_env(env).read(['sent']),  # noqa: B023
+                    lambda: entries[1 - seen].with_env(env).action_btcpay_export(),  # noqa: B023
+                    lambda: entries.with_env(env).unlink(),  # noqa: B023
+                    lambda: hidden.read(['btcpay_store_id']),  # noqa: B023
+                    lambda: hidden.write({'btcpay_debug': True}),  # noqa: B023
+                ):
+                    with self.assertRaises(AccessError):
+                        call()
+                wizard = env['btcpay.connect.wizard'].create({
+                    'provider_id': hidden.id, 'server_url': self.world.url, 'is_manual': True,
+                    'api_key': self.other_key,
+                })
+                for call in (wizard.action_connect, wizard.action_check_key,
+                             wizard.action_connect_by_hand):
+                    with self.assertRaises(AccessError):
+                        call()
+
     def test_when_one_company_sells_then_the_others_provider_is_not_offered(self):
         for company, provider in ((self.env.company, self.btcpay), (self.second, self.other)):
             offered = self.env['payment.provider'].sudo()._get_compatible_providers(

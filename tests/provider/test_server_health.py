@@ -221,7 +221,7 @@ class TestServerHealth(ReconcileCommon):
             deliveries += deliveries._keep(self.btcpay, WebhookEvent(
                 f'{self._testMethodName[-40:]}{number}', 'InvoiceSettled',
                 invoice_id=tx.btcpay_invoice_id,
-            ), b'', tx)
+            ), tx)
         deliveries.next_try_at = self.now - timedelta(hours=1)
         self.env.cr.commit()
         return deliveries

@@ -154,7 +154,7 @@ class TestRefundAdopted(RefundMixin, BTCPayCommon):
         delivery = self.env['btcpay.delivery']._keep(self.btcpay, WebhookEvent(
             'given-up', 'PullPaymentCreated', invoice_id=tx.btcpay_invoice_id,
             pull_payment_id=pull_payment['id'],
-        ), b'', tx)
+        ), tx)
         delivery.try_count = len(const.DELIVERY_WAITS)
         self.world.fault('status', path='/v1/pull-payments/', count=None)
         self._call_count('', '')

@@ -95,7 +95,7 @@ class TestDelivery(BTCPayHttpCommon):
 
     def _keep(self, provider, event):
         return self.env['btcpay.delivery']._keep(
-            provider, WebhookEvent.parse(json.dumps(event).encode()), b'{}', self.tx
+            provider, WebhookEvent.parse(json.dumps(event).encode()), self.tx
         )
 
     # === BEFORE THE ANSWER === #
