@@ -13,6 +13,7 @@ from . import acceptance
 from . import obsolete
 from . import discount
 from . import documents
+from . import invoice_note
 from . import balance
 from . import write_off
 from . import matters

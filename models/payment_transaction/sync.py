@@ -354,6 +354,7 @@ class PaymentTransaction(models.Model):
             }
             for method in payment_methods for payment in method.payments
         ], transaction_id=self.id)
+        self._btcpay_note_on_invoices()
         self.btcpay_dues = {
             method.id: format(method.due * method.rate, 'f')
             for method in payment_methods if method.rate and method.due and method.due > 0
