@@ -71,6 +71,7 @@ from .provider import (
     test_connection,
     test_copy,
     test_disconnect,
+    test_journal,
     test_manual_setup,
     test_many,
     test_moving_over,

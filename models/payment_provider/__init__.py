@@ -9,6 +9,7 @@ from . import discount
 from . import explorer
 from . import health
 from . import health_view
+from . import journal
 from . import modal
 from . import proxy
 from . import rounding

@@ -133,6 +133,7 @@ class PaymentProvider(models.Model):
             commit_and_refresh(self.env)
             # Another may have been made meanwhile.
             previous = provider._btcpay_get_own_connection()
+            provider._btcpay_ensure_journal(values['btcpay_store_name'])
             provider.write(values)
             provider._btcpay_clear_alerts(_("The store is connected again."))
             commit_and_refresh(self.env)
