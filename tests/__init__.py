@@ -28,6 +28,7 @@ from .checkout import (
     test_modal,
     test_not_offered,
     test_return_page,
+    test_several_stores,
     test_shop,
     test_shop_modal,
     test_shop_other_way,

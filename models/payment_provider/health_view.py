@@ -122,6 +122,7 @@ class PaymentProvider(models.Model):
             ('danger', _("Store"), self.btcpay_connection_problem) if state == 'gone'
             else ('success', _("Store"), self.btcpay_store_name)
         )
+        rows += self._btcpay_get_rival_rows()
         rows += self._btcpay_get_payment_rows()
         rows += self._btcpay_get_webhook_rows(found)
         rows += self._btcpay_get_waiting_rows()
@@ -151,6 +152,14 @@ class PaymentProvider(models.Model):
                 "More than needed: %s.", self.btcpay_excess_text
             ))
         return ('success', _("Permissions"), _("Those that are needed, for this store only."))
+
+    def _btcpay_get_rival_rows(self):
+        if rivals := self._btcpay_find_rivals():
+            yield ('muted', _("Other stores"), _(
+                "Customers see one of “%(name)s” and %(others)s only, the first in the list. Give"
+                " each its own countries, website or payment method.",
+                name=self.name, others=", ".join(f'“{rival.name}”' for rival in rivals),
+            ))
 
     def _btcpay_get_payment_rows(self):
         methods = self.btcpay_store_methods_text
