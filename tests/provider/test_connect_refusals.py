@@ -35,6 +35,14 @@ class RefusalCommon(BTCPayConnectCommon):
         box = page.xpath("//div[@name='o_btcpay_connection_refused']")[0]
         self.assertEqual(box.get('data-reason'), reason)
         self.assertIn(text, " ".join(box.text_content().split()))
+        [headline] = box.xpath('.//h1/text()')
+        self.assertEqual(
+            headline,
+            "This link is no longer of use" if reason in ('expired', 'state', 'used')
+            else "Nothing was changed: your store is connected as before"
+            if may_see and before['btcpay_connection_state'] == 'connected'
+            else "Your BTCPay Server is not connected",
+        )
         links = [link.get('href') for link in box.xpath('.//a')]
         if may_see:
             self.assertIn('/odoo/action-', links[0])
