@@ -72,6 +72,7 @@ from .provider import (
     test_connection,
     test_copy,
     test_disconnect,
+    test_earlier_store,
     test_journal,
     test_manual_setup,
     test_many,

@@ -6,6 +6,7 @@ from . import client
 from . import connection
 from . import connection_check
 from . import discount
+from . import earlier_stores
 from . import explorer
 from . import health
 from . import health_view

@@ -5,6 +5,7 @@ from . import checkout_draft
 from . import checkout_failure
 from . import checkout_guard
 from . import modal
+from . import store
 from . import sync
 from . import sync_schedule
 from . import pages

@@ -301,21 +301,6 @@ class TestConnectRefusedByServer(RefusalCommon):
             self.assertTrue(self._is_key_known(api_key))
             self.assertEqual(self.world.webhooks(self.store_id), webhooks)
 
-    def test_when_payments_of_a_store_are_under_way_then_another_is_not_connected(self):
-        old_key = self._connect_well()
-        tx = self._create_btcpay_transaction(amount=16.25)
-        store_id = self.world.new_store("Other")
-        state = self._begin_state()
-        self._post_key(state, self._new_key(store_id))
-        self._assert_refused(state, 'other_store', "1 payments over $ 16.25 are under way")
-        self.assertTrue(self._is_key_known(old_key))
-        self.world.pay(tx.btcpay_invoice_id)
-        self.world.mine()
-        tx._btcpay_sync()
-        self.assertEqual(tx.state, 'done')
-        self._connect_well(self._new_key(store_id))
-        self.assertEqual(self.btcpay.btcpay_store_id, store_id)
-
     def test_when_the_key_in_use_is_posted_and_refused_then_it_is_not_revoked(self):
         """Who posts the key that is in use cannot have it revoked."""
         api_key = self._connect_well()
