@@ -59,6 +59,11 @@ ARCHIVE_PERMISSIONS = (
     'btcpay.store.canmodifystoresettings',
 )
 
+# Days in which key and webhook of a store that was connected before are tried to be removed.
+EARLIER_STORE_DAYS = 7
+# Minutes that it is kept at least: payments that were just begun are stored by then.
+EARLIER_STORE_MINUTES = 10
+
 # Seconds to wait for the server: in all for one call, and where it waits for our answer.
 TIMEOUT = 15
 SHORT_TIMEOUT = 5

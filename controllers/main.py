@@ -79,21 +79,22 @@ class BTCPayController(http.Controller):
         """
         start = time.monotonic()
         signature = request.httprequest.headers.get('BTCPay-Sig', '')
-        secrets = provider_sudo and provider_sudo._btcpay_get_webhook_secrets()
-        if not secrets or not is_signed(body, signature, secrets):
-            _logger.warning("Refused an event for provider %s: wrong signature.", provider_id)
-            return 403, "wrong signature"
-        try:
-            event = WebhookEvent.parse(body)
-        except NotUnderstood:
-            _logger.warning("Refused a signed event for provider %s: it is malformed.", provider_id)
-            return 400, "malformed"
-        # The id of a webhook that was made by hand is not known.
-        is_ours = (
-            provider_sudo.btcpay_webhook_by_hand
-            or event.webhook_id == provider_sudo.btcpay_webhook_id
-        )
-        if event.store_id != provider_sudo.btcpay_store_id or not is_ours:
+        event = None
+        for webhook in provider_sudo._btcpay_iterate_webhooks() if provider_sudo else ():
+            if not is_signed(body, signature, webhook.secrets):
+                continue
+            try:
+                event = event or WebhookEvent.parse(body)
+            except NotUnderstood:
+                _logger.warning(
+                    "Refused a signed event for provider %s: it is malformed.", provider_id)
+                return 400, "malformed"
+            if event.store_id == webhook.store_id and webhook.id in (None, event.webhook_id):
+                break
+        else:
+            if not event:
+                _logger.warning("Refused an event for provider %s: wrong signature.", provider_id)
+                return 403, "wrong signature"
             _logger.warning(
                 "Refused event %(id)s for provider %(provider)s: another store's or webhook's.",
                 {'id': event.delivery_id, 'provider': provider_id},

@@ -75,6 +75,7 @@ class BTCPayOnboardingController(Controller):
                 'message': error.args[0],
                 # What it was for may be connected all the same.
                 'is_stale': reason in ('expired', 'state', 'used'),
+                'is_connected': may_see and provider_sudo.btcpay_connection_state == 'connected',
                 'back_url': self._get_provider_url(provider_sudo) if may_see else None,
             }, status=400)
         return request.redirect(self._get_provider_url(provider_sudo))

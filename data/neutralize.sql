@@ -34,6 +34,9 @@ UPDATE payment_provider
 -- forget the authorizations that are under way, with the keys that came
 DELETE FROM btcpay_authorization;
 
+-- forget the stores that were connected before, with their keys
+DELETE FROM btcpay_earlier_store;
+
 -- follow no payment and no refund, and do nothing more at the server; a refund's link is its money
 UPDATE payment_transaction
    SET btcpay_next_sync_at = NULL,

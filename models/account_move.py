@@ -2,6 +2,7 @@ from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools.sql import column_exists, create_column
 
+from odoo.addons.payment_btcpay.db import hold
 from odoo.addons.payment_btcpay.utils import notify
 
 
@@ -32,6 +33,17 @@ class AccountMove(models.Model):
         """Override to add those by which credit notes are paid back."""
         credit_notes = self.filtered(lambda move: move.move_type == 'out_refund')
         return super()._btcpay_get_refunds() | credit_notes.sudo().btcpay_refund_ids
+
+    def _post(self, soft=True):
+        """Override of `account` to note what came in before the invoice was posted."""
+        posted = super()._post(soft)
+        transactions = posted._btcpay_filter_payable().sudo().transaction_ids.filtered(
+            lambda tx: tx.provider_code == 'btcpay'
+        )
+        if transactions:
+            hold(transactions._btcpay_get_roots())  # What is confirmed just now is noted, too.
+            transactions._btcpay_note_on_invoices()
+        return posted
 
     def _has_to_be_paid(self):
         """Override of `account_payment` to ask for nothing that has arrived, though late."""

@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import api, fields, models
 
 
 class AccountPayment(models.Model):
@@ -7,6 +7,30 @@ class AccountPayment(models.Model):
     btcpay_decision = fields.Selection(
         string="Bitcoin: To Decide", related='payment_transaction_id.btcpay_decision',
     )
+
+    btcpay_payment_ids = fields.Many2many(
+        string="Bitcoin Received", comodel_name='btcpay.payment',
+        compute='_compute_btcpay_payment_ids', compute_sudo=True,
+        groups='account.group_account_invoice,base.group_system',
+    )
+
+    @api.depends('payment_transaction_id.btcpay_root_id.btcpay_payment_ids',
+                 'payment_transaction_id.btcpay_payment_ids')
+    def _compute_btcpay_payment_ids(self):
+        for payment in self:
+            tx = payment.payment_transaction_id
+            is_receipt = tx.provider_code == 'btcpay' and tx.operation != 'refund'
+            payment.btcpay_payment_ids = is_receipt and tx._btcpay_get_root().btcpay_payment_ids
+
+    def action_btcpay_view_transaction(self):
+        """Open the Bitcoin payment, or the refund, that is booked by it.
+
+        :return: The action.
+        :rtype: dict
+        """
+        self.ensure_one()
+        tx = self.payment_transaction_id
+        return (tx if tx.operation == 'refund' else tx._btcpay_get_root()).get_formview_action()
 
     def _compute_amount_available_for_refund(self):
         """Override of `account_payment` to count what is underway: Odoo's own forgets it."""

@@ -1,6 +1,9 @@
 from decimal import Decimal
 
-from odoo import api, fields, models
+from markupsafe import Markup
+
+from odoo import _, api, fields, models
+from odoo.orm.models import NO_ACCESS
 
 from odoo.addons.payment_btcpay.greenfield import is_lightning
 from odoo.addons.payment_btcpay.utils import name_method
@@ -60,6 +63,10 @@ class BTCPayPayment(models.Model):
     )
     destination = fields.Char(readonly=True)
     received_at = fields.Datetime(string="Received on", readonly=True)
+    noted_invoice_ids = fields.Many2many(
+        string="Noted on", help="The customer invoices in whose chatter it is noted.",
+        comodel_name='account.move', copy=False, groups=NO_ACCESS,
+    )
 
     _payment_uniq = models.Constraint(
         'unique(transaction_id, method, payment_ref)', "A payment is listed once."
@@ -92,6 +99,34 @@ class BTCPayPayment(models.Model):
         """
         self.ensure_one()
         return Decimal(self.crypto_fee or 0) * Decimal(self.rate or 0)
+
+    def _get_note(self):
+        """Return what accountants need of the payment, for a note.
+
+        :rtype: Markup
+        """
+        self.ensure_one()
+        shown = self.currency_id.format
+        lines = [_(
+            "%(crypto)s by %(method)s, worth %(amount)s", crypto=self.crypto_text,
+            method=self.method_name, amount=shown(self.amount),
+        )]
+        if self.rate:
+            lines.append(_("Exchange rate: %s", self.rate_text))
+        if self._get_fee():
+            lines.append(_(
+                "Network fee included: %(crypto)s (%(amount)s)",
+                crypto=f'{self.crypto_fee} {self.crypto_currency or ""}'.strip(),
+                amount=shown(self.fee_amount),
+            ))
+        if self.received_at:
+            lines.append(_("Received on: %s UTC", self.received_at))
+        lines.append(_("Transaction ID or payment hash: %s", self.txid))
+        if self.explorer_link:
+            lines.append(Markup('<a href="%s" target="_blank">%s</a>') % (
+                self.explorer_link, _("Look up in the block explorer"),
+            ))
+        return Markup('<br/>').join(lines)
 
     @api.depends('method', 'crypto_amount', 'crypto_currency', 'rate', 'currency_id')
     @api.depends_context('lang')

@@ -168,17 +168,7 @@ class BTCPayReceipt(models.Model):
         :rtype: dict
         """
         self.ensure_one()
-        form = self.env.ref(
-            'payment_btcpay.btcpay_refund_form' if self.kind == 'refund'
-            else 'payment_btcpay.btcpay_transaction_form'
-        )
-        return {
-            'name': self.reference,
-            'type': 'ir.actions.act_window',
-            'res_model': 'payment.transaction',
-            'res_id': self.transaction_id.id,
-            'views': [(form.id, 'form')],
-        }
+        return {**self.transaction_id.get_formview_action(), 'name': self.reference}
 
     def action_btcpay_export(self):
         """Have the receipts, or all that the list shows, downloaded as tax tools read them.

@@ -81,7 +81,8 @@ class LeakMixin:
         :rtype: set[str]
         """
         rows = self.env.execute_query(SQL(
-            'SELECT btcpay_webhook_secret, btcpay_old_webhook_secret FROM payment_provider'
+            'SELECT btcpay_webhook_secret, btcpay_old_webhook_secret FROM payment_provider UNION'
+            ' SELECT webhook_secret, old_webhook_secret FROM btcpay_earlier_store'
         ))
         return {secret for row in rows for secret in row if secret}
 

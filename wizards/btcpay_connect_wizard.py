@@ -33,6 +33,7 @@ class BTCPayConnectWizard(models.TransientModel):
     is_unreachable = fields.Boolean(
         string="Odoo Is Out of Reach", compute='_compute_is_unreachable'
     )
+    under_way = fields.Char(compute='_compute_under_way')
 
     @api.model
     def default_get(self, fields):
@@ -68,6 +69,20 @@ class BTCPayConnectWizard(models.TransientModel):
                 and address.is_loopback(
                     self._get_host(wizard.provider_id._btcpay_get_webhook_url())
                 )
+            )
+
+    @api.depends('provider_id')
+    def _compute_under_way(self):
+        for wizard in self:
+            provider = wizard.provider_id
+            provider.check_access('read')
+            store_id = provider.btcpay_store_id
+            under_way = store_id and provider._btcpay_describe_under_way(store_id)
+            wizard.under_way = under_way and _(
+                "%(under_way)s of the store “%(store)s” are under way. If you choose another store"
+                " now, new payments go there. Odoo follows those of “%(store)s” with its key, and"
+                " can refund them, until none is open.",
+                under_way=under_way, store=provider.btcpay_store_name,
             )
 
     @api.onchange('server_url')

@@ -7,9 +7,11 @@ from . import connection
 from . import connection_check
 from . import debug
 from . import discount
+from . import earlier_stores
 from . import explorer
 from . import health
 from . import health_view
+from . import journal
 from . import modal
 from . import proxy
 from . import rounding

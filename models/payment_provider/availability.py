@@ -66,6 +66,30 @@ class PaymentProvider(models.Model):
         )
         return self.main_currency_id.compare_amounts(converted, self.btcpay_minimum_amount) < 0
 
+    def _btcpay_find_rivals(self):
+        """Find those of the company by which the same customers could pay in the same way: Odoo's
+        payment form shows one provider of each payment method.
+
+        :rtype: payment.provider
+        """
+        self.ensure_one()
+        if self.state != 'enabled':
+            return self.browse()
+        others = self.search([
+            ('code', '=', 'btcpay'), ('state', '=', 'enabled'), ('is_published', '=', True),
+            ('company_id', '=', self.company_id.id), ('id', '!=', self.id),
+        ])
+        # Websites are optional.
+        filters = [
+            name for name in ('available_country_ids', 'website_id') if name in self._fields
+        ]
+        return others.filtered(lambda other: (
+            other.payment_method_ids & self.payment_method_ids
+            and all(
+                not self[name] or not other[name] or self[name] & other[name] for name in filters
+            )
+        ))
+
     @api.model
     def _btcpay_find_for(self, document):
         """Find the provider with which the customer can pay a document.

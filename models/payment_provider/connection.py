@@ -27,6 +27,7 @@ class Connection(NamedTuple):
     webhook_id: str | bool
     webhook_url: str | bool
     webhook_secret: str | bool
+    key_may_archive: bool
     proxy: str | bool
 
 
@@ -107,15 +108,17 @@ class PaymentProvider(models.Model):
             provider._btcpay_check_version(client)
             provider._btcpay_check_other_store(previous, store_id)
             values = provider._btcpay_read_new_store(client, store_id)
+            # What is there of the store itself, from now or from before.
+            known = provider._btcpay_get_known_connection(store_id)
             is_by_hand = bool(use_webhook and manual and manual.webhook_secret)
             if is_by_hand:
-                values.update(provider._btcpay_get_webhook_by_hand(manual.webhook_secret))
+                values.update(provider._btcpay_get_webhook_by_hand(manual.webhook_secret, known))
             elif use_webhook:
-                values.update(
-                    provider._btcpay_register_webhook(client, store_id, previous, undo)
-                )
+                values.update(provider._btcpay_register_webhook(client, store_id, known, undo))
             else:
                 values.update(provider._btcpay_get_empty_webhook())
+            if previous.store_id != store_id:  # What was queued there is of another secret.
+                values.setdefault('btcpay_old_webhook_secret', False)
             values.update({
                 'btcpay_server_url': server_url,
                 'btcpay_api_key': api_key,
@@ -132,7 +135,8 @@ class PaymentProvider(models.Model):
                 values.update({'state': 'enabled', 'is_published': True})
             commit_and_refresh(self.env)
             # Another may have been made meanwhile.
-            previous = provider._btcpay_get_own_connection()
+            replaced = provider._btcpay_replace_store(store_id)
+            provider._btcpay_ensure_journal(values['btcpay_store_name'])
             provider.write(values)
             provider._btcpay_clear_alerts(_("The store is connected again."))
             commit_and_refresh(self.env)
@@ -144,12 +148,12 @@ class PaymentProvider(models.Model):
         # Only now is what was there before of no more use.
         if not use_webhook:
             provider._btcpay_remove_webhooks(client, store_id, webhook_url)
-            if previous.store_id == store_id:
+        for previous in replaced:
+            is_used = previous.webhook_id == values['btcpay_webhook_id']
+            if is_used or (not use_webhook and previous.store_id == store_id):
                 previous = previous._replace(webhook_id=False)
-        if previous.api_key and (previous.api_key != api_key or is_by_hand):
-            if previous.webhook_id == values['btcpay_webhook_id']:
-                previous = previous._replace(webhook_id=False)  # It is used again.
-            provider._btcpay_clean_up(previous)
+            if previous.api_key != api_key or previous.webhook_id:
+                provider._btcpay_clean_up(previous)
         with suppress(GreenfieldError):  # It can be looked at later.
             provider._btcpay_check_up()
 
@@ -179,8 +183,9 @@ class PaymentProvider(models.Model):
         """
         self.ensure_one()
         self.check_access('write')
-        connection = self._btcpay_get_own_connection()
-        is_of_copy = self._btcpay_is_connected() and not connection.api_key
+        connections = self._btcpay_get_own_connections()
+        is_of_copy = self._btcpay_is_connected() and not connections[0].api_key
+        self.sudo().btcpay_earlier_store_ids.unlink()
         result = reset()
         self._btcpay_forget_typed_secrets()
         self.sudo()._btcpay_clear_alerts(_("The store was disconnected."))
@@ -196,7 +201,8 @@ class PaymentProvider(models.Model):
                 ),
                 type='warning', sticky=True, reload=True,
             )
-        if self._btcpay_clean_up(connection) and is_clean:
+        are_clean = [self._btcpay_clean_up(connection) for connection in connections]
+        if all(are_clean) and is_clean:
             return result
         return notify(
             _(
@@ -213,9 +219,10 @@ class PaymentProvider(models.Model):
             'kept_api_key': False, 'kept_webhook_secret': False,
         })
 
-    def _btcpay_describe_under_way(self):
-        """Say which payments and refunds the server is still to tell of.
+    def _btcpay_describe_under_way(self, store_id=None):
+        """Say which payments and refunds the server is still to tell of, or a person to decide.
 
+        :param str store_id: The id of the store, by default all that are or were connected.
         :return: How many there are, over how much; empty if there are none.
         :rtype: str
         """
@@ -226,8 +233,10 @@ class PaymentProvider(models.Model):
             groups = self.env['payment.transaction'].sudo()._read_group([
                 ('provider_id', '=', self.id),
                 ('operation', operator, 'refund'),
-                ('state', 'in', ('draft', 'pending', 'authorized')),
+                '|', ('btcpay_decision', '!=', False),
+                '&', ('state', 'in', ('draft', 'pending', 'authorized')),
                 ('btcpay_next_sync_at', '!=', False),
+                *([('btcpay_store_id', '=', store_id)] if store_id else ()),
             ], ['currency_id'], ['__count', 'amount:sum'])
             if groups:
                 words.append(name % {
@@ -257,6 +266,17 @@ class PaymentProvider(models.Model):
         if self.sudo().btcpay_database == self._btcpay_get_database():
             return self._btcpay_get_connection()
         return Connection(*(False for _name in Connection._fields))
+
+    def _btcpay_get_own_connections(self):
+        """Return all that is to be undone at servers: the connection, and those of before.
+
+        :rtype: list[Connection]
+        """
+        self.ensure_one()
+        earlier = self.sudo().btcpay_earlier_store_ids
+        return [
+            self._btcpay_get_own_connection(), *(store._get_connection() for store in earlier),
+        ]
 
     def _btcpay_get_database(self):
         """Return by what this database is told from its copies: PostgreSQL's have its UUID, too.
@@ -317,11 +337,14 @@ class PaymentProvider(models.Model):
         return is_clean
 
     def _btcpay_is_key_in_use(self, server_url, api_key):
-        """Return whether a provider, this one or another, is connected with the key."""
+        """Return whether a provider, this one or another, is connected with the key, or has to be
+        for what is open of a store of before."""
         return bool(self.env['payment.provider'].sudo().search_count([
             ('code', '=', 'btcpay'),
             ('btcpay_server_url', '=', server_url),
             ('btcpay_api_key', '=', api_key),
+        ], limit=1) or self.env['btcpay.earlier.store'].sudo().search_count([
+            ('server_url', '=', server_url), ('api_key', '=', api_key), ('over_at', '=', False),
         ], limit=1))
 
     def _btcpay_revoke_unused_keys(self, server_url, keys):

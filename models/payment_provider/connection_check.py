@@ -190,20 +190,20 @@ class PaymentProvider(models.Model):
 
     def _btcpay_check_other_store(self, previous, store_id):
         """Check that no payment is lost sight of by connecting another store: the key of the old
-        one is needed until nothing of it is open. Of a store that is gone nothing can be seen.
+        one is needed until nothing of it is open, and of no use where the server refuses it.
 
         :param Connection previous: The connection there is.
         :param str store_id: The id of the store to connect.
         :raise ConnectionRefused: If something is under way at the other store.
         """
-        if previous.store_id in (False, store_id) or self.btcpay_connection_state == 'gone':
+        if previous.store_id in (False, store_id) or self.btcpay_connection_state != 'refused':
             return
-        if under_way := self._btcpay_describe_under_way():
+        if under_way := self._btcpay_describe_under_way(previous.store_id):
             raise ConnectionRefused('other_store', _(
-                "This is another store than “%(store)s”, which is connected, and of which"
-                " %(under_way)s are under way: Odoo would not notice any more what comes of them."
-                " Authorize that store again, or wait until they are over; or click “Disconnect”"
-                " first, if you do not need them.",
+                "This is another store than “%(store)s”, of which %(under_way)s are under way, and"
+                " whose API key is refused: Odoo would not notice any more what comes of them."
+                " Authorize that store again first; or click “Disconnect”, if you do not need"
+                " them.",
                 store=self.btcpay_store_name, under_way=under_way,
             ))
 

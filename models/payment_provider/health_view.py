@@ -122,6 +122,8 @@ class PaymentProvider(models.Model):
             ('danger', _("Store"), self.btcpay_connection_problem) if state == 'gone'
             else ('success', _("Store"), self.btcpay_store_name)
         )
+        rows += self._btcpay_get_earlier_rows()
+        rows += self._btcpay_get_rival_rows()
         rows += self._btcpay_get_payment_rows()
         rows += self._btcpay_get_webhook_rows(found)
         rows += self._btcpay_get_waiting_rows()
@@ -151,6 +153,26 @@ class PaymentProvider(models.Model):
                 "More than needed: %s.", self.btcpay_excess_text
             ))
         return ('success', _("Permissions"), _("Those that are needed, for this store only."))
+
+    def _btcpay_get_earlier_rows(self):
+        for store in self.btcpay_earlier_store_ids:
+            count = self.env['payment.transaction'].search_count(store._get_open_domain())
+            yield ('muted', _("Earlier store"), _(
+                "%(count)s payments and refunds of “%(store)s” are open. Odoo follows them with the"
+                " key of that store, which is removed by itself when none is open.",
+                count=count, store=store.store_name or store.store_id,
+            ) if count else _(
+                "Nothing of “%s” is open any more: its key and webhook are removed by itself.",
+                store.store_name or store.store_id,
+            ))
+
+    def _btcpay_get_rival_rows(self):
+        if rivals := self._btcpay_find_rivals():
+            yield ('muted', _("Other stores"), _(
+                "Customers see one of “%(name)s” and %(others)s only, the first in the list. Give"
+                " each its own countries, website or payment method.",
+                name=self.name, others=", ".join(f'“{rival.name}”' for rival in rivals),
+            ))
 
     def _btcpay_get_payment_rows(self):
         methods = self.btcpay_store_methods_text

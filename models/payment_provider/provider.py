@@ -330,12 +330,16 @@ class PaymentProvider(models.Model):
         if provider_code != 'btcpay':
             return super()._remove_provider(provider_code, **kwargs)
         providers = self.search(self._get_provider_domain(provider_code, **kwargs))
-        connections = [provider._btcpay_get_own_connection() for provider in providers]
+        connections = [
+            connection for provider in providers
+            for connection in provider._btcpay_get_own_connections()
+        ]
         # Odoo's own providers have neither.
         followers, alerts = providers.sudo().message_follower_ids, providers.sudo().activity_ids
         unused = self.env['btcpay.authorization']._get_all_unused_keys()
         # First what may refuse the uninstallation, then what cannot be taken back.
         result = super()._remove_provider(provider_code, **kwargs)
+        providers.sudo().btcpay_earlier_store_ids.unlink()
         followers.unlink()
         alerts.unlink()
         removed = self.new({'code': provider_code})  # The providers themselves have no code now.

@@ -28,13 +28,20 @@ class PaymentProvider(models.Model):
         batches = []
         for provider in self._btcpay_find_all():
             provider = provider._btcpay_in_company_language()
+            earlier = provider.btcpay_earlier_store_ids.mapped('store_id')
             refunds = provider._btcpay_find_due([('operation', '=', 'refund')])
-            elsewhere = refunds.filtered(lambda tx: not tx._btcpay_is_store_connected())
+            elsewhere = refunds.filtered(lambda tx: not tx._btcpay_is_store_current())
+            if earlier:
+                elsewhere |= provider._btcpay_find_due([
+                    ('operation', '!=', 'refund'), ('btcpay_store_id', 'in', earlier),
+                ])
             with provider._btcpay_keep_going():
                 provider._btcpay_sync_elsewhere(elsewhere)
             if not provider._btcpay_is_connected() or not provider._btcpay_may_ask():
                 continue
-            payments = provider._btcpay_find_due([('operation', '!=', 'refund')])
+            payments = provider._btcpay_find_due([
+                ('operation', '!=', 'refund'), ('btcpay_store_id', 'not in', earlier),
+            ])
             own = [(provider._btcpay_sync_refunds, (refunds - elsewhere).ids)] + [
                 (provider._btcpay_sync_payments, ids)
                 for ids in split_every(const.BATCH_SIZE, payments.ids)
@@ -50,6 +57,7 @@ class PaymentProvider(models.Model):
             if not self.env['ir.cron']._commit_progress(len(ids)):
                 return
         self.env['btcpay.authorization']._revoke_unused_keys()
+        self.env['btcpay.earlier.store']._remove_those_over()
 
     @api.model
     def _btcpay_find_all(self):
@@ -303,17 +311,23 @@ class PaymentProvider(models.Model):
             if refund:
                 refund._btcpay_sync_in_batch(found=data, sync_count=refund.btcpay_sync_count)
 
-    def _btcpay_sync_elsewhere(self, refunds):
-        """Sync refunds of stores that are no longer connected: no key is needed for it.
+    def _btcpay_sync_elsewhere(self, transactions):
+        """Sync what is of other stores than the one that is connected: all of those that were
+        connected before, with their keys; refunds of others, for which no key is needed.
 
         What was never answered cannot be found without one, which is flagged for review.
 
-        :param payment.transaction refunds: The refunds.
+        :param payment.transaction transactions: The transactions.
         """
         self.ensure_one()
-        failures = 0
-        for refund in refunds:
-            failure = refund._btcpay_sync_in_batch()
-            failures = failures + 1 if failure and failure.is_of_server else 0
-            if failures == const.MAX_FAILURES:
+        deadline = time.monotonic() + const.LIST_SECONDS
+        failures = {}
+        for tx in transactions:
+            store_id = tx.btcpay_store_id
+            if failures.get(store_id) == const.MAX_FAILURES:
+                continue
+            failure = tx._btcpay_sync_in_batch()
+            is_down = failure and failure.is_of_server
+            failures[store_id] = failures.get(store_id, 0) + 1 if is_down else 0
+            if time.monotonic() > deadline:
                 break

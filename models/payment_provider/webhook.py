@@ -130,7 +130,7 @@ class PaymentProvider(models.Model):
 
         :param Client client: The client to call with.
         :param str store_id: The id of the store.
-        :param Connection previous: The previous connection.
+        :param Connection previous: The connection with the same store that there is, or was.
         :param list undo: The steps that take back what is made here, to be extended.
         :return: The values to write on the provider.
         :rtype: dict
@@ -166,7 +166,7 @@ class PaymentProvider(models.Model):
             'btcpay_webhook_url': url,
             'btcpay_webhook_problem': False,
             'btcpay_webhook_checked_at': fields.Datetime.now(),
-            **self._btcpay_get_secret_overlap(secret),
+            **self._btcpay_get_secret_overlap(secret, previous.webhook_secret),
         }
 
     def _btcpay_remove_webhooks(self, client, store_id, url):
@@ -203,10 +203,11 @@ class PaymentProvider(models.Model):
             'btcpay_webhook_checked_at', 'btcpay_webhook_by_hand',
         ), False)
 
-    def _btcpay_get_webhook_by_hand(self, secret):
+    def _btcpay_get_webhook_by_hand(self, secret, previous):
         """Return the values of a provider whose webhook was made at the server by hand.
 
         :param str secret: The secret that was typed there.
+        :param Connection previous: The connection with the same store that there is, or was.
         :rtype: dict
         """
         return {
@@ -214,21 +215,21 @@ class PaymentProvider(models.Model):
             'btcpay_webhook_by_hand': True,
             'btcpay_webhook_secret': secret,
             'btcpay_webhook_url': self._btcpay_get_webhook_url(),
-            **self._btcpay_get_secret_overlap(secret),
+            **self._btcpay_get_secret_overlap(secret, previous.webhook_secret),
         }
 
     # === SECRETS === #
 
-    def _btcpay_get_secret_overlap(self, secret):
+    def _btcpay_get_secret_overlap(self, secret, old_secret):
         """Return the values by which the secret used so far stays good for a while.
 
         What the server has queued is signed with the secret of the time of its queuing.
 
         :param str secret: The new secret.
+        :param str|bool old_secret: The one of before.
         :return: The values to write on the provider.
         :rtype: dict
         """
-        old_secret = self.sudo().btcpay_webhook_secret
         if not old_secret or old_secret == secret:
             return {}
         return {
@@ -244,7 +245,10 @@ class PaymentProvider(models.Model):
         :param str secret: The secret.
         """
         lock(self)
-        self.write({'btcpay_webhook_secret': secret, **self._btcpay_get_secret_overlap(secret)})
+        self.write({
+            'btcpay_webhook_secret': secret,
+            **self._btcpay_get_secret_overlap(secret, self.btcpay_webhook_secret),
+        })
         commit_and_refresh(self.env)
 
     def _btcpay_get_webhook_secrets(self):

@@ -5,6 +5,7 @@ from . import checkout_draft
 from . import checkout_failure
 from . import checkout_guard
 from . import modal
+from . import store
 from . import sync
 from . import sync_schedule
 from . import pages
@@ -13,6 +14,7 @@ from . import acceptance
 from . import obsolete
 from . import discount
 from . import documents
+from . import invoice_note
 from . import balance
 from . import write_off
 from . import matters

@@ -141,7 +141,7 @@ class PaymentTransaction(models.Model):
                 if isinstance(error, GreenfieldError):
                     if not error.is_temporary:
                         tx._btcpay_drop_pending_action(error)
-                    elif error.is_of_server:
+                    elif error.is_of_server and tx._btcpay_is_store_current():
                         unreachable |= tx.provider_id
             except Exception:
                 self.env.cr.rollback()

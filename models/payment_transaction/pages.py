@@ -36,7 +36,7 @@ class PaymentTransaction(models.Model):
                 self._btcpay_sync(timeout=const.SHORT_TIMEOUT, turn=turn)
             except (GreenfieldError, RowBusy) as error:
                 _logger.warning("Transaction %s could not be synced: %s", self.reference, error)
-                provider._btcpay_report_silence(error)
+                self._btcpay_report_silence(error)
 
     def _btcpay_take_turn(self, turn):
         """Take the turn to ask the server because of a page, and note it before it is asked; a

@@ -45,11 +45,12 @@ class PaymentTransaction(models.Model):
     @api.depends('state', 'btcpay_pull_is_archived')
     def _compute_btcpay_can_cancel_refund(self):
         for tx in self:
-            tx.btcpay_can_cancel_refund = (
+            is_claimable = (
                 tx.operation == 'refund' and tx.provider_code == 'btcpay'
                 and tx._btcpay_is_claimable()
-                and tx.provider_id.btcpay_key_may_archive and tx._btcpay_is_store_connected()
             )
+            connection = is_claimable and tx._btcpay_find_connection()
+            tx.btcpay_can_cancel_refund = bool(connection) and connection.key_may_archive
 
     @api.depends('btcpay_pull_payment_id')
     def _compute_btcpay_pull_payments_url(self):

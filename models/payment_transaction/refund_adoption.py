@@ -106,10 +106,11 @@ class PaymentTransaction(models.Model):
                 name=pull_payment.name,
             ))
             return self.browse()
+        connection = self._btcpay_find_connection()
         refund = self._btcpay_book_receipt_for_refund(amount)._create_child_transaction(
             amount, is_refund=True,
             btcpay_store_id=self.btcpay_store_id,
-            btcpay_refund_server_url=self.provider_id.sudo().btcpay_server_url,
+            btcpay_refund_server_url=connection and connection.server_url,
             btcpay_refund_name=pull_payment.name,
             btcpay_refund_variant=(
                 'fiat' if pull_payment.currency == self.currency_id._btcpay_get_code()

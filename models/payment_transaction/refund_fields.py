@@ -82,7 +82,8 @@ class PaymentTransaction(models.Model):
     btcpay_pull_is_archived = fields.Boolean(string="Canceled", readonly=True, copy=False)
     btcpay_bolt11_days = fields.Integer(
         string="Lightning Invoice Validity (days)",
-        help="How many days the Lightning invoice of a claim must live.", readonly=True, copy=False
+        help="How many days the Lightning invoice of a claim must live.", aggregator=None,
+        readonly=True, copy=False,
     )
     btcpay_paid_out_amount = fields.Monetary(
         string="Paid Out", currency_field='currency_id', readonly=True, copy=False

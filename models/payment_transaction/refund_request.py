@@ -81,7 +81,7 @@ class PaymentTransaction(models.Model):
         refund = source._create_child_transaction(
             net_amount, is_refund=True,
             btcpay_store_id=root._btcpay_get_store_id(),
-            btcpay_refund_server_url=self.provider_id.sudo().btcpay_server_url,
+            btcpay_refund_server_url=root._btcpay_find_connection().server_url,
             btcpay_refund_key=key,
             btcpay_refund_variant=variant,
             btcpay_refund_fee_amount=fee_amount,

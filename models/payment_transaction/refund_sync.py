@@ -32,23 +32,12 @@ class PaymentTransaction(models.Model):
             self._btcpay_complete_refund()
         if not self.btcpay_pull_payment_id:
             return None
-        client = self._btcpay_client_without_key(
-            timeout, None if self._btcpay_is_store_connected()
-            else self.sudo().btcpay_refund_server_url,
-        )
+        client = self._btcpay_client_without_key(timeout)
         pull_payment = client.get_pull_payment(self.btcpay_pull_payment_id)
         payouts = client.list_pull_payment_payouts(
             self.btcpay_pull_payment_id, include_cancelled=True
         )
         return {'pull_payment': pull_payment, 'payouts': payouts.items}
-
-    def _btcpay_is_store_connected(self):
-        """Return whether the provider is connected with the store of the transaction."""
-        self.ensure_one()
-        provider = self.provider_id.sudo()
-        return provider._btcpay_is_connected() and (
-            self.sudo().btcpay_store_id in (False, provider.btcpay_store_id)
-        )
 
     # === APPLYING === #
 

@@ -13,7 +13,6 @@ from odoo.addons.payment_btcpay.db import (
     lock,
 )
 from odoo.addons.payment_btcpay.greenfield import GreenfieldError
-from odoo.addons.payment_btcpay.models.payment_provider.client import StoreNotConnected
 from odoo.addons.payment_btcpay.utils import notify, trigger_once, upsert
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
@@ -246,46 +245,6 @@ class PaymentTransaction(models.Model):
             and not self._btcpay_has_news_of_payments(invoice)
         )
 
-    def _btcpay_client(self, timeout=const.TIMEOUT, commits=False):
-        """Return the client for calls about the transaction.
-
-        :param int timeout: The number of seconds to wait for each of the server's answers.
-        :param bool commits: Whether to end the database transaction before each call.
-        :rtype: Client
-        """
-        self.ensure_one()
-        return self.provider_id._btcpay_client(
-            timeout=timeout, reference=self.reference, commits=commits
-        )
-
-    def _btcpay_client_without_key(self, timeout, server_url=None):
-        """Return the client for what anybody may ask about pull payments.
-
-        No key is sent: it may be another server by now.
-
-        :param int timeout: The number of seconds to wait for each of the server's answers.
-        :param str server_url: The server's address, by default that of the connection.
-        :rtype: Client
-        """
-        self.ensure_one()
-        return self.provider_id.sudo()._btcpay_client(
-            timeout=timeout, api_key='', server_url=server_url, reference=self.reference
-        )
-
-    def _btcpay_get_store_id(self):
-        """Return the store in which the transaction's invoice is.
-
-        :return: The id of the store, which the provider has to be connected with.
-        :rtype: str
-        :raise StoreNotConnected: If the provider is connected with another one by now, or with
-                                  none.
-        """
-        self.ensure_one()
-        current = self.provider_id.sudo().btcpay_store_id
-        if not current or (self.btcpay_store_id and self.btcpay_store_id != current):
-            raise StoreNotConnected
-        return current
-
     # === APPLYING: IN ONE SHORT DATABASE TRANSACTION === #
 
     def _btcpay_apply_sync(self, data):
@@ -355,6 +314,7 @@ class PaymentTransaction(models.Model):
             }
             for method in payment_methods for payment in method.payments
         ], transaction_id=self.id)
+        self._btcpay_note_on_invoices()
         self.btcpay_dues = {
             method.id: format(method.due * method.rate, 'f')
             for method in payment_methods if method.rate and method.due and method.due > 0
@@ -379,4 +339,4 @@ class PaymentTransaction(models.Model):
             except (GreenfieldError, RowBusy, *CONCURRENCY_ERRORS) as error:
                 tx.env.cr.rollback()
                 _logger.warning("The payments of %s could not be read: %s", tx.reference, error)
-                provider._btcpay_report_silence(error)
+                tx._btcpay_report_silence(error)

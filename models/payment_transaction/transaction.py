@@ -117,7 +117,9 @@ class PaymentTransaction(models.Model):
         readonly=True, copy=False,
     )
     # Counts what was applied, to notice that somebody else's answer came in between.
-    btcpay_sync_count = fields.Integer(string="Syncs", readonly=True, copy=False)
+    btcpay_sync_count = fields.Integer(
+        string="Syncs", aggregator=None, readonly=True, copy=False
+    )
     # What is to be done at the server is stored first, and done afterwards without holding a lock:
     # where the network fails in between, the scheduled action finishes it.
     btcpay_pending_action = fields.Selection(
@@ -138,10 +140,12 @@ class PaymentTransaction(models.Model):
 
     # === THE DOCUMENTS === #
 
+    # Administrators who read no orders open the form as well, which has the number of them.
+    sale_order_ids_nbr = fields.Integer(compute_sudo=True)
     btcpay_documents_total = fields.Monetary(
         string="Total at Checkout",
         help="What the order or invoice came to when the transaction began.",
-        currency_field='currency_id', readonly=True, copy=False,
+        currency_field='currency_id', aggregator=None, readonly=True, copy=False,
     )
     btcpay_is_repeated = fields.Boolean(
         string="Paid Again on Purpose",
@@ -168,7 +172,9 @@ class PaymentTransaction(models.Model):
         help="Whether the payment was booked and the order, if there is one, confirmed.",
         readonly=True, copy=False,
     )
-    btcpay_confirm_tries = fields.Integer(string="Failed Tries", readonly=True, copy=False)
+    btcpay_confirm_tries = fields.Integer(
+        string="Failed Tries", aggregator=None, readonly=True, copy=False
+    )
     btcpay_confirm_at = fields.Datetime(string="Next Try", readonly=True, copy=False)
     btcpay_confirm_error = fields.Char(string="Not Confirmed Because", readonly=True, copy=False)
 
@@ -231,6 +237,12 @@ class PaymentTransaction(models.Model):
         if 'provider_id' in vals:
             self._btcpay_check_written_by_odoo()
         return result
+
+    def get_formview_id(self, access_uid=None):
+        """Override to open refunds in Bitcoin in the form of their own."""
+        if self.provider_code == 'btcpay' and self.operation == 'refund':
+            return self.env.ref('payment_btcpay.btcpay_refund_form').id
+        return super().get_formview_id(access_uid=access_uid)
 
     def _get_specific_processing_values(self, processing_values):
         """Override of `payment` to make the invoice before the redirect form is rendered."""

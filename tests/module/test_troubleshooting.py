@@ -48,7 +48,7 @@ class TestTroubleshooting(BTCPayConnectCommon):
     def test_when_connecting_fails_then_it_is_seen_as_the_rows_say(self):
         self._assert_seen((
             'no_server', 'no_answer', 'fault', 'no_tls', 'certificate', 'plain_http', 'permission',
-            'several_stores', 'no_method', 'tor', 'too_old', 'stale_link',
+            'several_stores', 'no_method', 'tor', 'too_old', 'stale_link', 'other_store',
         ))
 
     def _type(self, url):
@@ -108,12 +108,20 @@ class TestTroubleshooting(BTCPayConnectCommon):
         self.assertNotIn("Your BTCPay Server is not connected", response.text)
         return html2plaintext(response.text)
 
+    def _see_other_store(self):
+        self._connect_well()
+        self._create_btcpay_transaction()
+        self.world.revoke_key(self.btcpay.sudo().btcpay_api_key)
+        self.btcpay.action_btcpay_check()
+        return self._refuse(self._new_key(self.world.new_store("Other")))
+
     # === LATER === #
 
     def test_when_something_fails_later_then_it_is_seen_as_the_rows_say(self):
         for names in (('key_revoked', 'permission_lost', 'server_down', 'store_deleted'), (
             'chain_behind', 'webhook_deleted', 'webhook_disabled', 'webhook_moved',
             'events_missed', 'no_rate', 'methods_off', 'method_down', 'key_too_wide', 'waiting',
+            'rivals', 'earlier_store',
         )):
             for name in names:
                 self.world.set_rates(self.store_id)
@@ -198,6 +206,22 @@ class TestTroubleshooting(BTCPayConnectCommon):
         self.btcpay.sudo().btcpay_api_key = self._new_key(
             permissions=[*const.PERMISSIONS, 'btcpay.store.canmodifypaymentrequests'])
         return self._see()
+
+    def _see_rivals(self):
+        other = self.btcpay.copy({'name': "Other"})
+        other._btcpay_connect(
+            self.world.url, self._new_key(self.world.new_store("Other")), use_webhook=False)
+        text = self._see()
+        other.action_reset_credentials()
+        return text
+
+    def _see_earlier_store(self):
+        tx = self._create_btcpay_transaction()
+        self._connect_well(self._new_key(self.world.new_store("Other")))
+        text = self._see()
+        tx.sudo().btcpay_next_sync_at = False
+        self.env['btcpay.earlier.store']._remove_those_over()
+        return text
 
     def _see_waiting(self):
         self.env['btcpay.delivery'].sudo().create({

@@ -7,7 +7,7 @@ import requests
 
 from odoo import fields
 from odoo.exceptions import AccessError, ValidationError
-from odoo.tests import Form, tagged
+from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay import const
@@ -109,6 +109,26 @@ class TestConnectWizard(BTCPayConnectCommon):
         self._begin()
         self.assertEqual(self._read_row(), before)
         self.assertFalse(self.world.webhooks(self.store_id))
+
+    def test_when_it_is_canceled_at_the_server_then_the_address_and_choices_are_kept(self):
+        """The server's “Cancel” does not come back: the administrator begins anew."""
+        wizard = self._open_wizard(f'{self.world.url}/login')
+        wizard.write({'no_webhook': True, 'poll_minutes': 7})
+        wizard.action_connect()
+
+        def reopen(user):
+            action = self.btcpay.with_user(user).action_btcpay_connect()
+            return self.env[action['res_model']].with_user(user).with_context(
+                action['context']
+            ).default_get(['provider_id', 'server_url', 'no_webhook', 'poll_minutes'])
+
+        self.assertEqual(reopen(self.administrator), {
+            'provider_id': self.btcpay.id, 'server_url': self.world.url, 'no_webhook': True,
+            'poll_minutes': 7,
+        })
+        other = new_test_user(
+            self.env, 'btcpay_other', 'base.group_system,account.group_account_manager')
+        self.assertNotIn('server_url', reopen(other))
 
     def test_when_the_address_is_refused_then_no_authorization_is_begun(self):
         count = self.env['btcpay.authorization'].sudo().search_count([])

@@ -4,7 +4,7 @@ from unittest.mock import patch
 from urllib.parse import urljoin, urlsplit
 
 from odoo import fields
-from odoo.tests import tagged
+from odoo.tests import freeze_time, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay import const
@@ -24,6 +24,11 @@ class TestConnection(BTCPayConnectCommon):
             request['body'] for request in self.world.requests()
             if request['method'] == method and '/webhooks' in request['path']
         ][-1]
+
+    def _run_sync_later(self):
+        self.env.cr.commit()
+        with freeze_time(fields.Datetime.now() + timedelta(minutes=11)):
+            self.env['payment.provider']._cron_btcpay_sync()
 
     def test_when_a_store_is_connected_then_the_provider_is_enabled_and_has_a_webhook(self):
         api_key = self._new_key()
@@ -153,6 +158,7 @@ class TestConnection(BTCPayConnectCommon):
         new_key = self._connect_well(self._new_key(store))
         self.assertEqual(self.btcpay.btcpay_store_id, store)
         self.assertEqual(self.btcpay.btcpay_store_name, "Other")
+        self._run_sync_later()
         self.assertFalse(self.world.webhooks(self.store_id), "The old store has our webhook still.")
         self.assertFalse(self._is_key_known(old_key))
         self.assertTrue(self._is_key_known(new_key))
@@ -170,6 +176,7 @@ class TestConnection(BTCPayConnectCommon):
         self.assertEqual(self.btcpay.btcpay_server_url, world.url)
         self.assertTrue(self._is_key_known(new_key, world))
         self.assertEqual(len(world.webhooks(store)), 1)
+        self._run_sync_later()
         self.assertFalse(self.world.webhooks(self.store_id))
         self.assertFalse(self._is_key_known(old_key))
 

@@ -90,11 +90,17 @@ class TestDisconnectDialog(CheckupCommon):
         self.world.pay(over.btcpay_invoice_id)
         self.world.mine()
         over._btcpay_sync()
+        late = self._create_btcpay_transaction(amount=1.5, reference='tx-late')
+        self.world.expire(late.btcpay_invoice_id)
+        self.world.pay(late.btcpay_invoice_id)
+        self.world.mine()
+        late._btcpay_sync()
+        self.assertEqual((late.state, late.btcpay_decision), ('cancel', 'late'))
         refund = over._create_child_transaction(2.5, is_refund=True)
         refund.state = 'pending'
         refund.sudo().btcpay_next_sync_at = fields.Datetime.now()
         under_way = self._open().under_way
-        self.assertIn("3 payments over $\xa0116.25 and 50.00\xa0€", under_way)
+        self.assertIn("4 payments over $\xa0117.75 and 50.00\xa0€", under_way)
         self.assertIn("1 refunds over $\xa02.50", under_way)
 
     def test_when_it_is_confirmed_then_the_store_is_disconnected(self):

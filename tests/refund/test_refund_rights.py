@@ -112,9 +112,9 @@ class TestRefundRights(RefundMixin, BTCPayCommon):
         for user in (self.refunder, self.accountant):
             self.assertTrue(refund.with_user(user).btcpay_refund_link)
         for user, is_shown in ((self.refunder, True), (self.seller, False)):
-            for view in ('btcpay_refund_form', 'btcpay_transaction_form'):
+            for view in ('payment_btcpay.btcpay_refund_form', 'payment.payment_transaction_form'):
                 arch = self.env['payment.transaction'].with_user(user).get_view(
-                    self.env.ref(f'payment_btcpay.{view}').id
+                    self.env.ref(view).id
                 )['arch']
                 self.assertEqual('btcpay_refund_link' in arch, is_shown)
 

@@ -1,0 +1,107 @@
+"""Stores that were connected before: nothing of them is lost when another is."""
+from typing import NamedTuple
+
+from odoo import fields, models
+from odoo.orm.models import NO_ACCESS
+
+
+class Webhook(NamedTuple):
+    """What an event has to be like that a webhook sends."""
+
+    store_id: str | bool
+    #: None where it was made by hand
+    id: str | bool | None
+    secrets: list
+
+
+class PaymentProvider(models.Model):
+    _inherit = 'payment.provider'
+
+    btcpay_earlier_store_ids = fields.One2many(
+        string="Stores Connected Before", comodel_name='btcpay.earlier.store',
+        inverse_name='provider_id', readonly=True, copy=False, groups=NO_ACCESS,
+    )
+
+    def _btcpay_find_earlier_store(self, store_id):
+        """Return the store that was connected before, and is still used.
+
+        :param str store_id: The id of the store.
+        :rtype: btcpay.earlier.store
+        """
+        self.ensure_one()
+        return self.sudo().btcpay_earlier_store_ids.filtered(
+            lambda store: store.store_id == store_id
+        )
+
+    def _btcpay_find_connection(self, store_id):
+        """Return the connection by which a store is reached.
+
+        :param str|bool store_id: The id of the store; False for the one that is connected.
+        :return: The connection; None if there is none any more.
+        :rtype: Connection|None
+        """
+        self.ensure_one()
+        connection = self._btcpay_get_connection()
+        if store_id in (False, connection.store_id):
+            return connection if connection.server_url and connection.api_key else None
+        connection = self._btcpay_find_earlier_store(store_id)._get_connection()
+        return connection if connection.api_key else None
+
+    def _btcpay_get_known_connection(self, store_id):
+        """Return the connection that there is with a store, or was before.
+
+        :param str store_id: The id of the store.
+        :return: The connection; an empty one if there is none.
+        :rtype: Connection
+        """
+        self.ensure_one()
+        connection = self._btcpay_get_own_connection()
+        if connection.store_id == store_id:
+            return connection
+        return self._btcpay_find_earlier_store(store_id)._get_connection()
+
+    def _btcpay_replace_store(self, store_id):
+        """Have another store, or the same one anew, take the place of the one that is connected.
+        That one is kept as long as anything of it is open, if anything of it can be seen; whether
+        it is, is looked at later: at this moment a customer may be about to pay there.
+
+        :param str store_id: The id of the store that is about to be connected.
+        :return: What is of no more use afterwards, and to be undone at the server.
+        :rtype: list[Connection]
+        """
+        self.ensure_one()
+        provider = self.sudo()
+        previous = provider._btcpay_get_own_connection()
+        replaced = [previous] if previous.api_key else []
+        if (
+            previous.store_id not in (False, store_id)
+            and provider.btcpay_connection_state not in ('gone', 'refused')
+        ):
+            self.env['btcpay.earlier.store']._keep(provider)
+            replaced = []
+        if earlier := provider._btcpay_find_earlier_store(store_id):
+            if earlier._get_connection().api_key:
+                replaced.append(earlier._get_connection())
+            earlier.unlink()
+        return replaced
+
+    def _btcpay_iterate_webhooks(self):
+        """Iterate the webhooks that report to the provider, that of its store first.
+
+        :rtype: Iterator[Webhook]
+        """
+        self.ensure_one()
+        provider = self.sudo()
+        yield Webhook(
+            provider.btcpay_store_id,
+            None if provider.btcpay_webhook_by_hand else provider.btcpay_webhook_id,
+            provider._btcpay_get_webhook_secrets(),
+        )
+        now = fields.Datetime.now()
+        for store in provider.btcpay_earlier_store_ids:
+            is_old_good = store.old_webhook_secret_until and store.old_webhook_secret_until > now
+            secrets = (store.webhook_secret, is_old_good and store.old_webhook_secret)
+            yield Webhook(
+                store.store_id, None if store.webhook_by_hand else store.webhook_id,
+                [secret for secret in secrets if secret],
+            )
