@@ -10,6 +10,7 @@ from . import account_move_rounding
 from . import account_payment
 from . import btcpay_authorization
 from . import btcpay_delivery
+from . import btcpay_delivery_schedule
 from . import btcpay_earlier_store
 from . import btcpay_log_entry
 from . import btcpay_payment

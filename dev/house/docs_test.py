@@ -15,7 +15,7 @@ from dev.paths import ROOT
 
 DOCUMENTS = sorted(path for path in tracked() if path.endswith('.rst'))
 #: what Odoo itself shows, in its words
-ODOOS = {'Maximum Amount', 'Online Payment', 'Update Apps List'}
+ODOOS = {'Countries', 'Maximum Amount', 'Online Payment', 'Update Apps List'}
 ODOOS_IN_JAPANESE = {
     'アプリリストを更新', '最大金額', '設定 → 決済プロバイダー → BTCPay Server',
     'BTCPay Server Greenfield'}

@@ -209,8 +209,8 @@ class TestDebugLog(DebugMixin, RefundMixin, BTCPayHttpCommon):
         for user in (other, manager, self.portal_user, self.public_user):
             theirs = entries.with_user(user)
             for call in (
-                lambda: theirs.read(['path']), theirs.action_btcpay_export,  # noqa: B023
-                lambda: theirs.export_data(['sent']), theirs.unlink,  # noqa: B023
+                lambda: theirs.read(['path']), theirs.action_btcpay_export,  # noqa: B023 called at once
+                lambda: theirs.export_data(['sent']), theirs.unlink,  # noqa: B023 called at once
             ):
                 with self.subTest(user=user.id), self.assertRaises(UserError):
                     call()
@@ -218,7 +218,7 @@ class TestDebugLog(DebugMixin, RefundMixin, BTCPayHttpCommon):
             with self.assertRaises(AccessError):
                 entries.with_user(admin).write(values)
         with self.assertRaises(AccessError):
-            tx.with_user(manager).btcpay_log_count  # noqa: B018
+            tx.with_user(manager).btcpay_log_count  # noqa: B018 read only
         with self.assertRaises(AccessError):
             self.btcpay.with_user(manager).btcpay_debug = True
 

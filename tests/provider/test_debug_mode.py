@@ -145,7 +145,7 @@ class TestPaymentLog(RefundMixin, BTCPayHttpCommon):
             body = f'{{"code": "c-{KEY}", "message": "The key {KEY} is not good."}}'.encode()
             if status == 422:
                 body = f'[{{"path": "{KEY}", "message": "Bad {KEY}."}}]'.encode()
-            with SmallServer(lambda http: http.reply(body, status)) as server:  # noqa: B023
+            with SmallServer(lambda http: http.reply(body, status)) as server:  # noqa: B023 called at once
                 self.btcpay.sudo().write({'btcpay_server_url': server.url, 'btcpay_api_key': KEY})
                 self.btcpay.btcpay_debug = True
                 with self.assertLogs(CLIENT_LOG) as log, self.assertRaises(BTCPayError) as raised:

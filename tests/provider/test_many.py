@@ -108,11 +108,11 @@ class TestMany(BTCPayHttpCommon):
                     env['btcpay.log.entry'].search([('path', '=', '/many')]), entries[seen])
                 hidden = (self.btcpay, self.other)[1 - seen].with_env(env)
                 for call in (
-                    lambda: entries[1 - seen].with_env(env).read(['sent']),  # noqa: B023
-                    lambda: entries[1 - seen].with_env(env).action_btcpay_export(),  # noqa: B023
-                    lambda: entries.with_env(env).unlink(),  # noqa: B023
-                    lambda: hidden.read(['btcpay_store_id']),  # noqa: B023
-                    lambda: hidden.write({'btcpay_debug': True}),  # noqa: B023
+                    lambda: entries[1 - seen].with_env(env).read(['sent']),  # noqa: B023 called at once
+                    lambda: entries[1 - seen].with_env(env).action_btcpay_export(),  # noqa: B023 called at once
+                    lambda: entries.with_env(env).unlink(),  # noqa: B023 called at once
+                    lambda: hidden.read(['btcpay_store_id']),  # noqa: B023 called at once
+                    lambda: hidden.write({'btcpay_debug': True}),  # noqa: B023 called at once
                 ):
                     with self.assertRaises(AccessError):
                         call()
