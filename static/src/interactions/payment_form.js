@@ -133,7 +133,7 @@ patch(PaymentForm.prototype, {
      * Set the focus, which a disabled button has lost, on the one that can be seen.
      *
      * @private
-     * @return {void}
+     * @returns {void}
      */
     _btcpayFocusButton() {
         [...document.querySelectorAll('[name="o_payment_submit_button"]')]
