@@ -5,6 +5,12 @@ from odoo.addons.payment.controllers.post_processing import PaymentPostProcessin
 
 class BTCPayPostProcessing(PaymentPostProcessing):
 
+    def _get_monitored_transaction(self):
+        """Override of `payment` to show the payment that has arrived, where the session has begun
+        another one for the same since."""
+        tx_sudo = super()._get_monitored_transaction()
+        return tx_sudo._btcpay_get_arrived() if tx_sudo.provider_code == 'btcpay' else tx_sudo
+
     @route()
     def poll_status(self, **kwargs):
         """Override of `payment` to ask the server, for the time that no webhook comes through.

@@ -31,10 +31,11 @@ class PaymentTransaction(models.Model):
         documents = self.sale_order_ids or self.invoice_ids
         partner = self._btcpay_get_paying_partner(documents)
         context = self._btcpay_get_page_context(documents)
+        amount = self.currency_id.round(self.amount + self.btcpay_discount_amount)  # The page's.
         # Without a document the company is the provider's, unless the customer has one.
         for company in documents.company_id or partner.company_id or provider.company_id:
             offered = provider._get_compatible_providers(
-                company.id, partner.id, self.amount, **context
+                company.id, partner.id, amount, **context
             )
             if provider not in offered:
                 return f"provider {provider.id} is not offered to partner {partner.id}"

@@ -153,6 +153,26 @@ class PaymentTransaction(models.Model):
 
     # === THE STATUS PAGE === #
 
+    def _btcpay_get_arrived(self):
+        """Return the payment for the same that has arrived, where the customer has begun this one
+        besides, as in a second tab: its page would ask for what is paid, or call it canceled.
+
+        :return: The transaction; this one if there is none, or it pays again on purpose.
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        if (
+            self.btcpay_paid_amount or self.state == 'done'
+            or self.btcpay_is_repeated or self.btcpay_seen_transaction_id
+        ):
+            return self
+        arrived = self._btcpay_get_payment_siblings().filtered(lambda tx: (
+            tx.provider_code == 'btcpay' and not tx.source_transaction_id
+            and tx._btcpay_is_money_there()
+            and (tx.state == 'pending' or self._btcpay_are_documents_paid())
+        ))
+        return arrived.sorted('id')[-1:] or self
+
     def _btcpay_is_payable(self):
         """Return whether the customer can still pay the invoice, or the amount due of it."""
         self.ensure_one()

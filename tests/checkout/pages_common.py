@@ -17,22 +17,43 @@ from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
 # Its rules are those of WCAG 2.2, levels A and AA, and what is good practice.
 AXE = """
 (async () => {
-    while (!window.performance.getEntriesByType('resource').some(
+    const wait = async (find) => {
+        for (let time = 0; time < 200; time++) {
+            const found = find();
+            if (found) {
+                return found;
+            }
+            await new Promise((resolve) => setTimeout(resolve, 100));
+        }
+        throw new Error(`Waited in vain: ${find}`);
+    };
+    const waitFor = (selector) => wait(() => document.querySelector(selector));
+    await wait(() => window.performance.getEntriesByType('resource').some(
         (entry) => entry.name.includes('%(last)s') && entry.responseEnd
-    )) {
-        await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+    ));
+    %(before)s
     if (document.documentElement.scrollWidth > window.innerWidth) {
         throw new Error("The page is wider than the screen.");
     }
-    const { violations } = await axe.run({ exclude: %(exclude)s }, {
-        runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-        rules: %(rules)s,
-    });
-    if (violations.length) {
-        throw new Error(violations.map(({ id, help, nodes }) =>
-            `${id}: ${help}: ${nodes.map((node) => `${node.target} ${node.html}`).join(' ')}`
-        ).join('\\n'));
+    const look = async (context, rules) => {
+        const { violations } = await axe.run(context, {
+            runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+            rules,
+        });
+        if (violations.length) {
+            throw new Error(violations.map(({ id, help, nodes }) =>
+                `${id}: ${help}: ${nodes.map((node) => `${node.target} ${node.html}`).join(' ')}`
+            ).join('\\n'));
+        }
+    };
+    const isAll = !`%(before)s`;
+    if (isAll) {
+        await look({ exclude: %(exclude)s }, %(rules)s);
+    }
+    if ('%(ours)s') {
+        await waitFor('%(ours)s');
+        const ours = [...document.querySelectorAll('%(ours)s')];
+        await look({ include: ours }, isAll ? {} : %(rules)s);
     }
     console.log('test successful');
 })().catch((error) => console.error(error.message));
@@ -52,18 +73,27 @@ window.isSeen = () => {
         && (style.outlineStyle !== 'none' || style.boxShadow !== 'none');
 };
 """
+# What is ours on the pages.
+OURS = ','.join(f'[name="{name}"]' for name in (
+    'o_btcpay_status', 'o_btcpay_payment_failed', 'o_btcpay_discount', 'btcpay_refunds',
+))
 # What axe-core finds of Odoo's own on the pages, which is not ours to change.
 OF_ODOO = [
     '.o_skip_to_content',  # The link leads to what cannot have the focus.
     'footer', '#sale_info_title', '#sidebar_content h6',  # Their headings skip levels.
     '#invoice_html',  # The frame with the invoice has no title.
     '[name="invoice_paid_badge"]',  # The contrast is too low.
+    '#o_payment_methods img',  # Icons have their method's name once more.
 ]
 # What it finds of Odoo's own on the documents' pages, and cannot be told by a selector.
 RULES_FOR_DOCUMENTS = {rule: {'enabled': False} for rule in (
     'page-has-heading-one',  # The document's name is a heading of the second level.
     'aria-dialog-name',  # The dialog with the payment form has no name,
     'landmark-main-is-top-level', 'landmark-no-duplicate-main', 'landmark-unique',  # and is <main>.
+)}
+# Its dialogs are made of the parts of a page.
+RULES_FOR_DIALOGS = {f'landmark-no-duplicate-{part}': {'enabled': False} for part in (
+    'banner', 'contentinfo', 'main',
 )}
 
 
@@ -159,11 +189,14 @@ class PagesCommon(MoneyMixin, BTCPayHttpCommon):
         ):
             yield
 
-    def _run_axe(self, url, last='/poll', rules=None):
+    def _run_axe(self, url, last='/poll', rules=None, ours=OURS, before=''):
         """Have axe-core look for what keeps people from using a page, but for Odoo's own.
 
         :param str last: A part of the address that the page loads last.
-        :param dict rules: Those of axe-core that do not apply.
+        :param dict rules: Those of axe-core that do not apply, for what is Odoo's.
+        :param str ours: The selector of what is ours, to which all apply; empty for nothing.
+        :param str before: What is done first, as JavaScript, to bring forth something of ours:
+                           what else there is on the page is not looked at then.
         """
         found = find_spec('axe_playwright_python')
         if not found:
@@ -171,6 +204,7 @@ class PagesCommon(MoneyMixin, BTCPayHttpCommon):
         axe = (Path(found.origin).parent / 'axe.min.js').read_text()
         code = AXE % {
             'exclude': json.dumps(OF_ODOO), 'rules': json.dumps(rules or {}), 'last': last,
+            'ours': ours, 'before': before,
         }
         with mute_logger(f'{self._logger.name}.browser'):  # Of what Odoo would have loaded yet.
             self.browser_js(url, f'{axe};{code}', ready="document.readyState === 'complete'")

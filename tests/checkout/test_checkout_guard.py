@@ -103,12 +103,48 @@ class TestCheckoutGuard(MoneyMixin, BTCPayHttpCommon):
         tx, _values = self._pay(order)
         self.assertEqual((tx.state, self.made), ('draft', 1))
 
-    def _pay_in_browser(self, order):
+    def _pay_in_browser(self, order, **values):
         """Press “Pay” on the order's page."""
         self.env.cr.commit()
-        values = self._press_pay(f'/my/orders/{order.id}/transaction', order)
+        result = self._press_pay(f'/my/orders/{order.id}/transaction', order, **values)
         self.env.invalidate_all()
-        return self._get_tx(values['reference'])
+        return self._get_tx(result['reference'])
+
+    def test_when_the_first_tabs_payment_arrives_then_no_page_asks_for_it_again(self):
+        for method, state, invalidate in (
+            ('BTC-CHAIN', 'pending', False), ('BTC-LN', 'done', False), ('BTC-LN', 'done', True),
+        ):
+            with self.subTest(method=method, invalidate=invalidate):
+                order = self._create_order()
+                self.authenticate(None, None)
+                first, second = self._pay_in_browser(order), self._pay_in_browser(order)
+                self.world.pay(first.btcpay_invoice_id, method=method)
+                first._btcpay_sync()
+                if invalidate:
+                    self._carry_out()
+                    self.assertEqual(second.state, 'cancel')
+                self.env.flush_all()
+                page = self.url_open('/payment/status').text
+                self.assertNotIn(second.btcpay_checkout_link, page)
+                self.assertNotIn("not made", page)
+                self.assertEqual("We have seen your payment." in page, state == 'pending')
+                self.env.flush_all()
+                values = self.make_jsonrpc_request('/payment/status/poll')
+                self.env.invalidate_all()
+                self.assertEqual(values['state'], state)
+                self.assertEqual(order.state, 'sale' if state == 'done' else 'sent')
+
+    def test_when_the_rest_is_paid_then_its_own_payment_is_shown(self):
+        order = self._create_order(require_payment=True, prepayment_percent=0.4)
+        self.authenticate(None, None)
+        first = self._pay_in_browser(order, amount=40)
+        self.world.pay(first.btcpay_invoice_id, method='BTC-LN')
+        self._look(first)
+        self._post_process()
+        self.assertEqual((order.state, order.amount_paid), ('sale', 40))
+        second = self._pay_in_browser(order, amount=60)
+        self.env.flush_all()
+        self.assertIn(second.btcpay_checkout_link, self.url_open('/payment/status').text)
 
     def test_when_the_customer_pays_again_all_the_same_then_it_takes_a_second_step(self):
         order = self._create_order()

@@ -1,3 +1,5 @@
+from lxml import html
+
 from odoo.fields import Command
 from odoo.tests import tagged
 
@@ -157,6 +159,35 @@ class TestCheckoutOffer(MoneyMixin, BTCPayHttpCommon):
         self._assert_refused(provider=provider)
         self.order.website_id = other_shop
         self._assert_taken(provider=provider)
+
+    def test_when_each_website_has_a_provider_then_its_orders_are_paid_at_its_store(self):
+        if 'website_id' not in self.order._fields:
+            self.skipTest("There are no websites (module website_sale is not installed).")
+        first, second = self.env['website'].create([
+            {'name': name, 'company_id': self.btcpay.company_id.id} for name in ("A", "B")
+        ])
+        other = self._copy_provider(website_id=second.id)
+        self.btcpay.website_id = first
+        for website, provider, wrong in (
+            (first, self.btcpay, other), (second, other, self.btcpay),
+        ):
+            with self.subTest(website=website.name):
+                order = self._create_order(require_payment=True, website_id=website.id)
+                self.env.flush_all()
+                page = html.fromstring(self.url_open(order.get_portal_url()).text)
+                self.assertEqual(
+                    set(page.xpath('//input[@data-provider-code="btcpay"]/@data-provider-id')),
+                    {str(provider.id)},
+                )
+                self.assertEqual(order._btcpay_get_provider(), provider)
+                self._assert_refused(order, wrong)
+                tx, _made = self._pay(order, provider)
+                store_id = provider.sudo().btcpay_store_id
+                self.assertIn(f'/stores/{store_id}/', self.world.requests()[-1]['path'])
+                self.world.pay(tx.btcpay_invoice_id, method='BTC-LN')
+                self._look(tx)
+                self._post_process()
+                self.assertEqual((tx.state, order.state, order.amount_paid), ('done', 'sale', 100))
 
     def test_when_a_provider_is_in_test_mode_then_only_internal_users_are_offered_it(self):
         self.btcpay.sudo().write({'state': 'test', 'is_published': True})

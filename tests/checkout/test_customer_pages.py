@@ -2,14 +2,27 @@ from lxml import html
 
 from odoo import http
 from odoo.tests import tagged
-from odoo.tools import html2plaintext
+from odoo.tools import html2plaintext, mute_logger
 
+from odoo.addons.payment_btcpay.tests.checkout.methods_common import MethodsMixin
 from odoo.addons.payment_btcpay.tests.checkout.pages_common import (
+    RULES_FOR_DIALOGS,
     RULES_FOR_DOCUMENTS,
     PagesCommon,
 )
 from odoo.addons.payment_btcpay.tests.request.request_common import RequestMixin
 
+# What the customer does on the page of an order.
+OPEN_PAYMENT = """
+    (await waitFor('a[data-bs-target="#modalaccept"]')).click();
+    const modal = await waitFor('.modal.show:has([name="o_payment_radio"])');
+    await wait(() => getComputedStyle(modal).opacity === '1');
+"""
+PAY_BY_LIGHTNING = """
+    document.querySelector('[data-payment-method-code="btcpay_lightning"]').click();
+    (await waitFor('[name="o_payment_submit_button"]:not(:disabled)')).click();
+    await waitFor('.o_dialog .modal-footer button:focus');
+"""
 
 @tagged('post_install', '-at_install')
 class TestCustomerPages(PagesCommon):
@@ -240,7 +253,7 @@ class TestCustomerPages(PagesCommon):
 
 
 @tagged('post_install', '-at_install')
-class TestCustomerPagesOnPhone(RequestMixin, PagesCommon):
+class TestCustomerPagesOnPhone(RequestMixin, MethodsMixin, PagesCommon):
     """The pages on a small screen, for people who cannot see them or use a mouse."""
 
     browser_size = '360x740'
@@ -274,10 +287,30 @@ class TestCustomerPagesOnPhone(RequestMixin, PagesCommon):
     def test_when_axe_looks_at_the_page_of_a_request_then_it_finds_nothing(self):
         for document in (self._create_order_to_pay(), self._create_invoice()):
             with self.subTest(document=document._name):
-                self._run_axe_on_document(self._open_request(document).link)
+                self._run_axe_on_document(self._open_request(document).link, ours='')
 
-    def _run_axe_on_document(self, url):
-        self._run_axe(url, last='assets_chatter.min.js', rules=RULES_FOR_DOCUMENTS)
+    def test_when_axe_looks_at_the_discount_of_a_method_then_it_finds_nothing(self):
+        self.btcpay.sudo().write({
+            'btcpay_discount_method_id': self.lightning.id, 'btcpay_discount_percent': 5,
+        })
+        self._run_axe_on_document(
+            self._create_order_to_pay().get_portal_url(), rules={}, before=OPEN_PAYMENT,
+            ours='[name="o_btcpay_discount"]',
+        )
+
+    def test_when_axe_looks_at_the_dialog_of_the_other_method_then_it_finds_nothing(self):
+        self.world.settings(down='lightning')
+        self.addCleanup(self.world.settings, down=None)
+        with self._quiet(), mute_logger(
+            'odoo.addons.payment_btcpay.models.payment_transaction.checkout_failure'
+        ):
+            self._run_axe_on_document(
+                self._create_order_to_pay().get_portal_url(), rules=RULES_FOR_DIALOGS,
+                ours='.o_dialog', before=OPEN_PAYMENT + PAY_BY_LIGHTNING,
+            )
+
+    def _run_axe_on_document(self, url, rules=RULES_FOR_DOCUMENTS, **values):
+        self._run_axe(url, last='assets_chatter.min.js', rules=rules, **values)
 
     def test_when_there_is_only_a_keyboard_then_each_button_is_reached_and_pressed(self):
         for situation, url, labels in (

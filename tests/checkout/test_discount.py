@@ -1,6 +1,7 @@
 from odoo.exceptions import ValidationError
 from odoo.fields import Command
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay.tests.checkout.methods_common import DiscountMixin
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
@@ -159,15 +160,29 @@ class TestDiscount(DiscountMixin, BTCPayCommon):
                     (rest.payment_id.amount, move.amount_residual), (105 - paid, 0)
                 )
 
-    def test_when_the_currency_has_no_or_three_digits_then_the_discount_is_rounded_so(self):
-        for name, total, asked in [('JPY', 1999, 1899), ('KWD', 12.35, 11.732)]:
+    def test_when_the_currency_has_no_or_more_digits_then_the_discount_is_rounded_so(self):
+        self.env.ref('product.decimal_price').digits = 8
+        for name, total, asked, sent in [
+            ('JPY', 1999, 1899, ('1899', 'JPY')), ('KWD', 12.345, 11.728, ('11.728', 'KWD')),
+            ('BTC', 0.00123457, 0.00117284, ('0.00117284', 'BTC')),
+            ('SAT', 123457, 117284, ('117284', 'SATS')),
+        ]:
             self.currency = self._enable_currency(name)
             order = self._create_order(total)
             order.currency_id = self.currency
             tx = self._begin(order)
+            body = self.world.requests()[-1]['body']
             self._see(tx)
+            self.world.mine()
+            self._look(tx)
+            self._post_process()
             with self.subTest(currency=name):
-                self.assertEqual((tx.amount, order.amount_total), (asked, asked))
+                self.assertEqual((body['amount'], body['currency']), sent)
+                self.assertEqual(
+                    (tx.amount, order.amount_total, order.amount_paid, tx.payment_id.amount),
+                    4 * (asked,),
+                )
+                self.assertEqual(order.state, 'sale')
 
     def test_when_a_fixed_discount_is_set_then_it_is_taken_off_in_the_orders_currency(self):
         self.btcpay.sudo().write({'btcpay_discount_percent': 0, 'btcpay_discount_fixed': 3})
@@ -289,6 +304,17 @@ class TestDiscount(DiscountMixin, BTCPayCommon):
         with self._quiet():
             self._look(tx)
         self.assertEqual((tx.state, order.amount_total), ('error', 100))
+
+    def test_when_only_what_is_saved_makes_it_too_small_then_it_is_paid_as_it_was_offered(self):
+        self.btcpay.btcpay_minimum_amount = 98
+        self.currency = self.btcpay.main_currency_id
+        order = self._create_order()
+        self.assertEqual(self._begin(order).amount, 95)
+        self.btcpay.btcpay_minimum_amount = 101
+        with mute_logger('odoo.addons.payment_btcpay.models.payment_transaction.checkout'):
+            tx = self._begin(order, make_invoice=False)
+            tx._get_processing_values()
+        self.assertEqual((tx.state, tx.btcpay_invoice_id), ('error', False))
 
     # === WHERE THERE IS NONE === #
 

@@ -135,7 +135,7 @@ class TestShop(ShopCommon):
         self.assertEqual((order.state, order.amount_paid), ('sale', 100))
         self.assertEqual(
             [(tx.payment_method_id, tx.state) for tx in order.transaction_ids.sorted('id')],
-            [(lightning, 'cancel'), (chain, 'done')],
+            [(lightning, 'cancel'), (lightning, 'cancel'), (chain, 'done')],
         )
 
     def test_when_a_method_has_a_discount_then_the_shop_shows_it_before_it_is_chosen(self):

@@ -1,7 +1,25 @@
+import { onMounted } from '@odoo/owl';
 import { ConfirmationDialog } from '@web/core/confirmation_dialog/confirmation_dialog';
 import { _t } from '@web/core/l10n/translation';
 import { patch } from '@web/core/utils/patch';
 import { PaymentForm } from '@payment/interactions/payment_form';
+
+/**
+ * Can be used by people who cannot see it, or have a keyboard only.
+ */
+class OtherMethodDialog extends ConfirmationDialog {
+    setup() {
+        super.setup();
+        onMounted(() => {
+            const { el } = this.modalRef;
+            el.setAttribute('aria-label', this.props.title);
+            el.setAttribute('aria-modal', 'true');
+            // On a document's page it lies over Bootstrap's dialog, which takes each focus back.
+            el.addEventListener('focusin', (ev) => ev.stopPropagation());
+            el.querySelector('.modal-footer button').focus();
+        });
+    }
+}
 
 /**
  * Offers the customer another payment method in the same step, where the server makes no invoice by
@@ -17,7 +35,8 @@ patch(PaymentForm.prototype, {
             return super._processRedirectFlow(...arguments);
         }
         this._enableButton();
-        this.services.dialog.add(ConfirmationDialog, {
+        this._btcpayFocusButton(); // Where the dialog leads back to.
+        this.services.dialog.add(OtherMethodDialog, {
             title: _t("Please pay in another way"),
             body: processingValues.state_message,
             confirmLabel: _t("Pay with %s", processingValues.btcpay_other_method_name),

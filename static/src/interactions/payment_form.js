@@ -124,10 +124,20 @@ patch(PaymentForm.prototype, {
         } else if (outcome === 'closed') {
             this.btcpayClosed = { reference: modal.reference, params: this._btcpayGetParams() };
             this._enableButton(false);
-            [...document.querySelectorAll('[name="o_payment_submit_button"]')]
-                .find((button) => button.offsetParent)?.focus();
+            this._btcpayFocusButton();
         }
         return outcome !== 'failed';
+    },
+
+    /**
+     * Set the focus, which a disabled button has lost, on the one that can be seen.
+     *
+     * @private
+     * @returns {void}
+     */
+    _btcpayFocusButton() {
+        [...document.querySelectorAll('[name="o_payment_submit_button"]')]
+            .find((button) => button.offsetParent)?.focus();
     },
 
     /**

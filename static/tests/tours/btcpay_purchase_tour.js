@@ -20,9 +20,29 @@ registry.category('web_tour.tours').add('payment_btcpay.other_method', {
             trigger: '.modal-body:contains("You can pay with Bitcoin instead.")',
         },
         {
+            content: "Leave it by the keyboard, whose focus is on the offer",
+            trigger: '[role="dialog"][aria-label] .modal-footer button:contains("Pay with Bitcoin"):focus',
+            run: 'press Escape',
+        },
+        {
+            content: "The focus is on the button again: press it",
+            trigger: 'body:not(:has(.o_dialog)) button[name="o_payment_submit_button"]:focus:visible',
+            run: 'press Enter',
+        },
+        {
+            content: "The focus stays in the dialog",
+            trigger: '.modal-footer button:contains("Pay with Bitcoin"):focus',
+            run: 'press Tab',
+        },
+        {
+            content: "Go past its last button",
+            trigger: '.modal-footer button:contains("Cancel"):focus',
+            run: 'press Tab',
+        },
+        {
             content: "Pay with Bitcoin",
-            trigger: '.modal-footer button:contains("Pay with Bitcoin")',
-            run: 'click',
+            trigger: '.modal-footer button:contains("Pay with Bitcoin"):focus',
+            run: 'press Enter',
             expectUnloadPage: true,
         },
         {
