@@ -71,7 +71,7 @@ class TestDisconnect(BTCPayCommon):
         with self.assertRaisesRegex(UserError, "cannot uninstall"):
             self.env['payment.provider']._remove_provider('btcpay')
         secret = self.btcpay.sudo().btcpay_webhook_secret
-        self.btcpay._btcpay_store_secret('another secret of the webhook')
+        self.btcpay.sudo()._btcpay_store_secret('another secret of the webhook')
         unused = self.world.new_key(self.store_id, const.PERMISSIONS)
         self.env['btcpay.authorization'].sudo()._start(
             self.btcpay, self.world.url, 'https://shop.example.com'
