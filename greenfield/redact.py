@@ -7,6 +7,7 @@ hidden: what a new version or a plugin of the server adds is hidden until it is 
 import json
 import re
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from .http import Params
@@ -149,10 +150,8 @@ def redact_body(body: bytes, shape: Shape, secrets: Collection[str] = ()) -> str
     if not body:
         return ''
     if len(body) <= MAX_READ:
-        try:
+        with suppress(ValueError, RecursionError):
             return _write(json.loads(body), shape, secrets)
-        except (ValueError, RecursionError):
-            pass
     title = _TITLE.search(body[:4096])
     words = redact_words(title[1].decode(errors='replace'), secrets) if title else ''
     what = 'too long' if len(body) > MAX_READ else 'not JSON'

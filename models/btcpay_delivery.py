@@ -53,21 +53,12 @@ class BTCPayDelivery(models.Model):
     reason = fields.Char(string="Result", readonly=True)
     try_count = fields.Integer(string="Tries", readonly=True)
     next_try_at = fields.Datetime(string="Next Try", readonly=True)
-    body = fields.Text(help="The event; kept in debug mode only.", compute='_compute_body')
 
     _delivery_uniq = models.Constraint(
         'unique(provider_id, delivery_ref)', "A delivery is kept once."
     )
     _age_idx = models.Index('(provider_id, create_date)')
     _pending_idx = models.Index("(next_try_at) WHERE state = 'pending'")
-
-    def _compute_body(self):
-        entries = self.env['btcpay.log.entry'].search([
-            ('kind', '=', 'delivery'), ('delivery_ref', 'in', self.mapped('delivery_ref')),
-        ])
-        bodies = {(entry.provider_id, entry.delivery_ref): entry.received for entry in entries}
-        for delivery in self:
-            delivery.body = bodies.get((delivery.provider_id, delivery.delivery_ref))
 
     # === RECEIVE === #
 

@@ -147,3 +147,17 @@ class BTCPayLogEntry(models.Model):
         ))
         self.invalidate_model()
         return len(rows), len(rows) == const.LOG_BATCH
+
+
+class BTCPayDelivery(models.Model):
+    _inherit = 'btcpay.delivery'
+
+    body = fields.Text(help="The event; kept in debug mode only.", compute='_compute_body')
+
+    def _compute_body(self):
+        entries = self.env['btcpay.log.entry'].search([
+            ('kind', '=', 'delivery'), ('delivery_ref', 'in', self.mapped('delivery_ref')),
+        ])
+        bodies = {(entry.provider_id, entry.delivery_ref): entry.received for entry in entries}
+        for delivery in self:
+            delivery.body = bodies.get((delivery.provider_id, delivery.delivery_ref))

@@ -168,3 +168,9 @@ def test_when_a_real_server_speaks_then_it_is_of_use_and_nothing_secret_is_kept(
                     assert json.dumps(text) not in kept, (path, names)
             shown |= {word for word in words if f'"{word}"' in kept}
     assert shown == words
+
+
+def test_when_a_list_is_long_then_its_beginning_is_shown_as_whole_json():
+    invoices = [{'id': f'invoice{number}'} for number in range(30)]
+    _sent, answered = redact_call(f'{STORE}/invoices', None, 200, json.dumps(invoices).encode())
+    assert json.loads(answered) == [*invoices[:20], '(… 10 more)']

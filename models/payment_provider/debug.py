@@ -93,10 +93,8 @@ class PaymentProvider(models.Model):
         """Return whether bodies are to be kept. To be asked before anything else is done: then it
         is read along with the rest of the provider."""
         provider = self.sudo()
-        return bool(
-            provider.btcpay_debug and self.id
-            and provider.btcpay_debug_until > fields.Datetime.now()
-        )
+        until = provider.btcpay_debug and self.id and provider.btcpay_debug_until
+        return bool(until and until > fields.Datetime.now())
 
     def _btcpay_keep_call(self, endpoint, params, json, answer, secrets, **values):
         """Keep a call in the debug log.

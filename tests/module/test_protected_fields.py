@@ -90,6 +90,7 @@ class TestProtectedFields(RefundMixin, BTCPayCommon):
         values = {
             'btcpay_responsible_id': self.administrator.id, 'btcpay_accept_partial': True,
             'btcpay_late_policy': 'accept', 'btcpay_webhook_log_days': 7, 'btcpay_debug': True,
+            'btcpay_debug_days': 5,
             'btcpay_poll_minutes': 3, 'state': 'enabled', 'name': "Bitcoin",
             'btcpay_underpaid_policy': 'received', 'btcpay_checkout_mode': 'modal',
             'btcpay_print_qr': True,
