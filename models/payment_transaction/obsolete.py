@@ -3,11 +3,19 @@
 No hook of orders or invoices watches for changes: the scheduled action compares the few invoices
 that are open with what they are for.
 """
+import time
+
 from odoo import _, api, fields, models
+from odoo.tools import split_every
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.db import RowBusy, commit_and_refresh, lock
+from odoo.addons.payment_btcpay.db import (
+    CONCURRENCY_ERRORS,
+    RowBusy,
+    commit_and_refresh,
+    lock,
+)
 from odoo.addons.payment_btcpay.greenfield import GreenfieldError
 from odoo.addons.payment_btcpay.utils import trigger_once
 
@@ -120,12 +128,7 @@ class PaymentTransaction(models.Model):
         """Find the open invoices that are obsolete, and do at the server what is pending: at once
         when it comes up, or later if it failed."""
         providers = self.env['payment.provider']._btcpay_find_all()
-        self.search([
-            ('provider_id', 'in', providers.ids),
-            ('state', 'in', ('draft', 'pending', 'error')),
-            ('btcpay_next_sync_at', '!=', False),
-            ('operation', '!=', 'refund'),
-        ])._btcpay_invalidate_obsolete()
+        self._btcpay_find_obsolete(providers)
         todo = self.search([
             ('btcpay_pending_action', '!=', False), ('provider_id', 'in', providers.ids),
         ], order='btcpay_synced_at NULLS FIRST, id')
@@ -147,6 +150,29 @@ class PaymentTransaction(models.Model):
                 self.env.cr.rollback()
                 _logger.exception("Nothing done for transaction %s", tx.reference)
             if not self.env['ir.cron']._commit_progress(1):
+                break
+
+    @api.model
+    def _btcpay_find_obsolete(self, providers):
+        """Compare the open invoices with what they are for, as many as there is time for: those
+        that are polled next come first, so that each has its turn.
+
+        :param payment.provider providers: The providers.
+        """
+        deadline = time.monotonic() + const.LIST_SECONDS
+        transactions = self.search([
+            ('provider_id', 'in', providers.ids),
+            ('state', 'in', ('draft', 'pending', 'error')),
+            ('btcpay_next_sync_at', '!=', False),
+            ('operation', '!=', 'refund'),
+        ], order='btcpay_next_sync_at, id')
+        for some in split_every(const.BATCH_SIZE, transactions.ids, self.browse):
+            try:
+                some._btcpay_invalidate_obsolete()
+                commit_and_refresh(self.env)
+            except CONCURRENCY_ERRORS:
+                self.env.cr.rollback()  # In the next run.
+            if time.monotonic() > deadline:
                 break
 
     def _btcpay_run_pending_action(self, timeout=const.TIMEOUT):

@@ -9,6 +9,7 @@ from lxml import etree
 
 from odoo.sql_db import Cursor
 from odoo.tests import new_test_user, tagged
+from odoo.tests.test_cursor import TestCursor
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay import const
@@ -22,10 +23,11 @@ FRAMEWORK = re.compile(r'/odoo/(orm|tools|tests|sql_db|api|fields|models)|test_c
 
 
 class Cost:
-    """:ivar list queries: of each who wanted it    :ivar list calls: those of the server"""
+    """:ivar list queries: of each who wanted it    :ivar list calls: those of the server
+    :ivar int commits: how often what was done was stored, of a request"""
 
     def __init__(self):
-        self.queries, self.calls = [], []
+        self.queries, self.calls, self.commits = [], [], 0
 
     @property
     def own(self):
@@ -43,7 +45,7 @@ class TestCosts(MoneyMixin, BTCPayHttpCommon):
         :rtype: Cost
         """
         cost = Cost()
-        execute = Cursor.execute
+        execute, commit = Cursor.execute, TestCursor.commit
         providers = self.registry['payment.provider']
         send = providers._send_api_request
 
@@ -62,17 +64,25 @@ class TestCosts(MoneyMixin, BTCPayHttpCommon):
             cost.calls.append(f'{method} {endpoint}')
             return send(provider, method, endpoint, **options)
 
+        def committed(cr):
+            cost.commits += 1
+            return commit(cr)
+
         self.env.flush_all()
         if is_cold:
             self.env.invalidate_all()
-        with patch.object(Cursor, 'execute', counted), patch.object(
-            providers, '_send_api_request', called
+        with (
+            patch.object(Cursor, 'execute', counted),
+            patch.object(TestCursor, 'commit', committed),
+            patch.object(providers, '_send_api_request', called),
         ):
             act(*args, **kwargs)
             self.env.flush_all()
         return cost
 
-    def _assert_cost(self, cost, queries, calls=0):
+    def _assert_cost(self, cost, queries, calls=0, commits=None):
+        if commits is not None:
+            self.assertEqual(cost.commits, commits)
         self.assertLessEqual(len(cost.queries), queries, '\n'.join(cost.queries))
         self.assertEqual(len(cost.calls), calls, cost.calls)
 
@@ -91,7 +101,7 @@ class TestCosts(MoneyMixin, BTCPayHttpCommon):
     def test_when_a_payment_settles_then_its_event_costs_one_call_and_23_queries(self):
         txs = [self._create_paid() for _time in range(2)]
         cost = self._measure_event(*map(self._prepare_event, txs))
-        self._assert_cost(cost, queries=23, calls=1)
+        self._assert_cost(cost, queries=23, calls=1, commits=3)
         self.assertEqual([tx.state for tx in txs], ['done', 'done'])
 
     def test_when_the_same_delivery_comes_again_then_nothing_is_asked(self):

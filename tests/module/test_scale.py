@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from unittest.mock import patch
 
+import psycopg2
+
 from odoo import fields
 from odoo.sql_db import Cursor
 from odoo.tests import tagged
@@ -137,3 +139,56 @@ class TestScale(ReconcileCommon):
             min(transactions.mapped('btcpay_next_sync_at')),
             fields.Datetime.now() + timedelta(minutes=const.POLL_MINUTES - 1),
         )
+
+    def test_when_more_invoices_are_open_then_comparing_them_with_their_orders_costs_no_more(self):
+        transactions = self.env['payment.transaction'].sudo()
+        for _number in range(12):
+            transactions += self._create_btcpay_transaction(self._create_order())
+        self.env.cr.commit()
+        costs = []
+        for some in (transactions[:12], transactions[:3], transactions[:12]):
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            some._btcpay_invalidate_obsolete()
+            self.env.flush_all()
+            costs.append(self.env.cr.sql_log_count - before)
+        self.assertLessEqual(costs[2], costs[1] + 1, costs)
+
+    def test_when_too_many_invoices_are_open_then_those_that_are_polled_next_are_compared(self):
+        orders = self.env['sale.order']
+        for number in (2, 1):
+            orders += self._create_order()
+            tx = self._create_btcpay_transaction(orders[-1])
+            tx.btcpay_next_sync_at = fields.Datetime.now() + timedelta(minutes=number)
+        orders.order_line.price_unit = 120
+        self.env.cr.commit()
+        action = self.env['payment.transaction'].sudo()._cron_btcpay_run_pending_actions
+        with patch.object(const, 'BATCH_SIZE', 1), patch.object(const, 'LIST_SECONDS', -1):
+            action()
+            self.assertEqual(orders.transaction_ids.sorted('id').mapped('state'),
+                             ['draft', 'cancel'])
+            action()
+        self.assertEqual(set(orders.transaction_ids.mapped('state')), {'cancel'})
+
+    def test_when_one_is_changed_meanwhile_then_the_others_are_compared_all_the_same(self):
+        orders = self._create_order() + self._create_order()
+        for order in orders:
+            self._create_btcpay_transaction(order)
+        orders.order_line.price_unit = 120
+        self.env.cr.commit()
+        transactions = self.env['payment.transaction'].sudo()
+        invalidate = type(transactions)._btcpay_invalidate_obsolete
+        first = orders.transaction_ids.sorted('btcpay_next_sync_at, id')[:1]
+
+        def conflict(some):
+            if some == first:
+                raise psycopg2.errors.SerializationFailure
+            return invalidate(some)
+
+        with (
+            patch.object(const, 'BATCH_SIZE', 1),
+            patch.object(type(transactions), '_btcpay_invalidate_obsolete', conflict),
+        ):
+            transactions._cron_btcpay_run_pending_actions()
+        self.assertEqual((orders.transaction_ids - first).state, 'cancel')
+        self.assertEqual(first.state, 'draft')
