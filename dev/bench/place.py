@@ -103,7 +103,11 @@ class Odoo(Line):
             self.process = start(
                 command, cwd=place.instance.folder, stdout=log, stderr=subprocess.STDOUT,
                 env={**environment(), 'BENCH_SERVER': place.server_url})
-        wait_until_up(self.process, self.port, 120, 'Odoo', self.log)
+        try:
+            wait_until_up(self.process, self.port, 120, 'Odoo', self.log)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self):
         end(self.process)
