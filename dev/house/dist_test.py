@@ -24,7 +24,8 @@ NEEDED = {
 TOP = {
     'CHANGELOG.rst', 'LICENSE', 'README.ja.rst', 'README.rst', 'SECURITY.md', '__init__.py',
     '__manifest__.py', 'const.py', 'controllers', 'data', 'db.py', 'doc', 'greenfield', 'i18n',
-    'migrations', 'models', 'security', 'static', 'tests', 'utils.py', 'views', 'wizards',
+    'logs.py', 'migrations', 'models', 'security', 'static', 'tests', 'utils.py', 'views',
+    'wizards',
 }
 
 
