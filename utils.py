@@ -51,6 +51,20 @@ def notify(message, *, type='success', sticky=False, reload=False, then=None):  
     }
 
 
+def download(record, name):
+    """Return the action that has the user download the `content` of a record, at once.
+
+    :param Model record: The record.
+    :param str name: The name of the file.
+    :rtype: dict
+    """
+    return {
+        'type': 'ir.actions.act_url',
+        'url': f'/web/content/{record._name}/{record.id}/content/{name}?download=true',
+        'target': 'self',  # A window of its own is blocked where it took a while.
+    }
+
+
 def name_method(env, method_id):
     """Return how a method of payment or payout is called in the user's language.
 

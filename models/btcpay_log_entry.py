@@ -84,6 +84,18 @@ class BTCPayLogEntry(models.Model):
             self.env.context.get('active_domain') or [], limit=const.LOG_EXPORT_SIZE
         ))
 
+    @api.model
+    def _open(self, domain):
+        """Return the action that shows entries.
+
+        :param list domain: Which.
+        :rtype: dict
+        """
+        action = self.env['ir.actions.act_window']._for_xml_id(
+            'payment_btcpay.action_btcpay_log_entry'
+        )
+        return {**action, 'domain': domain}
+
     # === WRITING === #
 
     @api.model

@@ -3,6 +3,8 @@ import base64
 from odoo import api, fields, models, release
 from odoo.modules import get_manifest
 
+from odoo.addons.payment_btcpay.utils import download
+
 
 class BTCPayLogExport(models.TransientModel):
     """Entries of the debug log as one text file, to be downloaded at once and sent to a support."""
@@ -22,12 +24,7 @@ class BTCPayLogExport(models.TransientModel):
         """
         entries.check_access('read')
         export = self.create({'content': base64.b64encode(self._write(entries).encode())})
-        return {
-            'type': 'ir.actions.act_url',
-            'url': f'/web/content/{self._name}/{export.id}/content/btcpay-debug-log.txt'
-                   '?download=true',
-            'target': 'self',  # A window of its own is blocked where it took a while.
-        }
+        return download(export, 'btcpay-debug-log.txt')
 
     @api.model
     def _write(self, entries):

@@ -6,6 +6,7 @@ from odoo import _, api, fields, models
 from odoo.exceptions import AccessError
 
 from odoo.addons.payment_btcpay.greenfield import clean, format_crypto
+from odoo.addons.payment_btcpay.utils import download
 
 # As Koinly's own template has them, which other tools read or map: in English, whatever the user's
 # language. The network's fee is named otherwise: they would take it off of what was received once
@@ -39,12 +40,7 @@ class BTCPayReceiptExport(models.TransientModel):
                 "You have no right to export. Ask an administrator for the access right “Export”."
             ))
         export = self.create({'content': base64.b64encode(self._write(receipts).encode())})
-        return {
-            'type': 'ir.actions.act_url',
-            'url': f'/web/content/{self._name}/{export.id}/content/bitcoin-receipts.csv'
-                   '?download=true',
-            'target': 'self',  # A window of its own is blocked where it took a while.
-        }
+        return download(export, 'bitcoin-receipts.csv')
 
     @api.model
     def _write(self, receipts):

@@ -69,4 +69,6 @@ def ensure_packages():
 
 def lock():
     """Renew the lock. It names no registry: whoever installs uses their own."""
-    _npm('install', '--package-lock-only', '--omit-lockfile-registry-resolved', cwd=LOCK.parent)
+    newest = bool(os.environ.get('UPGRADE'))
+    _npm('update' if newest else 'install', '--package-lock-only',
+         '--omit-lockfile-registry-resolved', cwd=LOCK.parent)

@@ -69,10 +69,7 @@ class PaymentProvider(models.Model):
         :rtype: dict
         """
         self.ensure_one()
-        action = self.env['ir.actions.act_window']._for_xml_id(
-            'payment_btcpay.action_btcpay_log_entry'
-        )
-        return {**action, 'domain': [('provider_id', '=', self.id)]}
+        return self.env['btcpay.log.entry']._open([('provider_id', '=', self.id)])
 
     @api.autovacuum
     def _btcpay_end_debug_mode(self):

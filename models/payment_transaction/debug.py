@@ -30,10 +30,7 @@ class PaymentTransaction(models.Model):
         :rtype: dict
         """
         self.ensure_one()
-        action = self.env['ir.actions.act_window']._for_xml_id(
-            'payment_btcpay.action_btcpay_log_entry'
-        )
-        return {**action, 'domain': list(self._btcpay_get_log_domain())}
+        return self.env['btcpay.log.entry']._open(list(self._btcpay_get_log_domain()))
 
     def _btcpay_get_log_domain(self):
         """Return which entries of the debug log are about the transaction or its refunds.
