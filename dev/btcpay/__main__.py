@@ -45,12 +45,14 @@ def main(argv=None):
     parser.add_argument('--host', default='127.0.0.1')
     parser.add_argument('--state', help='file the state is kept in')
     parser.add_argument('--url', help='public address; default the one a caller used')
+    parser.add_argument('--fill-login', action='store_true',
+                        help='the login page has the merchant filled in: for a demo')
     parser.add_argument('--attached', action='store_true',
                         help='end when standard input is closed: with the process that started it')
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.WARNING)
     fixed_url = options.url and options.url.rstrip('/')
-    server = Server(fixed_url=fixed_url)
+    server = Server(fixed_url=fixed_url, fill_login=options.fill_login)
     if options.state:
         load(server, options.state)
     app = App(server)

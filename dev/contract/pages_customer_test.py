@@ -25,14 +25,14 @@ def test_checkout_page(site):
     for path in (f'/i/{invoice["id"]}', f'/invoice?id={invoice["id"]}&view=modal'):
         page = site.get(path)
         words = text(page)
-        for expected in ('Demo Shop', 'Order S00042', '0.00200000 BTC', '100.00 USD'):
+        for expected in ('Demo Shop', 'Commande S00042', '0.00200000 BTC', '100.00 USD'):
             assert expected in words
         for method_id in ('BTC-CHAIN', 'BTC-LN'):
             assert methods[method_id]['destination'] in words
             assert methods[method_id]['paymentLink'] in page.text
         assert page.text.count('<svg') == 2
         assert '<html lang="fr-FR">' in page.text
-        assert 'a real server does not have these' in words
+        assert "un vrai serveur n'en a pas" in words
         assert 'StoreLink' not in ids(page)
         assert ('close' in ids(page)) is ('modal' in path)
         assert {'demo-pay', 'demo-pay-half', 'demo-pay-double', 'demo-pay-lightning',

@@ -6,7 +6,10 @@ from urllib.parse import quote
 
 import pytest
 import requests
+from werkzeug.test import Client
 
+from ..btcpay.app import App
+from ..btcpay.server import Server
 from .conftest import ROOT
 from .pages_site import (
     ADDRESS,
@@ -41,6 +44,13 @@ def test_login_leads_back(site):
     assert response.url == f'{site.url}/account/apikeys'
     site.post('/logout')
     assert '/login' in site.get('/account/apikeys').url
+
+
+@pytest.mark.parametrize('fill', [False, True])
+def test_login_is_filled_in_for_a_demo_only(fill):
+    page = Client(App(Server(fill_login=fill))).get('/login').text
+    assert (f'value="{EMAIL}"' in page) is fill
+    assert (f'value="{PASSWORD}"' in page) is fill
 
 
 def test_wrong_password(site):

@@ -29,16 +29,14 @@ def _tell(running):
     def login(pair):
         return ' / '.join(pair)
     say('\n' + _box([
+        f'Open         {running.address}   ← the story in four steps, begin here',
+        '',
         f'Shop         {running.shop}',
         f'             as a customer: {login(running.customer)} (or without an account)',
         f'Back office  {running.backoffice}',
         f'             {login(running.admin)}',
         f'BTCPay       {running.btcpay}',
         f'             {login(running.merchant)}',
-        '',
-        'First: Back office → Website → Configuration → Payment Providers → BTCPay Server,',
-        f'       “Connect to BTCPay Server”, with the address {running.btcpay}',
-        'Then:  buy something in the shop and pay it on the page of the BTCPay Server.',
     ]))
 
 

@@ -5,7 +5,7 @@ import io
 from PIL import Image, ImageDraw, ImageFont
 
 COMPANY = 'Bitcoin Demo Shop'
-LANGUAGES = ['en_US', 'fr_FR', 'ja_JP']
+LANGUAGES = ['en_US', 'de_DE', 'es_ES', 'fr_FR', 'it_IT', 'ja_JP', 'nl_NL', 'pt_BR']
 ADMIN = ('admin', 'admin')
 CUSTOMER = ('customer@example.com', 'customer')
 SIZE = 512

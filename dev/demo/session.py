@@ -19,7 +19,9 @@ from ..setup.console import SetupError, run, say, step
 from . import content, state
 
 DATABASE = 'demo'
+DEMO_MODULE = 'payment_btcpay_demo'
 HERE = Path(__file__).parent
+ADDONS = HERE / 'addons'
 START_SECONDS = 120
 
 
@@ -27,7 +29,7 @@ class Demo:
     """One demo, to be started once and stopped in any case."""
 
     def __init__(self):
-        self.instance = Instance(Cluster(DEMO / 'pg'), DEMO)
+        self.instance = Instance(Cluster(DEMO / 'pg'), DEMO, ADDONS)
         self.processes = {}
         self.settings = state.read_settings()
 
@@ -55,7 +57,7 @@ class Demo:
         template = databases.ensure_template(self.instance)
         databases.copy_database(self.instance, template, DATABASE)
         with step('This module and the languages ' + ', '.join(content.LANGUAGES)):
-            self._odoo('--init', MODULE, '--load-language', ','.join(content.LANGUAGES),
+            self._odoo('--init', DEMO_MODULE, '--load-language', ','.join(content.LANGUAGES),
                        doing='installing')
         with step("The shop's content"):
             data = json.dumps(content.data(self.url('shop')))
@@ -70,14 +72,16 @@ class Demo:
             self._create()
         elif self.settings.get('module') != version:
             with step('Upgrade of the module, which has changed'):
-                self._odoo('--update', MODULE, doing='upgrading')
+                # One of before this page has no such module yet
+                self._odoo('--update', MODULE, '--init', DEMO_MODULE, doing='upgrading')
         pdf = bool(shutil.which('wkhtmltopdf', path=environment()['PATH']))
         if not pdf and self.settings.get('pdf', True):
             with step('Mails without PDF, as there is no wkhtmltopdf'):
                 self.instance.run_script(DATABASE, (HERE / 'pdf.py').read_text(), 'adjusting')
         with self.instance.cluster.cursor(DATABASE) as cursor:
-            cursor.execute("UPDATE ir_config_parameter SET value = %s WHERE key = 'web.base.url'",
-                           [self.url('shop')])
+            for key, name in (('web.base.url', 'shop'), (f'{DEMO_MODULE}.server_url', 'btcpay')):
+                cursor.execute('UPDATE ir_config_parameter SET value = %s WHERE key = %s',
+                               [self.url(name), key])
         self.settings |= {'module': version, 'complete': True, 'pdf': pdf}
 
     def url(self, name):
@@ -94,7 +98,7 @@ class Demo:
     def _start_btcpay(self):
         process, log = self._start('btcpay', [
             PYTHON, '-m', 'dev.btcpay', '--port', self.settings['ports']['btcpay'],
-            '--state', DEMO / 'btcpay.state'], cwd=ROOT)
+            '--state', DEMO / 'btcpay.state', '--fill-login'], cwd=ROOT)
         wait_until_up(process, self.settings['ports']['btcpay'], START_SECONDS,
                       'The stand-in BTCPay Server', log)
 
@@ -124,9 +128,9 @@ class Demo:
         with step('Odoo'):
             self._start_odoo()
         running = state.Running(
-            shop=f'{self.url("shop")}/shop', backoffice=f'{self.url("shop")}/odoo',
-            btcpay=self.url('btcpay'), admin=content.ADMIN, customer=content.CUSTOMER,
-            merchant=(MERCHANT, PASSWORD),
+            address=f'{self.url("shop")}/', shop=f'{self.url("shop")}/shop',
+            backoffice=f'{self.url("shop")}/odoo', btcpay=self.url('btcpay'), admin=content.ADMIN,
+            customer=content.CUSTOMER, merchant=(MERCHANT, PASSWORD),
             pids={'demo': state.mark(os.getpid()), **{
                 name: state.mark(process.pid) for name, process in self.processes.items()}})
         running.write()

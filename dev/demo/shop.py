@@ -4,16 +4,22 @@ company = env.company
 company.write({
     'name': DATA['company'], 'email': 'shop@example.com', 'phone': '+1 555 0100',
     'street': '1 Genesis Street', 'city': 'Springfield', 'zip': '62701',
-    'state_id': env.ref('base.state_us_13').id, 'logo': DATA['logo'],
+    'state_id': env.ref('base.state_us_14').id, 'logo': DATA['logo'],
 })
 
 website = env['website'].search([], limit=1)
 website.write({
-    'name': DATA['company'], 'logo': DATA['logo'], 'homepage_url': '/shop',
-    'configurator_done': True,
+    'name': DATA['company'], 'logo': DATA['logo'], 'configurator_done': True,
     'language_ids': [(6, 0, env['res.lang'].search([('code', 'in', DATA['languages'])]).ids)],
     'show_line_subtotals_tax_selection': 'tax_excluded',
 })
+
+# The website's menus were copied from these before there were other languages
+for menu in env['website.menu'].search([('website_id', '=', website.id)]):
+    source = env['website.menu'].search(
+        [('website_id', '=', False), ('url', '=', menu.url)], limit=1)
+    for language in source and DATA['languages']:
+        menu.with_context(lang=language).name = source.with_context(lang=language).name
 
 settings = env['ir.config_parameter'].sudo()
 settings.set_param('web.base.url', DATA['url'])
@@ -46,6 +52,6 @@ customer = env['res.users'].with_context(no_reset_password=True).create({
 })
 customer.partner_id.write({
     'street': '21 Halving Avenue', 'city': 'Springfield', 'zip': '62702', 'phone': '+1 555 0121',
-    'country_id': env.ref('base.us').id, 'state_id': env.ref('base.state_us_13').id,
+    'country_id': env.ref('base.us').id, 'state_id': env.ref('base.state_us_14').id,
 })
 env.cr.commit()

@@ -18,6 +18,7 @@ MODULE_FOLDERS = ('controllers', 'data', 'i18n', 'models', 'security', 'static',
 @dataclass
 class Running:
     """A demo that runs. Logins are (name, password)."""
+    address: str
     shop: str
     backoffice: str
     btcpay: str
@@ -81,7 +82,7 @@ def module_version():
     """Changes with every file of the module that Odoo reads at installation."""
     digest = hashlib.sha256()
     files = [*ROOT.glob('*.py')]
-    for folder in MODULE_FOLDERS:
+    for folder in (*MODULE_FOLDERS, 'dev/demo/addons'):
         files += (ROOT / folder).rglob('*')
     for file in sorted(files):
         if file.is_file() and '__pycache__' not in file.parts:

@@ -29,11 +29,13 @@ class Instance:
 
     :param Cluster cluster: the PostgreSQL server
     :param Path folder: holds the settings and Odoo's files
+    :param Path addons: holds modules beside ours, if there are any
     """
 
-    def __init__(self, cluster, folder):
+    def __init__(self, cluster, folder, addons=None):
         self.cluster = cluster
         self.folder = folder
+        self.addons = addons
         self.data_dir = folder / 'files'
         self.config = folder / 'odoo.conf'
 
@@ -43,8 +45,9 @@ class Instance:
     def write_config(self):
         self.data_dir.mkdir(parents=True, exist_ok=True)
         options = {
-            'addons_path': ADDONS, 'data_dir': self.data_dir, 'db_host': self.cluster.socket_folder,
-            'db_port': PORT, 'db_user': USER, 'http_interface': '127.0.0.1', 'workers': 0,
+            'addons_path': f'{ADDONS},{self.addons}' if self.addons else ADDONS,
+            'data_dir': self.data_dir, 'db_host': self.cluster.socket_folder, 'db_port': PORT,
+            'db_user': USER, 'http_interface': '127.0.0.1', 'workers': 0,
             'admin_passwd': 'admin', 'limit_time_real': 3600, 'list_db': False,
             # Debian keeps GeoIP's files here, others have none: nobody is located either way
             'geoip_city_db': '/nonexistent', 'geoip_country_db': '/nonexistent',

@@ -3,6 +3,8 @@ import mimetypes
 
 from werkzeug.wrappers import Response
 
+from ..defaults import MERCHANT, PASSWORD
+from .language import translate as _
 from .web import FOLDER, HEADERS, NotFound, Pages, is_local
 
 pages = Pages()
@@ -15,7 +17,8 @@ def home(visit):
 
 @pages('GET', '/login')
 def login(visit):
-    return visit.render('login.html', email='', failed=False)
+    email, password = (MERCHANT, PASSWORD) if visit.server.fill_login else ('', '')
+    return visit.render('login.html', email=email, password=password, failed=False)
 
 
 @pages('POST', '/login')
@@ -54,7 +57,7 @@ def delete_key(visit, key):
     if found is None or found.user_id != visit.user.id:
         raise NotFound
     visit.server.delete_api_key(key)
-    return visit.redirect('/account/apikeys', 'API key removed')
+    return visit.redirect('/account/apikeys', _('API key removed'))
 
 
 def static_file(name):

@@ -4,6 +4,7 @@ from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
 
 from ..permissions import ALL, STORE
+from .language import translate as _
 from .permission_texts import describe
 from .web import Pages
 
@@ -107,7 +108,7 @@ def authorize(visit):
     if visit.user is None:
         return visit.redirect('/login?ReturnUrl=' + quote(visit.path, safe=''))
     if not is_secure(visit.url):
-        return visit.redirect('/account/apikeys', INSECURE, 'bad')
+        return visit.redirect('/account/apikeys', _(INSECURE), 'bad')
     application = Application.from_query(visit.request.args)
     if visit.server.settings['auto_approve']:
         store = next(iter(visit.stores()), None)
@@ -122,7 +123,7 @@ def answered(visit):
     if command == 'Cancel':
         return visit.redirect('/account/apikeys')
     if not is_secure(visit.url):
-        return visit.redirect('/account/apikeys', INSECURE, 'bad')
+        return visit.redirect('/account/apikeys', _(INSECURE), 'bad')
     application = Application.from_form(form)
     store = visit.server.stores.get(form.get('StoreId', ''))
     if store not in visit.stores():
@@ -147,8 +148,8 @@ def ask(visit, application, store, problems=()):
 def approve(visit, application, store, label, policies):
     """Make the key and hand it over."""
     problems = [
-        f'The permission "{describe(policy, application.selective)["title"]}" is required for '
-        'this application.'
+        _('The permission "{title}" is required for this application.',
+          title=describe(policy, application.selective)['title'])
         for policy in policies if not allowed(visit, policy)
     ]
     if problems:
@@ -158,7 +159,7 @@ def approve(visit, application, store, label, policies):
         policy + scope if policy.startswith(STORE) else policy for policy in sorted(policies)
     ])
     if application.redirect is None:
-        return visit.redirect('/account/apikeys', f'API key generated! {key.key}')
+        return visit.redirect('/account/apikeys', _('API key generated! {key}', key=key.key))
     return visit.render(
         'post_redirect.html', address=application.redirect, key=key,
         token='CfDJ8' + secrets.token_urlsafe(110))

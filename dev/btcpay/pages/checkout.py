@@ -14,6 +14,8 @@ from werkzeug.wrappers import Response
 from .. import chain, lifecycle, payments, prompts, sums
 from ..errors import ApiError
 from .authorize import usable_redirect
+from .language import choose, current
+from .language import translate as _
 from .web import HEADERS, NotFound, Pages, templates
 
 pages = Pages()
@@ -86,10 +88,15 @@ def _replaceable(visit, invoice):
     return None
 
 
+def _speak(visit, invoice):
+    choose(invoice.checkout['defaultLanguage'], visit.request.accept_languages)
+
+
 def _view(visit, invoice, modal, asked=None):
     """:return: all that the templates need"""
     server = visit.server
     store = server.stores[invoice.store_id]
+    _speak(visit, invoice)
     if invoice.status == 'New':
         for method_id in invoice.methods:
             prompts.activate(server, invoice, method_id)
@@ -105,7 +112,7 @@ def _view(visit, invoice, modal, asked=None):
         'remaining': max(0, round(invoice.expiration - server.now())),
         'timer': store.settings['displayExpirationTimer'],
         'replaceable': _replaceable(visit, invoice),
-        'language': invoice.checkout['defaultLanguage'] or 'en',
+        'language': invoice.checkout['defaultLanguage'] or current(),
         'auto_pay': server.settings['auto_pay'],
         'auto_close': server.settings['auto_close'],
         'redirect_after': 0 if server.settings['auto_pay'] else REDIRECT_AFTER,
@@ -148,13 +155,14 @@ def status(visit, invoice_id):
 def demo(visit, invoice_id):
     """A button of the panel."""
     invoice = _invoice(visit, invoice_id)
+    _speak(visit, invoice)
     action = ACTIONS.get(visit.form('action'))
     if action is None:
         raise NotFound
     try:
         message, problem = action(visit, invoice), False
     except ApiError as error:
-        message, problem = error.message, True
+        message, problem = _(error.message), True
     if visit.request.accept_mimetypes.best == 'application/json':
         return _json({'message': message, 'problem': problem}, 400 if problem else 200)
     return visit.go(visit.back(f'/i/{invoice.id}'), message, 'bad' if problem else 'good')
@@ -167,25 +175,25 @@ def _pay(visit, invoice, method_id=None, fraction=None, replaceable=None):
     if invoice.type == 'TopUp' and not invoice.amount:
         amount, fraction = Decimal(TOP_UP) * Decimal(fraction or 1), None
     done = payments.pay(visit.server, invoice.id, method_id, amount, fraction, replaceable)
-    return f'Paid {done["amount"]} BTC'
+    return _('Paid {amount} BTC', amount=done['amount'])
 
 
 def _replace(visit, invoice):
     payment = _replaceable(visit, invoice)
     if payment is None:
-        return 'There is no payment that could be replaced'
+        return _('There is no payment that could be replaced')
     chain.replace(visit.server, payment.txid)
-    return 'Replaced by a transaction that pays somebody else: noticed with the next block'
+    return _('Replaced by a transaction that pays somebody else: noticed with the next block')
 
 
-def _mine(visit, _invoice):
+def _mine(visit, _of):
     chain.mine(visit.server)
-    return f'Block {visit.server.height} mined'
+    return _('Block {height} mined', height=visit.server.height)
 
 
 def _expire(visit, invoice):
     lifecycle.expire_now(visit.server, invoice)
-    return 'Expired'
+    return _('Expired')
 
 
 def _auto(visit, invoice):

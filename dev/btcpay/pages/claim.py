@@ -5,6 +5,7 @@ from ..errors import ApiError
 from ..pull_payments import claim as submit_claim
 from ..pull_payments import claimable
 from .formats import money, words
+from .language import translate as _
 from .web import NotFound, Pages
 
 pages = Pages()
@@ -45,14 +46,14 @@ def claim(visit, pull_payment_id):
         payout = submit_claim(
             visit.server, pull_payment, visit.form('Destination'), _amount(visit), method_id)
     except ApiError as error:
-        return _show(visit, pull_payment, error.message, visit.request.form, 400)
+        return _show(visit, pull_payment, _(error.message), visit.request.form, 400)
     except ValueError as error:
         return _show(visit, pull_payment, str(error), visit.request.form, 400)
     amount = money(payout.original_amount, payout.original_currency)
     return visit.redirect(
         f'/pull-payments/{pull_payment.id}',
-        f'Your claim of {amount} to {payout.destination} has been submitted: '
-        f'{words(payout.state).lower()}.')
+        _('Your claim of {amount} to {destination} has been submitted: {state}.', amount=amount,
+          destination=payout.destination, state=words(payout.state).lower()))
 
 
 def _amount(visit):
@@ -61,7 +62,7 @@ def _amount(visit):
     try:
         amount = Decimal(text)
     except InvalidOperation:
-        raise ValueError('The amount is not a number: write it like 12.50') from None
+        raise ValueError(_('The amount is not a number: write it like 12.50')) from None
     if not amount.is_finite() or amount <= 0 or amount.as_tuple().exponent < -DECIMALS:
-        raise ValueError('The amount must be more than 0, with at most 11 decimals')
+        raise ValueError(_('The amount must be more than 0, with at most 11 decimals'))
     return amount

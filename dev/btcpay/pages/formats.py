@@ -3,6 +3,7 @@ from datetime import datetime, timezone
 from decimal import ROUND_HALF_UP, Decimal
 
 from ..currencies import refund_digits
+from .language import translate
 
 #: colour of each state's badge
 COLOURS = {
@@ -39,7 +40,7 @@ def when(seconds):
 
 
 def words(state):
-    return WORDS.get(state, state)
+    return translate(WORDS.get(state, state))
 
 
 def colour(state):
@@ -47,7 +48,7 @@ def colour(state):
 
 
 def method(method_id):
-    return METHODS.get(method_id, method_id)
+    return translate(METHODS.get(method_id, method_id))
 
 
 FILTERS = {

@@ -3,6 +3,8 @@ from ..lifecycle import mark, markable
 from ..prompts import payment_link
 from ..pull_payments import claimable
 from ..sums import accounting, paid_amount, totals
+from .formats import words
+from .language import translate as _
 from .web import NotFound, Pages
 
 pages = Pages()
@@ -48,6 +50,7 @@ def change_state(visit, invoice_id, state):
         raise NotFound
     page = f'/invoices/{found.id}'
     if status not in markable(found):
-        return visit.go(visit.back(page), f'The invoice cannot be marked as {state}.', 'bad')
+        return visit.go(visit.back(page), _('The invoice cannot be marked that way.'), 'bad')
     return visit.act(
-        page, f'Invoice {found.id} marked as {state}.', mark, visit.server, found, status)
+        page, _('Invoice {invoice} marked as {state}.', invoice=found.id, state=words(status)),
+        mark, visit.server, found, status)

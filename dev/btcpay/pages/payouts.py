@@ -1,6 +1,7 @@
 """The merchant's pull payments and the payouts claimed from them."""
 from .. import payouts as merchant
 from .. import pull_payments as pulls
+from .language import translate as _
 from .web import NotFound, Pages
 
 pages = Pages()
@@ -29,7 +30,7 @@ def pull_payments(visit, store_id):
 @pages('POST', '/stores/<store_id>/pull-payments/<pull_payment_id>/archive', login=True)
 def archive(visit, store_id, pull_payment_id):
     found = visit.record('pull_payments', pull_payment_id, store_id)
-    return visit.act(f'/stores/{store_id}/pull-payments', 'Pull payment archived',
+    return visit.act(f'/stores/{store_id}/pull-payments', _('Pull payment archived'),
                      pulls.archive, visit.server, found)
 
 
@@ -38,11 +39,12 @@ def act(visit, store_id, payout_id, action):
     found, server = visit.record('payouts', payout_id, store_id), visit.server
     page = f'/stores/{store_id}/payouts'
     if action == 'approve':
-        return visit.act(page, 'Payout approved', merchant.approve, server, found)
+        return visit.act(page, _('Payout approved'), merchant.approve, server, found)
     if action == 'send':
-        return visit.act(page, 'Payout sent', merchant.mark, server, found, 'InProgress')
+        return visit.act(page, _('Payout sent'), merchant.mark, server, found, 'InProgress')
     if action == 'mark-paid':
-        return visit.act(page, 'Payout marked as paid', merchant.mark, server, found, 'Completed')
+        return visit.act(page, _('Payout marked as paid'), merchant.mark, server, found,
+                         'Completed')
     if action == 'cancel':
-        return visit.act(page, 'Payout cancelled', merchant.cancel, server, found)
+        return visit.act(page, _('Payout cancelled'), merchant.cancel, server, found)
     raise NotFound

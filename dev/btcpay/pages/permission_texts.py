@@ -1,5 +1,7 @@
 """How the authorize page names what an application asks for."""
 
+from .language import translate as _
+
 #: policy → what it is called, what it allows; {stores} becomes 'the selected stores' or the like
 TEXTS = {
     'btcpay.store.cancreateinvoice': (
@@ -37,6 +39,6 @@ TEXTS = {
 def describe(policy, selective):
     """:return: {'title', 'text'} of a policy; one without words of its own is shown as it is"""
     title, text = TEXTS.get(policy, (policy, ''))
-    chosen = 'the selected stores' if selective else 'all your stores'
-    short = 'selected stores' if selective else 'all your stores'
-    return {'title': title.format(stores=short), 'text': text.format(stores=chosen)}
+    chosen = _('the selected stores') if selective else _('all your stores')
+    short = _('selected stores') if selective else _('all your stores')
+    return {'title': _(title, stores=short), 'text': _(text, stores=chosen)}

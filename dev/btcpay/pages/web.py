@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from ..errors import ApiError
 from ..greenfield.http import base_url
-from . import formats
+from . import formats, language
 
 FOLDER = Path(__file__).parent
 SESSION = 'btcpay_session'
@@ -28,6 +28,7 @@ templates = Environment(
     lstrip_blocks=True,
 )
 templates.filters.update(formats.FILTERS)
+templates.globals.update(_=language.translate, current_language=language.current)
 
 
 class NotFound(Exception):
@@ -153,7 +154,7 @@ class Visit:
         try:
             action(*arguments)
         except ApiError as error:
-            return self.go(self.back(default), error.message, 'bad')
+            return self.go(self.back(default), language.translate(error.message), 'bad')
         return self.go(self.back(default), done)
 
 
@@ -186,6 +187,7 @@ def _endpoint(function, login, framed):
     def endpoint(server, request, **values):
         request.get_data()  # reading it may take long: not while the lock is held
         with server.lock:
+            language.choose(None, request.accept_languages)
             visit = Visit(server, request)
             try:
                 response = _answer(visit, function, login, values)

@@ -1,6 +1,7 @@
 """The merchant's webhooks and what was delivered to them."""
 from werkzeug.wrappers import Response
 
+from .language import translate as _
 from .web import HEADERS, NotFound, Pages
 
 pages = Pages()
@@ -50,4 +51,5 @@ def request(visit, store_id, webhook_id, delivery_id):
 def redeliver(visit, store_id, webhook_id, delivery_id):
     found = _delivery(visit, store_id, webhook_id, delivery_id)
     return visit.act(f'/stores/{store_id}/webhooks/{webhook_id}',
-                     'Successfully planned a redelivery', visit.server.dispatcher.redeliver, found)
+                     _('Successfully planned a redelivery'), visit.server.dispatcher.redeliver,
+                     found)

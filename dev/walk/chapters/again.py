@@ -10,4 +10,5 @@ def is_wanted(stage):
 
 
 def play(stage):
+    connect.begin_anew(stage)
     connect.connect(stage)

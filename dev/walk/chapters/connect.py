@@ -11,13 +11,17 @@ def play(stage):
         back_office.log_in(stage)
         stage.odoo = stage.odoo_of(stage.admin)
         assert stage.read_provider(), 'Odoo has no provider BTCPay Server: is the module installed?'
-    if stage.provider['btcpay_connection_state'] != 'disconnected':
-        with stage.step('Disconnects what was connected before') as told:
-            disconnect_old(stage, told)
+    begin_anew(stage)
     with stage.step('A store is ready at the server') as told:
         find_store(stage)
         told.append(f'“{stage.store_name}” on {stage.world.url}')
     connect(stage)
+
+
+def begin_anew(stage):
+    if stage.read_provider()['btcpay_connection_state'] != 'disconnected':
+        with stage.step('Disconnects what was connected before') as told:
+            disconnect_old(stage, told)
 
 
 def disconnect_old(stage, told):
