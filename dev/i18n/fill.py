@@ -4,7 +4,8 @@
     python -m dev.i18n.fill fr [new.json …]       # one language; its file is made if need be
 
 A JSON file holds `{"msgid": "msgstr"}` as printed, and wins over what the file has. What is still
-missing is taken from Odoo's own translations of the same text.
+missing is taken from Odoo's own translations of the same text, and said on standard error: see
+whether it means the same (“ms” is a title to Odoo, “Call” a telephone call).
 """
 import html
 import json
@@ -52,12 +53,16 @@ def renew(language, given):
     """
     file = FOLDER / f'{language}.po'
     kept = translations(file) if file.exists() else {}
+    known = {normalize(msgid) for msgid in (*given, *kept)}
     odoo = {}
     for module in reversed(NEAREST):
         odoo.update(translations(ODOO / 'odoo' / 'addons' / module / 'i18n' / file.name))
     catalog = fill(polib.pofile(TEMPLATE), given, kept, odoo)
     catalog.metadata.update(header(language))
     catalog.save(file)
+    for entry in catalog:
+        if entry.msgstr and normalize(entry.msgid) not in known:
+            print(f'{language}, from Odoo: {entry.msgid!r}: {entry.msgstr!r}', file=sys.stderr)
     return {entry.msgid: '' for entry in catalog if not entry.msgstr}
 
 

@@ -24,10 +24,13 @@ def read(folder, language='fr'):
     return fill.translations(folder / f'{language}.po')
 
 
-def test_when_odoo_says_the_same_then_its_words_are_taken(folder):
+def test_when_odoo_says_the_same_then_its_words_are_taken_once(folder, capsys):
     missing = fill.renew('fr', {})
+    assert "fr, from Odoo: 'Refund': 'Remboursement'" in capsys.readouterr().err
     assert read(folder) == {" or ": " ou ", "Refund": "Remboursement"}
     assert missing == {"Pay\n    &amp; go": ''}
+    fill.renew('fr', {})
+    assert not capsys.readouterr().err
 
 
 def test_when_only_white_space_and_entities_differ_then_the_translation_is_kept(folder):

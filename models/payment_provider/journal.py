@@ -70,10 +70,12 @@ class PaymentProvider(models.Model):
         is_taken = journals.search_count([
             *journals._check_company_domain(company), ('code', '=', 'BTC'),
         ], limit=1)
+        # Made here: after `_` Odoo's export takes what is in brackets for a text
+        code = {} if is_taken else {'code': 'BTC'}
         journal = journals.create({
             'name': self._btcpay_in_company_language().env._("Bitcoin"),
             'type': 'bank',
-            **({} if is_taken else {'code': 'BTC'}),
+            **code,
             'company_id': company.id,
         })
         # By them it is found again, and removed with the module if nothing was booked.
