@@ -22,12 +22,13 @@ EDGES = re.compile(r'^(\s*).*?(\s*)$', re.DOTALL)
 # What is the same in the language: names, and words that it has from English or shares with it.
 SAME = {
     'BTCPay Server', 'Bitcoin', 'Bitcoin / Lightning', 'Bitcoin:', 'Blockchain', 'ID', 'Lightning',
-    'Pull Payments', 'Webhook', 'Webhook ID', 'https://btcpay.example.com',
+    'Pull Payments', 'Webhook', 'Webhook ID', 'https://btcpay.example.com', 'ms',
 }
 SAME_IN = {
     'ja_JP': set(),
     'de_DE': {
-        'Code', 'Details', 'Icon', 'Name', 'Partner', 'Server', 'Status', 'Store', 'Stores',
+        'Code', 'Details', 'Explorer', 'Icon', 'Name', 'Partner', 'Server', 'Status', 'Store',
+        'Stores',
     },
     'fr_FR': {
         'Code', 'Confirmation', 'Confirmations', 'Contact', 'Date', 'Destination', 'Messages',
@@ -37,8 +38,8 @@ SAME_IN = {
     'it_IT': {'Database', 'No', 'Partner', 'Server', 'min'},
     'pt_BR': {'Status', 'Total', 'min'},
     'nl_NL': {
-        'Code', 'Contact', 'Database', 'Details', 'Document ID', 'Partner', 'Server', 'Status',
-        'Wizard',
+        'Code', 'Contact', 'Database', 'Details', 'Document ID', 'Explorer', 'Partner', 'Server',
+        'Status', 'Wizard',
     },
 }
 
