@@ -133,7 +133,7 @@ class TestMethods(MethodsMixin, BTCPayCommon):
         ]:
             with self.subTest(methods=methods):
                 (self.both | self.chain | self.lightning).active = False
-                store_id = self.world.new_store("Other", methods=methods)
+                store_id = self.world.new_store(" ".join(methods), methods=methods)
                 other = self.btcpay.copy()
                 other._btcpay_connect(
                     self.world.url, self.world.new_key(store_id, const.PERMISSIONS),
