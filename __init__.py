@@ -25,9 +25,19 @@ def uninstall_hook(env):
     ]).unlink()
     env['ir.exports'].search([('resource', 'in', names)]).unlink()
     env['ir.exports.line'].search([('name', 'like', 'btcpay_')]).unlink()
+    # The account of a journal that was made: Odoo has a name of its own for it, too, and would keep
+    # whatever another module has a name for.
+    external_ids = env['ir.model.data']
+    accounts = external_ids.search([
+        ('module', '=', 'payment_btcpay'), ('model', '=', 'account.account'),
+    ])
+    external_ids.search([
+        ('module', '=', 'account'), ('model', '=', 'account.account'),
+        ('res_id', 'in', accounts.mapped('res_id')),
+    ]).unlink()
     # The provider has messages and activities by us alone; Odoo notes parts of them as of `mail`
     # and of the modules that extend it, and would leave those.
-    env['ir.model.data'].search([
+    external_ids.search([
         ('module', '!=', 'payment_btcpay'),
         '|', '&', ('model', '=', 'ir.model.inherit'),
         ('name', '=', 'model_inherit__payment_provider__mail_thread'),

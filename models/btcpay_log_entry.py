@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 
 from odoo import api, fields, models
@@ -33,7 +34,7 @@ class BTCPayLogEntry(models.Model):
         ],
         required=True, readonly=True,
     )
-    create_date = fields.Datetime(string="Date")
+    create_date = fields.Datetime(string="Date", readonly=True)
     method = fields.Char(string="HTTP Method", readonly=True)
     path = fields.Char(readonly=True)
     status = fields.Integer(
@@ -55,6 +56,12 @@ class BTCPayLogEntry(models.Model):
 
     _provider_idx = models.Index("(provider_id, kind, create_date)")
     _create_date_idx = models.Index("(create_date)")
+
+    @api.depends('path')
+    def _compute_display_name(self):
+        # Of one store all paths begin alike, and what tells them apart would be out of sight.
+        for entry in self:
+            entry.display_name = re.sub('^/stores/[^/?]+', '/stores/…', entry.path or '')
 
     @api.depends('reference')
     def _compute_transaction_id(self):

@@ -172,8 +172,9 @@ class PaymentProvider(models.Model):
             )
             if is_debugging:
                 self._btcpay_keep_call(
-                    endpoint, params, json, answer, secrets, method=method, result=outcome,
-                    milliseconds=milliseconds, reference=reference,
+                    endpoint, params, json, answer, secrets, method=method,
+                    result='' if is_good else outcome, milliseconds=milliseconds,
+                    reference=reference,
                 )
 
     def _btcpay_explain(self, error):

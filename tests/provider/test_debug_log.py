@@ -42,8 +42,9 @@ class TestDebugLog(DebugMixin, RefundMixin, BTCPayHttpCommon):
         tx = self._create_btcpay_transaction(self._create_order())
         call = self._entries(('path', '=like', '%/invoices'), ('method', '=', 'POST'))
         self.assertRecordValues(call, [{
-            'kind': 'call', 'status': 200, 'result': 'HTTP 200', 'reference': tx.reference,
+            'kind': 'call', 'status': 200, 'result': False, 'reference': tx.reference,
             'transaction_id': tx.id, 'path': f'/stores/{self.store_id}/invoices',
+            'display_name': '/stores/…/invoices',
         }])
         self.assertEqual(json.loads(call.sent)['metadata']['orderId'], tx.reference)
         self.assertEqual(json.loads(call.received)['id'], tx.btcpay_invoice_id)
