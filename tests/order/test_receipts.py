@@ -198,7 +198,7 @@ class TestReceipts(RefundMixin, BTCPayHttpCommon):
 
     def test_when_opened_then_the_menu_has_list_pivot_and_graph_and_leads_to_the_payment(self):
         action = self.env.ref('payment_btcpay.action_btcpay_receipts')
-        self.assertEqual(action.view_mode, 'list,pivot,graph')
+        self.assertEqual(action.view_mode, 'list,kanban,pivot,graph')
         menus = self.env['ir.ui.menu']
         menu = self.env.ref('payment_btcpay.menu_btcpay_receipts')
         for user, is_shown in (
