@@ -114,6 +114,8 @@ class TestReceipts(RefundMixin, BTCPayHttpCommon):
             self._receipts(refund).tx_hash,
             '66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925',
         )
+        self.assertEqual(
+            refund.btcpay_payout_ids._get_tx_hash(), self._receipts(refund).tx_hash)
 
     def test_when_exported_then_tax_tools_have_each_amount_exactly(self):
         tx = self._create_btcpay_transaction(self._create_order(4321.09))
