@@ -1,3 +1,5 @@
+import hashlib
+import re
 from decimal import Decimal
 
 from odoo import api, fields, models
@@ -98,6 +100,18 @@ class BTCPayPayout(models.Model):
         """
         self.ensure_one()
         return '' if is_lightning(self.method or '') else self.proof or ''
+
+    def _get_tx_hash(self):
+        """Return by what explorers and wallets list the payout, as the receipts have it.
+
+        Of those by Lightning the server has the preimage; wallets list its hash.
+
+        :rtype: str|bool
+        """
+        self.ensure_one()
+        if is_lightning(self.method or '') and re.fullmatch('[0-9a-f]{64}', self.proof or ''):
+            return hashlib.sha256(bytes.fromhex(self.proof)).hexdigest()
+        return self.proof
 
     def _get_paid_out_amount(self):
         """Return what was paid out, in the currency of the pull payment.

@@ -87,7 +87,8 @@ class PaymentTransaction(models.Model):
             self._btcpay_post_note(f'{self.reference}: {self._btcpay_get_paid_out_text()}')
 
     def _btcpay_note_claims(self, states_before):
-        """Note claims that are new, and those that were canceled.
+        """Note claims that are new, those that were canceled, and what accountants need of those
+        that were sent.
 
         :param dict states_before: The states of the payouts that were known before.
         """
@@ -114,6 +115,13 @@ class PaymentTransaction(models.Model):
                 self._btcpay_post_note(_(
                     "The claim of %(claimed)s of the refund %(reference)s was canceled at the"
                     " BTCPay Server.", **values,
+                ))
+            elif payout.state == 'Completed':
+                self._btcpay_post_note(_(
+                    "%(claimed)s of the refund %(reference)s has left the wallet: %(crypto)s by"
+                    " %(method)s. Transaction ID or payment hash: %(hash)s", **values,
+                    crypto=payout.crypto_text or payout.claimed_text, method=payout.method_name,
+                    hash=payout._get_tx_hash() or _("unknown"),
                 ))
 
     def _btcpay_is_paid_out(self, paid_out, pull_payment):

@@ -93,6 +93,15 @@ class TestInvoiceNote(RefundMixin, BTCPayCommon):
         self._post_process()
         self.assertEqual(self._count_notes(invoice, tx), [1])
 
+    def test_when_a_refund_is_paid_out_then_the_crypto_is_noted_once(self):
+        invoice, tx = self._invoiced()
+        refund = tx._btcpay_request_refund(40)
+        self._claim(refund)
+        for _time in range(2):
+            refund._btcpay_sync()
+        note = f"$ 40.00 of the refund {refund.reference} has left the wallet: 0.0008 BTC"
+        self.assertEqual(self._notes(invoice).count(note), 1)
+
     # === ONE FORM === #
 
     def test_when_a_payment_is_opened_from_anywhere_then_it_is_in_the_same_form(self):

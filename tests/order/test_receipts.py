@@ -114,6 +114,8 @@ class TestReceipts(RefundMixin, BTCPayHttpCommon):
             self._receipts(refund).tx_hash,
             '66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925',
         )
+        self.assertEqual(
+            refund.btcpay_payout_ids._get_tx_hash(), self._receipts(refund).tx_hash)
 
     def test_when_exported_then_tax_tools_have_each_amount_exactly(self):
         tx = self._create_btcpay_transaction(self._create_order(4321.09))
@@ -198,7 +200,7 @@ class TestReceipts(RefundMixin, BTCPayHttpCommon):
 
     def test_when_opened_then_the_menu_has_list_pivot_and_graph_and_leads_to_the_payment(self):
         action = self.env.ref('payment_btcpay.action_btcpay_receipts')
-        self.assertEqual(action.view_mode, 'list,pivot,graph')
+        self.assertEqual(action.view_mode, 'list,kanban,pivot,graph')
         menus = self.env['ir.ui.menu']
         menu = self.env.ref('payment_btcpay.menu_btcpay_receipts')
         for user, is_shown in (

@@ -223,6 +223,15 @@ class TestEarlierStore(BTCPayConnectCommon, RefundMixin):
         self.assertFalse(self._is_key_known(new_key))
         self.assertFalse(self.world.webhooks(self.other_store))
 
+    def test_when_the_module_is_uninstalled_then_nothing_is_left_of_either(self):
+        tx = self._create_btcpay_transaction()
+        new_key = self._switch()
+        tx.unlink()
+        self.env['payment.provider'].sudo()._remove_provider('btcpay')
+        self._assert_removed()
+        self.assertFalse(self._is_key_known(new_key))
+        self.assertFalse(self.world.webhooks(self.other_store))
+
     def test_when_the_old_key_is_refused_then_another_store_is_not_connected(self):
         self._create_btcpay_transaction(amount=16.25)
         self.world.revoke_key(self.old_key)

@@ -87,6 +87,18 @@ class TestJournal(BTCPayConnectCommon):
             'journal_id': self.btcpay.journal_id.id, 'name': f"{other.name} (Coats)",
         }])
 
+    def test_when_the_module_is_uninstalled_then_it_takes_an_empty_journal_along(self):
+        self._connect_well()
+        journal, account = self.btcpay.journal_id, self.btcpay.journal_id.default_account_id
+        ids = self.env['ir.model.data'].search([
+            ('module', '=', 'payment_btcpay'), ('model', 'in', (journal._name, account._name)),
+        ], order='id')
+        self.assertEqual(ids.mapped('res_id'), [account.id, journal.id], "The last goes first.")
+        self.assertTrue(all(ids.mapped('noupdate')))
+        self.env['payment.provider'].sudo()._remove_provider('btcpay')
+        journal.unlink()
+        account.unlink()
+
     def test_when_another_company_connects_then_the_journal_is_its_own(self):
         self._connect_well()
         second = self.setup_other_company()['company']
