@@ -99,4 +99,6 @@ def leave_out_canceled(documents):
     :param sale.order|account.move documents: The documents.
     :rtype: sale.order|account.move
     """
-    return documents.filtered(lambda document: document.state != 'cancel') or documents
+    left = documents.filtered(lambda document: document.state != 'cancel')
+    # Whatever is read of them is read of those of other payments as well.
+    return left.with_prefetch(documents._prefetch_ids) or documents
