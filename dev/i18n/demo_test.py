@@ -34,7 +34,7 @@ def shown():
 def test_when_the_module_has_a_language_then_the_demo_has_it_too():
     languages = {path.stem for path in (ROOT / 'i18n').glob('*.po')}
     assert {path.stem for path in FILES} == languages
-    assert {code if code == 'pt_BR' else code[:2] for code in LANGUAGES} == {'en', *languages}
+    assert {code[:2] for code in LANGUAGES} <= {'en', *languages}
 
 
 @pytest.mark.parametrize('file', FILES, ids=lambda file: file.stem)
