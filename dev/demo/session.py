@@ -60,7 +60,7 @@ class Demo:
             self._odoo('--init', DEMO_MODULE, '--load-language', ','.join(content.LANGUAGES),
                        doing='installing')
         with step("The shop's content"):
-            data = json.dumps(content.data(self.url('shop')))
+            data = json.dumps(content.data())
             self.instance.run_script(
                 DATABASE, f'import json\nDATA = json.loads({data!r})\n'
                 + (HERE / 'shop.py').read_text(), 'filling the shop')
@@ -78,11 +78,18 @@ class Demo:
         if not pdf and self.settings.get('pdf', True):
             with step('Mails without PDF, as there is no wkhtmltopdf'):
                 self.instance.run_script(DATABASE, (HERE / 'pdf.py').read_text(), 'adjusting')
+        self.settings |= {'module': version, 'complete': True, 'pdf': pdf}
+
+    def _choose_addresses(self):
+        """Choose the ports after all that takes time: others could take them meanwhile."""
+        moved = state.choose_ports(self.settings)
+        if moved:
+            say(f'! Another port than last time, which is taken: {", ".join(moved)}. '
+                'Connect the shop to the BTCPay Server again.')
         with self.instance.cluster.cursor(DATABASE) as cursor:
             for key, name in (('web.base.url', 'shop'), (f'{DEMO_MODULE}.server_url', 'btcpay')):
                 cursor.execute('UPDATE ir_config_parameter SET value = %s WHERE key = %s',
                                [self.url(name), key])
-        self.settings |= {'module': version, 'complete': True, 'pdf': pdf}
 
     def url(self, name):
         return f'http://127.0.0.1:{self.settings["ports"][name]}'
@@ -115,13 +122,10 @@ class Demo:
         :rtype: Running
         """
         self._end_leftovers()
-        moved = state.choose_ports(self.settings)
-        if moved and self.settings.get('complete'):
-            say(f'! Another port than last time, which is taken: {", ".join(moved)}. '
-                'Connect the shop to the BTCPay Server again.')
         with step('PostgreSQL'):
             self.instance.cluster.start()
         self._prepare_database()
+        self._choose_addresses()
         state.write_json(state.SETTINGS, self.settings)
         with step('The stand-in BTCPay Server'):
             self._start_btcpay()

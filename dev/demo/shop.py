@@ -22,7 +22,6 @@ for menu in env['website.menu'].search([('website_id', '=', website.id)]):
         menu.with_context(lang=language).name = source.with_context(lang=language).name
 
 settings = env['ir.config_parameter'].sudo()
-settings.set_param('web.base.url', DATA['url'])
 settings.set_param('web.base.url.freeze', 'True')
 settings.set_param('digest.default_digest_emails', 'False')
 # The demo speaks to nobody outside: services that Odoo would buy from are looked for in vain here
