@@ -59,7 +59,8 @@ class BTCPayLogEntry(models.Model):
 
     @api.depends('path')
     def _compute_display_name(self):
-        # Of one store all paths begin alike, and what tells them apart would be out of sight.
+        """Override to leave out the store: of one store all paths begin alike, and what tells them
+        apart would be out of sight."""
         for entry in self:
             entry.display_name = re.sub('^/stores/[^/?]+', '/stores/…', entry.path or '')
 
