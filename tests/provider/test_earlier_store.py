@@ -14,6 +14,7 @@ from odoo.addons.payment_btcpay.tests.refund.refund_common import RefundMixin
 MODELS = 'odoo.addons.payment_btcpay.models'
 QUIET = (
     f'{MODELS}.payment_provider.client', f'{MODELS}.payment_transaction.sync',
+    f'{MODELS}.payment_transaction.pages',
     f'{MODELS}.payment_provider.sync', 'odoo.addons.payment_btcpay.controllers.main',
 )
 
@@ -185,8 +186,10 @@ class TestEarlierStore(BTCPayConnectCommon, RefundMixin):
         self._earlier().server_url = 'http://127.0.0.1:1'
         with mute_logger(*QUIET):
             for _time in range(3):
-                self._run_cron(minutes=10)
+                tx.sudo().write({'btcpay_synced_at': False, 'btcpay_asked_at': False})
                 tx._btcpay_sync_for_browser()
+                self.assertTrue(tx.btcpay_asked_at)
+                self._run_cron(minutes=10)
             event = self._prepare_event(tx, webhookId=self._earlier().webhook_id)
             self._post_event(event, secret=self._earlier().webhook_secret)
         self.assertFalse(self.btcpay.btcpay_unreachable_since)
