@@ -66,11 +66,13 @@ class SaleOrder(models.Model):
         return discount if compare(0, discount) < 0 and compare(discount, total) < 0 else 0
 
     def _btcpay_is_payment_seen(self):
-        """Return whether something was paid, or is about to be."""
+        """Return whether something was paid, though late, or is about to be."""
         self.ensure_one()
         return bool(self.sudo().transaction_ids.filtered(
-            lambda tx: tx.state in ('pending', 'authorized', 'done')
-            and tx.operation not in ('refund', 'validation')
+            lambda tx: tx.operation not in ('refund', 'validation') and (
+                tx.state in ('pending', 'authorized', 'done')
+                or (tx.btcpay_paid_amount and tx._btcpay_get_unbooked_amount())
+            )
         ) or self.order_line.btcpay_discount_transaction_id)
 
     def _btcpay_add_discount(self, discount, tx):

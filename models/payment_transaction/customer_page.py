@@ -197,6 +197,12 @@ class PaymentTransaction(models.Model):
         :rtype: str
         """
         self.ensure_one()
+        # What no page was open for is stored in the company's language.
+        if self.btcpay_invoice_id and self.btcpay_invalidated_at and self.state == 'cancel':
+            return self._btcpay_explain_invalidated()
+        is_declared = self.btcpay_status == 'Invalid' and not self.btcpay_invalidated_at
+        if is_declared and self.state == 'error':
+            return self._btcpay_explain_invalid()
         if self.state_message:
             return self.state_message
         if self.btcpay_status == 'Expired' and not self.btcpay_paid_amount:

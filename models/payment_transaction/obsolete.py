@@ -256,10 +256,14 @@ class PaymentTransaction(models.Model):
 
     def _btcpay_set_invalidated(self):
         """Cancel the transaction whose invoice was invalidated."""
-        self._set_canceled(_(
+        self._set_canceled(self._btcpay_explain_invalidated())
+
+    def _btcpay_explain_invalidated(self):
+        """Return why the payment was canceled, for the customer."""
+        return _(
             "The Bitcoin invoice was invalidated, since there is a newer payment or nothing more to"
             " pay."
-        ))
+        )
 
     def _btcpay_drop_pending_action(self, error):
         """Flag for review what the server refuses.

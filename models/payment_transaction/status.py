@@ -110,9 +110,11 @@ class PaymentTransaction(models.Model):
             ):
                 self._btcpay_set_invalidated()
             case 'error', ('draft' | 'pending'):
-                self._set_error(_(
-                    "This payment was declared invalid. Please contact us if you have sent money."
-                ))
+                self._set_error(self._btcpay_explain_invalid())
+
+    def _btcpay_explain_invalid(self):
+        """Return why the payment failed, for the customer: the merchant, or the server, says so."""
+        return _("This payment was declared invalid. Please contact us if you have sent money.")
 
     # === WHAT ELSE A ROW DOES === #
 

@@ -118,6 +118,23 @@ class TestCustomerPages(PagesCommon):
                         self._read_page(tx.invoice_ids.get_portal_url())[0][:60], text[:60]
                     )
 
+    def test_when_odoo_noted_it_in_its_own_language_then_the_page_speaks_the_readers(self):
+        self.env['res.lang']._activate_lang('fr_FR')
+        declared, newer = self._begin(), self._begin()
+        self._bring_to('invalid', declared)
+        self._create_btcpay_transaction(newer.sale_order_ids)
+        self._carry_out()
+        for tx, state, words in (
+            (declared, 'error', "Ce paiement a été déclaré invalide."),
+            (newer, 'cancel', "La facture Bitcoin a été invalidée"),
+        ):
+            with self.subTest(state=state):
+                self.assertEqual(tx.state, state)
+                self.assertIn("nvalid", tx.state_message)
+                french = tx.with_context(lang='fr_FR')
+                self.assertIn(words, french._btcpay_get_page_status().message)
+                self.assertEqual(tx._btcpay_get_page_status().message, tx.state_message)
+
     def test_when_the_page_is_open_for_an_hour_then_it_still_asks_within_five_seconds(self):
         with self._in_everybodys_session(self._begin()):
             self.browser_js('/payment/status', """

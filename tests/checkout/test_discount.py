@@ -327,6 +327,18 @@ class TestDiscount(DiscountMixin, BTCPayCommon):
         self.assertEqual(self._begin(partly, amount=60).amount, 60)
         self.assertEqual(self._begin(self._create_order(), amount=40).amount, 40)  # A part of it.
 
+    def test_when_a_part_of_an_earlier_payment_has_arrived_then_there_is_none(self):
+        for late in (False, True):
+            with self.subTest(late=late):
+                order = self._create_order()
+                self.tx = self._begin(order, self.payment_method)
+                self._receive('0.5', late=late)
+                self.assertEqual((self.tx.state, order.amount_paid), ('cancel', 0))
+                self.assertIsNone(
+                    self.btcpay.sudo()._btcpay_describe_discount(order, self.chain, 100)
+                )
+                self.assertEqual(self._begin(order).amount, 100)
+
     def test_when_a_posted_invoice_is_paid_then_there_is_none(self):
         move = self._create_invoice()
         tx = self._begin(None, invoice_ids=[Command.set(move.ids)])
