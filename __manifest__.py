@@ -22,6 +22,7 @@
         'views/payment_provider_views.xml',
         'views/payment_provider_health_views.xml',
         'views/payment_transaction_views.xml',
+        'views/account_payment_views.xml',
         'views/sale_order_payment_views.xml',
         'views/sale_order_views.xml',
         'views/btcpay_decision_views.xml',

@@ -15,8 +15,8 @@ GENERATED = {'static/description/index.html'}
 CALLED_BY_ODOO = {'route', 'constrains', 'onchange', 'ondelete', 'autovacuum'}
 #: what is called by its name from outside the module: by Odoo, `http.client`, `requests`, urllib3
 CALLED_FROM_OUTSIDE = {
-    'ConnectionCls', '_table_query', 'migrate', 'post_init_hook', 'readable', 'readinto',
-    'resolve_redirects', 'response_class', 'uninstall_hook',
+    'ConnectionCls', '_compute_display_name', '_table_query', 'migrate', 'post_init_hook',
+    'readable', 'readinto', 'resolve_redirects', 'response_class', 'uninstall_hook',
 }
 WORD = re.compile(r'\w+')
 HERE = 'dev/house/files_test.py'

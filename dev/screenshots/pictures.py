@@ -1,4 +1,7 @@
-"""Pictures in static/description: small, and written anew only where one would see it."""
+"""Pictures in static/description: small, and written anew only where one would see it.
+
+Remove a picture to have it taken anew in any case.
+"""
 import io
 import math
 
@@ -9,7 +12,7 @@ from ..paths import ROOT
 FOLDER = ROOT / 'static' / 'description'
 LARGEST = 150_000  # bytes
 COLOURS = 96
-SAME = 0.02  # of the picture: numbers, times and QR codes differ each time
+SAME = 0.04  # of the picture: numbers, times and QR codes differ each time
 #: the demo's addresses, as a merchant's own would be
 PRETTY = """addresses => {
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

@@ -332,9 +332,12 @@ class PaymentTransaction(models.Model):
                     tx._btcpay_get_store_id(), tx.btcpay_invoice_id
                 )
                 lock(tx)
-                if tx.btcpay_sync_count == sync_count:  # Else they were read meanwhile.
+                if tx.btcpay_sync_count == sync_count:
                     tx._btcpay_store_payments(payment_methods)
                     tx.btcpay_are_payments_due = False
+                elif tx.btcpay_are_payments_due:
+                    # A delivery came meanwhile and did not wait for them either.
+                    trigger_once(tx.env, 'payment.cron_post_process_payment_tx')
                 commit_and_refresh(tx.env)
             except (GreenfieldError, RowBusy, *CONCURRENCY_ERRORS) as error:
                 tx.env.cr.rollback()

@@ -13,6 +13,7 @@ from odoo.tests.test_cursor import TestCursor
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.greenfield import Client
 from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
 from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
 
@@ -162,6 +163,26 @@ class TestCosts(MoneyMixin, BTCPayHttpCommon):
         cost = self._measure(self._post_process)
         self.assertEqual(len(cost.calls), 1)
         self.assertFalse(tx.btcpay_are_payments_due)
+        self.assertEqual(tx.btcpay_payment_ids.mapped('status'), ['Settled'])
+
+    def test_when_another_event_comes_while_details_are_read_then_they_are_read_again(self):
+        tx = self._create_paid()
+        self._post_event(self._prepare_event(tx))
+        cron = self.env.ref('payment.cron_post_process_payment_tx')
+        waiting = [('cron_id', '=', cron.id)]
+        self.env['ir.cron.trigger'].search(waiting).unlink()
+        list_methods = Client.list_invoice_payment_methods
+
+        def list_while_an_event_comes(client, *args):
+            payment_methods = list_methods(client, *args)
+            tx.btcpay_sync_count += 1
+            return payment_methods
+
+        with patch.object(Client, 'list_invoice_payment_methods', list_while_an_event_comes):
+            self._post_process()
+        self.assertTrue(tx.btcpay_are_payments_due)
+        self.assertTrue(self.env['ir.cron.trigger'].search(waiting))
+        self._post_process()
         self.assertEqual(tx.btcpay_payment_ids.mapped('status'), ['Settled'])
 
     def test_when_details_cannot_be_read_then_the_order_is_confirmed_and_they_come_later(self):

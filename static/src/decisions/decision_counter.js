@@ -1,7 +1,7 @@
-import { Component, onWillStart, useState } from "@odoo/owl";
-import { rpcBus } from "@web/core/network/rpc";
-import { registry } from "@web/core/registry";
-import { useBus, useService } from "@web/core/utils/hooks";
+import {Component, onWillStart, useState} from "@odoo/owl";
+import {rpcBus} from "@web/core/network/rpc";
+import {registry} from "@web/core/registry";
+import {useBus, useService} from "@web/core/utils/hooks";
 
 /** Of how many Bitcoin payments the user has something to decide; nothing is shown if of none. */
 export class DecisionCounter extends Component {
@@ -12,16 +12,17 @@ export class DecisionCounter extends Component {
         this.action = useService("action");
         this.lazySession = useService("lazy_session");
         this.orm = useService("orm");
-        this.state = useState({ count: 0 });
+        this.state = useState({count: 0});
         onWillStart(() => {
             this.lazySession.getValue("btcpay_decisions", (count) => {
                 this.state.count = count || 0;
             });
         });
         // Who has decided one sees one less; who has nothing to decide costs nothing.
-        useBus(rpcBus, "RPC:RESPONSE", ({ detail }) => {
-            const { model, method } = detail.data.params || {};
-            const mayHaveDecided = model === "mail.activity" || `${model} ${method}`.includes("btcpay");
+        useBus(rpcBus, "RPC:RESPONSE", ({detail}) => {
+            const {model, method} = detail.data.params || {};
+            const mayHaveDecided =
+                model === "mail.activity" || `${model} ${method}`.includes("btcpay");
             if (this.state.count && mayHaveDecided) {
                 this.refresh();
             }
@@ -35,10 +36,10 @@ export class DecisionCounter extends Component {
     }
 
     open() {
-        this.action.doAction("payment_btcpay.action_btcpay_decisions", { clearBreadcrumbs: true });
+        this.action.doAction("payment_btcpay.action_btcpay_decisions", {clearBreadcrumbs: true});
     }
 }
 
 registry
     .category("systray")
-    .add("payment_btcpay.DecisionCounter", { Component: DecisionCounter }, { sequence: 30 });
+    .add("payment_btcpay.DecisionCounter", {Component: DecisionCounter}, {sequence: 30});

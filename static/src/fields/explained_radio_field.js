@@ -1,5 +1,5 @@
-import { registry } from "@web/core/registry";
-import { RadioField, radioField } from "@web/views/fields/radio/radio_field";
+import {registry} from "@web/core/registry";
+import {RadioField, radioField} from "@web/views/fields/radio/radio_field";
 
 /**
  * Radio buttons with a text beside each, from other fields of the record. The options name them by
@@ -9,9 +9,9 @@ export class ExplainedRadioField extends RadioField {
     static template = "payment_btcpay.ExplainedRadioField";
     static props = {
         ...RadioField.props,
-        texts: { type: Object, optional: true },
-        possible: { type: Object, optional: true },
-        shown: { type: Object, optional: true },
+        texts: {type: Object, optional: true},
+        possible: {type: Object, optional: true},
+        shown: {type: Object, optional: true},
     };
 
     get items() {

@@ -1,13 +1,20 @@
-import { loadJS } from '@web/core/assets';
-import { _t } from '@web/core/l10n/translation';
+import {loadJS} from "@web/core/assets";
+import {_t} from "@web/core/l10n/translation";
 
 // Milliseconds until the invoice is to be seen; then the customer is redirected.
 const TIMEOUT = 8000;
 
 // What the server's page says once an invoice is over: today's words, and those of older servers.
 const OVER = new Set([
-    'Processing', 'Settled', 'Expired', 'Invalid',
-    'paid', 'confirmed', 'complete', 'expired', 'invalid',
+    "Processing",
+    "Settled",
+    "Expired",
+    "Invalid",
+    "paid",
+    "confirmed",
+    "complete",
+    "expired",
+    "invalid",
 ]);
 
 /**
@@ -23,19 +30,23 @@ const OVER = new Set([
 export async function showInvoice(serverUrl, invoiceId, onShown) {
     const deadline = Date.now() + TIMEOUT;
     const isLoaded = await Promise.race([
-        loadJS(`${serverUrl}/modal/btcpay.js`).then(() => !!window.btcpay?.showInvoice, () => false),
+        loadJS(`${serverUrl}/modal/btcpay.js`).then(
+            () => !!window.btcpay?.showInvoice,
+            () => false
+        ),
         new Promise((resolve) => setTimeout(resolve, TIMEOUT, false)),
     ]);
-    const outcome = isLoaded && await openFrame(serverUrl, invoiceId, deadline - Date.now(), onShown);
+    const outcome =
+        isLoaded && (await openFrame(serverUrl, invoiceId, deadline - Date.now(), onShown));
     if (outcome) {
         return outcome;
     }
-    const { origin } = new URL(serverUrl);
+    const {origin} = new URL(serverUrl);
     console.warn(
         `The BTCPay Server's page could not be opened over this one. If this site has a ` +
             `Content-Security-Policy, it has to allow: script-src ${origin}; frame-src ${origin}`
     );
-    return 'failed';
+    return "failed";
 }
 
 /**
@@ -46,13 +57,13 @@ export async function showInvoice(serverUrl, invoiceId, onShown) {
  * @returns {Promise<string>} How it ended; empty if the frame did not come.
  */
 function openFrame(serverUrl, invoiceId, timeout, onShown) {
-    const { btcpay } = window;
-    const { origin } = new URL(serverUrl);
+    const {btcpay} = window;
+    const {origin} = new URL(serverUrl);
     return new Promise((resolve) => {
         let behind = null; // What cannot be reached while the frame is shown.
         const end = (outcome) => {
             clearTimeout(timer);
-            window.removeEventListener('message', onMessage);
+            window.removeEventListener("message", onMessage);
             btcpay.onModalWillEnter(() => {});
             btcpay.onModalWillLeave(() => {});
             behind?.forEach((el) => (el.inert = false));
@@ -60,7 +71,7 @@ function openFrame(serverUrl, invoiceId, timeout, onShown) {
         };
         const onMessage = (ev) => {
             if (ev.origin === origin && OVER.has(ev.data?.status)) {
-                end('over');
+                end("over");
             }
         };
         const onEnter = () => {
@@ -68,7 +79,7 @@ function openFrame(serverUrl, invoiceId, timeout, onShown) {
                 return; // The page in the frame was loaded again.
             }
             clearTimeout(timer);
-            const frame = document.getElementsByName('btcpay')[0];
+            const frame = document.getElementsByName("btcpay")[0];
             frame.title = _t("Bitcoin payment");
             behind = [...document.body.children].filter((el) => el !== frame && !el.inert);
             behind.forEach((el) => (el.inert = true));
@@ -76,13 +87,13 @@ function openFrame(serverUrl, invoiceId, timeout, onShown) {
             Promise.resolve().then(() => frame.focus()); // It is made visible after this.
         };
         const timer = setTimeout(() => {
-            end('');
+            end("");
             btcpay.hideFrame();
         }, timeout);
-        window.addEventListener('message', onMessage);
+        window.addEventListener("message", onMessage);
         btcpay.setApiUrlPrefix(serverUrl); // The shop may have loaded another server's script.
         btcpay.onModalWillEnter(onEnter);
-        btcpay.onModalWillLeave(() => end('closed'));
+        btcpay.onModalWillLeave(() => end("closed"));
         btcpay.showInvoice(invoiceId);
     });
 }

@@ -1,8 +1,8 @@
-import { onMounted } from '@odoo/owl';
-import { ConfirmationDialog } from '@web/core/confirmation_dialog/confirmation_dialog';
-import { _t } from '@web/core/l10n/translation';
-import { patch } from '@web/core/utils/patch';
-import { PaymentForm } from '@payment/interactions/payment_form';
+import {onMounted} from "@odoo/owl";
+import {ConfirmationDialog} from "@web/core/confirmation_dialog/confirmation_dialog";
+import {_t} from "@web/core/l10n/translation";
+import {patch} from "@web/core/utils/patch";
+import {PaymentForm} from "@payment/interactions/payment_form";
 
 /**
  * Can be used by people who cannot see it, or have a keyboard only.
@@ -11,12 +11,12 @@ class OtherMethodDialog extends ConfirmationDialog {
     setup() {
         super.setup();
         onMounted(() => {
-            const { el } = this.modalRef;
-            el.setAttribute('aria-label', this.props.title);
-            el.setAttribute('aria-modal', 'true');
+            const {el} = this.modalRef;
+            el.setAttribute("aria-label", this.props.title);
+            el.setAttribute("aria-modal", "true");
             // On a document's page it lies over Bootstrap's dialog, which takes each focus back.
-            el.addEventListener('focusin', (ev) => ev.stopPropagation());
-            el.querySelector('.modal-footer button').focus();
+            el.addEventListener("focusin", (ev) => ev.stopPropagation());
+            el.querySelector(".modal-footer button").focus();
         });
     }
 }
@@ -47,7 +47,7 @@ patch(PaymentForm.prototype, {
 
     async _btcpayPayWith(radio) {
         radio.checked = true;
-        await this.selectPaymentOption({ target: radio });
-        await this.submitForm(new Event('submit'));
+        await this.selectPaymentOption({target: radio});
+        await this.submitForm(new Event("submit"));
     },
 });

@@ -1,9 +1,9 @@
-import { ConnectionLostError, rpc } from '@web/core/network/rpc';
-import { patch } from '@web/core/utils/patch';
-import { addLoadingEffect } from '@web/core/utils/ui';
+import {ConnectionLostError, rpc} from "@web/core/network/rpc";
+import {patch} from "@web/core/utils/patch";
+import {addLoadingEffect} from "@web/core/utils/ui";
 
-import { PaymentForm } from '@payment/interactions/payment_form';
-import { showInvoice } from '@payment_btcpay/interactions/modal';
+import {PaymentForm} from "@payment/interactions/payment_form";
+import {showInvoice} from "@payment_btcpay/interactions/modal";
 
 patch(PaymentForm.prototype, {
     setup() {
@@ -14,7 +14,7 @@ patch(PaymentForm.prototype, {
 
     start() {
         super.start();
-        this.addListener(window, 'pageshow', this.btcpayOnPageShow);
+        this.addListener(window, "pageshow", this.btcpayOnPageShow);
     },
 
     /**
@@ -41,7 +41,7 @@ patch(PaymentForm.prototype, {
     _disableButton(blockUI = false) {
         super._disableButton(...arguments);
         const radio = this.el.querySelector('input[name="o_payment_radio"]:checked');
-        if (blockUI && radio && this._getProviderCode(radio) === 'btcpay') {
+        if (blockUI && radio && this._getProviderCode(radio) === "btcpay") {
             this.btcpayStopLoading = [
                 ...document.querySelectorAll('[name="o_payment_submit_button"]'),
             ].map(addLoadingEffect);
@@ -68,22 +68,22 @@ patch(PaymentForm.prototype, {
      */
     async _initiatePaymentFlow(providerCode) {
         const closed = this.btcpayClosed;
-        if (providerCode === 'btcpay' && closed && closed.params === this._btcpayGetParams()) {
+        if (providerCode === "btcpay" && closed && closed.params === this._btcpayGetParams()) {
             const values = await this.waitFor(
-                rpc('/payment/btcpay/reopen', { reference: closed.reference }).catch(() => ({}))
+                rpc("/payment/btcpay/reopen", {reference: closed.reference}).catch(() => ({}))
             );
             if (values.return_url) {
                 window.location = values.return_url;
                 return;
             }
-            if (values.btcpay_modal && await this._btcpayShowModal(values.btcpay_modal)) {
+            if (values.btcpay_modal && (await this._btcpayShowModal(values.btcpay_modal))) {
                 return;
             }
         }
         try {
             await super._initiatePaymentFlow(...arguments);
         } catch (error) {
-            if (providerCode === 'btcpay' && error instanceof ConnectionLostError) {
+            if (providerCode === "btcpay" && error instanceof ConnectionLostError) {
                 this._enableButton(); // The page would stay blocked.
             }
             throw error;
@@ -101,11 +101,9 @@ patch(PaymentForm.prototype, {
      * @param {object} processingValues - The processing values of the transaction.
      * @returns {void}
      */
-    async _processRedirectFlow(
-        providerCode, paymentOptionId, paymentMethodCode, processingValues
-    ) {
+    async _processRedirectFlow(providerCode, paymentOptionId, paymentMethodCode, processingValues) {
         const modal = processingValues.btcpay_modal;
-        if (!modal || !await this._btcpayShowModal(modal)) {
+        if (!modal || !(await this._btcpayShowModal(modal))) {
             super._processRedirectFlow(...arguments);
         }
     },
@@ -116,17 +114,19 @@ patch(PaymentForm.prototype, {
      * @returns {Promise<boolean>} Whether it could be shown.
      */
     async _btcpayShowModal(modal) {
-        const outcome = await this.waitFor(showInvoice(
-            modal.server_url, modal.invoice_id, () => this.env.bus.trigger('ui', 'unblock')
-        ));
-        if (outcome === 'over') {
+        const outcome = await this.waitFor(
+            showInvoice(modal.server_url, modal.invoice_id, () =>
+                this.env.bus.trigger("ui", "unblock")
+            )
+        );
+        if (outcome === "over") {
             window.location = modal.return_url;
-        } else if (outcome === 'closed') {
-            this.btcpayClosed = { reference: modal.reference, params: this._btcpayGetParams() };
+        } else if (outcome === "closed") {
+            this.btcpayClosed = {reference: modal.reference, params: this._btcpayGetParams()};
             this._enableButton(false);
             this._btcpayFocusButton();
         }
-        return outcome !== 'failed';
+        return outcome !== "failed";
     },
 
     /**
@@ -137,7 +137,8 @@ patch(PaymentForm.prototype, {
      */
     _btcpayFocusButton() {
         [...document.querySelectorAll('[name="o_payment_submit_button"]')]
-            .find((button) => button.offsetParent)?.focus();
+            .find((button) => button.offsetParent)
+            ?.focus();
     },
 
     /**

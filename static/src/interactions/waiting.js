@@ -1,9 +1,9 @@
-import { rpc, rpcBus } from '@web/core/network/rpc';
-import { registry } from '@web/core/registry';
-import { patch } from '@web/core/utils/patch';
-import { Interaction } from '@web/public/interaction';
+import {rpc, rpcBus} from "@web/core/network/rpc";
+import {registry} from "@web/core/registry";
+import {patch} from "@web/core/utils/patch";
+import {Interaction} from "@web/public/interaction";
 
-import { PaymentPostProcessing } from '@payment/interactions/post_processing';
+import {PaymentPostProcessing} from "@payment/interactions/post_processing";
 
 const SELECTOR = 'div[name="o_btcpay_waiting"]';
 // Milliseconds after which the page asks again, however long it has been open.
@@ -31,11 +31,11 @@ export class BTCPayWaiting extends Interaction {
     static selector = SELECTOR;
 
     start() {
-        this.addListener(rpcBus, 'RPC:RESPONSE', this.onResponse);
-        this.addListener(document, 'visibilitychange', this.onVisibilityChange);
+        this.addListener(rpcBus, "RPC:RESPONSE", this.onResponse);
+        this.addListener(document, "visibilitychange", this.onVisibilityChange);
     }
 
-    onResponse({ detail }) {
+    onResponse({detail}) {
         const progress = detail.result?.btcpay_progress;
         if (progress && progress !== this.el.dataset.progress) {
             window.location.reload();
@@ -49,14 +49,14 @@ export class BTCPayWaiting extends Interaction {
         if (document.hidden) {
             return;
         }
-        const values = await this.waitFor(rpc('/payment/status/poll').catch(() => ({})));
+        const values = await this.waitFor(rpc("/payment/status/poll").catch(() => ({})));
         if (PaymentPostProcessing.getFinalStates(values.provider_code).has(values.state)) {
             window.location = values.landing_route;
         }
     }
 }
 
-registry.category('public.interactions').add('payment_btcpay.waiting', BTCPayWaiting);
+registry.category("public.interactions").add("payment_btcpay.waiting", BTCPayWaiting);
 
 /**
  * Counts the minutes for which a payment has been waiting for its confirmation.
@@ -75,4 +75,4 @@ export class BTCPayMinutes extends Interaction {
     }
 }
 
-registry.category('public.interactions').add('payment_btcpay.minutes', BTCPayMinutes);
+registry.category("public.interactions").add("payment_btcpay.minutes", BTCPayMinutes);

@@ -1,5 +1,5 @@
-import { cookie } from "@web/core/browser/cookie";
-import { registry } from "@web/core/registry";
+import {cookie} from "@web/core/browser/cookie";
+import {registry} from "@web/core/registry";
 
 /**
  * The administrator connects a store: from the provider's form to the BTCPay Server, which approves

@@ -1,4 +1,4 @@
-import { registry } from "@web/core/registry";
+import {registry} from "@web/core/registry";
 
 /** A late payment is found by the counter, and accepted from the order's banner. */
 registry.category("web_tour.tours").add("btcpay_decision_tour", {
@@ -10,7 +10,8 @@ registry.category("web_tour.tours").add("btcpay_decision_tour", {
         },
         {
             content: "It is listed, and why",
-            trigger: ".o_data_row:contains(Paid late):contains(Accept the late payment or refund it)",
+            trigger:
+                ".o_data_row:contains(Paid late):contains(Accept the late payment or refund it)",
         },
         {
             content: "Open the order",
@@ -19,7 +20,8 @@ registry.category("web_tour.tours").add("btcpay_decision_tour", {
         },
         {
             content: "Accept the payment from the banner",
-            trigger: "div[name=btcpay_decision]:contains(Paid late) button[name=action_btcpay_accept_late]",
+            trigger:
+                "div[name=btcpay_decision]:contains(Paid late) button[name=action_btcpay_accept_late]",
             run: "click",
         },
         {
@@ -29,7 +31,8 @@ registry.category("web_tour.tours").add("btcpay_decision_tour", {
         },
         {
             content: "The banner is gone",
-            trigger: ".o_form_view:not(:has(div[name=btcpay_decision])) .oe_stat_button:contains(Paid late, accepted)",
+            trigger:
+                ".o_form_view:not(:has(div[name=btcpay_decision])) .oe_stat_button:contains(Paid late, accepted)",
         },
         {
             content: "The counter, too",

@@ -1,5 +1,5 @@
-import { cookie } from "@web/core/browser/cookie";
-import { registry } from "@web/core/registry";
+import {cookie} from "@web/core/browser/cookie";
+import {registry} from "@web/core/registry";
 
 /**
  * The administrator connects a store with a key made at the server by hand, which may do more than

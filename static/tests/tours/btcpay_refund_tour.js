@@ -1,4 +1,4 @@
-import { registry } from "@web/core/registry";
+import {registry} from "@web/core/registry";
 
 /**
  * Half of an order is refunded from its form. The customer claims it at the server and the merchant
@@ -44,7 +44,8 @@ registry.category("web_tour.tours").add("btcpay_refund_tour", {
         },
         {
             content: "Nothing is paid out yet",
-            trigger: ".modal .o_field_widget[name=btcpay_status_text]:contains(of $ 50.00 paid out)",
+            trigger:
+                ".modal .o_field_widget[name=btcpay_status_text]:contains(of $ 50.00 paid out)",
         },
         {
             content: "Close it",
@@ -81,7 +82,8 @@ registry.category("web_tour.tours").add("btcpay_refund_done_tour", {
         },
         {
             content: "Both payouts are there",
-            trigger: ".modal .o_field_widget[name=btcpay_payout_ids] tr.o_data_row:eq(1):contains(Paid out)",
+            trigger:
+                ".modal .o_field_widget[name=btcpay_payout_ids] tr.o_data_row:eq(1):contains(Paid out)",
         },
     ],
 });

@@ -1,4 +1,4 @@
-import { registry } from "@web/core/registry";
+import {registry} from "@web/core/registry";
 
 /**
  * The key was revoked at the server: the administrator sees it on the provider, follows what it says,
@@ -43,11 +43,13 @@ registry.category("web_tour.tours").add("btcpay_repair_tour", {
         },
         {
             content: "All that was looked at is well, the key too",
-            trigger: "[name=o_btcpay_health] tr[data-level=success]:contains(API key):contains(Accepted)",
+            trigger:
+                "[name=o_btcpay_health] tr[data-level=success]:contains(API key):contains(Accepted)",
         },
         {
             content: "Nobody is asked any more",
-            trigger: ".o-mail-Chatter:contains(The store is connected again):not(:has(.o-mail-Activity))",
+            trigger:
+                ".o-mail-Chatter:contains(The store is connected again):not(:has(.o-mail-Activity))",
         },
     ],
 });

@@ -1,4 +1,4 @@
-import { registry } from "@web/core/registry";
+import {registry} from "@web/core/registry";
 
 /**
  * A Bitcoin payment is requested from a quotation. The customer opens the link and pays meanwhile:
@@ -18,7 +18,7 @@ registry.category("web_tour.tours").add("btcpay_request_tour", {
         {
             content: "It is there as a QR code",
             trigger: ".modal .o_field_widget[name=qr_code] img",
-            run: async ({ anchor }) => {
+            run: async ({anchor}) => {
                 await anchor.decode();
                 if (!anchor.naturalWidth) {
                     throw new Error("The QR code is not shown.");
@@ -103,8 +103,7 @@ registry.category("web_tour.tours").add("btcpay_request_paid_tour", {
         },
         {
             content: "The button says what was received",
-            trigger:
-                "button[name=action_btcpay_view_transactions]:contains(Paid):contains(100.00)",
+            trigger: "button[name=action_btcpay_view_transactions]:contains(Paid):contains(100.00)",
             run: "click",
         },
         {

@@ -3,25 +3,25 @@ export const goToPayment = [
     {
         content: "Open the product",
         trigger: '.oe_product_cart a:contains("Hat of the tests")',
-        run: 'click',
+        run: "click",
         expectUnloadPage: true,
     },
     {
         content: "Put it in the cart",
-        trigger: '#add_to_cart',
-        run: 'click',
+        trigger: "#add_to_cart",
+        run: "click",
     },
     {
         content: "Go to the cart",
         trigger: 'a sup.my_cart_quantity:contains("1")',
-        run: 'click',
+        run: "click",
         expectUnloadPage: true,
     },
     {
         // The address is known and nothing is delivered: on to the payment at once.
         content: "Go to the checkout",
         trigger: 'a[href^="/shop/checkout"]',
-        run: 'click',
+        run: "click",
         expectUnloadPage: true,
     },
 ];

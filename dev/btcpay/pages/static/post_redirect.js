@@ -1,1 +1,1 @@
-document.getElementById('postform').submit();
+document.getElementById("postform").submit();
