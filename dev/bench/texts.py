@@ -251,8 +251,9 @@ def hosts(found):
                      'truth (as `make torture`)'], rows)
             + f'\nTwo hosts have {times} × the rate of one (goal: ≥ 1.7 where cores allow). '
             'Hosts, PostgreSQL, the stand-in and the senders share the cores named above: two '
-            'hosts on one machine add no cores, so that this says what they cost each other, and '
-            'not what a second machine brings.\n')
+            'hosts on one machine add no cores, so that this does not say what a second machine '
+            'brings. The rows were measured one after the other: where others used the machine, '
+            'their rates differ by what these did, too.\n')
 
 
 SECTIONS = (
