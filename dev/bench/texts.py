@@ -4,7 +4,8 @@ INTRODUCTION = """# What payments cost
 
 Written by `make bench`; the figures for programs are in `results.json`. `before → after`: the
 commit before the work on what things cost, and the newest that was measured, by the same tool on
-the same machine.
+the same machine. One figure alone: it did not change, or there is no `before`, as the list of what was
+measured tells.
 
 Mollie, Stripe and ours are measured in one database and one run, in turn (A, B, C, A, B, C …), on
 Odoo with threads and without scheduled actions. Times are medians, from the first byte sent to the
@@ -45,7 +46,7 @@ def change(found, read):
         if isinstance(value, dict):
             value = ', '.join(f'{count} × {what}' for what, count in value.items())
         said.append('–' if value is None else str(value))
-    return said[1] if said[0] == '–' else ' → '.join(said)
+    return said[1] if said[0] in ('–', said[1]) else ' → '.join(said)
 
 
 def latest(found):
@@ -167,7 +168,8 @@ def storm(found):
             f'{one["workers"]} workers, no scheduled actions meanwhile. A fifth of the events is '
             'doubled. In four blocks, in turn.\n\n'
             + table(['', 'events', 'events/s', 'p50 ms', 'p99 ms', 'calls',
-                     'rows more in `ir_cron_trigger`', 'answers', 'transactions'], rows)
+                     'rows more in `ir_cron_trigger`', 'answers',
+                     'transactions after the last answer'], rows)
             + f'\nRate as a multiple of the better peer (goal: ≥ 1.0): {best}. Truth, once the '
             'scheduled actions have run (each order is paid, confirmed, booked and told of once): '
             f'{truth}.\n')
