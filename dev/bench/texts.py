@@ -4,8 +4,8 @@ INTRODUCTION = """# What payments cost
 
 Written by `make bench`; the figures for programs are in `results.json`. `before → after`: the
 commit before the work on what things cost, and the newest that was measured, by the same tool on
-the same machine. One figure alone: it did not change, or there is no `before`, as the list of what was
-measured tells.
+the same machine. One figure alone: it did not change, or there is no `before`, as the list of what
+was measured tells.
 
 Mollie, Stripe and ours are measured in one database and one run, in turn (A, B, C, A, B, C …), on
 Odoo with threads and without scheduled actions. Times are medians, from the first byte sent to the
