@@ -74,7 +74,7 @@ def _provenance(runs):
     return (f'Machine: {said}.\n\n' + table(
         ['run', 'part', 'date', 'commit', 'seconds', 'load when begun → ended'], rows)
         + '\nA load far above the number of cores means that others worked on the machine: times '
-        'are longer then, their ratios hold; counts are exact in any case.\n')
+        'are longer then, and their ratios less sure; counts are exact in any case.\n')
 
 
 def _cell(figures):
