@@ -106,7 +106,7 @@ def test_when_a_part_is_measured_again_then_what_else_was_measured_stays(tmp_pat
     again.write()
     assert set(json.loads(again.json.read_text())['after']) == {'table', 'worker'}
     text = again.text.read_text()
-    assert '1.5 → 1.5' in text
+    assert '| 1.5 |' in text
     assert 'memory of a process' in text
 
 
@@ -120,3 +120,4 @@ def test_when_only_one_was_measured_then_no_change_is_told():
     assert texts.change({'after': {'x': 1}}, lambda run: run['x']) == '1'
     assert texts.change({'before': {'x': 2}, 'after': {'x': 1}}, lambda run: run['x']) == '2 → 1'
     assert texts.change({'before': {'x': 2}, 'after': {}}, lambda run: run['x']) == '2 → –'
+    assert texts.change({'before': {'x': 2}, 'after': {'x': 2}}, lambda run: run['x']) == '2'
