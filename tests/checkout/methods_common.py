@@ -1,5 +1,12 @@
 from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
 
+#: name, amount, kind, included or not
+TAXES = [
+    ('21e', 21, 'percent', 'tax_excluded'), ('6e', 6, 'percent', 'tax_excluded'),
+    ('21i', 21, 'percent', 'tax_included'), ('6i', 6, 'percent', 'tax_included'),
+    ('1f', 1, 'fixed', 'tax_excluded'),
+]
+
 
 class MethodsMixin:
     """Bitcoin and Lightning as payment methods of their own; for `BTCPayCommon`."""

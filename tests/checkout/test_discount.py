@@ -3,7 +3,7 @@ from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from odoo.addons.payment_btcpay.tests.checkout.methods_common import DiscountMixin
+from odoo.addons.payment_btcpay.tests.checkout.methods_common import TAXES, DiscountMixin
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 
 
@@ -18,11 +18,7 @@ class TestDiscount(DiscountMixin, BTCPayCommon):
                 'name': name, 'amount': amount, 'amount_type': kind,
                 'price_include_override': include, 'company_id': cls.company.id,
             })
-            for name, amount, kind, include in (
-                ('21e', 21, 'percent', 'tax_excluded'), ('6e', 6, 'percent', 'tax_excluded'),
-                ('21i', 21, 'percent', 'tax_included'), ('6i', 6, 'percent', 'tax_included'),
-                ('1f', 1, 'fixed', 'tax_excluded'),
-            )
+            for name, amount, kind, include in TAXES
         }
         # By chain, so that it can be seen before it is settled.
         cls.btcpay.sudo().btcpay_discount_method_id = cls.chain
@@ -346,8 +342,8 @@ class TestDiscount(DiscountMixin, BTCPayCommon):
 
     def test_when_nothing_is_paid_for_or_the_method_is_another_then_there_is_none(self):
         self.assertEqual(self._begin(None).amount, 100)
-        self.assertEqual(self._begin(self._create_order(), self.lightning).amount, 100)
-        self.assertEqual(self._begin(self._create_order(), self.payment_method).amount, 100)
+        for method in (self.lightning, self.payment_method):
+            self.assertEqual(self._begin(self._create_order(), method).amount, 100)
 
     def test_when_the_order_was_confirmed_meanwhile_then_it_stays_and_a_person_is_asked(self):
         order = self._create_order()
