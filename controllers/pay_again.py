@@ -31,10 +31,14 @@ class BTCPayPayAgain(PaymentPostProcessing):
 class BTCPayPaymentPortal(PaymentPortal):
 
     def _create_transaction(self, *args, **kwargs):
-        """Override of `payment` to remember that the customer pays again on purpose."""
+        """Override of `payment` to remember that the customer pays again on purpose, and to speak
+        the page's language, which Odoo does only where its website is called."""
         tx_sudo = super()._create_transaction(*args, **kwargs)
-        seen_id = tx_sudo.provider_code == 'btcpay' and request.session.get(SESSION_KEY)
+        if tx_sudo.provider_code != 'btcpay':
+            return tx_sudo
+        seen_id = request.session.get(SESSION_KEY)
         if seen_id and seen_id in tx_sudo._btcpay_get_payment_siblings().ids:
             request.session.pop(SESSION_KEY)
             tx_sudo.btcpay_is_repeated = True
-        return tx_sudo
+        lang = request.env['res.lang']._get_data(code=request.cookies.get('frontend_lang')).code
+        return tx_sudo.with_context(lang=lang) if lang else tx_sudo

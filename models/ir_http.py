@@ -10,3 +10,8 @@ class IrHttp(models.AbstractModel):
         info = super().lazy_session_info()
         count = self.env['payment.transaction']._btcpay_count_decisions()
         return info if count is None else {**info, 'btcpay_decisions': count}
+
+    @classmethod
+    def _get_translation_frontend_modules_name(cls):
+        """Override of `http_routing` to translate what our scripts say to customers."""
+        return [*super()._get_translation_frontend_modules_name(), 'payment_btcpay']

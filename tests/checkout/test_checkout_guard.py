@@ -146,6 +146,19 @@ class TestCheckoutGuard(MoneyMixin, BTCPayHttpCommon):
         self.env.flush_all()
         self.assertIn(second.btcpay_checkout_link, self.url_open('/payment/status').text)
 
+    def test_when_the_page_speaks_another_language_then_so_do_its_scripts_and_the_checkout(self):
+        self.env['res.lang']._activate_lang('fr_FR')
+        self.btcpay.sudo().btcpay_languages = 'en fr-FR'
+        self.authenticate(None, None)
+        for lang, language in (('fr_FR', 'fr-FR'), ('xx_XX', 'en'), ('', 'en')):
+            self.opener.cookies.set('frontend_lang', lang)
+            with self.subTest(lang=lang):
+                self._pay_in_browser(self._create_order())
+                checkout = self._get_new_invoices()[-1]['body']['checkout']
+                self.assertEqual(checkout['defaultLanguage'], language)
+        words = self.url_open('/website/translations?hash=&lang=fr_FR').json()
+        self.assertIn('payment_btcpay', words.get('modules', words))
+
     def test_when_the_customer_pays_again_all_the_same_then_it_takes_a_second_step(self):
         order = self._create_order()
         self._pay_order(order, mine=False)
