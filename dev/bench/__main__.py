@@ -1,6 +1,6 @@
 """Measures what payments cost, and writes it to dev/bench/RESULTS.md and results.json.
 
-    python -m dev.bench                  all, about a quarter of an hour
+    python -m dev.bench                  all of it
     python -m dev.bench table storm      some parts; what was measured of others stays
     python -m dev.bench --commit COMMIT  another commit than what is here
     python -m dev.bench --before COMMIT  another commit, kept as what it was before
