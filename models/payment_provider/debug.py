@@ -42,7 +42,7 @@ class PaymentProvider(models.Model):
         groups='base.group_system',
     )
     btcpay_debug_days = fields.Integer(
-        string="Debug Log Retention (days)",
+        prefetch='btcpay', string="Debug Log Retention (days)",
         help="The number of days after which entries are removed from the debug log.",
         default=14, groups='base.group_system',
     )

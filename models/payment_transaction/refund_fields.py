@@ -8,6 +8,7 @@ class PaymentTransaction(models.Model):
 
     _inherit = 'payment.transaction'
 
+    # They are read by a query of their own (`prefetch`), not along with each other payment.
     btcpay_can_refund = fields.Boolean(
         string="Can Be Refunded", compute='_compute_btcpay_can_refund', compute_sudo=True
     )
@@ -27,7 +28,7 @@ class PaymentTransaction(models.Model):
     )
     # Whoever has the pull payment's id, or the link made of it, can claim the money.
     btcpay_pull_payment_id = fields.Char(
-        string="Pull Payment", readonly=True, copy=False, index='btree_not_null',
+        prefetch='btcpay', string="Pull Payment", readonly=True, copy=False, index='btree_not_null',
         groups=const.REFUND_GROUPS,
     )
     btcpay_credit_note_id = fields.Many2one(
@@ -35,22 +36,29 @@ class PaymentTransaction(models.Model):
         index='btree_not_null',
     )
     btcpay_refund_link = fields.Char(
+        prefetch='btcpay',
         string="Claim Page", help="Where the customer claims the refund.", readonly=True,
         copy=False, groups=const.REFUND_GROUPS,
     )
     # The server it is at: the provider may be connected with another one, or with none, later.
     btcpay_refund_server_url = fields.Char(
+        prefetch='btcpay',
         string="Refund's Server", readonly=True, copy=False, groups='base.group_system'
     )
     # By which a pull payment is found whose making was never answered.
-    btcpay_refund_name = fields.Char(string="Pull Payment Name", readonly=True, copy=False)
+    btcpay_refund_name = fields.Char(
+        prefetch='btcpay', string="Pull Payment Name", readonly=True, copy=False
+    )
     btcpay_refund_key = fields.Char(
+        prefetch='btcpay',
         string="Refund Key", help="Whoever asks again with the same key gets the same refund.",
         readonly=True, copy=False, groups='base.group_system',
     )
-    btcpay_refund_request = fields.Json(string="Refund Request", readonly=True, copy=False)
+    btcpay_refund_request = fields.Json(
+        prefetch='btcpay', string="Refund Request", readonly=True, copy=False
+    )
     btcpay_refund_variant = fields.Selection(
-        string="Refunded As",
+        prefetch='btcpay', string="Refunded As",
         selection=[
             ('fiat', "The amount, at the rate of the day it is paid out"),
             ('rate_then', "As much bitcoin as was paid for it"),
@@ -59,12 +67,19 @@ class PaymentTransaction(models.Model):
         readonly=True, copy=False,
     )
     btcpay_refund_fee_amount = fields.Monetary(
+        prefetch='btcpay',
         string="Fee Deducted", currency_field='currency_id', readonly=True, copy=False
     )
-    btcpay_refund_is_mailed = fields.Boolean(string="Mail the Link", readonly=True, copy=False)
+    btcpay_refund_is_mailed = fields.Boolean(
+        prefetch='btcpay', string="Mail the Link", readonly=True, copy=False
+    )
     # The pull payment's own amount, a decimal string in its own currency.
-    btcpay_pull_amount = fields.Char(string="Pull Payment Amount", readonly=True, copy=False)
-    btcpay_pull_currency = fields.Char(string="Pull Payment Currency", readonly=True, copy=False)
+    btcpay_pull_amount = fields.Char(
+        prefetch='btcpay', string="Pull Payment Amount", readonly=True, copy=False
+    )
+    btcpay_pull_currency = fields.Char(
+        prefetch='btcpay', string="Pull Payment Currency", readonly=True, copy=False
+    )
     btcpay_pull_text = fields.Char(string="To Be Paid Out", compute='_compute_btcpay_pull_text')
     # Refunds are negative; people read what the customer gets.
     btcpay_refund_amount = fields.Monetary(
@@ -79,9 +94,11 @@ class PaymentTransaction(models.Model):
         compute='_compute_btcpay_pull_payments_url', compute_sudo=True,
         groups='account.group_account_invoice,payment_btcpay.group_refund,base.group_system',
     )
-    btcpay_pull_is_archived = fields.Boolean(string="Canceled", readonly=True, copy=False)
+    btcpay_pull_is_archived = fields.Boolean(
+        prefetch='btcpay', string="Canceled", readonly=True, copy=False
+    )
     btcpay_bolt11_days = fields.Integer(
-        string="Lightning Invoice Validity (days)",
+        prefetch='btcpay', string="Lightning Invoice Validity (days)",
         help="How many days the Lightning invoice of a claim must live.", aggregator=None,
         readonly=True, copy=False,
     )
@@ -92,8 +109,11 @@ class PaymentTransaction(models.Model):
         string="Payouts", comodel_name='btcpay.payout', inverse_name='transaction_id', readonly=True
     )
     # What somebody is asked about claims: the `kind`, and the ids of the `payouts`.
-    btcpay_claims_asked = fields.Json(string="Claims Asked About", readonly=True, copy=False)
+    btcpay_claims_asked = fields.Json(
+        prefetch='btcpay', string="Claims Asked About", readonly=True, copy=False
+    )
     btcpay_claim_activity_id = fields.Many2one(
+        prefetch='btcpay',
         string="Claim Activity", comodel_name='mail.activity', readonly=True, copy=False,
         ondelete='set null', index='btree_not_null', groups='base.group_system',
     )
