@@ -4,6 +4,7 @@ from odoo.fields import Domain
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.greenfield.text import first_line
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -78,8 +79,9 @@ class PaymentTransaction(models.Model):
             _logger.info(
                 "The invoice of transaction %(ref)s went from %(before)s to %(after)s.",
                 {
-                    'ref': self.reference, 'before': self._btcpay_name_status(*before),
-                    'after': self._btcpay_name_status(*after),
+                    'ref': self.reference,
+                    'before': first_line(self._btcpay_name_status(*before)),
+                    'after': first_line(self._btcpay_name_status(*after)),
                 },
             )
 

@@ -102,10 +102,11 @@ class TestOrderStory(RequestMixin, BTCPayCommon):
             self.world.approve(payout_id)
             self.world.pay_payout(payout_id)
             self._look(refund, refund)
+            left = f"OdooBot: ${amount} of the refund R-S1 has left the wallet"
             closed = "OdooBot: To-Do done (originally assigned to Sally"
             self._assert_told(*(
-                ["The refund R-S1 of $50.00 was paid out.", "S1: your refund was paid", closed]
-                if last else ["$12.00 of $50.00 paid out", closed]
+                [left, "The refund R-S1 of $50.00 was paid out.", "your refund was paid", closed]
+                if last else [left, "$12.00 of $50.00 paid out", closed]
             ))
 
     def test_when_a_late_payment_is_accepted_then_each_step_is_told_once(self):
