@@ -34,6 +34,11 @@ UPDATE payment_provider
 -- forget the authorizations that are under way, with the keys that came
 DELETE FROM btcpay_authorization;
 
+-- forget the keys and secrets that were typed and are not taken yet
+UPDATE btcpay_connect_wizard
+   SET kept_api_key = NULL,
+       kept_webhook_secret = NULL;
+
 -- forget the stores that were connected before, with their keys
 DELETE FROM btcpay_earlier_store;
 

@@ -31,7 +31,7 @@ from .methods import (
 )
 from .money import Money, format_amount, format_crypto, parse_decimal, round_amount
 from .reader import Listing
-from .redact import redact_call, redact_event, redact_parameters, redact_words
+from .redact import find_secrets, redact_call, redact_event, redact_parameters, redact_words
 from .refund import Payout, PullPayment, RefundDraft, RefundPreview
 from .signature import is_signed, sign
 from .store import ApiKey, Permission, Rate, ServerInfo, Store, StorePaymentMethod

@@ -133,11 +133,21 @@ def redact_call(
     shown_sent, shown_answer = shapes[1:] if shapes else ({}, {})
     if status is None or not 200 <= status < 300:
         shown_answer = _ERROR
-    secrets = {*secrets, *re.findall(r'/pull-payments/([^/]+)', path)}
+    secrets = {*secrets, *find_secrets(path, sent)}
     return (
         '' if sent is None else _write(sent, shown_sent, secrets),
         redact_body(answer, shown_answer, secrets),
     )
+
+
+def find_secrets(path: str, sent: object) -> list[str]:
+    """Return what a call itself has that the server's words must not repeat: the id of a pull
+    payment, and the secret of a webhook."""
+    secret = sent.get('secret') if isinstance(sent, Mapping) else None
+    return [
+        *re.findall(r'/pull-payments/([^/]+)', path),
+        *([secret] if isinstance(secret, str) and secret else []),
+    ]
 
 
 def redact_event(body: bytes, secrets: Collection[str] = ()) -> str:

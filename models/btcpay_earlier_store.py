@@ -119,10 +119,10 @@ class BTCPayEarlierStore(models.Model):
             ('create_date', '<=', now - timedelta(minutes=const.EARLIER_STORE_MINUTES)),
             '|', ('retry_at', '=', False), ('retry_at', '<=', now),
         ]):
-            if not store.over_at:
-                if store._is_open():
-                    continue
-                store.over_at = now
+            if store._is_open():  # Also of one that was over: an event may have come since.
+                store.write({'over_at': False, 'retry_at': False})
+                continue
+            store.over_at = store.over_at or now
             provider, connection = store.provider_id, store._get_connection()
             commit_and_refresh(self.env)
             is_clean = provider._btcpay_clean_up(connection)

@@ -20,6 +20,7 @@ from odoo.addons.payment_btcpay.greenfield import (
     Unauthorized,
     Unreachable,
     errors,
+    find_secrets,
     mask_pull_payment,
 )
 
@@ -143,7 +144,7 @@ class PaymentProvider(models.Model):
         try:
             url = self._build_request_url(endpoint, **kwargs)
             headers = self._build_request_headers(method, endpoint, json, **kwargs)
-            secrets = headers.get('Authorization', '').split()[1:]
+            secrets = [*headers.get('Authorization', '').split()[1:], *find_secrets(endpoint, json)]
             if kwargs.get('btcpay_commits'):
                 commit_and_refresh(self.env)
             answer = session.send(

@@ -201,8 +201,7 @@ class PaymentProvider(models.Model):
                 ),
                 type='warning', sticky=True, reload=True,
             )
-        are_clean = [self._btcpay_clean_up(connection) for connection in connections]
-        if all(are_clean) and is_clean:
+        if self._btcpay_clean_up(*connections) and is_clean:
             return result
         return notify(
             _(
@@ -310,30 +309,37 @@ class PaymentProvider(models.Model):
             'btcpay_connection_state': 'disconnected',
         }
 
-    def _btcpay_clean_up(self, connection):
-        """Remove a connection's webhook and key from the server, as far as the server lets us.
+    def _btcpay_clean_up(self, *connections):
+        """Remove the webhooks and keys of connections from servers, as far as these let us.
 
-        A webhook that was given another address is somebody else's by now.
+        First all webhooks: several connections may share a key that was typed. A webhook that was
+        given another address is somebody else's by now.
 
-        :param Connection connection: The connection, see `_btcpay_get_own_connection`.
+        :param Connection connections: The connections, see `_btcpay_get_own_connection`.
         :return: Whether nothing was left behind.
         :rtype: bool
         """
-        if not connection.api_key or not connection.server_url:
-            return True
-        client = self._btcpay_client(
-            server_url=connection.server_url, api_key=connection.api_key,
-            proxy=connection.proxy or '',
-        )
-        store_id, webhook_id = connection.store_id, connection.webhook_id
+        connected = [
+            (connection, self._btcpay_client(
+                server_url=connection.server_url, api_key=connection.api_key,
+                proxy=connection.proxy or '',
+            )) for connection in connections if connection.api_key and connection.server_url
+        ]
 
-        def remove_webhook():
+        def remove_webhook(client, connection):
+            store_id, webhook_id = connection.store_id, connection.webhook_id
             if client.get_webhook(store_id, webhook_id).url == connection.webhook_url:
                 client.delete_webhook(store_id, webhook_id)
 
-        is_clean = not webhook_id or self._btcpay_try_removal(remove_webhook)
-        if not self._btcpay_is_key_in_use(connection.server_url, connection.api_key):
-            is_clean &= self._btcpay_revoke_key(client)
+        is_clean = True
+        for connection, client in connected:
+            if connection.webhook_id:
+                is_clean &= self._btcpay_try_removal(remove_webhook, client, connection)
+        keys = {(connection.server_url, connection.api_key): client
+                for connection, client in connected}
+        for key, client in keys.items():
+            if not self._btcpay_is_key_in_use(*key):
+                is_clean &= self._btcpay_revoke_key(client)
         return is_clean
 
     def _btcpay_is_key_in_use(self, server_url, api_key):

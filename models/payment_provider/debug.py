@@ -127,7 +127,9 @@ class PaymentProvider(models.Model):
         if not self._btcpay_is_debugging():
             yield delivery
             return
-        provider_id, secrets = self.id, self._btcpay_get_webhook_secrets()
+        provider_id, secrets = self.id, [
+            secret for webhook in self._btcpay_iterate_webhooks() for secret in webhook.secrets
+        ]
         start = time.monotonic()
 
         def get_values():

@@ -44,7 +44,10 @@ class PaymentProvider(models.Model):
         connection = self._btcpay_get_connection()
         if store_id in (False, connection.store_id):
             return connection if connection.server_url and connection.api_key else None
-        connection = self._btcpay_find_earlier_store(store_id)._get_connection()
+        # The key of one that is over may be revoked at any moment: nothing is begun with it.
+        connection = self._btcpay_find_earlier_store(store_id).filtered(
+            lambda store: not store.over_at
+        )._get_connection()
         return connection if connection.api_key else None
 
     def _btcpay_get_known_connection(self, store_id):

@@ -67,7 +67,7 @@ class PaymentProvider(models.Model):
         """
         company = self.company_id
         journals = self.env['account.journal'].with_company(company)
-        is_taken = journals.search_count([
+        is_taken = journals.with_context(active_test=False).search_count([
             *journals._check_company_domain(company), ('code', '=', 'BTC'),
         ], limit=1)
         # Made here: after `_` Odoo's export takes what is in brackets for a text

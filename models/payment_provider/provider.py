@@ -344,8 +344,7 @@ class PaymentProvider(models.Model):
         followers.unlink()
         alerts.unlink()
         removed = self.new({'code': provider_code})  # The providers themselves have no code now.
-        for connection in connections:
-            removed._btcpay_clean_up(connection)
+        removed._btcpay_clean_up(*connections)
         for server_url, keys in unused:
             removed._btcpay_revoke_unused_keys(server_url, keys)
         return result

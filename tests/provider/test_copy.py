@@ -60,6 +60,11 @@ class TestNeutralizedCopy(CopyCommon):
         self.env['btcpay.authorization'].sudo()._start(
             self.btcpay, self.world.url, self.base_url()
         )
+        typed = self.env['btcpay.connect.wizard'].create({
+            'provider_id': self.btcpay.id, 'server_url': self.world.url,
+            'api_key': 'a' * 40, 'webhook_secret': 'typed at the server',
+        }).sudo()
+        self.assertTrue(typed.kept_api_key and typed.kept_webhook_secret)
         self.btcpay.btcpay_debug = True
         self.tx._btcpay_sync()
         self.assertTrue(self.env['btcpay.log.entry'].search([]))
@@ -71,6 +76,7 @@ class TestNeutralizedCopy(CopyCommon):
         for name, value in provider._btcpay_get_empty_connection().items():
             self.assertEqual(provider[name], value, name)
         self.assertFalse(self.env['btcpay.authorization'].sudo().search([]))
+        self.assertFalse(typed.kept_api_key or typed.kept_webhook_secret)
 
     @mute_logger(CLIENT_LOG)
     def test_when_neutralized_then_no_call_of_the_server_is_made_any_more(self):

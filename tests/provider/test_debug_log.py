@@ -136,6 +136,24 @@ class TestDebugLog(DebugMixin, RefundMixin, BTCPayHttpCommon):
         self.assertEqual(json.loads(delivery.body)['type'], 'InvoiceSettled')
 
     @mute_logger(CONTROLLER_LOG)
+    def test_when_an_event_has_a_secret_of_any_webhook_then_it_is_not_kept(self):
+        secrets = {name: f'whsecret{name}{"0" * 12}' for name in ('now', 'before', 'earlier')}
+        self.btcpay.sudo().write({
+            'btcpay_webhook_secret': secrets['now'],
+            **self.btcpay._btcpay_get_secret_overlap(secrets['now'], secrets['before']),
+        })
+        self.env['btcpay.earlier.store'].sudo().create({
+            'provider_id': self.btcpay.id, 'database': 'x', 'server_url': self.world.url,
+            'api_key': 'x', 'store_id': 'x', 'webhook_secret': secrets['earlier'],
+        })
+        self.env.cr.commit()
+        self._post_event({'type': ' '.join(secrets.values())}, secret='a guess')
+        entry = self._entries(('kind', '=', 'refused'))
+        self.assertIn('[REDACTED]', entry.received)
+        for secret in secrets.values():
+            self.assertNotIn(secret, entry.received)
+
+    @mute_logger(CONTROLLER_LOG)
     def test_when_events_are_forged_then_some_are_kept_and_the_others_left_out(self):
         tx = self._pay_order()
         with patch.dict(const.LOG_LIMITS, refused=3):

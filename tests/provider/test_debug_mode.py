@@ -1,4 +1,5 @@
 import logging
+from contextlib import suppress
 from datetime import timedelta
 
 import psycopg2
@@ -155,6 +156,30 @@ class TestPaymentLog(RefundMixin, BTCPayHttpCommon):
                 self.assertNotIn(KEY, text)
             self.assertIn('not good' if status != 422 else 'Bad', self._said(log))
 
+    def test_when_the_server_repeats_what_was_sent_then_no_secret_of_it_is_told(self):
+        said = SAID.replace(' ', '-')
+        body = f'[{{"path": "secret", "message": "Bad {said}."}}]'.encode()
+        self.btcpay.btcpay_debug = True
+        with SmallServer(lambda http: http.reply(body, 422)) as server:
+            self.btcpay.sudo().btcpay_server_url = server.url
+            for path, sent in (
+                ('/stores/x/webhooks', {'url': 'https://shop.example.com', 'secret': said}),
+                (f'/pull-payments/{said}', None),
+            ):
+                with (
+                    self.subTest(path=path), self.assertLogs(CLIENT_LOG) as log,
+                    suppress(BTCPayError),
+                ):
+                    self.btcpay._send_api_request('POST', path, json=sent)
+                    self.fail("It was refused.")
+                self.assertIn('Bad', self._said(log))
+                entry = self.env['btcpay.log.entry'].search([], limit=1)
+                self.assertIn('Bad', entry.result)
+                self.assertNotIn(said, self._said(log) + str(entry.read()))
+                with self.assertLogs(CLIENT_LOG), self.assertRaises(BTCPayError) as raised:
+                    self.btcpay._send_api_request('POST', path, json=sent)
+                self.assertNotIn(said, f'{raised.exception} {vars(raised.exception.error)}')
+
     def test_when_a_statement_with_a_secret_fails_then_it_is_not_logged_as_it_is(self):
         for table, column in (
             ('payment_provider', 'btcpay_api_key'), ('payment_provider', 'btcpay_webhook_secret'),
@@ -162,7 +187,8 @@ class TestPaymentLog(RefundMixin, BTCPayHttpCommon):
             ('payment_transaction', 'btcpay_refund_link'),
             ('btcpay_delivery', 'pull_payment_ref'), ('btcpay_authorization', 'api_key'),
             ('btcpay_authorization', 'unused_keys'), ('btcpay_connect_wizard', 'kept_api_key'),
-            ('btcpay_connect_wizard', 'kept_webhook_secret'),
+            ('btcpay_connect_wizard', 'kept_webhook_secret'), ('btcpay_earlier_store', 'api_key'),
+            ('btcpay_earlier_store', 'old_webhook_secret'),
         ):
             for query in (
                 'UPDATE %s SET %s = %s, id = 1 / (id - id)', 'INSERT INTO %s (%s) VALUES (%s)',

@@ -59,8 +59,8 @@ class TestDisconnect(BTCPayCommon):
         """What cannot be taken back is done last; else Odoo would go on with a dead key."""
         states = []
         clean_up = type(self.btcpay)._btcpay_clean_up
-        self.patch(self.env.registry['payment.provider'], '_btcpay_clean_up', lambda s, c: [
-            states.append(s.btcpay_connection_state), clean_up(s, c),
+        self.patch(self.env.registry['payment.provider'], '_btcpay_clean_up', lambda s, *c: [
+            states.append(s.btcpay_connection_state), clean_up(s, *c),
         ][1])
         self.btcpay.action_reset_credentials()
         self.assertEqual(states, ['disconnected'])

@@ -1,12 +1,15 @@
+from contextlib import suppress
 from datetime import timedelta
 
 from odoo import fields
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.modules.neutralize import get_neutralization_queries
 from odoo.tests import freeze_time, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.greenfield import GreenfieldError
+from odoo.addons.payment_btcpay.models.payment_provider.connection_check import ManualSetup
 from odoo.addons.payment_btcpay.tests.common import StandIn
 from odoo.addons.payment_btcpay.tests.provider.connect_common import BTCPayConnectCommon
 from odoo.addons.payment_btcpay.tests.refund.refund_common import RefundMixin
@@ -180,6 +183,38 @@ class TestEarlierStore(BTCPayConnectCommon, RefundMixin):
         self.assertIn("could not be removed", self.btcpay.message_ids[0].body)
         self.assertEqual(self.btcpay.btcpay_connection_state, 'connected')
 
+    def test_when_something_opens_before_the_key_is_removed_then_it_is_followed(self):
+        tx = self._paid()
+        self._switch()
+        tx.sudo().btcpay_next_sync_at = False
+        earlier = self._earlier()
+        earlier.server_url = 'http://127.0.0.1:1'
+        with mute_logger(*QUIET):
+            self._run_cron()
+        self.assertTrue(earlier.over_at)
+        earlier.server_url = self.world.url  # It answers again.
+        # Nothing is begun with a key that is about to be revoked.
+        since = self.world.requests()[-1]['n']
+        with mute_logger(*QUIET), suppress(UserError, GreenfieldError):
+            tx._btcpay_request_refund(40)
+        self.assertFalse(self.world.requests(since))
+        event = self._prepare_event(tx, webhookId=earlier.webhook_id)
+        with mute_logger(*QUIET):
+            self.assertEqual(
+                self._post_event(event, secret=earlier.webhook_secret).status_code, 200)
+            self._run_cron(minutes=100)
+        self.assertRecordValues(earlier, [{'over_at': False, 'retry_at': False}])
+        self.assertTrue(self._is_key_known(self.old_key))
+        delivery = self.env['btcpay.delivery'].search([
+            ('delivery_ref', '=', event['deliveryId']),
+        ])
+        with freeze_time(fields.Datetime.now() + timedelta(minutes=100)):
+            delivery._cron_process()
+        self.assertEqual(delivery.state, 'processed')
+        tx.sudo().btcpay_next_sync_at = False
+        self._run_cron()
+        self._assert_removed()
+
     def test_when_the_old_server_fails_then_the_connected_one_is_not_blamed(self):
         tx = self._create_btcpay_transaction(self._create_order())
         self._switch()
@@ -225,6 +260,25 @@ class TestEarlierStore(BTCPayConnectCommon, RefundMixin):
         self._assert_removed()
         self.assertFalse(self._is_key_known(new_key))
         self.assertFalse(self.world.webhooks(self.other_store))
+
+    def test_when_both_stores_have_one_key_then_no_webhook_is_left(self):
+        key = self.world.new_key([self.store_id, self.other_store], const.PERMISSIONS)
+        for remove in (
+            self.btcpay.action_reset_credentials,
+            lambda: self.env['payment.provider'].sudo()._remove_provider('btcpay'),
+        ):
+            with self.subTest(remove=remove):
+                self._connect_well(self._new_key(self.store_id))
+                for store in (self.store_id, self.other_store):
+                    self.btcpay._btcpay_connect(
+                        self.world.url, key, manual=ManualSetup(store, is_excess_accepted=True))
+                self.assertEqual(self._earlier().api_key, key)
+                self.assertTrue(self.world.webhooks(self.store_id))
+                remove()
+                self.assertFalse(self.world.webhooks(self.store_id))
+                self.assertFalse(self.world.webhooks(self.other_store))
+                self.assertFalse(self._is_key_known(key))
+                key = self.world.new_key([self.store_id, self.other_store], const.PERMISSIONS)
 
     def test_when_the_module_is_uninstalled_then_nothing_is_left_of_either(self):
         tx = self._create_btcpay_transaction()
