@@ -13,6 +13,12 @@ def log_in(stage):
     page.fill('input[name=password]', stage.password)
     page.click('.oe_login_form button[type=submit]')
     page.wait_for_selector('.o_web_client')
+    odoo = stage.odoo_of(page)
+    user = odoo.first('res.users', [('login', '=', stage.login)], ['lang'])
+    if user['lang'] != 'en_US':  # of whoever read the demo's page last
+        odoo.call('res.users', 'write', [user['id']], {'lang': 'en_US'})
+        page.reload()
+        page.wait_for_selector('.o_web_client')
 
 
 def open_provider(stage):

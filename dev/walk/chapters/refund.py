@@ -110,9 +110,9 @@ def show_done(stage, order):
         refund = find_refund(stage, order)
         subjects = stage.odoo.search('mail.message', [
             ('model', '=', 'sale.order'), ('res_id', '=', order['id']),
-            ('subject', 'ilike', 'your refund'),
+            ('subject', 'ilike', 'your refund was paid'),
         ], ['subject'])
-        assert len(subjects) == 2, f'The customer was mailed {len(subjects)} times'
+        assert len(subjects) == 1, f'The customer was told {len(subjects)} times'
         told.append('the customer was told by mail')
     if stage.has_accounting():
         with stage.step('The books have it') as told:
