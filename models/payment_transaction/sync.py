@@ -343,3 +343,7 @@ class PaymentTransaction(models.Model):
                 tx.env.cr.rollback()
                 _logger.warning("The payments of %s could not be read: %s", tx.reference, error)
                 tx._btcpay_report_silence(error)
+            except Exception:
+                # Odoo's own action must not fail by it, which post-processes for all providers.
+                tx.env.cr.rollback()
+                _logger.exception("The payments of %s could not be read", tx.reference)

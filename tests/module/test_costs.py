@@ -199,6 +199,27 @@ class TestCosts(MoneyMixin, BTCPayHttpCommon):
         self.assertFalse(tx.btcpay_are_payments_due)
         self.assertEqual(len(tx.btcpay_payment_ids), 1)
 
+    def test_when_details_of_one_cannot_be_stored_then_the_action_goes_on_with_the_others(self):
+        broken, other = self._create_paid(), self._create_paid()
+        for tx in (broken, other):
+            self._post_event(self._prepare_event(tx))
+        transactions = self.registry['payment.transaction']
+        store = transactions._btcpay_store_payments
+
+        def fail_for_one(tx, payment_methods):
+            if tx == broken:
+                raise ValueError("no details of this one")
+            return store(tx, payment_methods)
+
+        with (
+            patch.object(transactions, '_btcpay_store_payments', fail_for_one),
+            mute_logger('odoo.addons.payment_btcpay.models.payment_transaction.sync'),
+        ):
+            self._post_process()
+        self.assertTrue(broken.btcpay_are_payments_due)
+        self.assertFalse(other.btcpay_are_payments_due)
+        self.assertEqual(len(other.btcpay_payment_ids), 1)
+
     # === CHECKOUT === #
 
     def test_when_a_customer_pays_then_the_server_is_called_once(self):
