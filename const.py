@@ -156,6 +156,8 @@ OLD_SECRET_VALIDITY = 2
 DEBUG_DAYS = 7
 LOG_LIMITS = {'call': 5000, 'delivery': 5000, 'refused': 100}
 LOG_BATCH = 5000
+# What is kept longer is kept for ever: times have an end.
+MAX_LOG_DAYS = 36500
 # How many of them, the newest, are exported at once.
 LOG_EXPORT_SIZE = 1000
 

@@ -8,7 +8,10 @@ class AccountMove(models.Model):
         """Override of `account` to round to cash nothing that was paid to the cent before: what the
         rounding adds was never asked for, and would stay open."""
         for move in self.filtered('invoice_cash_rounding_id'):
-            orders = move.sudo().invoice_line_ids.sale_line_ids.order_id
+            lines = move.sudo().invoice_line_ids.filtered_domain([('display_type', '=', 'product')])
+            if move.move_type != 'out_invoice' or not all(line.sale_line_ids for line in lines):
+                continue  # What is credited is rounded as it was invoiced.
+            orders = lines.sale_line_ids.order_id
             if orders and all(order._btcpay_is_all_paid() for order in orders):
                 move.invoice_cash_rounding_id = False
                 move._message_log(body=_(

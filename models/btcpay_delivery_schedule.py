@@ -48,7 +48,7 @@ class BTCPayDelivery(models.Model):
                 ('provider_id', '=', provider.id),
                 ('state', '!=', 'pending'),
                 ('create_date', '<', fields.Datetime.now() - timedelta(
-                    days=max(provider.btcpay_webhook_log_days, 1)
+                    days=min(max(provider.btcpay_webhook_log_days, 1), const.MAX_LOG_DAYS)
                 )),
             ], order='create_date', limit=const.REMOVAL_SIZE - removed)
             old.unlink()

@@ -160,10 +160,11 @@ class BTCPayLogEntry(models.Model):
             DELETE FROM btcpay_log_entry WHERE id IN (
                 SELECT entry.id FROM payment_provider AS provider
                   JOIN btcpay_log_entry AS entry ON entry.provider_id = provider.id
-                 WHERE entry.create_date < %s - provider.btcpay_debug_days * interval '1 day'
+                 WHERE entry.create_date
+                     < %s - LEAST(provider.btcpay_debug_days, %s) * interval '1 day'
                  LIMIT %s
             ) RETURNING id
-            """, fields.Datetime.now(), const.LOG_BATCH,
+            """, fields.Datetime.now(), const.MAX_LOG_DAYS, const.LOG_BATCH,
         ))
         self.invalidate_model()
         return len(rows), len(rows) == const.LOG_BATCH

@@ -12,6 +12,7 @@ from .acceptance import (
 )
 from .checkout import (
     test_adoption,
+    test_cash_rounding,
     test_checkout,
     test_checkout_alert,
     test_checkout_failures,

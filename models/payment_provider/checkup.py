@@ -182,7 +182,9 @@ class PaymentProvider(models.Model):
         """
         self.ensure_one()
         # What is older may have come and been removed from the log.
-        limit = fields.Datetime.now() - timedelta(days=self.btcpay_webhook_log_days)
+        limit = fields.Datetime.now() - timedelta(
+            days=min(self.btcpay_webhook_log_days, const.MAX_LOG_DAYS)
+        )
         missed = [d for d in deliveries if not d.is_answered and d.sent_at and d.sent_at > limit]
         by_event = {}
         for delivery in missed[:const.UNDELIVERED_SIZE]:

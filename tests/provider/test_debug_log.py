@@ -331,6 +331,11 @@ class TestDebugLogLasts(BTCPayCommon):
         )
         self.assertEqual(len(self._look()), 2)
 
+    def test_when_it_is_kept_for_millions_of_days_then_cleaning_goes_on(self):
+        self.btcpay.write({'btcpay_debug_days': 2**31 - 1, 'btcpay_webhook_log_days': 2**31 - 1})
+        self.assertEqual(self.env['btcpay.log.entry']._gc_log_entries(), (0, False))
+        self.assertEqual(self.env['btcpay.delivery']._gc_deliveries(), (0, False))
+
     def test_when_entries_are_old_then_they_are_removed_in_batches(self):
         entries = self.env['btcpay.log.entry'].sudo().create([
             {'provider_id': self.btcpay.id, 'kind': 'call', 'path': f'/{days}'}
