@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 from lxml import html
 
 from odoo import http
@@ -91,6 +93,22 @@ class TestCustomerPages(PagesCommon):
         page = self.url_open('/payment/status').text
         for words in ("Please wait", "fa-cog", "fa-spin", "o_payment_status_alert"):
             self.assertNotIn(words, page)
+
+    def test_when_the_payment_was_seen_just_now_then_the_page_counts_from_zero(self):
+        tx = self._begin()
+        self._bring_to('seen', tx)
+        for seconds in (0, 61):
+            with (
+                self._in_everybodys_session(tx),
+                patch.object(
+                    self.registry['payment.transaction'], '_btcpay_get_seconds_passed',
+                    lambda _tx, seconds=seconds: seconds,
+                ),
+            ):
+                page = html.fromstring(self.url_open('/payment/status').text)
+            [minutes] = page.xpath('//span[@name="o_btcpay_minutes"]')
+            self.assertEqual(minutes.get('data-seconds'), str(seconds))
+            self.assertEqual(minutes.text, str(seconds // 60))
 
     def test_when_the_payment_was_seen_then_no_page_calls_it_processed_or_to_be_approved(self):
         tx = self._begin()
