@@ -165,16 +165,25 @@ class TestEarlierStore(BTCPayConnectCommon, RefundMixin):
         self._run_cron()
         self._assert_removed()
 
-    def test_when_the_old_server_does_not_answer_then_removal_is_tried_for_days(self):
-        tx = self._create_btcpay_transaction()
+    def _end_without_answer(self, tx):
+        """Connect another store, and let nothing of the earlier one be open, whose server is down.
+
+        :return: The earlier store.
+        """
         self._switch()
         tx.sudo().btcpay_next_sync_at = False
         earlier = self._earlier()
         earlier.server_url = 'http://127.0.0.1:1'
         with mute_logger(*QUIET):
             self._run_cron()
-            self.assertTrue(earlier.over_at)
-            self.assertTrue(earlier.retry_at)
+        self.assertTrue(earlier.over_at)
+        return earlier
+
+    def test_when_the_old_server_does_not_answer_then_removal_is_tried_for_days(self):
+        tx = self._create_btcpay_transaction()
+        earlier = self._end_without_answer(tx)
+        self.assertTrue(earlier.retry_at)
+        with mute_logger(*QUIET):
             self._run_cron(minutes=30)
             self._run_cron(minutes=100)
             self.assertTrue(earlier.exists())
@@ -185,13 +194,7 @@ class TestEarlierStore(BTCPayConnectCommon, RefundMixin):
 
     def test_when_something_opens_before_the_key_is_removed_then_it_is_followed(self):
         tx = self._paid()
-        self._switch()
-        tx.sudo().btcpay_next_sync_at = False
-        earlier = self._earlier()
-        earlier.server_url = 'http://127.0.0.1:1'
-        with mute_logger(*QUIET):
-            self._run_cron()
-        self.assertTrue(earlier.over_at)
+        earlier = self._end_without_answer(tx)
         earlier.server_url = self.world.url  # It answers again.
         # Nothing is begun with a key that is about to be revoked.
         since = self.world.requests()[-1]['n']
