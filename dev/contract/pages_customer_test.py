@@ -1,5 +1,6 @@
 """The stand-in's pages for customers: checkout, modal, claim of a refund."""
 import html
+import re
 
 import pytest
 
@@ -181,6 +182,12 @@ def test_claim_in_parts(site):
     assert 'Awaiting approval' in text(page)
     payout, = site.api('GET', f'/pull-payments/{refund["id"]}/payouts')
     assert (payout['destination'], payout['originalAmount']) == (ADDRESS, '40')
+
+
+def test_when_the_customer_has_no_wallet_then_the_page_has_an_address_to_claim_to(site):
+    path = f'/pull-payments/{site.refund()["id"]}'
+    address = re.search(r'id="demo-address">(\w+)<', site.get(path).text)[1]
+    site.post(path, Destination=address, ClaimedAmount='40', SelectedPayoutMethod='BTC-CHAIN')
 
 
 @pytest.mark.parametrize(('values', 'words'), [

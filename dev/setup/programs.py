@@ -29,7 +29,9 @@ PROGRAMS = {
         'names': ['wkhtmltopdf'],
         'packages': ['wkhtmltopdf'], 'path': 'usr/bin/wkhtmltopdf',
         'environment': {'QT_QPA_PLATFORM': 'offscreen',
-                        'QT_PLUGIN_PATH': '{tree}/usr/lib/{triplet}/qt5/plugins'},
+                        'QT_PLUGIN_PATH': '{tree}/usr/lib/{triplet}/qt5/plugins',
+                        # Qt makes it: its own choice is a folder in /tmp, which stays
+                        'XDG_RUNTIME_DIR': '{tree}/run'},
         'without': "Odoo's mails will go without PDF.",
     },
 }

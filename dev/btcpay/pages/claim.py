@@ -1,6 +1,7 @@
 """The page at which a customer claims a refund."""
 from decimal import Decimal, InvalidOperation
 
+from ..addresses import new_address
 from ..errors import ApiError
 from ..pull_payments import claim as submit_claim
 from ..pull_payments import claimable
@@ -28,7 +29,7 @@ def _show(visit, pull_payment, problem=None, form=None, status=200):
     return visit.render(
         'claim.html', status, pull_payment=pull_payment, left=left, now=server.now(),
         claimed=pull_payment.amount - left, expired=expired, problem=problem, form=form or {},
-        payouts=server.payouts_of(pull_payment.id),
+        payouts=server.payouts_of(pull_payment.id), example=new_address(),
         open=not pull_payment.archived and not expired and left > 0)
 
 
