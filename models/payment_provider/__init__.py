@@ -15,6 +15,7 @@ from . import journal
 from . import modal
 from . import proxy
 from . import rounding
+from . import senders
 from . import settings
 from . import store
 from . import sync
