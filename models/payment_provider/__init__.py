@@ -14,6 +14,7 @@ from . import health_view
 from . import journal
 from . import modal
 from . import proxy
+from . import removal
 from . import rounding
 from . import senders
 from . import settings

@@ -260,10 +260,6 @@ class PaymentProvider(models.Model):
             self._btcpay_forget_senders()
         return super().write(vals)
 
-    @api.ondelete(at_uninstall=True)
-    def _unlink_forget_senders(self):
-        self._btcpay_forget_senders()
-
     @api.constrains('state', 'code', 'btcpay_api_key', 'btcpay_store_id', 'btcpay_server_url')
     def _check_btcpay_is_connected_before_enabling(self):
         """Check that a store is connected when the provider is enabled.
@@ -341,23 +337,7 @@ class PaymentProvider(models.Model):
         if provider_code != 'btcpay':
             return super()._remove_provider(provider_code, **kwargs)
         providers = self.search(self._get_provider_domain(provider_code, **kwargs))
-        connections = [
-            connection for provider in providers
-            for connection in provider._btcpay_get_own_connections()
-        ]
-        # Odoo's own providers have neither.
-        followers, alerts = providers.sudo().message_follower_ids, providers.sudo().activity_ids
-        unused = self.env['btcpay.authorization']._get_all_unused_keys()
-        # First what may refuse the uninstallation, then what cannot be taken back.
-        result = super()._remove_provider(provider_code, **kwargs)
-        providers.sudo().btcpay_earlier_store_ids.unlink()
-        followers.unlink()
-        alerts.unlink()
-        removed = self.new({'code': provider_code})  # The providers themselves have no code now.
-        removed._btcpay_clean_up(*connections)
-        for server_url, keys in unused:
-            removed._btcpay_revoke_unused_keys(server_url, keys)
-        return result
+        return self._btcpay_remove(providers, super()._remove_provider, provider_code, **kwargs)
 
     def _send_api_request(
         self, method, endpoint, *, params=None, data=None, json=None, reference=None, **kwargs

@@ -67,7 +67,7 @@ class PaymentProvider(models.Model):
             [('id', '=', provider_id), ('code', '=', 'btcpay')], list(FIELDS), limit=1
         )
         if not provider:
-            raise MissingError("no provider")
+            raise MissingError(self.env._("There is no such payment provider."))
         return Senders((
             Webhook(
                 provider.btcpay_store_id,
@@ -83,6 +83,10 @@ class PaymentProvider(models.Model):
                 for store in provider.btcpay_earlier_store_ids
             ),
         ), provider.btcpay_debug and provider.btcpay_debug_until)
+
+    @api.ondelete(at_uninstall=True)
+    def _unlink_forget_senders(self):
+        self._btcpay_forget_senders()
 
     @api.model
     def _btcpay_forget_senders(self):
