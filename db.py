@@ -49,15 +49,17 @@ def commit_and_refresh(env):
 
 
 def lock(records, turn=None):
-    """Lock records against everybody else's changes and see them as they are now.
+    """Lock records against everybody else's changes and read them as they are now.
 
     To be called at the beginning of a database transaction, since it may have to begin it anew.
 
-    :param recordset records: The records.
+    :param recordset records: The records, of a model with `btcpay.apart.mixin`.
     :param Turn turn: The turn that ends with it: the server was asked.
     :raise RowBusy: If somebody else holds one of them for seconds.
     """
     cr = records.env.cr
+    names, columns = records.sudo()._btcpay_get_names(), records.sudo()._btcpay_get_columns()
+    records.flush_recordset()
     leave = SQL()
     if turn and turn.is_ours:
         leave, turn.is_ours = turn.leave, False  # Once, whatever becomes of the transaction.
@@ -68,14 +70,18 @@ def lock(records, turn=None):
             # for the rest of the database transaction, too.
             cr.execute(SQL(
                 '%s SET LOCAL lock_timeout = %s;'
-                ' SELECT id FROM %s WHERE id IN %s ORDER BY id FOR NO KEY UPDATE',
-                leave, int(seconds * 1000) + 1, SQL.identifier(records._table), tuple(records.ids),
+                ' SELECT %s FROM %s WHERE id IN %s ORDER BY id FOR NO KEY UPDATE',
+                leave, int(seconds * 1000) + 1, columns, SQL.identifier(records._table),
+                tuple(records.ids),
             ), log_exceptions=False)
         except CONCURRENCY_ERRORS:
             cr.rollback()  # Held by somebody else, or changed since this transaction began.
             leave = SQL()
         else:
-            records.invalidate_recordset()
+            ids, *values = zip(*cr.fetchall(), strict=True)
+            records.invalidate_recordset(flush=False)
+            for name, of_name in zip(names, values, strict=True):
+                records._fields[name]._insert_cache(records.browse(ids), of_name)
             return
     raise RowBusy(records.env)
 

@@ -30,7 +30,7 @@ class BTCPayController(http.Controller):
         :return: The redirection to the status page.
         :rtype: Response
         """
-        tx_sudo = request.env['payment.transaction'].sudo().search_fetch([
+        tx_sudo = request.env['payment.transaction'].sudo()._btcpay_search([
             ('reference', '=', clean(ref)), ('provider_code', '=', 'btcpay'),
         ], limit=1)
         if tx_sudo:
@@ -58,20 +58,17 @@ class BTCPayController(http.Controller):
             body = self._read_body()
         except RequestEntityTooLarge:
             return self._answer(413)
-        provider_sudo = request.env['payment.provider'].sudo().search_fetch([
-            ('id', '=', provider_id), ('code', '=', 'btcpay'),
-        ], order='id')
-        with provider_sudo._btcpay_keep_delivery(body) as delivery:
-            delivery.status, delivery.result = self._take(
-                provider_id, provider_sudo, body, delivery
-            )
+        provider_sudo = request.env['payment.provider'].sudo().browse(provider_id)
+        senders = provider_sudo._btcpay_find_senders(provider_id)
+        with provider_sudo._btcpay_keep_delivery(body, senders) as delivery:
+            delivery.status, delivery.result = self._take(provider_sudo, senders, body, delivery)
         return self._answer(delivery.status)
 
-    def _take(self, provider_id, provider_sudo, body, delivery):
+    def _take(self, provider_sudo, senders, body, delivery):
         """Keep an event if it is the server's, and have its transaction synced.
 
-        :param int provider_id: The provider that the event is for.
-        :param payment.provider provider_sudo: The same, if there is one.
+        :param payment.provider provider_sudo: The provider that the event is for, if it is one.
+        :param Senders senders: Who may send it.
         :param bytes body: The event as it came.
         :param AnsweredDelivery delivery: What is known of it, to be completed.
         :return: The HTTP status of the answer, and why it is refused, if it is.
@@ -79,8 +76,8 @@ class BTCPayController(http.Controller):
         """
         start = time.monotonic()
         signature = request.httprequest.headers.get('BTCPay-Sig', '')
-        event = None
-        for webhook in provider_sudo._btcpay_iterate_webhooks() if provider_sudo else ():
+        event, provider_id = None, provider_sudo.id
+        for webhook in senders.webhooks:
             if not is_signed(body, signature, webhook.secrets):
                 continue
             try:

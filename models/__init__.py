@@ -1,4 +1,5 @@
 # Inherited by those below.
+from . import btcpay_apart_mixin
 from . import btcpay_protected_mixin
 from . import btcpay_document_mixin
 from . import btcpay_decision_mixin

@@ -37,10 +37,7 @@ class BTCPayDecisionMixin(models.AbstractModel):
         compute_sudo=True,
     )
 
-    @api.depends(
-        'btcpay_decision', 'transaction_ids.btcpay_can_accept_late',
-        'transaction_ids.btcpay_can_accept_partial', 'transaction_ids.btcpay_can_refund',
-    )
+    @api.depends('btcpay_decision', 'transaction_ids.btcpay_sync_count')
     def _compute_btcpay_decision(self):
         for document in self:
             undecided = document._btcpay_get_undecided()

@@ -11,6 +11,12 @@ from odoo.addons.payment_btcpay.utils import next_wait
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
+# What is read of a transaction until the server is asked; what follows is read when it is locked.
+FOUND_FIELDS = (
+    'reference', 'state', 'operation', 'provider_id', 'btcpay_invoice_id', 'btcpay_store_id',
+    'btcpay_root_id', 'btcpay_sync_count',
+)
+
 
 class BTCPayDelivery(models.Model):
     _name = 'btcpay.delivery'
@@ -78,13 +84,10 @@ class BTCPayDelivery(models.Model):
         if transaction.btcpay_invoice_id and event.type in const.UNINTERESTING_EVENTS:
             reason = _("Odoo has made this invoice itself: nothing follows from the event.")
         with Turn(provider, 'delivery') as turn:
-            is_askable = provider._btcpay_may_ask()
-            pending = self._keep(
-                provider, event, transaction, reason, turn if is_askable else None
-            )
+            pending = self._keep(provider, event, transaction, reason, turn)
             if not pending:
                 return reference
-            if not is_askable:
+            if not turn.is_ours and not provider._btcpay_may_ask():
                 # It is left to the scheduled action. The server speaks: it may answer by now.
                 provider._btcpay_retry_soon(minutes=1)
             # While somebody else waits for the server for long, it is left as well. It may have
@@ -108,7 +111,8 @@ class BTCPayDelivery(models.Model):
         :param WebhookEvent event: The event.
         :param payment.transaction transaction: What it is about.
         :param str reason: Why it is ignored, if it is.
-        :param Turn turn: The turn to ask the server, which is taken along if it is pending.
+        :param Turn turn: The turn to ask the server, which is taken along if it is pending and the
+                          server may be asked.
         :return: The delivery, if it is new and pending, and all others that are pending about the
                  same invoice: a sync from now on is what they ask for, too.
         :rtype: btcpay.delivery
@@ -136,10 +140,12 @@ class BTCPayDelivery(models.Model):
                 %(reason)s, 0, %(now)s,
                 %(uid)s, %(now)s, %(uid)s, %(now)s
             ) ON CONFLICT (provider_id, delivery_ref) DO NOTHING
-            RETURNING id, state, ARRAY(%(twins)s), state = 'pending' AND %(turn)s
+            RETURNING id, state, ARRAY(%(twins)s),
+                      CASE WHEN state = 'pending' AND %(askable)s THEN %(turn)s END
             """,
             twins=self._select_pending(provider, event.invoice_id),
             turn=turn.taken if turn else False,
+            askable=provider._btcpay_select_may_ask(),
             provider=provider.id,
             delivery=event.delivery_id,
             original=event.original_delivery_id,
@@ -163,7 +169,7 @@ class BTCPayDelivery(models.Model):
             return self.sudo()
         [(delivery_id, _state, other_ids, is_our_turn)] = rows
         if turn:
-            turn.is_ours = is_our_turn
+            turn.is_ours = bool(is_our_turn)
         deliveries = self.sudo().browse([delivery_id, *(
             [] if event.pull_payment_id else other_ids
         )])
@@ -251,7 +257,7 @@ class BTCPayDelivery(models.Model):
             '|', ('btcpay_invoice_id', '=', invoice_ref),
             '&', '&', ('reference', '=', order_ref or False), ('btcpay_invoice_id', '=', False),
             ('btcpay_requested_at', '!=', False),
-        ], order='btcpay_invoice_id', limit=1)
+        ], FOUND_FIELDS, order='btcpay_invoice_id', limit=1)
         return found, '' if found else _("No transaction has this invoice.")
 
     def _find_own_transaction(self):

@@ -1,8 +1,18 @@
 from collections import defaultdict
 
 from odoo import _, api, fields, models
+from odoo.tools import SQL
 
 from odoo.addons.payment_btcpay.utils import notify
+
+# What the summary of many documents needs of their transactions.
+SUMMARY_FIELDS = (
+    'operation', 'state', 'amount', 'currency_id', 'provider_id', 'source_transaction_id',
+    'btcpay_invoice_id', 'btcpay_status', 'btcpay_additional_status', 'btcpay_invalidated_at',
+    'btcpay_accepted_at', 'btcpay_asked_amount', 'btcpay_paid_amount', 'btcpay_overpaid_amount',
+    'btcpay_difference_amount', 'btcpay_write_off_amount', 'btcpay_network_fee_amount',
+    'btcpay_returned_amount', 'btcpay_review_matters', 'btcpay_root_id',
+)
 
 
 class BTCPayDocumentMixin(models.AbstractModel):
@@ -26,42 +36,64 @@ class BTCPayDocumentMixin(models.AbstractModel):
 
     # === COMPUTE METHODS === #
 
-    @api.depends('transaction_ids.btcpay_paid_amount', 'transaction_ids.btcpay_status_text')
+    @api.depends('transaction_ids.btcpay_sync_count')
     def _compute_btcpay_summary(self):
-        # Lists show it of many: all are searched for at once, and no other provider's are.
-        payable = self._btcpay_filter_payable()._origin
-        found = self.env['payment.transaction']
-        if payable:
-            found = found.sudo().search_fetch([
-                (self._btcpay_link_field, 'in', payable.ids), ('provider_id.code', '=', 'btcpay'),
-            ], order='id desc')
-        ids = defaultdict(list)
-        for tx in found:
-            for document in tx[self._btcpay_link_field]:
-                ids[document.id].append(tx.id)
-        for document in self:
-            transactions = found.browse(ids[document._origin.id]).with_prefetch(found._prefetch_ids)
-            document.btcpay_has_transactions = bool(transactions)
-            transactions = transactions.filtered(
-                lambda tx: not tx.source_transaction_id
-            ).with_prefetch(found._prefetch_ids)
-            document.btcpay_received_amount = sum(
-                tx.btcpay_paid_amount if tx.currency_id == document.currency_id
-                else tx.currency_id._convert(
-                    tx.btcpay_paid_amount, document.currency_id, document.company_id,
-                    document._btcpay_get_date() or fields.Date.today(),
+        # Lists show it of many, of which Odoo asks for a thousand at once: all are computed.
+        documents = self | self.browse(self._prefetch_ids)
+        fields_ = [self._fields[name] for name in (
+            'btcpay_has_transactions', 'btcpay_received_amount', 'btcpay_status_text',
+        )]
+        found = documents._btcpay_find_transactions() if self._btcpay_filter_payable() else {}
+        with self.env.protecting(fields_, documents):
+            for document in documents:
+                transactions = found.get(document._origin.id, [])
+                document.btcpay_has_transactions = bool(transactions)
+                transactions = [tx for tx in transactions if not tx.source_transaction_id]
+                document.btcpay_received_amount = sum(
+                    tx.btcpay_paid_amount if tx.currency_id == document.currency_id
+                    else tx.currency_id._convert(
+                        tx.btcpay_paid_amount, document.currency_id, document.company_id,
+                        document._btcpay_get_date() or fields.Date.today(),
+                    )
+                    for tx in transactions
                 )
-                for tx in transactions
-            )
-            # One with money says how the document stands, else the newest.
-            leading = (
-                transactions.filtered(lambda tx: tx.state == 'done')
-                or transactions.filtered('btcpay_paid_amount')
-                or transactions
-            )[:1].with_prefetch(found._prefetch_ids)
-            document.btcpay_status_text = (
-                leading._btcpay_get_status_text() if leading else False
-            )
+                # One with money says how the document stands, else the newest.
+                leading = (
+                    [tx for tx in transactions if tx.state == 'done']
+                    or [tx for tx in transactions if tx.btcpay_paid_amount]
+                    or transactions
+                )[:1]
+                document.btcpay_status_text = (
+                    leading[0]._btcpay_get_status_text() if leading else False
+                )
+
+    def _btcpay_find_transactions(self):
+        """Find the Bitcoin transactions of many documents, and no other provider's, by two queries.
+
+        :return: The transactions by the documents' ids, in sudo mode, newest first.
+        :rtype: dict[int, list[payment.transaction]]
+        """
+        transactions = self.env['payment.transaction'].sudo()
+        link = transactions._fields[self._btcpay_link_field]
+        transactions.flush_model(['provider_id', link.name])
+        rows = self.env.execute_query(SQL(
+            """
+            SELECT link.%(document)s, tx.id
+              FROM %(link)s link
+              JOIN payment_transaction tx ON tx.id = link.%(transaction)s
+              JOIN payment_provider provider ON provider.id = tx.provider_id
+             WHERE link.%(document)s IN %(documents)s AND provider.code = 'btcpay'
+          ORDER BY tx.id DESC
+            """,
+            link=SQL.identifier(link.relation), transaction=SQL.identifier(link.column1),
+            document=SQL.identifier(link.column2), documents=tuple(self._origin.ids) or (0,),
+        ))
+        transactions = transactions.browse({tx_id: True for _document, tx_id in rows})
+        transactions.fetch(SUMMARY_FIELDS)
+        by_id, found = {tx.id: tx for tx in transactions}, defaultdict(list)
+        for document_id, tx_id in rows:
+            found[document_id].append(by_id[tx_id])
+        return found
 
     def _btcpay_filter_payable(self):
         """Return those of the documents that can be paid in Bitcoin: others cost no query.

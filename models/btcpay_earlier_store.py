@@ -57,6 +57,22 @@ class BTCPayEarlierStore(models.Model):
         'unique(provider_id, store_id)', "A store is kept once."
     )
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Override to forget who may send events."""
+        self.env['payment.provider']._btcpay_forget_senders()
+        return super().create(vals_list)
+
+    def write(self, vals):
+        """Override to forget who may send events."""
+        self.env['payment.provider']._btcpay_forget_senders()
+        return super().write(vals)
+
+    def unlink(self):
+        """Override to forget who may send events."""
+        self.env['payment.provider']._btcpay_forget_senders()
+        return super().unlink()
+
     @api.model
     def _keep(self, provider):
         """Keep the store that a provider is connected with, as it is about to be with another.

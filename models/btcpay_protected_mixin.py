@@ -1,5 +1,6 @@
 from odoo import _, api, models
 from odoo.exceptions import AccessError
+from odoo.tools import ormcache
 
 
 class BTCPayProtectedMixin(models.AbstractModel):
@@ -12,28 +13,41 @@ class BTCPayProtectedMixin(models.AbstractModel):
     _name = 'btcpay.protected.mixin'
     _description = "Fields That Only the BTCPay Code Sets"
 
-    def _check_field_access(self, field, operation):
-        """Override to refuse to write what only our code sets, on creation as well.
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Override to refuse to set what only our code sets, by defaults of the call as well."""
+        self._btcpay_check_protected({
+            *(name for vals in vals_list for name in vals),
+            *(key.removeprefix('default_') for key in self.env.context),
+        })
+        return super().create(vals_list)
 
-        Not `_has_field_access`: that is called with each reading of any field of the records.
+    def write(self, vals):
+        """Override to refuse to write what only our code sets."""
+        self._btcpay_check_protected(vals)
+        return super().write(vals)
+
+    def _btcpay_check_protected(self, names):
+        """Check that the fields are not ours to set.
+
+        Not in `_check_field_access`: that is called for each field with each reading.
+
+        :param Collection[str] names: The names, some of which may be of no field.
+        :raise AccessError: If a user sets one of them.
         """
-        super()._check_field_access(field, operation)
-        if operation != 'read' and not self.env.su and self._btcpay_is_protected(field):
+        if self.env.su:
+            return
+        if protected := next(filter(self._btcpay_is_protected, names), None):
             raise AccessError(_(
                 "Only Odoo itself sets the field “%(field)s” (%(model)s): it says where money is.",
-                field=field.name, model=self._name,
+                field=protected, model=self._name,
             ))
 
     @api.model
     def default_get(self, fields):
         """Override to have what our code creates begin as our code has it: every employee can have
         defaults of their own, and every call can bring some."""
-        if not self.env.su:
-            return super().default_get(fields)  # They are refused, see `_check_field_access`.
-        fixed = {
-            name for name in fields
-            if name in self._fields and self._btcpay_is_default_fixed(self._fields[name])
-        }
+        fixed = self._btcpay_get_fixed_names().intersection(fields)
         defaults = super().default_get([name for name in fields if name not in fixed])
         for name in fixed:
             if default := self._fields[name].default:
@@ -41,18 +55,21 @@ class BTCPayProtectedMixin(models.AbstractModel):
         return defaults
 
     @api.model
-    def _btcpay_is_default_fixed(self, field):
-        """Return whether nobody can set the default of a field, for what our code creates.
+    @ormcache()
+    def _btcpay_get_fixed_names(self):
+        """Return the names of the fields whose default nobody can set.
 
-        :param odoo.fields.Field field: The field.
-        :rtype: bool
+        :rtype: frozenset[str]
         """
-        return self._btcpay_is_protected(field)
+        return frozenset(
+            name for name, field in self._fields.items()
+            if name.startswith('btcpay_') and field.readonly
+        )
 
-    def _btcpay_is_protected(self, field):
+    def _btcpay_is_protected(self, name):
         """Return whether only our code sets a field of the records.
 
-        :param odoo.fields.Field field: The field.
+        :param str name: The name, possibly of no field.
         :rtype: bool
         """
-        return field.name.startswith('btcpay_') and bool(field.readonly)
+        return name.startswith('btcpay_') and name in self._btcpay_get_fixed_names()

@@ -56,7 +56,7 @@ class SaleOrder(models.Model):
         ))
         return [('id', 'in', orders.filtered('btcpay_is_paid_not_confirmed').ids)]
 
-    @api.depends('transaction_ids.btcpay_can_refund')
+    @api.depends('transaction_ids.btcpay_returned_amount', 'transaction_ids.btcpay_sync_count')
     def _compute_btcpay_can_refund(self):
         for order in self:
             order.btcpay_can_refund = bool(order._btcpay_get_refundable())

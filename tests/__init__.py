@@ -133,6 +133,7 @@ from .sync import (
 )
 from .webhook import (
     test_deliveries,
+    test_senders,
     test_webhook,
     test_webhook_health,
     test_webhook_poison,

@@ -267,6 +267,14 @@ class BTCPayHttpCommon(BTCPayCommon, PaymentHttpCommon, HttpCase):
             headers={'Content-Type': 'application/json', 'BTCPay-Sig': signature},
         )
 
+    def _get_webhook_secrets(self, provider=None):
+        """Return the secrets with which events for the provider may be signed.
+
+        :rtype: list[str]
+        """
+        provider = provider or self.btcpay
+        return provider._btcpay_find_senders(provider.id).webhooks[0].secrets
+
     def _prepare_event(self, tx=None, event_type='InvoiceSettled', **values):
         """Return an event as the server sends it.
 

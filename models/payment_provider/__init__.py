@@ -14,7 +14,9 @@ from . import health_view
 from . import journal
 from . import modal
 from . import proxy
+from . import removal
 from . import rounding
+from . import senders
 from . import settings
 from . import store
 from . import sync

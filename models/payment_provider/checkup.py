@@ -20,10 +20,9 @@ class PaymentProvider(models.Model):
 
     # What was found, see `_btcpay_examine`; people read `btcpay_health_text`.
     btcpay_checkup = fields.Json(
-        prefetch='btcpay', string="Check-Up", readonly=True, copy=False, groups='base.group_system'
+        string="Check-Up", readonly=True, copy=False, groups='base.group_system'
     )
     btcpay_checked_at = fields.Datetime(
-        prefetch='btcpay',
         string="Checked", help="When the connection was last looked at as a whole.", readonly=True,
         copy=False, groups='base.group_system',
     )

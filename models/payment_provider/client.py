@@ -27,6 +27,15 @@ from odoo.addons.payment_btcpay.greenfield import (
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
 
+CALL_FIELDS = (
+    'code', 'btcpay_server_url', 'btcpay_api_key', 'btcpay_store_id', 'btcpay_webhook_id',
+    'btcpay_webhook_url', 'btcpay_webhook_secret', 'btcpay_key_may_archive', 'btcpay_proxy',
+    'btcpay_debug', 'btcpay_debug_until', 'btcpay_retry_at', 'btcpay_use_webhook',
+    'btcpay_poll_minutes', 'btcpay_checkout_mode', 'btcpay_checkout_problems',
+    'btcpay_down_methods',
+)
+
+
 class BTCPayError(ValidationError):
     """What `_send_api_request` raises, as its callers expect of any provider.
 
@@ -152,6 +161,7 @@ class PaymentProvider(models.Model):
                 timeout=kwargs.get('btcpay_timeout') or const.TIMEOUT,
             )
             outcome = f'HTTP {answer.status}'
+            self._btcpay_fetch_for_call()  # What follows needs it as it is now.
             return self._parse_response_content(answer.hide(secrets), **kwargs)
         except GreenfieldError as error:
             outcome = str(error)
@@ -177,6 +187,11 @@ class PaymentProvider(models.Model):
                     result='' if is_good else outcome, milliseconds=milliseconds,
                     reference=reference,
                 )
+
+    def _btcpay_fetch_for_call(self):
+        """Read what is needed of the provider to call the server, and for what follows from most of
+        its answers: the whole is large, and webhooks read it twice."""
+        self.sudo().fetch(CALL_FIELDS)
 
     def _btcpay_explain(self, error):
         """Return what an error of the server means for a person, and what to do.

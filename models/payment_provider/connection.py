@@ -253,6 +253,7 @@ class PaymentProvider(models.Model):
         """
         self.ensure_one()
         provider = self.sudo()
+        provider._btcpay_fetch_for_call()
         return Connection(*(provider[f'btcpay_{name}'] for name in Connection._fields))
 
     def _btcpay_get_own_connection(self):

@@ -42,7 +42,7 @@ class PaymentProvider(models.Model):
         groups='base.group_system',
     )
     btcpay_debug_days = fields.Integer(
-        prefetch='btcpay', string="Debug Log Retention (days)",
+        string="Debug Log Retention (days)",
         help="The number of days after which entries are removed from the debug log.",
         default=14, groups='base.group_system',
     )
@@ -116,19 +116,20 @@ class PaymentProvider(models.Model):
         self.env['btcpay.log.entry']._note(self.id, 'call', get_values)
 
     @contextmanager
-    def _btcpay_keep_delivery(self, body):
+    def _btcpay_keep_delivery(self, body, senders):
         """Keep a delivery in the debug log once it is answered, whoever has sent it.
 
         :param bytes body: The body.
+        :param Senders senders: Who may send it.
         :return: What is known of it, to be completed.
         :rtype: AbstractContextManager[AnsweredDelivery]
         """
         delivery = AnsweredDelivery()
-        if not self._btcpay_is_debugging():
+        if not senders.debug_until or senders.debug_until <= fields.Datetime.now():
             yield delivery
             return
         provider_id, secrets = self.id, [
-            secret for webhook in self._btcpay_iterate_webhooks() for secret in webhook.secrets
+            secret for webhook in senders.webhooks for secret in webhook.secrets
         ]
         start = time.monotonic()
 

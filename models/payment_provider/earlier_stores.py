@@ -1,17 +1,6 @@
 """Stores that were connected before: nothing of them is lost when another is."""
-from typing import NamedTuple
-
 from odoo import fields, models
 from odoo.orm.models import NO_ACCESS
-
-
-class Webhook(NamedTuple):
-    """What an event has to be like that a webhook sends."""
-
-    store_id: str | bool
-    #: None where it was made by hand
-    id: str | bool | None
-    secrets: list
 
 
 class PaymentProvider(models.Model):
@@ -87,24 +76,3 @@ class PaymentProvider(models.Model):
                 replaced.append(earlier._get_connection())
             earlier.unlink()
         return replaced
-
-    def _btcpay_iterate_webhooks(self):
-        """Iterate the webhooks that report to the provider, that of its store first.
-
-        :rtype: Iterator[Webhook]
-        """
-        self.ensure_one()
-        provider = self.sudo()
-        yield Webhook(
-            provider.btcpay_store_id,
-            None if provider.btcpay_webhook_by_hand else provider.btcpay_webhook_id,
-            provider._btcpay_get_webhook_secrets(),
-        )
-        now = fields.Datetime.now()
-        for store in provider.btcpay_earlier_store_ids:
-            is_old_good = store.old_webhook_secret_until and store.old_webhook_secret_until > now
-            secrets = (store.webhook_secret, is_old_good and store.old_webhook_secret)
-            yield Webhook(
-                store.store_id, None if store.webhook_by_hand else store.webhook_id,
-                [secret for secret in secrets if secret],
-            )

@@ -12,7 +12,7 @@ class PaymentProvider(models.Model):
 
     # None is the default: whoever runs an explorer learns which transactions are looked at.
     btcpay_explorer_url = fields.Char(
-        prefetch='btcpay', string="Block Explorer",
+        string="Block Explorer",
         help="Where on-chain payments are looked up, e.g. https://mempool.space/tx/{txid}."
              " {txid} stands for the transaction id, {currency} for the currency, e.g. BTC. Whoever"
              " runs the explorer learns which transactions you look at.",

@@ -2,6 +2,7 @@
 from datetime import timedelta
 
 from odoo import SUPERUSER_ID, _, api, fields, models
+from odoo.tools import SQL
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
@@ -34,6 +35,17 @@ class PaymentProvider(models.Model):
         self.ensure_one()
         retry_at = self.sudo().btcpay_retry_at
         return not retry_at or retry_at <= fields.Datetime.now()
+
+    def _btcpay_select_may_ask(self):
+        """Return the expression that is true where the server may be asked, as above.
+
+        :rtype: SQL
+        """
+        return SQL(
+            'EXISTS (SELECT 1 FROM payment_provider WHERE id = %s'
+            ' AND (btcpay_retry_at IS NULL OR btcpay_retry_at <= %s))',
+            self.id, fields.Datetime.now(),
+        )
 
     def _btcpay_is_known_down(self):
         """Return whether not even a customer who wants to pay is to wait for the server: it failed

@@ -4,6 +4,7 @@ from odoo.orm.models import NO_ACCESS
 
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.greenfield import address, make_headers, make_url, parse_answer
+from odoo.addons.payment_btcpay.models.payment_provider import senders
 from odoo.addons.payment_btcpay.models.payment_provider.client import NotConnected, UnsafeAddress
 
 
@@ -11,10 +12,9 @@ class PaymentProvider(models.Model):
     _name = 'payment.provider'
     # Activities are told of, and closed, on the thread of their record.
     _inherit = [
-        'payment.provider', 'mail.thread', 'mail.activity.mixin', 'btcpay.protected.mixin'
+        'payment.provider', 'mail.thread', 'mail.activity.mixin', 'btcpay.protected.mixin',
+        'btcpay.apart.mixin',
     ]
-
-    # What is read seldom (`prefetch='btcpay'`) is not read along with other providers.
     code = fields.Selection(
         selection_add=[('btcpay', "BTCPay Server")], ondelete={'btcpay': 'set default'}
     )
@@ -33,7 +33,7 @@ class PaymentProvider(models.Model):
         string="BTCPay Webhook Secret", copy=False, groups=NO_ACCESS
     )
     btcpay_old_webhook_secret = fields.Char(
-        prefetch='btcpay', string="Previous Webhook Secret", copy=False, groups=NO_ACCESS
+        string="Previous Webhook Secret", copy=False, groups=NO_ACCESS
     )
     btcpay_old_webhook_secret_until = fields.Datetime(
         string="Previous Webhook Secret Valid Until", copy=False, groups=NO_ACCESS
@@ -47,7 +47,7 @@ class PaymentProvider(models.Model):
         string="Store ID", readonly=True, copy=False, groups='base.group_system'
     )
     btcpay_store_name = fields.Char(
-        prefetch='btcpay', string="Store", readonly=True, copy=False, groups='base.group_system'
+        string="Store", readonly=True, copy=False, groups='base.group_system'
     )
     # Their ids, separated by spaces: people read `btcpay_store_methods_text`.
     btcpay_store_payment_methods = fields.Char(
@@ -94,7 +94,7 @@ class PaymentProvider(models.Model):
         copy=False,
     )
     btcpay_responsible_id = fields.Many2one(
-        prefetch='btcpay', string="Responsible",
+        string="Responsible",
         help="Who is asked what Odoo cannot settle by itself, where an order has no salesperson.",
         comodel_name='res.users',
         domain=[('share', '=', False)],
@@ -119,7 +119,7 @@ class PaymentProvider(models.Model):
         compute='_compute_btcpay_modal_policy', groups='base.group_system',
     )
     btcpay_print_qr = fields.Boolean(
-        prefetch='btcpay', string="QR Code on Documents",
+        string="QR Code on Documents",
         help="Print a QR code that opens the Bitcoin payment page on quotations, orders and"
              " customer invoices of which something is due.",
     )
@@ -154,7 +154,7 @@ class PaymentProvider(models.Model):
         copy=False,
     )
     btcpay_write_off_account_id = fields.Many2one(
-        prefetch='btcpay', string="Write-Off Account",
+        string="Write-Off Account",
         help="The account to which what is missing of a payment is written off.",
         comodel_name='account.account',
         domain=[('account_type', 'not in', (
@@ -168,7 +168,7 @@ class PaymentProvider(models.Model):
         ondelete='restrict',
     )
     btcpay_webhook_log_days = fields.Integer(
-        prefetch='btcpay', string="Webhook Log Retention (days)",
+        string="Webhook Log Retention (days)",
         help="The number of days after which webhook deliveries are removed from the log.",
         default=90,
     )
@@ -176,7 +176,7 @@ class PaymentProvider(models.Model):
         'CHECK(btcpay_webhook_log_days > 0)', "Webhook deliveries are kept for at least one day."
     )
     btcpay_connection_problem = fields.Char(
-        prefetch='btcpay', string="Connection Problem",
+        string="Connection Problem",
         help="Why the server cannot be asked, and what to do.",
         readonly=True, copy=False, groups='base.group_system',
     )
@@ -235,7 +235,7 @@ class PaymentProvider(models.Model):
         default=True, readonly=True, copy=False,
     )
     btcpay_webhook_problem = fields.Selection(
-        prefetch='btcpay', string="Webhook Problem",
+        string="Webhook Problem",
         selection=[
             ('missing', "it was deleted at the server"),
             ('disabled', "it is switched off at the server"),
@@ -253,6 +253,12 @@ class PaymentProvider(models.Model):
     )
 
     # === ODOO'S HOOKS === #
+
+    def write(self, vals):
+        """Override to forget who may send events where that is changed."""
+        if not senders.FIELDS.isdisjoint(vals):
+            self._btcpay_forget_senders()
+        return super().write(vals)
 
     @api.constrains('state', 'code', 'btcpay_api_key', 'btcpay_store_id', 'btcpay_server_url')
     def _check_btcpay_is_connected_before_enabling(self):
@@ -331,23 +337,7 @@ class PaymentProvider(models.Model):
         if provider_code != 'btcpay':
             return super()._remove_provider(provider_code, **kwargs)
         providers = self.search(self._get_provider_domain(provider_code, **kwargs))
-        connections = [
-            connection for provider in providers
-            for connection in provider._btcpay_get_own_connections()
-        ]
-        # Odoo's own providers have neither.
-        followers, alerts = providers.sudo().message_follower_ids, providers.sudo().activity_ids
-        unused = self.env['btcpay.authorization']._get_all_unused_keys()
-        # First what may refuse the uninstallation, then what cannot be taken back.
-        result = super()._remove_provider(provider_code, **kwargs)
-        providers.sudo().btcpay_earlier_store_ids.unlink()
-        followers.unlink()
-        alerts.unlink()
-        removed = self.new({'code': provider_code})  # The providers themselves have no code now.
-        removed._btcpay_clean_up(*connections)
-        for server_url, keys in unused:
-            removed._btcpay_revoke_unused_keys(server_url, keys)
-        return result
+        return self._btcpay_remove(providers, super()._remove_provider, provider_code, **kwargs)
 
     def _send_api_request(
         self, method, endpoint, *, params=None, data=None, json=None, reference=None, **kwargs

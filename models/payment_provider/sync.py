@@ -66,7 +66,7 @@ class PaymentProvider(models.Model):
         :return: The providers, in sudo mode.
         :rtype: payment.provider
         """
-        return self.sudo().search([('code', '=', 'btcpay')])
+        return self.sudo()._btcpay_search([('code', '=', 'btcpay')])
 
     def _btcpay_find_due(self, domain):
         """Return the transactions that are to be synced now, the longest due first.
@@ -178,7 +178,7 @@ class PaymentProvider(models.Model):
         """
         self.ensure_one()
         commit_and_refresh(self.env)
-        return self.env['payment.transaction'].sudo().search_fetch(
+        return self.env['payment.transaction'].sudo()._btcpay_search(
             [('id', 'in', list(tx_ids))], order='btcpay_next_sync_at, id'
         )
 

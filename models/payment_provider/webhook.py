@@ -251,17 +251,6 @@ class PaymentProvider(models.Model):
         })
         commit_and_refresh(self.env)
 
-    def _btcpay_get_webhook_secrets(self):
-        """Return the secrets with which an event may be signed; none if there is no webhook.
-
-        :rtype: list[str]
-        """
-        self.ensure_one()
-        provider = self.sudo()
-        until = provider.btcpay_old_webhook_secret_until
-        old_secret = until and until > fields.Datetime.now() and provider.btcpay_old_webhook_secret
-        return [secret for secret in (provider.btcpay_webhook_secret, old_secret) if secret]
-
     # === HEALTH === #
 
     def _btcpay_is_check_due(self):

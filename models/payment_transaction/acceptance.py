@@ -85,7 +85,7 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
 
     @api.depends(
         'state', 'btcpay_status', 'btcpay_additional_status', 'btcpay_paid_amount',
-        'btcpay_payment_ids.status', 'child_transaction_ids.state', 'btcpay_returned_amount',
+        'btcpay_payment_ids.status', 'btcpay_returned_amount',
     )
     def _compute_btcpay_can_accept(self):
         for tx in self:

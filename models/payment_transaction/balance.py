@@ -158,24 +158,13 @@ class PaymentTransaction(models.Model):
 
     # === WHAT WAS RECEIVED === #
 
-    @api.depends('amount', 'btcpay_asked_amount', 'btcpay_paid_amount', 'btcpay_invoice_id')
-    def _compute_btcpay_differences(self):
-        for tx in self:
-            difference = tx.btcpay_invoice_id and (
-                tx.btcpay_paid_amount - tx._btcpay_get_asked_amount()
-            )
-            tx.btcpay_due_amount = max(-difference, 0)
-            tx.btcpay_overpaid_amount = max(difference, 0)
-
-    @api.depends(
-        'btcpay_payment_ids.crypto_fee', 'btcpay_payment_ids.rate', 'btcpay_payment_ids.status'
-    )
-    def _compute_btcpay_network_fee_amount(self):
-        for tx in self:
-            payments = tx.btcpay_payment_ids.filtered(lambda payment: payment.status != 'Invalid')
-            tx.btcpay_network_fee_amount = tx.currency_id.round(float(sum(
-                (payment._get_fee() for payment in payments), Decimal(0)
-            )))
+    def _btcpay_note_network_fee(self):
+        """Store what the server took off of the payments for the network's fee."""
+        self.ensure_one()
+        payments = self.btcpay_payment_ids.filtered(lambda payment: payment.status != 'Invalid')
+        self.btcpay_network_fee_amount = float(sum(
+            (payment._get_fee() for payment in payments), Decimal(0)
+        ))
 
     def _btcpay_get_gross_amount(self):
         """Return all that came into the wallet for the invoice: what the server took off for the

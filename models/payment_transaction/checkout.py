@@ -1,5 +1,6 @@
 import secrets
 from datetime import timedelta
+from decimal import Decimal
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from odoo import _, fields, models
@@ -27,7 +28,9 @@ class PaymentTransaction(models.Model):
         """
         self._btcpay_check_written_by_odoo()
         for tx in self:
-            if tx.operation not in ('refund', 'validation') and not tx.source_transaction_id:
+            if source := tx.source_transaction_id:
+                tx.btcpay_root_id = source.btcpay_root_id or source
+            elif tx.operation not in ('refund', 'validation'):
                 tx.btcpay_documents_total = tx._btcpay_get_documents_total() or 0
                 tx._btcpay_begin_discount()
 
@@ -238,13 +241,26 @@ class PaymentTransaction(models.Model):
         :param Invoice invoice: The invoice, which agrees with the transaction.
         """
         self.ensure_one()
-        self.write({
-            'provider_reference': invoice.id,
-            'btcpay_invoice_id': invoice.id,
-            'btcpay_synced_at': fields.Datetime.now(),
-            **self._btcpay_get_invoice_values(invoice),
-        })
+        self._btcpay_write_invoice(
+            invoice, provider_reference=invoice.id, btcpay_invoice_id=invoice.id,
+            btcpay_synced_at=fields.Datetime.now(),
+        )
         self._btcpay_schedule_sync()
+
+    def _btcpay_write_invoice(self, invoice, **values):
+        """Store what the server says of the invoice.
+
+        :param Invoice invoice: The invoice.
+        :param dict values: Other values to write with it.
+        """
+        self.ensure_one()
+        difference = invoice.counted_amount - (invoice.amount or Decimal(str(self.amount)))
+        self.write({
+            **self._btcpay_get_invoice_values(invoice),
+            'btcpay_due_amount': float(max(-difference, 0)),
+            'btcpay_overpaid_amount': float(max(difference, 0)),
+            **values,
+        })
 
     def _btcpay_get_invoice_values(self, invoice):
         """Return what is stored of an invoice with its transaction.

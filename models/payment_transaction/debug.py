@@ -46,24 +46,13 @@ class PaymentTransaction(models.Model):
 
     # === STATE CHANGES === #
 
-    def _btcpay_get_states(self):
-        """Return the states of the transactions that are ours, without asking for the provider:
-        those of others are to cost nothing.
-
-        :rtype: dict
-        """
-        return {
-            tx: tx.state for tx in self
-            if tx.btcpay_requested_at or tx.btcpay_root_id or tx.btcpay_documents_total
-        }
-
     def _btcpay_log_states(self, before):
         """Log which states have changed.
 
         :param dict before: The states of before, by transaction.
         """
         for tx, state in before.items():
-            if tx.state != state:
+            if tx.state != state and tx.provider_code == 'btcpay':
                 _logger.info(
                     "Transaction %(ref)s went from state %(before)s to state %(after)s.",
                     {'ref': tx.reference, 'before': state, 'after': tx.state},

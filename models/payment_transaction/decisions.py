@@ -22,7 +22,6 @@ class PaymentTransaction(models.Model):
     # Stored by hand and not computed: a computed field of orders would cost the payments of other
     # providers queries.
     btcpay_decision = fields.Selection(
-        prefetch='btcpay',
         string="To Decide", help="What a person has to decide of the Bitcoin payment.",
         selection=DECISIONS, readonly=True, copy=False, index='btree_not_null',
     )

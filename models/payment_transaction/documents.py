@@ -1,15 +1,9 @@
 """What a transaction is for: its root, and the orders and invoices that it pays."""
-from odoo import api, models
+from odoo import models
 
 
 class PaymentTransaction(models.Model):
     _inherit = 'payment.transaction'
-
-    @api.depends('source_transaction_id')
-    def _compute_btcpay_root_id(self):
-        for tx in self:
-            source = tx.source_transaction_id
-            tx.btcpay_root_id = tx.provider_code == 'btcpay' and (source.btcpay_root_id or source)
 
     def _btcpay_get_root(self):
         """Return the transaction that has the invoice, for it, a refund or a part of it.

@@ -24,6 +24,7 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         provider = self.provider_id
+        provider._btcpay_fetch_for_call()
         if (
             self.provider_code != 'btcpay' or self.state in ('done', 'cancel', 'error')
             or not provider._btcpay_may_ask()

@@ -1,6 +1,7 @@
 """Where money is is what the server says, not what somebody writes."""
 from odoo import _, api, models
 from odoo.exceptions import AccessError, UserError
+from odoo.tools import ormcache
 
 from odoo.addons.payment_btcpay import const
 
@@ -8,21 +9,19 @@ from odoo.addons.payment_btcpay import const
 class PaymentTransaction(models.Model):
     _inherit = 'payment.transaction'
 
-    def _btcpay_is_protected(self, field):
+    def _btcpay_is_protected(self, name):
         """Override to protect the framework's own fields of our transactions, too."""
-        return super()._btcpay_is_protected(field) or (
-            field.name in const.PROTECTED_TRANSACTION_FIELDS
+        return super()._btcpay_is_protected(name) or (
+            name in const.PROTECTED_TRANSACTION_FIELDS
             and 'btcpay' in self.sudo().mapped('provider_code')
         )
 
     @api.model
-    def _btcpay_is_default_fixed(self, field):
+    @ormcache()
+    def _btcpay_get_fixed_names(self):
         """Override to fix the framework's own fields, too: whose transaction it will be, is not
         known yet."""
-        return (
-            super()._btcpay_is_default_fixed(field)
-            or field.name in const.PROTECTED_TRANSACTION_FIELDS
-        )
+        return super()._btcpay_get_fixed_names() | const.PROTECTED_TRANSACTION_FIELDS
 
     def _btcpay_check_written_by_odoo(self):
         """Check that transactions were made ours by our code, not by a call of somebody.

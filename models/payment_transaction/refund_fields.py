@@ -8,7 +8,6 @@ class PaymentTransaction(models.Model):
 
     _inherit = 'payment.transaction'
 
-    # They are read by a query of their own (`prefetch`), not along with each other payment.
     btcpay_can_refund = fields.Boolean(
         string="Can Be Refunded", compute='_compute_btcpay_can_refund', compute_sudo=True
     )
@@ -28,7 +27,7 @@ class PaymentTransaction(models.Model):
     )
     # Whoever has the pull payment's id, or the link made of it, can claim the money.
     btcpay_pull_payment_id = fields.Char(
-        prefetch='btcpay', string="Pull Payment", readonly=True, copy=False, index='btree_not_null',
+        string="Pull Payment", readonly=True, copy=False, index='btree_not_null',
         groups=const.REFUND_GROUPS,
     )
     btcpay_credit_note_id = fields.Many2one(
@@ -36,29 +35,26 @@ class PaymentTransaction(models.Model):
         index='btree_not_null',
     )
     btcpay_refund_link = fields.Char(
-        prefetch='btcpay',
         string="Claim Page", help="Where the customer claims the refund.", readonly=True,
         copy=False, groups=const.REFUND_GROUPS,
     )
     # The server it is at: the provider may be connected with another one, or with none, later.
     btcpay_refund_server_url = fields.Char(
-        prefetch='btcpay',
         string="Refund's Server", readonly=True, copy=False, groups='base.group_system'
     )
     # By which a pull payment is found whose making was never answered.
     btcpay_refund_name = fields.Char(
-        prefetch='btcpay', string="Pull Payment Name", readonly=True, copy=False
+        string="Pull Payment Name", readonly=True, copy=False
     )
     btcpay_refund_key = fields.Char(
-        prefetch='btcpay',
         string="Refund Key", help="Whoever asks again with the same key gets the same refund.",
         readonly=True, copy=False, groups='base.group_system',
     )
     btcpay_refund_request = fields.Json(
-        prefetch='btcpay', string="Refund Request", readonly=True, copy=False
+        string="Refund Request", readonly=True, copy=False
     )
     btcpay_refund_variant = fields.Selection(
-        prefetch='btcpay', string="Refunded As",
+        string="Refunded As",
         selection=[
             ('fiat', "The amount, at the rate of the day it is paid out"),
             ('rate_then', "As much bitcoin as was paid for it"),
@@ -67,18 +63,17 @@ class PaymentTransaction(models.Model):
         readonly=True, copy=False,
     )
     btcpay_refund_fee_amount = fields.Monetary(
-        prefetch='btcpay',
         string="Fee Deducted", currency_field='currency_id', readonly=True, copy=False
     )
     btcpay_refund_is_mailed = fields.Boolean(
-        prefetch='btcpay', string="Mail the Link", readonly=True, copy=False
+        string="Mail the Link", readonly=True, copy=False
     )
     # The pull payment's own amount, a decimal string in its own currency.
     btcpay_pull_amount = fields.Char(
-        prefetch='btcpay', string="Pull Payment Amount", readonly=True, copy=False
+        string="Pull Payment Amount", readonly=True, copy=False
     )
     btcpay_pull_currency = fields.Char(
-        prefetch='btcpay', string="Pull Payment Currency", readonly=True, copy=False
+        string="Pull Payment Currency", readonly=True, copy=False
     )
     btcpay_pull_text = fields.Char(string="To Be Paid Out", compute='_compute_btcpay_pull_text')
     # Refunds are negative; people read what the customer gets.
@@ -95,10 +90,10 @@ class PaymentTransaction(models.Model):
         groups='account.group_account_invoice,payment_btcpay.group_refund,base.group_system',
     )
     btcpay_pull_is_archived = fields.Boolean(
-        prefetch='btcpay', string="Canceled", readonly=True, copy=False
+        string="Canceled", readonly=True, copy=False
     )
     btcpay_bolt11_days = fields.Integer(
-        prefetch='btcpay', string="Lightning Invoice Validity (days)",
+        string="Lightning Invoice Validity (days)",
         help="How many days the Lightning invoice of a claim must live.", aggregator=None,
         readonly=True, copy=False,
     )
@@ -110,10 +105,9 @@ class PaymentTransaction(models.Model):
     )
     # What somebody is asked about claims: the `kind`, and the ids of the `payouts`.
     btcpay_claims_asked = fields.Json(
-        prefetch='btcpay', string="Claims Asked About", readonly=True, copy=False
+        string="Claims Asked About", readonly=True, copy=False
     )
     btcpay_claim_activity_id = fields.Many2one(
-        prefetch='btcpay',
         string="Claim Activity", comodel_name='mail.activity', readonly=True, copy=False,
         ondelete='set null', index='btree_not_null', groups='base.group_system',
     )

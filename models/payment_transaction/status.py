@@ -268,8 +268,7 @@ class PaymentTransaction(models.Model):
         'provider_code', 'operation', 'state', 'amount', 'source_transaction_id',
         'btcpay_invoice_id', 'btcpay_status', 'btcpay_additional_status', 'btcpay_invalidated_at',
         'btcpay_paid_amount', 'btcpay_paid_out_amount', 'btcpay_payout_ids.state',
-        'child_transaction_ids.state', 'child_transaction_ids.amount',
-        'btcpay_refund_ids.state', 'btcpay_refund_ids.amount', 'btcpay_review_matters',
+        'btcpay_returned_amount', 'btcpay_review_matters',
     )
     def _compute_btcpay_status_text(self):
         for tx in self:

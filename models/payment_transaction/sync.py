@@ -47,6 +47,7 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         tx = self.with_user(SUPERUSER_ID)
+        tx._btcpay_fetch_all()
         is_refund, root = tx.operation == 'refund', tx._btcpay_get_root()
         is_fresh = bool(deliveries or turn)  # Read just now, for somebody who waits.
         deadline = time.monotonic() + timeout
@@ -284,9 +285,7 @@ class PaymentTransaction(models.Model):
             return
         before = (self.btcpay_status, self.btcpay_additional_status, self.btcpay_paid_amount)
         are_due = do_payments_follow and self._btcpay_has_news_of_payments(invoice)
-        self.write({
-            **self._btcpay_get_invoice_values(invoice), 'btcpay_are_payments_due': are_due,
-        })
+        self._btcpay_write_invoice(invoice, btcpay_are_payments_due=are_due)
         if payment_methods is not None:
             self._btcpay_store_payments(payment_methods)
         after = (self.btcpay_status, self.btcpay_additional_status, self.btcpay_paid_amount)
@@ -314,6 +313,7 @@ class PaymentTransaction(models.Model):
             }
             for method in payment_methods for payment in method.payments
         ], transaction_id=self.id)
+        self._btcpay_note_network_fee()
         self._btcpay_note_on_invoices()
         self.btcpay_dues = {
             method.id: format(method.due * method.rate, 'f')

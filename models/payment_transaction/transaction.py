@@ -6,7 +6,7 @@ class PaymentTransaction(models.Model):
     file of its own."""
 
     _name = 'payment.transaction'
-    _inherit = ['payment.transaction', 'btcpay.protected.mixin']
+    _inherit = ['payment.transaction', 'btcpay.protected.mixin', 'btcpay.apart.mixin']
 
     # === THE INVOICE === #
 
@@ -60,7 +60,7 @@ class PaymentTransaction(models.Model):
     )
     btcpay_due_amount = fields.Monetary(
         string="Amount Due", help="What was asked for and has not been received.",
-        compute='_compute_btcpay_differences', store=True, currency_field='currency_id',
+        currency_field='currency_id', readonly=True, copy=False,
     )
     # By payment method, as decimal strings: the server deducts a network fee of further payments.
     btcpay_dues = fields.Json(string="Due by Payment Method", readonly=True, copy=False)
@@ -70,7 +70,7 @@ class PaymentTransaction(models.Model):
     )
     btcpay_overpaid_amount = fields.Monetary(
         string="Overpayment", help="What was received beyond what was asked for.",
-        compute='_compute_btcpay_differences', store=True, currency_field='currency_id',
+        currency_field='currency_id', readonly=True, copy=False,
     )
     btcpay_difference_amount = fields.Monetary(
         string="Not Received",
@@ -86,7 +86,7 @@ class PaymentTransaction(models.Model):
         string="Network Fee",
         help="What the server took off for the network's fee of further payments: it is in the"
              " wallet, but does not count for the order.",
-        compute='_compute_btcpay_network_fee_amount', store=True, currency_field='currency_id',
+        currency_field='currency_id', readonly=True, copy=False,
     )
     btcpay_expires_at = fields.Datetime(string="Invoice Expires", readonly=True, copy=False)
     btcpay_monitored_until = fields.Datetime(
@@ -158,8 +158,7 @@ class PaymentTransaction(models.Model):
     btcpay_root_id = fields.Many2one(
         string="Bitcoin Payment",
         help="The transaction that has the invoice, where this one is a refund or a part of it.",
-        comodel_name='payment.transaction', compute='_compute_btcpay_root_id', store=True,
-        index='btree_not_null',
+        comodel_name='payment.transaction', readonly=True, copy=False, index='btree_not_null',
     )
     btcpay_can_accept_partial = fields.Boolean(
         string="Partial Payment Can Be Accepted", compute='_compute_btcpay_can_accept'
@@ -231,7 +230,7 @@ class PaymentTransaction(models.Model):
     def write(self, vals):
         """Override of `payment` to let nobody make another provider's transaction one of ours, and
         to log each change of state."""
-        before = self._btcpay_get_states() if 'state' in vals else {}
+        before = {tx: tx.state for tx in self} if 'state' in vals else {}
         result = super().write(vals)
         self._btcpay_log_states(before)
         if 'provider_id' in vals:

@@ -13,6 +13,11 @@ CHANGING = {
 }
 #: the framework's own set of what no log shows, added to when the module is imported
 KNOWN = {'PAYMENT_SENSITIVE_KEYS.update'}
+#: what Odoo's own cache has: what changes with the registry only, which is loaded anew everywhere
+#: then; and senders, of whose change all processes are told, see `TestSenders`
+CACHED = {
+    '_btcpay_get_columns', '_btcpay_get_fixed_names', '_btcpay_get_names', '_btcpay_read_senders',
+}
 
 
 def find_kept(tree):
@@ -29,7 +34,14 @@ def find_kept(tree):
         alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
+    known = {
+        decorator.func for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and node.name in CACHED
+        for decorator in node.decorator_list if isinstance(decorator, ast.Call)
+    }
     for node in ast.walk(tree):
+        if node in known:
+            continue
         match node:
             case ast.Global(names=found) | ast.Nonlocal(names=found):
                 kept += [(node.lineno, name) for name in found]

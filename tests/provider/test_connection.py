@@ -238,22 +238,22 @@ class TestConnection(BTCPayConnectCommon):
         self._connect_well()
         provider = self.btcpay.sudo()
         old_secret = provider.btcpay_webhook_secret
-        self.assertEqual(provider._btcpay_get_webhook_secrets(), [old_secret])
+        self.assertEqual(self._get_webhook_secrets(provider), [old_secret])
         self._forget_webhooks()
         with mute_logger(REQUEST):  # The webhook that is to be removed is not there.
             self._connect_well()
         secret = provider.btcpay_webhook_secret
         self.assertNotEqual(secret, old_secret)
-        self.assertEqual(provider._btcpay_get_webhook_secrets(), [secret, old_secret])
+        self.assertEqual(self._get_webhook_secrets(provider), [secret, old_secret])
         self.assertAlmostEqual(
             provider.btcpay_old_webhook_secret_until, fields.Datetime.now() + timedelta(hours=2),
             delta=timedelta(minutes=1),
         )
         provider.btcpay_old_webhook_secret_until = fields.Datetime.now() - timedelta(seconds=1)
-        self.assertEqual(provider._btcpay_get_webhook_secrets(), [secret])
+        self.assertEqual(self._get_webhook_secrets(provider), [secret])
 
     def test_when_nothing_is_connected_then_there_is_no_webhook_secret(self):
-        self.assertEqual(self.btcpay._btcpay_get_webhook_secrets(), [])
+        self.assertEqual(self._get_webhook_secrets(), [])
 
     # === LOGS === #
 

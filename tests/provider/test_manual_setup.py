@@ -167,7 +167,7 @@ class TestManualSetup(BTCPayConnectCommon):
         wizard.action_connect_by_hand()
         self.assertFalse(self.world.webhooks(self.store_id))
         self.assertEqual(
-            self.btcpay.sudo()._btcpay_get_webhook_secrets()[0], SECRET)
+            self._get_webhook_secrets()[0], SECRET)
 
     def test_when_there_is_to_be_no_webhook_then_odoo_polls(self):
         wizard = self._check(self._new_key())

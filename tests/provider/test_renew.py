@@ -37,7 +37,7 @@ class TestRenewSecret(CheckupCommon):
         self.assertEqual(self._speak(), 200, "The server signs with another.")
         self.assertEqual((self._post(new), self._post(old)), (200, 200))
         with freeze_time(fields.Datetime.now() + timedelta(hours=3)):
-            self.assertEqual(self.btcpay._btcpay_get_webhook_secrets(), [new])
+            self.assertEqual(self._get_webhook_secrets(), [new])
 
     def test_when_the_server_does_not_answer_then_both_are_good_whichever_it_has(self):
         for after in (False, True):

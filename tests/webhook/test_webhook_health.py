@@ -86,7 +86,7 @@ class TestWebhookHealth(BTCPayHttpCommon):
         self.btcpay.action_btcpay_repair_webhook()
         self.assertNotEqual(self.btcpay.btcpay_webhook_secret, self.webhook_secret)
         # What may be queued is signed with the old secret.
-        self.assertIn(self.webhook_secret, self.btcpay._btcpay_get_webhook_secrets())
+        self.assertIn(self.webhook_secret, self._get_webhook_secrets())
         self._assert_repaired()
 
     def test_when_the_webhook_is_disabled_then_it_is_noticed_and_can_be_repaired(self):

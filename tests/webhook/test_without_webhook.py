@@ -52,7 +52,7 @@ class TestNoWebhook(BTCPayHttpCommon):
         self.assertEqual(self.btcpay.btcpay_poll_minutes, 3)
         self.assertEqual(self.btcpay.btcpay_connection_state, 'connected')
         self.assertFalse(self.btcpay.btcpay_webhook_id)
-        self.assertEqual(self.btcpay._btcpay_get_webhook_secrets(), [])
+        self.assertEqual(self._get_webhook_secrets(), [])
 
     def test_when_connecting_without_a_webhook_fails_then_the_webhook_stays(self):
         before = self.world.webhooks(self.store_id)
