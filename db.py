@@ -80,8 +80,9 @@ def lock(records, turn=None):
         else:
             ids, *values = zip(*cr.fetchall(), strict=True)
             records.invalidate_recordset(flush=False)
+            locked = records.browse(ids)
             for name, of_name in zip(names, values, strict=True):
-                records._fields[name]._insert_cache(records.browse(ids), of_name)
+                records._fields[name]._insert_cache(locked, of_name)
             return
     raise RowBusy(records.env)
 

@@ -23,12 +23,6 @@ class BTCPayApartMixin(models.AbstractModel):
             return super()._fetch_field(field)
         return self.fetch(self._btcpay_get_names())
 
-    def _btcpay_fetch_all(self):
-        """Read the records as a whole, where they are not read yet."""
-        self.mapped(next(
-            name for name, field in self._fields.items() if field.prefetch == 'btcpay'
-        ))
-
     @api.model
     def _btcpay_search(self, domain, **kwargs):
         """Search records, and read them as a whole, by one query.
