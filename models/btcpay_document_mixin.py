@@ -5,7 +5,8 @@ from odoo.tools import SQL
 
 from odoo.addons.payment_btcpay.utils import notify
 
-# What the summary of many documents needs of their transactions.
+SUMMARY = {'btcpay_has_transactions', 'btcpay_received_amount', 'btcpay_status_text'}
+# What it needs of the documents' transactions.
 SUMMARY_FIELDS = (
     'operation', 'state', 'amount', 'currency_id', 'provider_id', 'source_transaction_id',
     'btcpay_invoice_id', 'btcpay_status', 'btcpay_additional_status', 'btcpay_invalidated_at',
@@ -38,34 +39,35 @@ class BTCPayDocumentMixin(models.AbstractModel):
 
     @api.depends('transaction_ids.btcpay_sync_count')
     def _compute_btcpay_summary(self):
-        # Lists show it of many, of which Odoo asks for a thousand at once: all are computed.
-        documents = self | self.browse(self._prefetch_ids)
-        fields_ = [self._fields[name] for name in (
-            'btcpay_has_transactions', 'btcpay_received_amount', 'btcpay_status_text',
-        )]
-        found = documents._btcpay_find_transactions() if self._btcpay_filter_payable() else {}
-        with self.env.protecting(fields_, documents):
-            for document in documents:
-                transactions = found.get(document._origin.id, [])
-                document.btcpay_has_transactions = bool(transactions)
-                transactions = [tx for tx in transactions if not tx.source_transaction_id]
-                document.btcpay_received_amount = sum(
-                    tx.btcpay_paid_amount if tx.currency_id == document.currency_id
-                    else tx.currency_id._convert(
-                        tx.btcpay_paid_amount, document.currency_id, document.company_id,
-                        document._btcpay_get_date() or fields.Date.today(),
-                    )
-                    for tx in transactions
+        found = self._btcpay_find_transactions() if self._btcpay_filter_payable() else {}
+        for document in self:
+            transactions = found.get(document._origin.id, [])
+            document.btcpay_has_transactions = bool(transactions)
+            transactions = [tx for tx in transactions if not tx.source_transaction_id]
+            document.btcpay_received_amount = sum(
+                tx.btcpay_paid_amount if tx.currency_id == document.currency_id
+                else tx.currency_id._convert(
+                    tx.btcpay_paid_amount, document.currency_id, document.company_id,
+                    document._btcpay_get_date() or fields.Date.today(),
                 )
-                # One with money says how the document stands, else the newest.
-                leading = (
-                    [tx for tx in transactions if tx.state == 'done']
-                    or [tx for tx in transactions if tx.btcpay_paid_amount]
-                    or transactions
-                )[:1]
-                document.btcpay_status_text = (
-                    leading[0]._btcpay_get_status_text() if leading else False
-                )
+                for tx in transactions
+            )
+            # One with money says how the document stands, else the newest.
+            leading = (
+                [tx for tx in transactions if tx.state == 'done']
+                or [tx for tx in transactions if tx.btcpay_paid_amount]
+                or transactions
+            )[:1]
+            document.btcpay_status_text = (
+                leading[0]._btcpay_get_status_text() if leading else False
+            )
+
+    def _read_format(self, fnames, load='_classic_read'):
+        """Override to compute the summary of a list at once: Odoo asks for it by the thousand."""
+        if not SUMMARY.isdisjoint(fnames):
+            with self.env.protecting([self._fields[name] for name in SUMMARY], self):
+                self.sudo()._compute_btcpay_summary()
+        return super()._read_format(fnames, load=load)
 
     def _btcpay_find_transactions(self):
         """Find the Bitcoin transactions of many documents, and no other provider's, by two queries.
@@ -75,24 +77,22 @@ class BTCPayDocumentMixin(models.AbstractModel):
         """
         transactions = self.env['payment.transaction'].sudo()
         link = transactions._fields[self._btcpay_link_field]
-        transactions.flush_model(['provider_id', link.name])
+        transactions.flush_model([link.name])
         rows = self.env.execute_query(SQL(
-            """
-            SELECT link.%(document)s, tx.id
-              FROM %(link)s link
-              JOIN payment_transaction tx ON tx.id = link.%(transaction)s
-              JOIN payment_provider provider ON provider.id = tx.provider_id
-             WHERE link.%(document)s IN %(documents)s AND provider.code = 'btcpay'
-          ORDER BY tx.id DESC
-            """,
-            link=SQL.identifier(link.relation), transaction=SQL.identifier(link.column1),
-            document=SQL.identifier(link.column2), documents=tuple(self._origin.ids) or (0,),
+            'SELECT %s, %s FROM %s WHERE %s = ANY(%s)',
+            document := SQL.identifier(link.column2), SQL.identifier(link.column1),
+            SQL.identifier(link.relation), document, self._origin.ids,
         ))
-        transactions = transactions.browse({tx_id: True for _document, tx_id in rows})
-        transactions.fetch(SUMMARY_FIELDS)
-        by_id, found = {tx.id: tx for tx in transactions}, defaultdict(list)
-        for document_id, tx_id in rows:
-            found[document_id].append(by_id[tx_id])
+        found = defaultdict(list)
+        if rows:
+            documents = defaultdict(list)
+            for document_id, tx_id in rows:
+                documents[tx_id].append(document_id)
+            for tx in transactions.search_fetch([
+                ('id', 'in', list(documents)), ('provider_id.code', '=', 'btcpay'),
+            ], SUMMARY_FIELDS, order='id desc'):
+                for document_id in documents[tx.id]:
+                    found[document_id].append(tx)
         return found
 
     def _btcpay_filter_payable(self):

@@ -313,20 +313,30 @@ class PaymentTransaction(models.Model):
             partial = self._btcpay_get_partial_receipts()
             if partial.sale_order_ids or partial.invoice_ids:
                 return _("Partial payment accepted")
-        return {
-            ('New', 'PaidPartial'): _("Partly paid"),
-            ('Settled', 'PaidOver'): _("Paid, overpaid"),
-            ('Settled', 'Marked'): _("Marked as paid by the merchant"),
-            ('Expired', 'PaidPartial'): _("Expired, partly paid"),
-            ('Expired', 'PaidLate'): _("Expired, paid late"),
-            ('Invalid', 'Marked'): _("Marked as invalid by the merchant"),
-        }.get((status, additional)) or {
-            'New': _("Waiting for payment"),
-            'Processing': _("Seen, waiting for confirmation"),
-            'Settled': _("Paid"),
-            'Expired': _("Expired"),
-            'Invalid': _("Invalid"),
-        }.get(status, status)
+        match status, additional:  # Lists have it of thousands: one is translated, not all.
+            case 'New', 'PaidPartial':
+                return _("Partly paid")
+            case 'New', _any:
+                return _("Waiting for payment")
+            case 'Processing', _any:
+                return _("Seen, waiting for confirmation")
+            case 'Settled', 'PaidOver':
+                return _("Paid, overpaid")
+            case 'Settled', 'Marked':
+                return _("Marked as paid by the merchant")
+            case 'Settled', _any:
+                return _("Paid")
+            case 'Expired', 'PaidPartial':
+                return _("Expired, partly paid")
+            case 'Expired', 'PaidLate':
+                return _("Expired, paid late")
+            case 'Expired', _any:
+                return _("Expired")
+            case 'Invalid', 'Marked':
+                return _("Marked as invalid by the merchant")
+            case 'Invalid', _any:
+                return _("Invalid")
+        return status
 
     def _btcpay_get_received_message(self):
         """Return what is said on the documents of the state the transaction came to.
