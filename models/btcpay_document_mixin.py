@@ -38,34 +38,30 @@ class BTCPayDocumentMixin(models.AbstractModel):
 
     @api.depends('transaction_ids.btcpay_sync_count')
     def _compute_btcpay_summary(self):
-        # Lists show it of many, of which Odoo asks for a thousand at once: all are computed.
-        documents = self | self.browse(self._prefetch_ids)
-        fields_ = [self._fields[name] for name in (
-            'btcpay_has_transactions', 'btcpay_received_amount', 'btcpay_status_text',
-        )]
-        found = documents._btcpay_find_transactions() if self._btcpay_filter_payable() else {}
-        with self.env.protecting(fields_, documents):
-            for document in documents:
-                transactions = found.get(document._origin.id, [])
-                document.btcpay_has_transactions = bool(transactions)
-                transactions = [tx for tx in transactions if not tx.source_transaction_id]
-                document.btcpay_received_amount = sum(
-                    tx.btcpay_paid_amount if tx.currency_id == document.currency_id
-                    else tx.currency_id._convert(
-                        tx.btcpay_paid_amount, document.currency_id, document.company_id,
-                        document._btcpay_get_date() or fields.Date.today(),
-                    )
-                    for tx in transactions
+        # Lists show it of many: all are searched for at once, and no other provider's are.
+        payable = self._btcpay_filter_payable()
+        found = payable._btcpay_find_transactions() if payable else {}
+        for document in self:
+            transactions = found.get(document._origin.id, [])
+            document.btcpay_has_transactions = bool(transactions)
+            transactions = [tx for tx in transactions if not tx.source_transaction_id]
+            document.btcpay_received_amount = sum(
+                tx.btcpay_paid_amount if tx.currency_id == document.currency_id
+                else tx.currency_id._convert(
+                    tx.btcpay_paid_amount, document.currency_id, document.company_id,
+                    document._btcpay_get_date() or fields.Date.today(),
                 )
-                # One with money says how the document stands, else the newest.
-                leading = (
-                    [tx for tx in transactions if tx.state == 'done']
-                    or [tx for tx in transactions if tx.btcpay_paid_amount]
-                    or transactions
-                )[:1]
-                document.btcpay_status_text = (
-                    leading[0]._btcpay_get_status_text() if leading else False
-                )
+                for tx in transactions
+            )
+            # One with money says how the document stands, else the newest.
+            leading = (
+                [tx for tx in transactions if tx.state == 'done']
+                or [tx for tx in transactions if tx.btcpay_paid_amount]
+                or transactions
+            )[:1]
+            document.btcpay_status_text = (
+                leading[0]._btcpay_get_status_text() if leading else False
+            )
 
     def _btcpay_find_transactions(self):
         """Find the Bitcoin transactions of many documents, and no other provider's, by two queries.
