@@ -60,18 +60,21 @@ class BTCPayEarlierStore(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         """Override to forget who may send events."""
+        stores = super().create(vals_list)
         self.env['payment.provider']._btcpay_forget_senders()
-        return super().create(vals_list)
+        return stores
 
     def write(self, vals):
         """Override to forget who may send events."""
+        result = super().write(vals)
         self.env['payment.provider']._btcpay_forget_senders()
-        return super().write(vals)
+        return result
 
     def unlink(self):
         """Override to forget who may send events."""
+        result = super().unlink()
         self.env['payment.provider']._btcpay_forget_senders()
-        return super().unlink()
+        return result
 
     @api.model
     def _keep(self, provider):

@@ -3,7 +3,8 @@ from datetime import timedelta
 from unittest.mock import patch
 
 from odoo import fields
-from odoo.tests import tagged
+from odoo.exceptions import AccessError
+from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay.db import commit_and_refresh
@@ -116,6 +117,23 @@ class TestSenders(BTCPayHttpCommon):
             with patch.object(senders, 'commit_and_refresh', wraps=commit_and_refresh) as commit:
                 self._find()
                 self.assertEqual(commit.call_count, commits)
+
+    def test_when_somebody_may_not_change_it_then_nothing_is_forgotten(self):
+        self._find()
+        user = new_test_user(self.env, 'without_rights', 'base.group_portal')
+        for call in (
+            lambda: self.btcpay.with_user(user).write({'btcpay_debug': True}),
+            lambda: self.env['btcpay.earlier.store'].with_user(user).create({}),
+            lambda: self.env['btcpay.earlier.store'].with_user(user).browse(1).write({}),
+            lambda: self.env['btcpay.earlier.store'].with_user(user).browse(1).unlink(),
+        ):
+            with (
+                patch.object(self.registry, 'clear_cache') as clear,
+                mute_logger('odoo.addons.base.models.ir_model'),
+                self.assertRaises(AccessError),
+            ):
+                call()
+            clear.assert_not_called()
 
     @mute_logger('odoo.addons.payment_btcpay.controllers.main')
     def test_when_there_is_no_such_provider_then_nobody_may_send_and_nothing_is_remembered(self):
