@@ -7,7 +7,7 @@ from odoo.tools import ormcache
 
 from odoo.addons.payment_btcpay.db import commit_and_refresh
 
-# What is written of these makes Odoo forget what it knows.
+# What is written of these makes Odoo forget what it knows; of an earlier store, without prefix.
 FIELDS = {
     'code', 'btcpay_store_id', 'btcpay_webhook_id', 'btcpay_webhook_by_hand',
     'btcpay_webhook_secret', 'btcpay_old_webhook_secret', 'btcpay_old_webhook_secret_until',

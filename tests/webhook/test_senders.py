@@ -59,6 +59,16 @@ class TestSenders(BTCPayHttpCommon):
             'api_key': 'x', 'store_id': 'earlier', 'webhook_id': 'w', 'webhook_secret': 's1',
         })
         self.assertEqual(self._find().webhooks[1].secrets, ['s1'])
+        with patch.object(self.registry, 'clear_cache') as clear:
+            store.write({'over_at': False, 'retry_at': False})  # As long as something is open.
+        clear.assert_not_called()
+        for values in (
+            {'store_id': 'x'}, {'webhook_id': 'x'}, {'webhook_by_hand': True},
+            {'old_webhook_secret': 'x'}, {'old_webhook_secret_until': fields.Datetime.now()},
+        ):
+            with patch.object(self.registry, 'clear_cache') as clear:
+                store.write(values)
+            clear.assert_called_once()
         store.webhook_secret = 's2'
         self.assertEqual(self._find().webhooks[1].secrets, ['s2'])
         store.unlink()
