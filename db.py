@@ -78,11 +78,11 @@ def lock(records, turn=None):
             cr.rollback()  # Held by somebody else, or changed since this transaction began.
             leave = SQL()
         else:
-            ids, *values = zip(*cr.fetchall(), strict=True)
+            rows = cr.fetchall()  # None of what was deleted: whoever reads it is told.
+            locked = records.browse(row[0] for row in rows)
             records.invalidate_recordset(flush=False)
-            locked = records.browse(ids)
-            for name, of_name in zip(names, values, strict=True):
-                records._fields[name]._insert_cache(locked, of_name)
+            for index, name in enumerate(names, start=1):
+                records._fields[name]._insert_cache(locked, [row[index] for row in rows])
             return
     raise RowBusy(records.env)
 

@@ -39,7 +39,9 @@ class BTCPayDocumentMixin(models.AbstractModel):
 
     @api.depends('transaction_ids.btcpay_sync_count')
     def _compute_btcpay_summary(self):
-        found = self._btcpay_find_transactions() if self._btcpay_filter_payable() else {}
+        # Lists show it of many: all are searched for at once, and no other provider's are.
+        payable = self._btcpay_filter_payable()
+        found = payable._btcpay_find_transactions() if payable else {}
         for document in self:
             transactions = found.get(document._origin.id, [])
             document.btcpay_has_transactions = bool(transactions)

@@ -6,6 +6,7 @@ from odoo.orm.models import NO_ACCESS
 
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import commit_and_refresh
+from odoo.addons.payment_btcpay.models.payment_provider import senders
 from odoo.addons.payment_btcpay.models.payment_provider.connection import Connection
 
 # What is kept of the provider's fields, `btcpay_…` there.
@@ -60,18 +61,23 @@ class BTCPayEarlierStore(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         """Override to forget who may send events."""
+        stores = super().create(vals_list)
         self.env['payment.provider']._btcpay_forget_senders()
-        return super().create(vals_list)
+        return stores
 
     def write(self, vals):
-        """Override to forget who may send events."""
-        self.env['payment.provider']._btcpay_forget_senders()
-        return super().write(vals)
+        """Override to forget who may send events where that is changed: each minute it is noted
+        that something of the store is open, and what is forgotten is all that Odoo remembers."""
+        result = super().write(vals)
+        if not senders.FIELDS.isdisjoint(f'btcpay_{name}' for name in vals):
+            self.env['payment.provider']._btcpay_forget_senders()
+        return result
 
     def unlink(self):
         """Override to forget who may send events."""
+        result = super().unlink()
         self.env['payment.provider']._btcpay_forget_senders()
-        return super().unlink()
+        return result
 
     @api.model
     def _keep(self, provider):

@@ -16,7 +16,7 @@ class BTCPayProtectedMixin(models.AbstractModel):
     @api.model_create_multi
     def create(self, vals_list):
         """Override to refuse to set what only our code sets, by defaults of the call as well."""
-        self._btcpay_check_protected({
+        self.browse()._btcpay_check_protected({
             *(name for vals in vals_list for name in vals),
             *(key.removeprefix('default_') for key in self.env.context),
         })

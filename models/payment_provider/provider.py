@@ -256,9 +256,10 @@ class PaymentProvider(models.Model):
 
     def write(self, vals):
         """Override to forget who may send events where that is changed."""
+        result = super().write(vals)  # Which whoever may not write is refused.
         if not senders.FIELDS.isdisjoint(vals):
             self._btcpay_forget_senders()
-        return super().write(vals)
+        return result
 
     @api.constrains('state', 'code', 'btcpay_api_key', 'btcpay_store_id', 'btcpay_server_url')
     def _check_btcpay_is_connected_before_enabling(self):

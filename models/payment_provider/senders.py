@@ -5,7 +5,9 @@ from odoo import api, fields, models
 from odoo.exceptions import MissingError
 from odoo.tools import ormcache
 
-# What is written of these makes Odoo forget what it knows.
+from odoo.addons.payment_btcpay.db import commit_and_refresh
+
+# What is written of these makes Odoo forget what it knows; of an earlier store, without prefix.
 FIELDS = {
     'code', 'btcpay_store_id', 'btcpay_webhook_id', 'btcpay_webhook_by_hand',
     'btcpay_webhook_secret', 'btcpay_old_webhook_secret', 'btcpay_old_webhook_secret_until',
@@ -55,14 +57,19 @@ class PaymentProvider(models.Model):
             return Senders()
 
     @api.model
-    @ormcache('provider_id')
+    @ormcache('provider_id', "self.pool.cache_sequences['default']")
     def _btcpay_read_senders(self, provider_id):
         """Return who may send events to a provider. It is remembered: anybody can send anything.
+
+        While it is read, or the body before was waited for, another thread may change it and have
+        all forget it. What is read then is remembered for the sequence of before, of no more use,
+        or is read after the change, in a database transaction that began after it.
 
         :param int provider_id: The id, possibly of none.
         :rtype: Senders
         :raise MissingError: If there is none of ours; that is not remembered, for any number.
         """
+        commit_and_refresh(self.env)
         provider = self.search_fetch(
             [('id', '=', provider_id), ('code', '=', 'btcpay')], list(FIELDS), limit=1
         )

@@ -1,6 +1,5 @@
 import secrets
 from datetime import timedelta
-from decimal import Decimal
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from odoo import _, fields, models
@@ -254,11 +253,16 @@ class PaymentTransaction(models.Model):
         :param dict values: Other values to write with it.
         """
         self.ensure_one()
-        difference = invoice.counted_amount - (invoice.amount or Decimal(str(self.amount)))
+        known = self._btcpay_get_invoice_values(invoice)
+        # Of what is stored of both: the server may have more digits than the currency has here.
+        paid, asked = map(
+            self.currency_id.round, (known['btcpay_paid_amount'], known['btcpay_asked_amount'])
+        )
+        difference = paid - (asked or self.amount)
         self.write({
-            **self._btcpay_get_invoice_values(invoice),
-            'btcpay_due_amount': float(max(-difference, 0)),
-            'btcpay_overpaid_amount': float(max(difference, 0)),
+            **known,
+            'btcpay_due_amount': max(-difference, 0),
+            'btcpay_overpaid_amount': max(difference, 0),
             **values,
         })
 

@@ -17,11 +17,12 @@ class PaymentTransaction(models.Model):
         )
 
     @api.model
-    @ormcache()
+    @ormcache('self.env.su')
     def _btcpay_get_fixed_names(self):
         """Override to fix the framework's own fields, too: whose transaction it will be, is not
-        known yet."""
-        return super()._btcpay_get_fixed_names() | const.PROTECTED_TRANSACTION_FIELDS
+        known yet. It will not be ours where a person makes it."""
+        names = super()._btcpay_get_fixed_names()
+        return names | const.PROTECTED_TRANSACTION_FIELDS if self.env.su else names
 
     def _btcpay_check_written_by_odoo(self):
         """Check that transactions were made ours by our code, not by a call of somebody.

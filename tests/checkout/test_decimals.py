@@ -1,3 +1,6 @@
+from dataclasses import replace
+from decimal import Decimal
+
 from odoo.tests import tagged
 from odoo.tools import html2plaintext
 
@@ -54,6 +57,20 @@ class TestDecimals(RefundMixin, BTCPayCommon):
                 self.assertEqual((tx.btcpay_paid_amount, tx.payment_id.amount), (asked, asked))
                 self.assertEqual(order._btcpay_get_amount_due(), 0)
                 self.assertFalse(order.activity_ids)
+
+    def test_when_the_server_has_more_digits_then_what_is_due_goes_with_what_was_paid(self):
+        tx = self._create_btcpay_transaction(self._create_order(100))
+        invoice = tx._btcpay_fetch_invoice(tx._btcpay_client())
+        for paid, stored, due, overpaid in [
+            ('99.99', 99.99, 0.01, 0), ('99.994', 99.99, 0.01, 0), ('99.995', 100, 0, 0),
+            ('100.004', 100, 0, 0), ('100.005', 100.01, 0, 0.01),
+        ]:
+            with self.subTest(paid=paid):
+                tx._btcpay_write_invoice(replace(invoice, paid_amount=Decimal(paid)))
+                self.assertEqual(
+                    (tx.btcpay_paid_amount, tx.btcpay_due_amount, tx.btcpay_overpaid_amount),
+                    (stored, due, overpaid),
+                )
 
     def test_when_the_server_rounds_then_the_books_take_its_amount_and_the_difference(self):
         account = self.btcpay.company_id.default_cash_difference_expense_account_id

@@ -200,7 +200,7 @@ class TestProtectedFields(RefundMixin, BTCPayCommon):
             with self.assertRaises(AccessError):
                 other.with_user(user).write({'provider_id': self.btcpay.id})
 
-    def test_when_another_providers_transaction_is_written_then_it_is_as_without_us(self):
+    def test_when_another_providers_transaction_is_written_or_made_then_it_is_as_without_us(self):
         other = self._create_transaction(
             'redirect', reference='other', provider_id=self.dummy_provider.id,
             payment_method_id=self.dummy_provider.payment_method_ids[:1].id,
@@ -208,6 +208,12 @@ class TestProtectedFields(RefundMixin, BTCPayCommon):
         other.write({'provider_reference': 'x', 'amount': 5})
         self.assertEqual((other.provider_reference, other.amount), ('x', 5))
         other.unlink()
+        made = other.with_context(default_provider_reference='y', default_amount=7).create({
+            'provider_id': self.dummy_provider.id, 'currency_id': self.currency.id,
+            'payment_method_id': self.dummy_provider.payment_method_ids[:1].id,
+            'partner_id': self.partner.id, 'reference': 'made',
+        })
+        self.assertEqual((made.provider_reference, made.amount), ('y', 7))
 
     def test_when_every_field_is_named_then_those_of_the_framework_exist(self):
         self.assertLessEqual(

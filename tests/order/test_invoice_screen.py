@@ -54,6 +54,17 @@ class TestInvoiceScreen(RefundMixin, BTCPayCommon):
         invoice = order._create_invoices()
         self.assertEqual(self._status_of(invoice), ("Paid", 100))
 
+    def test_when_a_bill_is_listed_with_invoices_then_it_shows_what_it_shows_alone(self):
+        bill = self._create_invoice(post=False, move_type='in_invoice')
+        tx = self._paid(self._create_order())
+        tx.invoice_ids = moves = bill | self._create_invoice()
+        for records in (moves, bill):
+            self.env.invalidate_all()
+            self.assertEqual(
+                records.mapped('btcpay_has_transactions'), [False, True][:len(records)]
+            )
+            self.assertEqual(self._status_of(bill), (False, 0))
+
     def test_when_the_accountant_opens_the_form_then_the_status_is_there(self):
         for user, count in ((self.accountant, 1), (self.seller, 0)):
             arch = self._arch(user)

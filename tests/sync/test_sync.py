@@ -1,11 +1,12 @@
 from unittest.mock import patch
 
+from odoo.exceptions import MissingError
 from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.db import RowBusy
+from odoo.addons.payment_btcpay.db import RowBusy, lock
 from odoo.addons.payment_btcpay.greenfield import GreenfieldError, Invoice
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 
@@ -309,6 +310,17 @@ class TestSynchronize(BTCPayCommon):
             self.tx._btcpay_sync()
         self.assertEqual(len(calls), const.MAX_SYNC_ATTEMPTS)
         self.assertEqual(self.tx.btcpay_status, 'New')
+
+    def test_when_what_is_locked_was_deleted_then_whoever_reads_it_is_told(self):
+        tx = self._create_btcpay_transaction(self._create_order()).sudo()
+        other = self._create_btcpay_transaction(self._create_order()).sudo()
+        deleted = other.browse(other.id)
+        other.unlink()
+        lock(deleted)
+        lock(tx | deleted)
+        self.assertEqual(tx.state, 'draft')
+        with self.assertRaises(MissingError):
+            deleted.state  # noqa: B018 (read)
 
     def test_when_the_sync_button_is_pressed_then_it_tells_success_or_the_problem(self):
         self._pay_and_settle()

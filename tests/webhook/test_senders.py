@@ -3,9 +3,12 @@ from datetime import timedelta
 from unittest.mock import patch
 
 from odoo import fields
-from odoo.tests import tagged
+from odoo.exceptions import AccessError
+from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
+from odoo.addons.payment_btcpay.db import commit_and_refresh
+from odoo.addons.payment_btcpay.models.payment_provider import senders
 from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
 
 SECRET = 'another secret, long enough to be one'
@@ -56,6 +59,16 @@ class TestSenders(BTCPayHttpCommon):
             'api_key': 'x', 'store_id': 'earlier', 'webhook_id': 'w', 'webhook_secret': 's1',
         })
         self.assertEqual(self._find().webhooks[1].secrets, ['s1'])
+        with patch.object(self.registry, 'clear_cache') as clear:
+            store.write({'over_at': False, 'retry_at': False})  # As long as something is open.
+        clear.assert_not_called()
+        for values in (
+            {'store_id': 'x'}, {'webhook_id': 'x'}, {'webhook_by_hand': True},
+            {'old_webhook_secret': 'x'}, {'old_webhook_secret_until': fields.Datetime.now()},
+        ):
+            with patch.object(self.registry, 'clear_cache') as clear:
+                store.write(values)
+            clear.assert_called_once()
         store.webhook_secret = 's2'
         self.assertEqual(self._find().webhooks[1].secrets, ['s2'])
         store.unlink()
@@ -82,6 +95,55 @@ class TestSenders(BTCPayHttpCommon):
             signal.assert_called_once()
         self.env.invalidate_all()
         self.assertEqual(self._find().webhooks[0].secrets, ['stored since'])
+
+    def test_when_it_changes_while_it_is_read_then_what_was_read_is_not_remembered(self):
+        """Another thread of this process changes it, which tells all processes but this one."""
+        provider, sequences = self.btcpay.sudo(), self.registry.cache_sequences
+        sequence = sequences['default']
+        self.addCleanup(sequences.update, default=sequence)
+        provider.btcpay_webhook_secret = SECRET
+        search_fetch = self.registry['payment.provider'].search_fetch
+
+        def change_meanwhile(records, *args, **kwargs):
+            found = search_fetch(records, *args, **kwargs)
+            found.mapped('btcpay_webhook_secret')
+            self.registry.clear_cache()
+            sequences['default'] = sequence + 1
+            return found
+
+        with patch.object(self.registry['payment.provider'], 'search_fetch', change_meanwhile):
+            self.assertEqual(self._find().webhooks[0].secrets, [SECRET])
+        self.env.cr.execute(
+            "UPDATE payment_provider SET btcpay_webhook_secret = 'stored since' WHERE id = %s",
+            [provider.id],
+        )
+        self.env.invalidate_all()
+        self.assertEqual(self._find().webhooks[0].secrets, ['stored since'])
+
+    def test_when_it_is_not_remembered_then_it_is_read_as_it_is_now(self):
+        """A request that has waited for its body would read what it was when the request came."""
+        self.registry.clear_cache()
+        for commits in (1, 0):
+            with patch.object(senders, 'commit_and_refresh', wraps=commit_and_refresh) as commit:
+                self._find()
+                self.assertEqual(commit.call_count, commits)
+
+    def test_when_somebody_may_not_change_it_then_nothing_is_forgotten(self):
+        self._find()
+        user = new_test_user(self.env, 'without_rights', 'base.group_portal')
+        for call in (
+            lambda: self.btcpay.with_user(user).write({'btcpay_debug': True}),
+            lambda: self.env['btcpay.earlier.store'].with_user(user).create({}),
+            lambda: self.env['btcpay.earlier.store'].with_user(user).browse(1).write({}),
+            lambda: self.env['btcpay.earlier.store'].with_user(user).browse(1).unlink(),
+        ):
+            with (
+                patch.object(self.registry, 'clear_cache') as clear,
+                mute_logger('odoo.addons.base.models.ir_model'),
+                self.assertRaises(AccessError),
+            ):
+                call()
+            clear.assert_not_called()
 
     @mute_logger('odoo.addons.payment_btcpay.controllers.main')
     def test_when_there_is_no_such_provider_then_nobody_may_send_and_nothing_is_remembered(self):
