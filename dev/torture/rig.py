@@ -140,3 +140,5 @@ class Rig(Stack):
                 'btcpay_underpaid_policy = %s WHERE id = %s',
                 [self.world.url, key, self.store_id, self.webhook_id, self.secret, webhook['url'],
                  accept_part, late_policy, underpaid_policy, self.provider_id])
+            # SQL tells nobody: Odoo's processes forget what they remember of the provider.
+            cr.execute('INSERT INTO orm_signaling_default DEFAULT VALUES')

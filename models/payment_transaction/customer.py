@@ -102,11 +102,13 @@ class PaymentTransaction(models.Model):
         return False
 
     def _btcpay_mail_late(self, is_new):
-        """Tell the customer that somebody looks at what came after the time was up.
+        """Tell the customer that somebody looks at what came after the time was up, once, however
+        much comes after it.
 
         :param bool is_new: Whether anything is new.
         """
-        if is_new:
+        if is_new and not self.btcpay_is_late_mailed:
+            self.btcpay_is_late_mailed = True
             self._btcpay_mail_customer('mail_template_late')
 
     # === WHAT IS ASKED FOR NEXT === #

@@ -179,6 +179,9 @@ class PaymentTransaction(models.Model):
 
     # === REVIEW === #
 
+    btcpay_is_late_mailed = fields.Boolean(
+        string="Customer Told of Late Payment", readonly=True, copy=False
+    )
     btcpay_review_note = fields.Text(
         string="Needs Review", help="What Odoo could not settle by itself.",
         readonly=True, copy=False,

@@ -71,6 +71,18 @@ class TestLateWords(MoneyMixin, BTCPayCommon):
                 self.assertTrue(message.startswith(words), message)
                 self.assertNotIn("in full", message)
 
+    def test_when_more_comes_late_again_and_again_then_the_customer_gets_one_mail(self):
+        self.btcpay.btcpay_late_policy = 'review'
+        self._pay(None, '0.96')
+        for fraction in ('1', '0.5'):
+            self.world.pay(self.tx.btcpay_invoice_id, fraction=fraction)
+            self.world.mine()
+            self._look(self.tx)
+        mails = self.order.message_ids.filtered(
+            lambda message: "arrived after the time was up" in (message.subject or '')
+        )
+        self.assertEqual(len(mails), 1)
+
     # === THE STORE'S TOLERANCE === #
 
     def test_when_late_payment_is_short_within_tolerance_then_it_is_what_the_server_takes(self):
