@@ -173,7 +173,9 @@ class Ledger:
             wanted = max(min(payment.received - payment.returned, payment.amount), ZERO)
             # Whoever pays more after a part was given back is not taken to pay that again
             is_more = payment.root['state'] == 'done' and payment.net < wanted
-            if payment.net != wanted and not (is_more and told):
+            # What came after it had counted is booked once it is confirmed
+            is_more = is_more and (told or self.truth.is_unconfirmed(payment.invoice))
+            if payment.net != wanted and not is_more:
                 self.bad(f'Settled, so {wanted} should be for the documents:', payment)
         # What came after the server's monitoring, and of which nobody told, Odoo does not know.
         is_unknown = payment.invoice['monitoringExpiration'] <= self.truth.now and (

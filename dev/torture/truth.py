@@ -133,10 +133,14 @@ class Truth:
         """Whether money is accepted by itself as soon as it is confirmed, and still watched."""
         return (
             self.history.accepts and invoice['monitoringExpiration'] > self.now
-            and any(payment['status'] == 'Processing'
-                    for method in self.rig.world.payment_methods(invoice['id']).values()
-                    for payment in method['payments'])
+            and self.is_unconfirmed(invoice)
         )
+
+    def is_unconfirmed(self, invoice):
+        """Whether some of what came in may still vanish."""
+        return any(payment['status'] == 'Processing'
+                   for method in self.rig.world.payment_methods(invoice['id']).values()
+                   for payment in method['payments'])
 
     # --- transactions and orders ------------------------------------------------------------------
 

@@ -219,6 +219,11 @@ class PaymentTransaction(models.Model):
                 return self.btcpay_status == 'Invalid' and bool(self._btcpay_get_unbooked_amount())
             case 'overpaid':
                 return bool(self._btcpay_get_surplus())
+            case 'vanished':  # It counted before it was confirmed, and was replaced since.
+                return self.btcpay_status == 'Settled' and self.currency_id.compare_amounts(
+                    self._btcpay_get_booked_money(),
+                    self._btcpay_get_worth(self._btcpay_get_gross_amount()),
+                ) > 0
             case 'contradiction':  # Paid in Odoo, but not at the server.
                 is_given_back = self.btcpay_returned_amount and self._btcpay_get_kept_amount() <= 0
                 return self.btcpay_status in ('Expired', 'Invalid') and not is_given_back

@@ -81,6 +81,7 @@ class PaymentTransaction(models.Model):
         self._btcpay_watch_confirmed_seen()
         getattr(self, row.then)(is_new)
         self._btcpay_book_missing()
+        self._btcpay_flag_vanished()
         self._btcpay_close_settled_matters()
 
     def _btcpay_set_state(self, state):

@@ -186,6 +186,21 @@ class PaymentTransaction(models.Model):
                 return
         self._btcpay_settle_matters('missing')
 
+    def _btcpay_flag_vanished(self):
+        """Flag for review that more is booked than is there: what counted before it was confirmed,
+        by the merchant's word or the store's settings, can still be replaced."""
+        self.ensure_one()
+        if self._btcpay_is_matter_open('vanished'):
+            self._btcpay_flag_for_review(_(
+                "%(booked)s is booked for %(reference)s, but only %(paid)s is there: the payment"
+                " counted before it was confirmed, and the customer's wallet has replaced or"
+                " canceled it since. Ask the customer to pay again, or cancel the order and its"
+                " payment.",
+                booked=self.currency_id.format(self._btcpay_get_booked_money()),
+                paid=self.currency_id.format(self._btcpay_get_gross_amount()),
+                reference=self.reference,
+            ), 'vanished')
+
     def _btcpay_book_more(self, amount):
         """Book a part of what was missing; what was written off of it is taken back.
 

@@ -114,6 +114,33 @@ class TestMatters(RefundMixin, BTCPayCommon):
         self._look(self.tx)
         self.assertFalse(self.order.activity_ids)
 
+    def test_when_what_was_marked_as_settled_is_replaced_then_a_person_is_told_until_paid(self):
+        for post_process in (False, True):
+            with self.subTest(post_process=post_process):
+                self.order = self._create_order(require_payment=True, prepayment_percent=1.0)
+                self.tx = self._create_btcpay_transaction(self.order)
+                txid = self.world.pay(self.tx.btcpay_invoice_id, replaceable=True)
+                self.world.mark(self.tx.btcpay_invoice_id, 'Settled')
+                self._look(self.tx)
+                if post_process:
+                    self._post_process()
+                self.assertEqual(self.tx.state, 'done')
+                self.assertFalse(self.order.activity_ids)
+                self.world.replace(txid)
+                self.world.mine()
+                self._look(self.tx)
+                self._look(self.tx)
+                self.assertIn(
+                    f"$ 100.00 is booked for {self.tx.reference}, but only $ 0.00 is there",
+                    self._activities(self.order),
+                )
+                self.assertEqual(len(self.order.activity_ids), 1)
+                self.assertEqual(self.order.btcpay_decision, 'other')
+                self.world.pay(self.tx.btcpay_invoice_id)
+                self.world.mine()
+                self._look(self.tx)
+                self.assertFalse(self.order.activity_ids)
+
     # === SURPLUS THAT IS NOT CONFIRMED === #
 
     def test_when_surplus_is_unconfirmed_then_it_is_said_and_asked_for_once_confirmed(self):
