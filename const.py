@@ -28,6 +28,9 @@ DECISIONS = [
     ('other', "Other"),
 ]
 
+# How long the server is asked what became of a payment of which something is to be decided.
+DECISION_DAYS = 30
+
 # Who may refund, and so see where a refund is claimed.
 REFUND_GROUPS = 'account.group_account_invoice,payment_btcpay.group_refund,base.group_system'
 

@@ -165,7 +165,7 @@ class PullPayment:
         """
         read = Reader(data, 'pullPayment')
         amount = read.decimal('amount')
-        if amount <= 0:
+        if amount < 0:  # 0 where all of nothing is given back.
             raise read.refuse('amount')
         return cls(
             id=read.api_id(),

@@ -110,7 +110,7 @@ REQUIRED = [
     *((InvoicePaymentMethod, 'paymentMethodId', value) for value in BAD_IDS),
     *((InvoicePaymentMethod, 'payments', value) for value in (None, {}, 'a', 5)),
     *((PullPayment, 'id', value) for value in BAD_IDS),
-    *((PullPayment, 'amount', value) for value in (*BAD_NUMBERS, '0', '-1')),
+    *((PullPayment, 'amount', value) for value in (*BAD_NUMBERS, '-1')),
     *((PullPayment, 'currency', value) for value in BAD_WORDS),
     *((Payout, 'id', value) for value in BAD_IDS),
     *((Payout, 'originalAmount', value) for value in BAD_NUMBERS),

@@ -274,7 +274,8 @@ class PaymentProvider(models.Model):
         invoice_ids = {
             pull_payment_id: invoice_id
             for pull_payment_id, data in refunds.items()
-            if (invoice_id := data['pull_payment'].refunded_invoice_id)
+            if data['pull_payment'].amount
+            and (invoice_id := data['pull_payment'].refunded_invoice_id)
         }
         Transaction = self.env['payment.transaction'].sudo()
         domain = [('provider_id', '=', self.id)]

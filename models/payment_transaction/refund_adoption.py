@@ -33,6 +33,8 @@ class PaymentTransaction(models.Model):
         client = root._btcpay_client_without_key(timeout)
         commit_and_refresh(root.env)
         pull_payment = client.get_pull_payment(pull_payment_id)
+        if not pull_payment.amount:
+            return refund  # Nothing was received, and nothing is given back.
         is_hidden = pull_payment.is_archived and not client.list_pull_payment_payouts(
             pull_payment_id, include_cancelled=True
         ).items

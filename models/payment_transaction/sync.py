@@ -12,7 +12,7 @@ from odoo.addons.payment_btcpay.db import (
     commit_and_refresh,
     lock,
 )
-from odoo.addons.payment_btcpay.greenfield import GreenfieldError
+from odoo.addons.payment_btcpay.greenfield import GreenfieldError, NotUnderstood
 from odoo.addons.payment_btcpay.utils import notify, trigger_once, upsert
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
@@ -179,7 +179,10 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         if self.operation == 'refund':
-            return found or self._btcpay_read_refund(timeout)
+            data = found or self._btcpay_read_refund(timeout)
+            if data and not data['pull_payment'].amount:  # Odoo makes none over nothing.
+                raise NotUnderstood('pullPayment.amount')
+            return data
         client = self._btcpay_client(timeout, commits=True)  # One connection for all.
         invoice = found['invoice'] if found else self._btcpay_fetch_invoice(client)
         if not invoice:

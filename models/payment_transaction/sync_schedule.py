@@ -29,7 +29,8 @@ class PaymentTransaction(models.Model):
 
         - Open payments are asked for at the polling interval, until they are not open.
         - Closed ones hourly, until the server's monitoring of the invoice is over: the customer may
-          pay a second time, the merchant may take it back at the server, and nobody may tell.
+          pay a second time, the merchant may take it back at the server, and nobody may tell. Of
+          money that is to be decided of, for some weeks: it may be accepted at the server.
         - Those whose invoice was requested without an answer, for a day.
         - Refunds at the polling interval for a week, then hourly, until they are final.
 
@@ -60,7 +61,10 @@ class PaymentTransaction(models.Model):
                 return self._btcpay_get_answer_deadline()
         elif self.btcpay_are_payments_due:
             return poll
-        elif not is_open and self._btcpay_is_monitoring_over():
+        elif not is_open and self._btcpay_is_monitoring_over() and (
+            self.state == 'done' or not self.btcpay_decision or not self.btcpay_monitored_until
+            or self.btcpay_monitored_until < now - timedelta(days=const.DECISION_DAYS)
+        ):
             return False
         return poll if is_open else slow
 

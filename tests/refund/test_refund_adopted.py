@@ -55,6 +55,18 @@ class TestRefundAdopted(RefundMixin, BTCPayCommon):
         self.assertFalse(tx.btcpay_refund_ids)
         self.assertIn("made at the BTCPay Server itself", self._activities(tx.sale_order_ids))
 
+    def test_when_nothing_is_given_back_of_nothing_then_nothing_follows(self):
+        tx = self._create_btcpay_transaction(self._create_order())
+        self.world.expire(tx.btcpay_invoice_id)
+        self.world.mark(tx.btcpay_invoice_id, 'Invalid')
+        self._look(tx)
+        pull_payment = self._server_refund(tx)
+        self.assertEqual(pull_payment['amount'], '0')
+        self.assertFalse(tx._btcpay_find_or_adopt_refund(pull_payment['id']))
+        self._look_for_others()
+        self.assertFalse(tx.btcpay_refund_ids)
+        self.assertFalse(self._activities(tx.sale_order_ids))
+
     def test_when_a_refund_is_in_a_currency_not_paid_in_then_it_is_flagged_for_review(self):
         tx = self._paid()
         pull_payment = self._server_refund(

@@ -283,6 +283,25 @@ class TestReconcile(ReconcileCommon):
         tx.btcpay_monitored_until = tx.btcpay_synced_at - timedelta(seconds=1)
         self.assertFalse(self._is_watched(tx))
 
+    def test_when_money_is_to_be_decided_of_then_it_is_watched_for_weeks_after_the_monitoring(self):
+        tx = self._create_open()
+        self.world.expire(tx.btcpay_invoice_id)
+        self.world.pay(tx.btcpay_invoice_id)
+        self.world.mine()
+        tx._btcpay_sync()
+        self.assertEqual(tx.btcpay_decision, 'late')
+        over = tx.btcpay_synced_at - timedelta(seconds=1)
+        for days, is_watched in ((0, True), (29, True), (31, False)):
+            tx.btcpay_monitored_until = over - timedelta(days=days)
+            self.assertEqual(self._is_watched(tx), is_watched)
+        tx.btcpay_monitored_until = over
+        self.world.mark(tx.btcpay_invoice_id, 'Settled')  # And nobody tells.
+        self._make_due(tx, const.SLOW_POLL_MINUTES)
+        self._reconcile()
+        self.assertEqual(tx.state, 'done')
+        tx.btcpay_monitored_until = over
+        self.assertFalse(self._is_watched(tx))
+
     def test_when_an_invoice_stays_open_then_it_is_watched_forever(self):
         tx = self._create_open()
         tx.btcpay_monitored_until = tx.btcpay_synced_at - timedelta(days=100)
