@@ -220,9 +220,9 @@ class PaymentTransaction(models.Model):
             case 'overpaid':
                 return bool(self._btcpay_get_surplus())
             case 'vanished':  # It counted before it was confirmed, and was replaced since.
+                money = self._btcpay_get_gross_amount()
                 return self.btcpay_status == 'Settled' and self.currency_id.compare_amounts(
-                    self._btcpay_get_booked_money(),
-                    self._btcpay_get_worth(self._btcpay_get_gross_amount()),
+                    self._btcpay_get_booked_money(), max(money, self._btcpay_get_worth(money))
                 ) > 0
             case 'contradiction':  # Paid in Odoo, but not at the server.
                 is_given_back = self.btcpay_returned_amount and self._btcpay_get_kept_amount() <= 0
