@@ -1,6 +1,8 @@
 from collections import defaultdict
+from contextlib import suppress
 
 from odoo import _, api, fields, models
+from odoo.exceptions import MissingError
 from odoo.tools import SQL
 
 from odoo.addons.payment_btcpay.utils import notify
@@ -67,7 +69,11 @@ class BTCPayDocumentMixin(models.AbstractModel):
     def _read_format(self, fnames, load='_classic_read'):
         """Override to compute the summary of a list at once: Odoo asks for it by the thousand."""
         if not SUMMARY.isdisjoint(fnames):
-            with self.env.protecting([self._fields[name] for name in SUMMARY], self):
+            # Of one that was deleted meanwhile Odoo itself knows to leave out that one only.
+            with (
+                suppress(MissingError),
+                self.env.protecting([self._fields[name] for name in SUMMARY], self),
+            ):
                 self.sudo()._compute_btcpay_summary()
         return super()._read_format(fnames, load=load)
 

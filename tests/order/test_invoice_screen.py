@@ -27,6 +27,17 @@ class TestInvoiceScreen(RefundMixin, BTCPayCommon):
     def _status_of(self, invoice):
         return invoice.btcpay_status_text, invoice.btcpay_received_amount
 
+    def test_when_one_of_a_list_was_deleted_meanwhile_then_the_others_are_read(self):
+        moves = self._create_invoice() + self._create_invoice() + self._create_invoice()
+        deleted = moves[1]
+        self.env.flush_all()
+        deleted.button_draft()
+        deleted.name = False
+        deleted.unlink()
+        self.env.invalidate_all()
+        read = moves.read(['name', 'btcpay_status_text'])
+        self.assertEqual([values['id'] for values in read], [moves[0].id, moves[2].id])
+
     def test_when_an_invoice_is_paid_and_refunded_then_it_shows_how_the_payment_stands(self):
         invoice = self._create_invoice().with_user(self.accountant)
         self.assertFalse(invoice.btcpay_has_transactions)
