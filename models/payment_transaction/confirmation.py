@@ -39,6 +39,13 @@ class PaymentTransaction(models.Model):
         ours.sale_order_ids.invalidate_recordset(['amount_paid'])
         return self - ours.filtered('is_post_processed')
 
+    def _btcpay_log_confirmation(self):
+        """Log on the documents that they are paid, where nobody was to wait for it."""
+        ours = self.filtered(lambda tx: tx.provider_code == 'btcpay')
+        for tx in ours.filtered('btcpay_is_confirmation_unlogged'):
+            tx.btcpay_is_confirmation_unlogged = False
+            tx._btcpay_as_odoo()._log_received_message()
+
     def _btcpay_finish_post_processing(self):
         """Look for payments that do not fit what they are for, and whether all is confirmed."""
         for tx in self:
@@ -169,6 +176,7 @@ class PaymentTransaction(models.Model):
         :param str reason: The reason.
         """
         self.ensure_one()
+        self._btcpay_log_confirmation()
         tries = self.btcpay_confirm_tries + 1
         self.write({
             'btcpay_confirm_tries': tries,

@@ -364,6 +364,8 @@ class PaymentTransaction(models.Model):
                 return ''  # Said with the store's reason, once.
             case _any, 'pending':
                 return ''  # Said with what was seen or received.
+            case _any, 'done' if self.btcpay_is_confirmation_unlogged:
+                return ''  # Said when it is post-processed.
             case _any, 'done' if not self.source_transaction_id:
                 return _("The payment %(reference)s of %(amount)s has been confirmed.", **values)
             case _any, 'done' if self.sale_order_ids or self.invoice_ids:

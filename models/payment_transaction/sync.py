@@ -287,7 +287,8 @@ class PaymentTransaction(models.Model):
         :param Invoice invoice: The invoice.
         :param list[InvoicePaymentMethod] payment_methods: Its payment methods with the payments;
                                                            None if there is nothing new about them.
-        :param bool do_payments_follow: Whether they are read later if there is.
+        :param bool do_payments_follow: Whether they are read later if there is: somebody waits, and
+                                        nothing but the confirmation follows from the invoice.
         """
         self.ensure_one()
         # The framework goes on here once the transaction is in error already.
@@ -296,6 +297,8 @@ class PaymentTransaction(models.Model):
         before = (self.btcpay_status, self.btcpay_additional_status, self.btcpay_paid_amount)
         are_due = do_payments_follow and self._btcpay_has_news_of_payments(invoice)
         self._btcpay_write_invoice(invoice, btcpay_are_payments_due=are_due)
+        # Its post-processing follows at once, which has more to say on the documents.
+        self.btcpay_is_confirmation_unlogged |= do_payments_follow and self.state != 'done'
         if payment_methods is not None:
             self._btcpay_store_payments(payment_methods)
         after = (self.btcpay_status, self.btcpay_additional_status, self.btcpay_paid_amount)

@@ -116,6 +116,10 @@ class PaymentTransaction(models.Model):
         string="Payments to Be Read", help="What was paid is known, but not yet by which payments.",
         readonly=True, copy=False,
     )
+    # The documents do not say yet that it is paid: the post-processing logs it.
+    btcpay_is_confirmation_unlogged = fields.Boolean(
+        string="Confirmation to Be Logged", readonly=True, copy=False
+    )
     # Counts what was applied, to notice that somebody else's answer came in between.
     btcpay_sync_count = fields.Integer(
         string="Syncs", aggregator=None, readonly=True, copy=False
@@ -298,6 +302,7 @@ class PaymentTransaction(models.Model):
         """Override of `payment` to do once what scheduled actions and customers' pages do at once,
         and to look for payments that do not fit what they are for."""
         todo = self._btcpay_claim_post_processing()
+        todo._btcpay_log_confirmation()
         told = todo._btcpay_filter_told_to_customer()
         super(PaymentTransaction, told.with_context(btcpay_is_told=True))._post_process()
         super(PaymentTransaction, todo - told)._post_process()

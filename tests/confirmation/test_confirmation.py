@@ -8,6 +8,7 @@ from odoo.exceptions import LockError, UserError
 from odoo.tests import new_test_user, tagged
 
 from odoo.addons.payment_btcpay.const import CONFIRM_WAITS
+from odoo.addons.payment_btcpay.db import Turn
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
 
@@ -97,6 +98,27 @@ class TestConfirm(MoneyMixin, BTCPayCommon):
         self.assertEqual(self.order.state, 'sale')
         self.assertTrue(self.tx.btcpay_is_handled)
         self.assertIn("is confirmed now", str(self.order.message_ids.mapped('body')))
+
+    def test_when_the_order_cannot_be_confirmed_then_it_still_says_once_that_it_is_paid(self):
+        def told():
+            return self.order.message_ids.filtered(
+                lambda message: not message.subject and "has been confirmed" in message.body
+            )
+
+        order = self.order = self._create_order(require_payment=True, prepayment_percent=1.0)
+        tx = self._create_btcpay_transaction(order)
+        self.world.pay(tx.btcpay_invoice_id)
+        self.world.mine()
+        # As a delivery and the customer's page do, which wait for nothing.
+        tx._btcpay_sync(turn=Turn(self.provider, 'page'))
+        self.assertEqual((tx.state, len(told())), ('done', 0))
+        self.now = fields.Datetime.now()
+        self._pass(minutes=CONFIRM_WAITS[0])
+        self._run_broken()
+        self.assertEqual(len(told()), 1)
+        self._pass(days=1)
+        self._run()
+        self.assertEqual((order.state, len(told())), ('sale', 1))
 
     def test_when_confirming_fails_twice_then_one_activity_says_the_reason(self):
         self._pass(minutes=CONFIRM_WAITS[0])

@@ -102,10 +102,10 @@ class TestCosts(MoneyMixin, BTCPayHttpCommon):
         """Return what the last one costs: what is read once a process is not counted."""
         return [self._measure(self._post_event, event, **kwargs) for event in events][-1]
 
-    def test_when_a_payment_settles_then_its_event_costs_one_call_and_22_queries(self):
+    def test_when_a_payment_settles_then_its_event_costs_one_call_and_13_queries(self):
         txs = [self._create_paid() for _time in range(2)]
         cost = self._measure_event(*map(self._prepare_event, txs))
-        self._assert_cost(cost, queries=22, calls=1, commits=3)
+        self._assert_cost(cost, queries=13, calls=1, commits=3)
         self.assertEqual([tx.state for tx in txs], ['done', 'done'])
 
     def test_when_the_same_delivery_comes_again_then_nothing_is_asked(self):
@@ -239,7 +239,7 @@ class TestCosts(MoneyMixin, BTCPayHttpCommon):
         self._assert_cost(cost, queries=46, calls=1)
         self.assertTrue(order.transaction_ids.btcpay_checkout_link)
 
-    def test_when_a_customer_comes_back_who_paid_then_it_costs_one_call_and_23_queries(self):
+    def test_when_a_customer_comes_back_who_paid_then_it_costs_one_call_and_14_queries(self):
         for _time in range(2):
             tx = self._create_paid()
             tx.sudo().btcpay_synced_at -= timedelta(minutes=1)
@@ -247,7 +247,7 @@ class TestCosts(MoneyMixin, BTCPayHttpCommon):
                 self.url_open, f'{const.RETURN_ROUTE}?ref={tx.reference}', allow_redirects=False,
             )
         self.assertEqual(tx.state, 'done')
-        self._assert_cost(cost, queries=23, calls=1)
+        self._assert_cost(cost, queries=14, calls=1)
 
     # === WHAT IS NOT OURS === #
 
