@@ -32,12 +32,14 @@ CODE = re.compile(r'model\.(\w+)\(\)')
 class Answer:
     """:param float seconds: from the first byte sent to the last byte read
     :param dict costs: what Odoo counted, see `btcpay_bench/counters.py`
+    :param float connecting: those of the seconds until the connection was there
     """
 
     status: int
     seconds: float
     costs: dict
     body: bytes
+    connecting: float = 0
 
 
 class Line:
@@ -51,12 +53,14 @@ class Line:
         begun = time.perf_counter()
         connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=self.timeout)
         try:
+            connection.connect()
+            connecting = time.perf_counter() - begun
             connection.request(request.method, request.path, request.body, request.headers)
             response = connection.getresponse()
             body = response.read()
             seconds = time.perf_counter() - begun
             costs = json.loads(response.headers.get('X-Bench') or '{}')
-            return Answer(response.status, seconds, costs, body)
+            return Answer(response.status, seconds, costs, body, connecting)
         finally:
             connection.close()
 

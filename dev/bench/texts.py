@@ -186,17 +186,20 @@ def storm(found):
 
 def hang(found):
     one = latest(found)
-    rows = [['before it hangs'] + [
-        change(found, lambda run, n=name: run['usual'][n]) for name in ('median_s', 'longest_s')
+    waits = ('median_s', 'longest_s', 'longest_answering_s')
+    rows = [['nothing'] + [
+        change(found, lambda run, n=name: run['usual'][n]) for name in waits
     ] + ['', '', '']]
-    for name, title in (('webhooks', f'{one["events"]} webhooks at once'),
+    for name, title in (('stripe', f'{one["events"]} webhooks of Stripe, which asks nobody'),
+                        ('webhooks', f'{one["events"]} webhooks at once'),
                         ('return_pages', f'{one["events"]} return pages at once')):
         rows.append([title] + [change(found, lambda run, n=name, f=figure: run[n][f])
-                               for figure in ('median_s', 'longest_s', 'calls', 'seconds',
-                                              'statuses')])
-    return (f'{one["workers"]} workers; the server accepts each call and answers none.\n\n'
-            + table(['meanwhile', 'page, median s', 'page, longest s (goal: < 1)', 'calls',
-                     'all answered after s', 'answers'], rows))
+                               for figure in (*waits, 'calls', 'seconds', 'statuses')])
+    return (f'{one["workers"]} workers; the server accepts each call and answers none. Of new'
+            ' connections 16 wait at most (8 a worker, Odoo\'s own limit); who comes then tries'
+            ' again after a whole second, or is sent away.\n\n'
+            + table(['meanwhile', 'page, median s', 'page, longest s (goal: < 1)',
+                     'after it was connected', 'calls', 'all answered after s', 'answers'], rows))
 
 
 def reconcile(found):
