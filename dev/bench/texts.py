@@ -103,7 +103,10 @@ def steps(found):
             str(goal), f'**no: {", ".join(misses)}**' if misses else 'yes'])
     return table(['step', 'mollie', 'stripe', 'ours', 'time × better', 'CPU × better', 'goal',
                   'reached'], rows) + (
-        f'\n{latest(found)["settled"]["btcpay"]["times"]} times each. q: queries.\n')
+        f'\n{latest(found)["settled"]["btcpay"]["times"]} times each. q: queries.'
+        ' What our settling webhook and return page leave to the'
+        ' post-processing, which they trigger as the others\' do: that the order says that it is'
+        ' paid, and which payments it was paid by.\n')
 
 
 def others(found):

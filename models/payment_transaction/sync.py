@@ -296,9 +296,12 @@ class PaymentTransaction(models.Model):
             return
         before = (self.btcpay_status, self.btcpay_additional_status, self.btcpay_paid_amount)
         are_due = do_payments_follow and self._btcpay_has_news_of_payments(invoice)
-        self._btcpay_write_invoice(invoice, btcpay_are_payments_due=are_due)
         # Its post-processing follows at once, which has more to say on the documents.
-        self.btcpay_is_confirmation_unlogged |= do_payments_follow and self.state != 'done'
+        is_unlogged = do_payments_follow and self.state != 'done'
+        self._btcpay_write_invoice(
+            invoice, btcpay_are_payments_due=are_due,
+            btcpay_is_confirmation_unlogged=self.btcpay_is_confirmation_unlogged or is_unlogged,
+        )
         if payment_methods is not None:
             self._btcpay_store_payments(payment_methods)
         after = (self.btcpay_status, self.btcpay_additional_status, self.btcpay_paid_amount)
