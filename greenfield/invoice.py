@@ -121,9 +121,9 @@ class Invoice:
             store_id=read.optional_api_id('storeId') or '',
             status=read.word('status'),
             additional_status=read.word('additionalStatus'),
-            amount=read.decimal('amount'),
+            amount=read.amount('amount'),
             currency=read.optional_word('currency'),
-            paid_amount=read.decimal('paidAmount'),
+            paid_amount=read.amount('paidAmount'),
             order_id=Reader(metadata, 'invoice.metadata').optional_word('orderId', MAX_LENGTH),
             metadata=metadata,
             payment_methods=tuple(
@@ -193,8 +193,8 @@ class Payment:
         status = read.optional_word('status')
         return cls(
             id=read.word('id'),
-            value=read.decimal('value'),
-            fee=read.optional_decimal('fee') or Decimal(0),
+            value=read.amount('value'),
+            fee=read.optional_amount('fee') or Decimal(0),
             status=status if status in words.PAYMENT_STATUSES else '',
             destination=read.text('destination'),
             received_at=read.time('receivedDate'),
@@ -227,7 +227,7 @@ class InvoicePaymentMethod:
         return cls(
             id=read.api_id('paymentMethodId'),
             currency=read.optional_word('currency'),
-            rate=read.optional_decimal('rate'),
+            rate=read.optional_amount('rate'),
             due=read.optional_decimal('due'),
             destination=read.text('destination'),
             payments=parse_listing(

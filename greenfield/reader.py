@@ -126,12 +126,17 @@ class Reader:
         value = self.value(name)
         return str(value) if is_web_link(value) else None
 
-    def decimal(self, name: str) -> Decimal:
-        """Read a required number."""
-        number = self.optional_decimal(name)
-        if number is None:
+    def amount(self, name: str) -> Decimal:
+        """Read a required amount."""
+        amount = self.optional_amount(name)
+        if amount is None:
             raise self.refuse(name)
-        return number
+        return amount
+
+    def optional_amount(self, name: str) -> Decimal | None:
+        """Read an amount, or a price: none is less than 0, or money would go the other way."""
+        number = self.optional_decimal(name)
+        return None if number is None or number < 0 else number
 
     def optional_decimal(self, name: str) -> Decimal | None:
         """Read a number."""

@@ -75,7 +75,7 @@ class RefundDraft:
         return cls(
             variant=variant,
             custom=(
-                Money(read.decimal('customAmount'), read.word('customCurrency'))
+                Money(read.amount('customAmount'), read.word('customCurrency'))
                 if variant == CUSTOM else None
             ),
             subtract_percentage=read.optional_decimal('subtractPercentage') or Decimal(0),
@@ -113,10 +113,10 @@ class RefundPreview:
         read = Reader(data, 'refundPreview')
         return cls(
             payment_currency=read.word('paymentCurrency'),
-            payment_amount_then=read.optional_decimal('paymentAmountThen'),
-            payment_amount_now=read.optional_decimal('paymentAmountNow'),
-            overpaid_payment_amount=read.optional_decimal('overpaidPaymentAmount'),
-            invoice_amount=read.optional_decimal('invoiceAmount'),
+            payment_amount_then=read.optional_amount('paymentAmountThen'),
+            payment_amount_now=read.optional_amount('paymentAmountNow'),
+            overpaid_payment_amount=read.optional_amount('overpaidPaymentAmount'),
+            invoice_amount=read.optional_amount('invoiceAmount'),
             invoice_currency=read.optional_word('invoiceCurrency'),
             payment_divisibility=read.integer('paymentCurrencyDivisibility', _DIVISIBILITY, 24),
         )
@@ -141,7 +141,7 @@ class RefundPreview:
 class PullPayment:
     """What the customer can claim.
 
-    :param Decimal amount: more than 0
+    :param Decimal amount: 0 where all of nothing is given back
     :param str|None view_link: the page where the customer claims it
     :param int bolt11_days: the days a Lightning invoice has to be valid to be claimed by
     :param bool is_auto_approved: whether claims are paid without the merchant's approval
@@ -164,12 +164,9 @@ class PullPayment:
         :raise NotUnderstood: without a usable id, amount or currency
         """
         read = Reader(data, 'pullPayment')
-        amount = read.decimal('amount')
-        if amount < 0:  # 0 where all of nothing is given back.
-            raise read.refuse('amount')
         return cls(
             id=read.api_id(),
-            amount=amount,
+            amount=read.amount('amount'),
             currency=read.word('currency'),
             name=read.text('name'),
             description=read.text('description'),
@@ -217,13 +214,13 @@ class Payout:
         state = read.word('state')
         if state not in words.PAYOUT_STATES:
             raise read.refuse('state')
-        paid = read.optional_decimal('payoutAmount')
+        paid = read.optional_amount('payoutAmount')
         paid_currency = read.optional_word('payoutCurrency')
         proof = Reader(read.mapping('paymentProof'), 'payout.paymentProof')
         return cls(
             id=read.api_id(),
             state=state,
-            claimed=Money(read.decimal('originalAmount'), read.optional_word('originalCurrency')),
+            claimed=Money(read.amount('originalAmount'), read.optional_word('originalCurrency')),
             paid=None if paid is None else Money(paid, paid_currency),
             pull_payment_id=read.optional_api_id('pullPaymentId'),
             method=read.optional_word('payoutMethodId'),

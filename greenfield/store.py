@@ -185,6 +185,6 @@ class Rate:
         errors = read.value('errors')
         return cls(
             pair=read.word('currencyPair'),
-            rate=read.optional_decimal('rate'),
+            rate=read.optional_amount('rate'),
             errors=tuple(clean(error, 500) for error in errors) if isinstance(errors, list) else (),
         )

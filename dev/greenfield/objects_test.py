@@ -93,6 +93,7 @@ BAD_IDS = (
 BAD_NUMBERS = (
     None, '', 'abc', 'NaN', '-Infinity', True, [], {}, 1.5, '1,5', '1e24', Decimal('1e30'), '1e-24',
     '1' * 101, Decimal('sNaN'), 10 ** 30)
+BAD_AMOUNTS = (*BAD_NUMBERS, '-1', '-0.00000001', Decimal('-5.5'))
 BAD_WORDS = (None, '', 5, [], {}, True, 'a\0b', '\udfff', 'a' * 257)
 BAD_LINKS = (
     None, '', 5, 'javascript:alert(1)', '/i/98C', 'ftp://a.example', 'https://', 'http://[',
@@ -103,21 +104,21 @@ BAD_TIMES = (None, 'soon', True, [], 10 ** 20, '1e23', -10 ** 15, 1.5, -1, 253_4
 #: the fields that are required, with values that they cannot have
 REQUIRED = [
     *((Invoice, 'id', value) for value in BAD_IDS),
-    *((Invoice, name, value) for name in ('amount', 'paidAmount') for value in BAD_NUMBERS),
+    *((Invoice, name, value) for name in ('amount', 'paidAmount') for value in BAD_AMOUNTS),
     *((Invoice, name, value) for name in ('status', 'additionalStatus') for value in BAD_WORDS),
     *((Payment, 'id', value) for value in BAD_WORDS),
-    *((Payment, 'value', value) for value in BAD_NUMBERS),
+    *((Payment, 'value', value) for value in BAD_AMOUNTS),
     *((InvoicePaymentMethod, 'paymentMethodId', value) for value in BAD_IDS),
     *((InvoicePaymentMethod, 'payments', value) for value in (None, {}, 'a', 5)),
     *((PullPayment, 'id', value) for value in BAD_IDS),
-    *((PullPayment, 'amount', value) for value in (*BAD_NUMBERS, '-1')),
+    *((PullPayment, 'amount', value) for value in BAD_AMOUNTS),
     *((PullPayment, 'currency', value) for value in BAD_WORDS),
     *((Payout, 'id', value) for value in BAD_IDS),
-    *((Payout, 'originalAmount', value) for value in BAD_NUMBERS),
+    *((Payout, 'originalAmount', value) for value in BAD_AMOUNTS),
     *((Payout, 'state', value) for value in (*BAD_WORDS, 'Dreaming')),
     *((RefundPreview, 'paymentCurrency', value) for value in BAD_WORDS),
     *((RefundDraft, 'refundVariant', value) for value in (*BAD_WORDS, 'Whatever')),
-    *((RefundDraft, 'customAmount', value) for value in BAD_NUMBERS),
+    *((RefundDraft, 'customAmount', value) for value in BAD_AMOUNTS),
     *((RefundDraft, 'customCurrency', value) for value in BAD_WORDS),
     *((ApiKey, 'permissions', value) for value in (
         None, {}, 'a', [5], [None], ['a:b/c'], ['a:'], ['a:b:c'])),
@@ -145,13 +146,13 @@ OPTIONAL = [
       for value in (*BAD_WORDS[:-1], 'a' * 4097)),
     *((Invoice, 'checkout', value, 'payment_methods', ()) for value in (
         None, [], {}, {'paymentMethods': 'BTC'}, {'paymentMethods': [5, None, 'a/b']})),
-    *((Payment, 'fee', value, 'fee', 0) for value in BAD_NUMBERS),
+    *((Payment, 'fee', value, 'fee', 0) for value in BAD_AMOUNTS),
     *((Payment, 'status', value, 'status', '') for value in (*BAD_WORDS, 'Dreaming')),
     *((Payment, 'receivedDate', value, 'received_at', None) for value in BAD_TIMES),
     (Payment, 'destination', 'a\0b\ud800', 'destination', 'ab?'),
     (Payment, 'destination', 'a' * 5000, 'destination', 'a' * 4096),
     (Payment, 'destination', 5, 'destination', ''),
-    *((InvoicePaymentMethod, 'rate', value, 'rate', None) for value in BAD_NUMBERS),
+    *((InvoicePaymentMethod, 'rate', value, 'rate', None) for value in BAD_AMOUNTS),
     *((InvoicePaymentMethod, 'due', value, 'due', None) for value in BAD_NUMBERS),
     *((PullPayment, 'viewLink', value, 'view_link', None) for value in BAD_LINKS),
     *((PullPayment, 'BOLT11Expiration', value, 'bolt11_days', 0) for value in (
@@ -160,19 +161,21 @@ OPTIONAL = [
     *((PullPayment, 'archived', value, 'is_archived', False) for value in (None, 'true', 1)),
     (PullPayment, 'name', 'My own name', 'refunded_invoice_id', None),
     (PullPayment, 'name', 'Refund a/b', 'refunded_invoice_id', None),
-    *((Payout, 'payoutAmount', value, 'paid', None) for value in BAD_NUMBERS),
+    *((Payout, 'payoutAmount', value, 'paid', None) for value in BAD_AMOUNTS),
     *((Payout, 'pullPaymentId', value, 'pull_payment_id', None) for value in BAD_IDS),
     *((Payout, 'date', value, 'claimed_at', None) for value in BAD_TIMES),
     *((Payout, 'paymentProof', value, 'proof', '') for value in (None, [], 'a', {}, {'id': 5})),
     (Payout, 'paymentProof', {'id': None, 'preimage': 'ff'}, 'proof', 'ff'),
-    *((RefundPreview, 'paymentAmountNow', value, 'payment_amount_now', None)
-      for value in BAD_NUMBERS),
+    *((RefundPreview, name, value, attribute, None) for name, attribute in (
+        ('paymentAmountThen', 'payment_amount_then'), ('paymentAmountNow', 'payment_amount_now'),
+        ('overpaidPaymentAmount', 'overpaid_payment_amount'), ('invoiceAmount', 'invoice_amount'),
+    ) for value in BAD_AMOUNTS),
     *((RefundPreview, 'paymentCurrencyDivisibility', value, 'payment_divisibility', 8)
       for value in (*BAD_NUMBERS, 25, -1)),
     *((RefundDraft, 'payoutMethods', value, 'payout_methods', None) for value in (None, 'a', {})),
     *((Store, 'name', value, 'name', 'B7FBa3') for value in (None, '', 5, '\0')),
     *((StorePaymentMethod, 'enabled', value, 'is_enabled', False) for value in (None, 'true', 1)),
-    *((Rate, 'rate', value, 'rate', None) for value in BAD_NUMBERS),
+    *((Rate, 'rate', value, 'rate', None) for value in BAD_AMOUNTS),
     (Rate, 'errors', None, 'errors', ()),
     (Rate, 'errors', ['a\0', 5], 'errors', ('a', '')),
     (Webhook, 'authorizedEvents', {'everything': True}, 'events', None),

@@ -172,6 +172,18 @@ class TestRefundFollow(RefundMixin, BTCPayCommon):
         self.assertFalse(refund.btcpay_payout_ids)
         self.assertEqual(refund.state, 'pending')
 
+    def test_when_a_payout_is_of_less_than_nothing_then_no_more_can_be_refunded(self):
+        tx = self._paid()
+        refund = tx._btcpay_request_refund(50)
+        for archived in (False, True):
+            self._apply(refund, {'amount': '50.00', 'currency': 'USD', 'archived': archived}, [
+                {'id': 'a', 'state': 'Completed', 'originalAmount': '-20',
+                 'originalCurrency': 'USD'},
+            ])
+        self.assertEqual((refund.state, refund.amount), ('cancel', -50))
+        self.assertFalse(refund.btcpay_payout_ids)
+        self.assertEqual(tx._btcpay_get_refund_sums()['limit'], 100)
+
     # === CANCELED === #
 
     def test_when_a_refund_is_archived_at_the_server_then_it_is_canceled(self):
