@@ -1,11 +1,13 @@
 """Amounts: exact, and only what money can be."""
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 
 #: No amount of money has more digits before, or behind, the point: what is beyond would not survive
 #: being computed with and stored.
 MAX_EXPONENT = 24
 MAX_CHARACTERS = 100
+#: Rounding to digits that there is no room for raises an error, see `round_amount`.
+_ROOM = Context(prec=MAX_EXPONENT + 2 * MAX_CHARACTERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +62,18 @@ def count_decimals(amount: Decimal) -> int:
     return max(-exponent, 0)
 
 
-def round_amount(amount: Decimal | str | float, decimals: int) -> Decimal:
-    """Round an amount half away from zero, as the server does.
+def round_amount(
+    amount: Decimal | str | float, decimals: int, rounding: str = ROUND_HALF_UP
+) -> Decimal:
+    """Round an amount, by default half away from zero, as the server does.
 
     :param Decimal|str|float amount: the amount; a float is what it is written as
     :param int decimals: the number of decimals of the currency
+    :param str rounding: how, as `decimal` names it
     """
-    return Decimal(str(amount)).quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
+    return Decimal(str(amount)).quantize(
+        Decimal(1).scaleb(-decimals), rounding=rounding, context=_ROOM
+    )
 
 
 def format_amount(amount: Decimal | str | float, decimals: int) -> str:

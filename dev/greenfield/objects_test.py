@@ -227,6 +227,9 @@ def test_no_object(kind):
     ('3.4', '0', ('Settled', 'Marked'), '0'),
     ('100.40', '100.00', ('Settled', 'None'), '100.00'),  # By the store's tolerance.
     ('1235', '1235', ('Settled', 'None'), '1235'),
+    # There is no end to the digits of a server that has gone mad.
+    (f'100.{"0" * 90}', f'99.{"9" * 60}', ('Settled', 'None'), f'99.{"9" * 60}'),
+    (f'100.{"0" * 90}', f'100.{"0" * 60}', ('Settled', 'None'), '100'),
 ])
 def test_when_the_server_rounds_what_was_paid_then_it_counts_in_full(amount, paid, states, counted):
     invoice = Invoice.parse({

@@ -101,8 +101,8 @@ class PaymentTransaction(models.Model):
         if not whole or not received:
             return None
         decimals = min(preview.payment_divisibility, MAX_CRYPTO_DECIMALS)
-        crypto_amount = (whole * Decimal(str(amount)) / received).quantize(
-            Decimal(1).scaleb(-decimals), rounding=ROUND_DOWN
+        crypto_amount = round_amount(
+            whole * Decimal(str(amount)) / received, decimals, ROUND_DOWN
         )
         if not crypto_amount:
             return None
