@@ -15,9 +15,13 @@ import requests.adapters
 import urllib3
 import urllib3.connection
 
-from .errors import PEER, Unreachable
+from .errors import PEER, NotUnderstood, Unreachable
 from .hosts import is_forbidden, is_private
 from .text import mask_pull_payment
+
+#: Bytes that are read for an answer. Of its body fewer are taken; what else there is of it, such as
+#: lines between its chunks, has a limit of its own in new versions of urllib3 only.
+MAX_BYTES = 16 * 1024 * 1024
 
 
 def _mask(record: logging.LogRecord) -> bool:
@@ -34,13 +38,15 @@ for _name in ('urllib3.connectionpool', 'urllib3.util.retry'):
 
 
 class _Source(io.RawIOBase):
-    """What is read from a socket, until its timeout has passed since the first wait for it."""
+    """What is read from a socket for an answer, until its timeout has passed since the first wait
+    for it, or there is too much of it."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._raw = sock.makefile('rb', buffering=0)
         self._timeout = sock.gettimeout()
         self._deadline = time.monotonic() + (self._timeout or 0)
+        self._bytes_left = MAX_BYTES
 
     def readable(self) -> bool:
         return True
@@ -51,7 +57,11 @@ class _Source(io.RawIOBase):
             if left <= 0:
                 raise TimeoutError('timed out')
             self._sock.settimeout(left)
-        return self._raw.readinto(buffer)
+        if self._bytes_left <= 0:
+            raise NotUnderstood('answer', 'The answer is too large')
+        count = self._raw.readinto(buffer)
+        self._bytes_left -= count or 0
+        return count
 
     def close(self) -> None:
         if self._sock.fileno() != -1:

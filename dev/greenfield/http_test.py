@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 import urllib3.connection
+import urllib3.response
 
 from greenfield import (
     HttpTransport,
@@ -169,6 +170,24 @@ def test_endless_answer_is_given_up():
         http.begin(Transfer_Encoding='chunked')
         while True:
             http.wfile.write(b'10000\r\n' + b' ' * 0x10000 + b'\r\n')
+
+    with pytest.raises(NotUnderstood, match='too large'):
+        ask(answer)
+
+
+@pytest.mark.parametrize(('begin', 'again'), [
+    (b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n', b'a: b\r\n'),
+    (b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n', b'0'),
+    (b'', b'HTTP/1.1 100 Continue\r\na: b\r\n\r\n'),
+], ids=('trailers', 'line of a chunk', 'nothing but further to come'))
+def test_endless_answer_without_body_is_given_up(begin, again, monkeypatch):
+    """As the urllib3 reads it that Odoo pins, which limits no such line."""
+    monkeypatch.setattr(urllib3.response, '_MAX_CHUNK_LINE_LENGTH', 2 ** 40, raising=False)
+
+    def answer(http):
+        http.wfile.write(begin)
+        while True:
+            http.wfile.write(again * 10_000)
 
     with pytest.raises(NotUnderstood, match='too large'):
         ask(answer)
