@@ -103,4 +103,9 @@ class RefundOperations(Operations):
             'GET', make_path('pull-payments', pull_payment_id, 'payouts'),
             params={'includeCancelled': make_flag(include_cancelled)},
         )
-        return parse_listing(answer, 'payouts', Payout.parse)
+        found = parse_listing(answer, 'payouts', Payout.parse)
+        for payout in found:
+            check_same(
+                'payout.pullPaymentId', payout.pull_payment_id or pull_payment_id, pull_payment_id
+            )
+        return found

@@ -58,7 +58,7 @@ def make_flag(flag: bool) -> str:
 def check_same(what: str, found: str, asked: str) -> None:
     """Check that an answer is about what was asked for.
 
-    :raise NotUnderstood: if it is not
+    :raise NotUnderstood: if it is not; without the ids, which may be a pull payment's: it is logged
     """
     if found != asked:
-        raise NotUnderstood(what, f'The answer is about {found}, not {asked}')
+        raise NotUnderstood(what, f'{what} is not what was asked for')

@@ -4,10 +4,12 @@ from decimal import Decimal
 import pytest
 
 from greenfield import (
+    Client,
     Forbidden,
     InvoiceDraft,
     Money,
     NotFound,
+    NotUnderstood,
     RefundDraft,
     Refused,
     Unreachable,
@@ -326,3 +328,20 @@ def test_unknown_pull_payment(connect):
         connect().get_pull_payment('nosuch')
     with pytest.raises(NotFound):
         connect().list_pull_payment_payouts('nosuch')
+
+
+@pytest.mark.parametrize(('ask', 'answer'), [
+    (lambda client: client.get_pull_payment('mine'),
+     {'id': 'another', 'amount': '1', 'currency': 'BTC'}),
+    (lambda client: client.list_pull_payment_payouts('mine'),
+     [{'id': 'a', 'state': 'Completed', 'originalAmount': '1', 'pullPaymentId': 'another'}]),
+    (lambda client: client.get_invoice('store', 'mine'),
+     {'id': 'another', 'status': 'New', 'additionalStatus': 'None', 'amount': '1',
+      'paidAmount': '0'}),
+    (lambda client: client.get_store('mine'), {'id': 'another'}),
+])
+def test_answer_about_another_is_refused(ask, answer):
+    """Neither id is named: whoever has a pull payment's can claim the money."""
+    with pytest.raises(NotUnderstood, match='not what was asked for') as caught:
+        ask(Client(lambda *_args, **_kwargs: answer))
+    assert not {'mine', 'another'} & set(str(caught.value).split())

@@ -11,6 +11,7 @@ from odoo.addons.payment_btcpay.db import RowBusy, commit_and_refresh, lock
 from odoo.addons.payment_btcpay.greenfield import (
     GreenfieldError,
     Money,
+    NotUnderstood,
     RefundDraft,
     find_unsupported_methods,
     is_lightning,
@@ -261,10 +262,13 @@ class PaymentTransaction(models.Model):
 
         :param PullPayment pull_payment: The pull payment.
         :raise RowBusy: If somebody else holds the refund.
+        :raise NotUnderstood: If it is another refund's.
         """
         self.ensure_one()
         commit_and_refresh(self.env)
         lock(self._btcpay_get_root() | self)
+        if self._btcpay_find_refund(pull_payment.id) - self:
+            raise NotUnderstood('pullPayment.id')
         self._btcpay_store_pull_payment(pull_payment)
         commit_and_refresh(self.env)
 

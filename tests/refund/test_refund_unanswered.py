@@ -1,3 +1,4 @@
+from dataclasses import replace
 from unittest.mock import patch
 
 from odoo import fields
@@ -6,7 +7,7 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.greenfield import GreenfieldError
+from odoo.addons.payment_btcpay.greenfield import Client, GreenfieldError
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.refund.refund_common import RefundMixin
 
@@ -49,6 +50,21 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         refund = self._lost(self._paid())
         self._reconcile()
         self._assert_made_once(refund)
+
+    def test_when_the_answer_is_another_refunds_then_it_is_not_taken_and_its_own_is_found(self):
+        tx, refund_invoice = self._paid(), Client.refund_invoice
+        earlier = self._paid()._btcpay_request_refund(20)
+        made = self._pull_payments()
+        with patch.object(Client, 'refund_invoice', lambda *args: replace(
+            refund_invoice(*args), id=earlier.btcpay_pull_payment_id
+        )):
+            refund = tx._btcpay_request_refund(60)
+        self.assertEqual((refund.state, refund.btcpay_pull_payment_id), ('draft', False))
+        self._reconcile()
+        [pull_payment] = [each for each in self._pull_payments() if each not in made]
+        self.assertEqual(
+            (refund.state, refund.btcpay_pull_payment_id), ('pending', pull_payment['id'])
+        )
 
     def test_when_the_answer_was_lost_then_the_same_request_finds_the_refund(self):
         tx = self._paid()
