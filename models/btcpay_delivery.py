@@ -75,6 +75,10 @@ class BTCPayDelivery(models.Model):
         transaction, reason = self._find_transaction(
             provider, event.invoice_id, event.order_id, event.pull_payment_id
         )
+        if transaction.btcpay_store_id not in (False, event.store_id):
+            # A store, of now or of before, has nothing to tell of another's payments.
+            transaction = transaction.browse()
+            reason = _("The event is of another store than the payment.")
         reference = transaction.reference
         if transaction.btcpay_invoice_id and event.type in const.UNINTERESTING_EVENTS:
             reason = _("Odoo has made this invoice itself: nothing follows from the event.")

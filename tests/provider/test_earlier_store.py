@@ -353,6 +353,23 @@ class TestEarlierStore(BTCPayConnectCommon, RefundMixin):
         self.env.invalidate_all()
         self.assertFalse(self._earlier())
 
+    def test_when_a_store_tells_of_a_payment_of_the_other_then_it_is_not_believed(self):
+        tx = self._create_btcpay_transaction()
+        self._switch()
+        earlier, provider = self._earlier(), self.btcpay.sudo()
+        for store_id, webhook_id, secret, state in (
+            (self.other_store, provider.btcpay_webhook_id, provider.btcpay_webhook_secret,
+             'ignored'),
+            (self.store_id, earlier.webhook_id, earlier.webhook_secret, 'processed'),
+        ):
+            event = self._prepare_event(tx, storeId=store_id, webhookId=webhook_id)
+            self.assertEqual(self._post_event(event, secret=secret).status_code, 200)
+            delivery = self.env['btcpay.delivery'].search([
+                ('delivery_ref', '=', event['deliveryId']),
+            ])
+            self.assertEqual(delivery.state, state)
+            self.assertEqual(delivery.transaction_id, tx if state == 'processed' else tx.browse())
+
     def test_when_an_event_is_signed_for_the_other_store_then_it_is_refused(self):
         tx = self._create_btcpay_transaction()
         self._switch()

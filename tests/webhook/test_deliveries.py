@@ -153,12 +153,12 @@ class TestDelivery(BTCPayHttpCommon):
         self.assertGreater(delivery.next_try_at, fields.Datetime.now())
 
     def test_when_the_server_cannot_be_asked_at_all_then_the_delivery_is_kept(self):
-        self.tx.sudo().btcpay_store_id = 'another store'
+        self.btcpay.sudo().btcpay_server_url = 'http://8.8.8.8'
         delivery = self._post()
         self.assertRecordValues(delivery, [{
             'state': 'pending', 'try_count': 1, 'transaction_id': self.tx.id,
         }])
-        self.assertIn("no longer connected", delivery.reason)
+        self.assertIn("cannot be used safely", delivery.reason)
 
     def test_when_an_event_is_about_a_refund_then_it_is_stored_before_the_server_is_asked(self):
         self.world.pay(self.tx.btcpay_invoice_id)
