@@ -4,6 +4,7 @@ from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment.utils import check_access_token
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import RowBusy
+from odoo.addons.payment_btcpay.greenfield import clean
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -22,10 +23,14 @@ class BTCPayPayRest(Controller):
         :return: The redirection to where it is paid.
         :rtype: Response
         """
+        ref, token = clean(ref), clean(token)
         tx_sudo = request.env['payment.transaction'].sudo().search([
             ('reference', '=', ref), ('provider_code', '=', 'btcpay'),
         ], limit=1)
-        if not tx_sudo or not check_access_token(token, 'btcpay_rest', tx_sudo.id, ref):
+        if (
+            not tx_sudo or not token.isascii()  # Else they cannot be compared.
+            or not check_access_token(token, 'btcpay_rest', tx_sudo.id, ref)
+        ):
             return request.redirect('/my')
         try:
             url = tx_sudo._btcpay_as_odoo()._btcpay_pay_rest()

@@ -251,6 +251,7 @@ class TestCustomerPages(PagesCommon):
         self._bring_to('expired_partial', tx)
         for reference, token in (
             (tx.reference, ''), (tx.reference, other._btcpay_get_rest_token()), ('unknown', 'x'),
+            (tx.reference, 'ä'), ('\0', 'x'), (f'{tx.reference}\0', '\0'),
         ):
             with self.subTest(reference=reference, token=token):
                 response = self._ask_for_rest(reference, token)
