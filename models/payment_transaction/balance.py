@@ -176,6 +176,14 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         return self.currency_id.round(self.btcpay_paid_amount + self.btcpay_network_fee_amount)
 
+    def _btcpay_get_counted_amount(self):
+        """Return what was received of what was asked for.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        return min(self.btcpay_paid_amount, self._btcpay_get_asked_amount())
+
     def _btcpay_is_paid_in_full(self):
         """Return whether all that was asked for was received, confirmed or not."""
         self.ensure_one()

@@ -102,7 +102,7 @@ class PaymentTransaction(models.Model):
                 self._btcpay_book_settled()
             case 'done', _any:
                 # The money is there, whatever was thought of the payment before.
-                self._btcpay_note_difference(self.btcpay_paid_amount - self.btcpay_overpaid_amount)
+                self._btcpay_note_difference(self._btcpay_get_counted_amount())
                 self._set_done(extra_allowed_states=('cancel',))
             case 'cancel', ('draft' | 'pending'):
                 self._set_canceled()

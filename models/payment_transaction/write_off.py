@@ -165,8 +165,7 @@ class PaymentTransaction(models.Model):
         for tx in self._btcpay_get_receipts():
             came = self.currency_id.round(min(
                 tx.btcpay_difference_amount,
-                self.btcpay_paid_amount - self.btcpay_overpaid_amount
-                - self._btcpay_get_booked_money(),
+                self._btcpay_get_counted_amount() - self._btcpay_get_booked_money(),
             ))
             if came <= 0 or not self._btcpay_is_confirmed():
                 continue

@@ -1,4 +1,6 @@
+from dataclasses import replace
 from decimal import Decimal
+from unittest.mock import patch
 
 from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import new_test_user, tagged
@@ -136,6 +138,21 @@ class TestPayments(BTCPayCommon):
             {'crypto_amount': '0.001', 'amount': 0, 'status': 'Settled', 'rate': False},
             {'crypto_amount': '0.002', 'amount': 0, 'status': False, 'rate': False},
         ])
+
+    def test_when_the_server_says_that_it_is_paid_without_measure_then_what_is_due_is_booked(self):
+        """Floats have fewer digits than the difference, and booked something else for ever."""
+        tx = self._create_btcpay_transaction(self._create_order())
+        self.world.pay(tx.btcpay_invoice_id)
+        self.world.mine()
+        fetch = Client.get_invoice
+        with patch.object(Client, 'get_invoice', lambda *args: replace(
+            fetch(*args), paid_amount=Decimal('1e22')
+        )):
+            tx._btcpay_sync()
+        tx._post_process()
+        self.assertEqual((tx.sale_order_ids.state, tx.payment_id.amount), ('sale', 100))
+        tx._btcpay_sync()
+        self.assertEqual((tx.btcpay_paid_amount, tx.btcpay_difference_amount), (100, 0))
 
     # === WHERE A PAYMENT IS LOOKED UP === #
 
