@@ -8,6 +8,7 @@ from odoo.addons.payment_btcpay.utils import choose_foremost
 class BTCPayDecisionMixin(models.AbstractModel):
     """What has to be decided of the Bitcoin payments of a sales order or an invoice: its banner.
 
+    It is the shop's affair alone: customers read their documents, too, by calls of Odoo's API.
     Documents of which nothing is to be decided cost no query.
     """
 
@@ -20,21 +21,23 @@ class BTCPayDecisionMixin(models.AbstractModel):
         string="Bitcoin: To Decide",
         help="What a person has to decide of the Bitcoin payments.",
         selection=DECISIONS, readonly=True, copy=False, index='btree_not_null',
+        groups='base.group_user',
     )
     btcpay_decision_text = fields.Text(
-        string="What Is to Be Decided", compute='_compute_btcpay_decision', compute_sudo=True
+        string="What Is to Be Decided", compute='_compute_btcpay_decision', compute_sudo=True,
+        groups='base.group_user',
     )
     btcpay_can_accept_late = fields.Boolean(
         string="Late Payment Can Be Accepted", compute='_compute_btcpay_decision',
-        compute_sudo=True,
+        compute_sudo=True, groups='base.group_user',
     )
     btcpay_can_accept_partial = fields.Boolean(
         string="Partial Payment Can Be Accepted", compute='_compute_btcpay_decision',
-        compute_sudo=True,
+        compute_sudo=True, groups='base.group_user',
     )
     btcpay_can_refund_decided = fields.Boolean(
         string="What Is to Be Decided Can Be Refunded", compute='_compute_btcpay_decision',
-        compute_sudo=True,
+        compute_sudo=True, groups='base.group_user',
     )
 
     @api.depends('btcpay_decision', 'transaction_ids.btcpay_sync_count')

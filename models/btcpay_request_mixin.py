@@ -20,10 +20,12 @@ class BTCPayRequestMixin(models.AbstractModel):
         groups='base.group_system',
     )
     btcpay_request_text = fields.Char(
-        string="Bitcoin Request", compute='_compute_btcpay_request', compute_sudo=True
+        string="Bitcoin Request", compute='_compute_btcpay_request', compute_sudo=True,
+        groups='base.group_user',
     )
     btcpay_is_request_failed = fields.Boolean(
-        string="Request Could Not Be Mailed", compute='_compute_btcpay_request', compute_sudo=True
+        string="Request Could Not Be Mailed", compute='_compute_btcpay_request',
+        compute_sudo=True, groups='base.group_user',
     )
 
     # === COMPUTE METHODS === #

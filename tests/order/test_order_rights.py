@@ -150,6 +150,31 @@ class TestOrderRights(MoneyMixin, BTCPayCommon):
             with self.subTest(field=field), self.assertRaises(AccessError):
                 self.tx.with_user(self.seller).read([field])
 
+    def test_when_customers_read_their_documents_then_what_the_shop_is_to_decide_is_not_told(self):
+        """It says what Odoo does not see, and has links into the shop's BTCPay Server."""
+        told = {
+            'btcpay_requested_at', 'btcpay_requested_amount', 'btcpay_requested_until',
+            'btcpay_has_transactions', 'btcpay_status_text', 'btcpay_received_amount',
+            'btcpay_is_paid_not_confirmed', 'btcpay_can_refund', 'btcpay_can_request',
+            'btcpay_refund_count', 'btcpay_returned_amount',
+        }
+        self.order.partner_id = self.portal.partner_id
+        move = self._create_invoice(partner_id=self.portal.partner_id.id)
+        self.world.claim(self.refund.btcpay_pull_payment_id, '5.00')
+        self.refund._btcpay_sync()
+        self.assertIn("/payouts", self.order.with_user(self.seller).btcpay_decision_text)
+        for document in (self.order, move):
+            theirs = document.with_user(self.portal)
+            names = {name for name in document._fields if name.startswith('btcpay_')}
+            self.assertTrue(theirs.read(list(names & told)))
+            for name in names - told - {'btcpay_refund_ids'}:  # Odoo checks what it leads to.
+                with self.subTest(model=document._name, field=name):
+                    with self.assertRaises(AccessError):
+                        theirs.read([name])
+                    if document._fields[name].store:
+                        with self.assertRaises(AccessError):
+                            theirs.search([(name, '!=', False)])
+
     def test_when_salespeople_write_to_payment_records_then_it_is_refused(self):
         for records, values in (
             (self.tx, {'amount': 1}), (self.refund, {'state': 'done'}),
