@@ -296,12 +296,14 @@ class BTCPayRequestMixin(models.AbstractModel):
     def _btcpay_note_request(self, message):
         """Remember that a payment was requested, if that is what a message does.
 
+        Customers post as well, and Odoo has them bring any context.
+
         Note: `self.ensure_one()`
 
         :param mail.message message: What was posted on the document.
         """
         amount = self.env.context.get('btcpay_amount')
-        if amount and message.partner_ids:
+        if amount and message.partner_ids and self.env.user._is_internal():
             self._btcpay_remember_request(message, amount)
 
     def _btcpay_remember_request(self, message, amount):

@@ -47,6 +47,18 @@ class TestRequestRpc(RequestMixin, BTCPayHttpCommon):
             self.assertIn('AccessError', str(error.exception))
         self.assertFalse(move.btcpay_requested_amount)
 
+    def test_when_a_customer_posts_with_the_context_of_a_request_then_none_is_noted(self):
+        """Odoo lets them post, with the rights of everybody and any context, on their documents."""
+        partner = self.portal_user.partner_id
+        partner.email = 'customer@example.com'
+        for document in (
+            self._create_order(partner_id=partner.id), self._create_invoice(partner_id=partner.id),
+        ):
+            theirs = document.with_user(self.portal_user).with_context(btcpay_amount=100)
+            theirs.sudo().message_post(body="Hello", partner_ids=partner.ids)
+            self.assertFalse(document.btcpay_requested_at, document)
+            self.assertNotIn("was requested of", str(document.message_ids.mapped('body')))
+
     def test_when_the_same_id_comes_fifty_times_then_one_request_is_mailed(self):
         move = self._create_invoice()
         message = self._request('rpc_accountant', move.ids * 50)
