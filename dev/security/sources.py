@@ -16,7 +16,7 @@ def _files():
     yield from (ROOT / name for name in FILES)
 
 
-def _trees():
+def trees():
     """:return: of each file its name, and its syntax"""
     for file in _files():
         yield str(file.relative_to(ROOT)), ast.parse(file.read_text(encoding='utf-8'))
@@ -52,7 +52,7 @@ def routes():
     """:return: the rows of the routes: the method, and where it is"""
     return [
         (f'{file}: {owner.name}.{method.name}', _route(decorator))
-        for file, tree in _trees() for owner, method in _methods(tree)
+        for file, tree in trees() for owner, method in _methods(tree)
         for decorator in method.decorator_list if _called(decorator) == 'route']
 
 
@@ -67,7 +67,7 @@ def public_methods():
     """:return: the rows of the methods that may be called by RPC: each one alone"""
     return [
         (f'{file}: {method.name}',)
-        for file, tree in _trees() for owner, method in _methods(tree)
+        for file, tree in trees() for owner, method in _methods(tree)
         if _is_model(owner) and not method.name.startswith('_')
         and 'private' not in map(_called, method.decorator_list)]
 
@@ -85,6 +85,6 @@ def elevations():
             is_outermost = isinstance(child, ast.FunctionDef) and ': ' not in place
             walk(child, f'{place}: {child.name}' if is_outermost else place)
 
-    for file, tree in _trees():
+    for file, tree in trees():
         walk(tree, file)
     return [(name, str(count)) for name, count in sorted(found.items())]

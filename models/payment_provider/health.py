@@ -155,7 +155,7 @@ class PaymentProvider(models.Model):
             return
         if not error and not self.sudo().btcpay_checkout_problems:
             return
-        provider = self.with_user(SUPERUSER_ID)._btcpay_in_company_language()
+        provider = self.sudo().with_user(SUPERUSER_ID)._btcpay_in_company_language()
         if not provider._btcpay_find_checkout_change(currency, error):
             return
         commit_and_refresh(provider.env)
@@ -227,7 +227,7 @@ class PaymentProvider(models.Model):
         :param GreenfieldError|None error: What the server said, if it did.
         """
         self.ensure_one()
-        provider = self.with_user(SUPERUSER_ID)
+        provider = self.sudo().with_user(SUPERUSER_ID)
 
         def combine():
             known = (provider.btcpay_down_methods or '').split()

@@ -52,7 +52,7 @@ class PaymentTransaction(models.Model):
         :raise RowBusy: If somebody else holds the transaction.
         """
         self.ensure_one()
-        tx = self.with_user(SUPERUSER_ID)
+        tx = self.sudo().with_user(SUPERUSER_ID)
         tx.fetch(CALL_FIELDS)
         is_refund, root = tx.operation == 'refund', tx._btcpay_get_root()
         is_fresh = bool(deliveries or turn)  # Read just now, for somebody who waits.
@@ -159,7 +159,8 @@ class PaymentTransaction(models.Model):
 
         :rtype: payment.transaction
         """
-        txs = self.with_user(SUPERUSER_ID)
+        # By `sudo` Odoo drops the defaults that a call brings: they would go into what is booked.
+        txs = self.sudo().with_user(SUPERUSER_ID)
         # Who speaks is read along with the company.
         partners = txs.company_id.partner_id | txs.env.user.partner_id
         return txs.with_context(lang=partners.mapped('lang')[0])

@@ -46,6 +46,22 @@ class TestParts(MoneyMixin, BTCPayCommon):
         self._check_part_is_booked()
         self.assertFalse(self.order.activity_ids)
 
+    def test_when_defaults_come_with_the_call_that_books_it_then_it_is_booked_as_ever(self):
+        """Whoever may read the order can call the sync, with any context."""
+        self.btcpay.btcpay_accept_partial = True
+        other = self._pay_order(self._create_order())
+        self._post_process()
+        self.order.user_id = new_test_user(self.env, 'seller', 'sales_team.group_sale_salesman')
+        self.world.pay(self.tx.btcpay_invoice_id, fraction='0.4')
+        self.world.expire(self.tx.btcpay_invoice_id)
+        self.world.mine()
+        self.tx.with_user(self.order.user_id).with_context(
+            default_payment_id=other.payment_id.id, default_partner_name="Another",
+        ).action_btcpay_sync()
+        part = self._check_part_is_booked()
+        self.assertNotEqual(part.payment_id, other.payment_id)
+        self.assertEqual(part.partner_name, self.tx.partner_name)
+
     def test_when_an_accepted_partial_payment_is_synced_again_then_it_is_booked_only_once(self):
         self.btcpay.btcpay_accept_partial = True
         self._pay_part_and_expire()
