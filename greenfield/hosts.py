@@ -10,7 +10,9 @@ _METADATA = frozenset(map(ipaddress.ip_address, (
     '100.100.100.200', '168.63.129.16', '192.0.0.192', 'fd00:ec2::254', 'fd20:ce::254',
 )))
 #: Prefixes of IPv6 addresses whose last 32 bits are an IPv4 address.
-_EMBEDDING = tuple(map(ipaddress.IPv6Network, ('::/96', '64:ff9b::/96', '64:ff9b:1::/48')))
+_EMBEDDING = tuple(map(ipaddress.IPv6Network, (
+    '::/96', '::ffff:0:0:0/96', '64:ff9b::/96', '64:ff9b:1::/48',
+)))
 
 
 def parse_ip(host: str) -> IP | None:
