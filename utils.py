@@ -1,5 +1,6 @@
 import base64
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from markupsafe import escape
 from reportlab.graphics.barcode import createBarcodeDrawing
@@ -108,6 +109,20 @@ def open_dialog(record, name, **values):
         'target': 'new',
         **values,
     }
+
+
+def make_local(address):
+    """Return the address of a page of this site, as Odoo's redirections make it.
+
+    :param str address: The address, of a browser's making.
+    :return: Its path and query; empty if it cannot be read as one.
+    :rtype: str
+    """
+    try:
+        parts = urlsplit(address)._replace(scheme='', netloc='')
+    except ValueError:
+        return ''
+    return '/' + parts.geturl().lstrip('/\\')
 
 
 def one_line(error):

@@ -13,6 +13,7 @@ from odoo.addons.payment_btcpay.greenfield import (
     Unreachable,
 )
 from odoo.addons.payment_btcpay.models.payment_provider.client import AnotherInvoice, MethodMissing
+from odoo.addons.payment_btcpay.utils import make_local
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -30,6 +31,8 @@ class PaymentTransaction(models.Model):
             if source := tx.source_transaction_id:
                 tx.btcpay_root_id = source.btcpay_root_id or source
             elif tx.operation not in ('refund', 'validation'):
+                # The browser says it, and others who pay for the same may be led there, too.
+                tx.landing_route = tx.landing_route and make_local(tx.landing_route)
                 tx.btcpay_documents_total = tx._btcpay_get_documents_total() or 0
                 tx._btcpay_begin_discount()
 

@@ -134,6 +134,27 @@ class TestCheckoutGuard(MoneyMixin, BTCPayHttpCommon):
                 self.assertEqual(values['state'], state)
                 self.assertEqual(order.state, 'sale' if state == 'done' else 'sent')
 
+    def test_when_the_payment_that_arrives_leads_elsewhere_then_nobody_is_led_there(self):
+        """Whoever pays an order says where to go on to, and others may pay it as well."""
+        for landing_route, expected in (
+            ('javascript:alert(1)', '/alert(1)'), (' java\tscript:alert(1)', '/alert(1)'),
+            ('https://evil.example/a?b=1', '/a?b=1'), ('//evil.example', '/'),
+            ('/\\evil.example', '/evil.example'), ('/\t/evil.example/a', '/a'), ('http://[', ''),
+            ('/my/orders/1?access_token=a', '/my/orders/1?access_token=a'),
+        ):
+            with self.subTest(landing_route):
+                order = self._create_order()
+                self.authenticate(None, None)
+                first = self._pay_in_browser(order, landing_route=landing_route)
+                self.authenticate(None, None)
+                self._pay_in_browser(order)
+                self.world.pay(first.btcpay_invoice_id, method='BTC-LN')
+                first._btcpay_sync()
+                self.env.flush_all()
+                values = self.make_jsonrpc_request('/payment/status/poll')
+                self.env.invalidate_all()
+                self.assertEqual(values['landing_route'] or '', expected)
+
     def test_when_the_rest_is_paid_then_its_own_payment_is_shown(self):
         order = self._create_order(require_payment=True, prepayment_percent=0.4)
         self.authenticate(None, None)
