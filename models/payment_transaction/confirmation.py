@@ -123,7 +123,13 @@ class PaymentTransaction(models.Model):
             return
         self.env['ir.cron']._commit_progress(remaining=len(todo))
         for tx in todo:
-            tx._btcpay_as_odoo()._btcpay_try_to_confirm()
+            try:
+                tx._btcpay_as_odoo()._btcpay_try_to_confirm()
+                self.env.flush_all()
+            except Exception:
+                # Odoo's own action must not fail by it, which post-processes for all providers.
+                self.env.cr.rollback()
+                _logger.exception("Transaction %s could not be tried again", tx.id)
             if not self.env['ir.cron']._commit_progress(1):
                 break
 

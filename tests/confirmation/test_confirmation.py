@@ -253,6 +253,28 @@ class TestConfirm(MoneyMixin, BTCPayCommon):
             self._run()
         self.assertEqual((self.order.state, second.sale_order_ids.state), ('draft', 'sale'))
 
+    def test_when_a_failure_cannot_even_be_noted_then_the_others_are_confirmed(self):
+        """Nor does Odoo's own scheduled action fail by it, which is that of all providers."""
+        second = self._pay_order(self._create_order())
+        confirm = self.registry['sale.order'].action_confirm
+
+        def fail_first(order):
+            if order == self.order:
+                raise ValueError("broken")
+            return confirm(order)
+
+        self._pass(days=1)
+        with (
+            patch.object(self.registry['sale.order'], 'action_confirm', fail_first),
+            patch.object(
+                type(self.tx), '_btcpay_note_failed_confirmation',
+                side_effect=psycopg2.errors.SerializationFailure(),
+            ),
+            self.assertLogs(CONFIRM_LOG, 'ERROR'),
+        ):
+            self._run()
+        self.assertEqual((self.order.state, second.sale_order_ids.state), ('draft', 'sale'))
+
     # === NOT TWICE === #
 
     def test_when_the_transaction_is_locked_then_it_is_left_for_the_next_run(self):
