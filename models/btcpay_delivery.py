@@ -1,3 +1,4 @@
+import psycopg2
 
 from odoo import _, api, fields, models
 from odoo.orm.models import NO_ACCESS
@@ -118,7 +119,7 @@ class BTCPayDelivery(models.Model):
         """
         # The same delivery may come several times at once: the database decides which is first.
         # Where that fails it is not logged as it is: it has the pull payment's id.
-        self.env.cr.execute(SQL(
+        query = SQL(
             """
             INSERT INTO btcpay_delivery (
                 provider_id, delivery_ref, original_ref, is_redelivery, event, invoice_ref,
@@ -162,7 +163,13 @@ class BTCPayDelivery(models.Model):
             # Once the request has had its try, the scheduled action has it.
             now=fields.Datetime.now(),
             uid=self.env.uid,
-        ), log_exceptions=False)
+        )
+        try:
+            self.env.cr.execute(query, log_exceptions=False)
+        except psycopg2.Error:
+            if turn:
+                turn.is_ours = True  # It may have been taken before that failed.
+            raise
         rows = self.env.cr.fetchall()
         if not rows or rows[0][1] != 'pending':
             return self.sudo()

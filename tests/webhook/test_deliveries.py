@@ -2,13 +2,15 @@ import json
 from datetime import timedelta
 from unittest.mock import patch
 
+import psycopg2
+
 from odoo import fields
 from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.db import commit_and_refresh
+from odoo.addons.payment_btcpay.db import Turn, commit_and_refresh
 from odoo.addons.payment_btcpay.greenfield import WebhookEvent
 from odoo.addons.payment_btcpay.models import btcpay_delivery
 from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
@@ -97,6 +99,26 @@ class TestDelivery(BTCPayHttpCommon):
         return self.env['btcpay.delivery']._keep(
             provider, WebhookEvent.parse(json.dumps(event).encode()), self.tx
         )
+
+    def test_when_a_delivery_cannot_be_kept_then_the_next_has_its_turn(self):
+        """Its transaction is deleted just then: PostgreSQL sees that after it has given the turn,
+        which does not end with the database transaction."""
+        event = WebhookEvent.parse(json.dumps(self._prepare_event(self.tx)).encode())
+        gone = self._create_btcpay_transaction(make_invoice=False)
+        self.env.cr.commit()
+        self.assertEqual(gone.state, 'draft')
+        self.env.cr.execute('DELETE FROM payment_transaction WHERE id = %s', [gone.id])
+        try:
+            with Turn(self.btcpay, 'delivery') as turn:
+                self.env['btcpay.delivery']._keep(self.btcpay, event, gone, turn=turn)
+        except psycopg2.errors.ForeignKeyViolation:
+            pass
+        else:
+            self.fail("It was kept.")
+        self.env.cr.execute(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+        )
+        self.assertEqual(self.env.cr.fetchone(), (0,))
 
     # === BEFORE THE ANSWER === #
 
