@@ -54,6 +54,7 @@ from .order import (
     test_branches,
     test_decision_tour,
     test_decisions,
+    test_invoice_due,
     test_invoice_note,
     test_invoice_screen,
     test_order_buttons,

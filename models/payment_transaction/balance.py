@@ -32,9 +32,9 @@ class PaymentTransaction(models.Model):
         family = without | without.child_transaction_ids
         if documents._name == 'account.move':
             # What is booked is in the residual amounts.
-            unbooked = (documents.transaction_ids - family).filtered(lambda tx: not tx.payment_id)
+            unbooked = (documents.transaction_ids - family)._btcpay_filter_without_entry()
             due = sum(documents.mapped('amount_residual')) - unbooked._btcpay_get_net_amount()
-            due += without._btcpay_get_booked_amount(documents)
+            due += family._btcpay_get_booked_amount(documents)
             orders = documents.line_ids.sale_line_ids.order_id
             others = orders.transaction_ids - documents.transaction_ids - family
             if (unmatched := others._btcpay_get_unmatched_amount()) > 0:
@@ -56,7 +56,7 @@ class PaymentTransaction(models.Model):
             booked = sum(
                 move.direction_sign * (move.amount_residual - move.amount_total)
                 for move in own_moves
-            ) - without._btcpay_get_booked_amount(own_moves)
+            ) - family._btcpay_get_booked_amount(own_moves)
             due = documents._btcpay_get_price(own_moves) - max(
                 (transactions - family)._btcpay_get_net_amount(), booked
             )
@@ -120,12 +120,23 @@ class PaymentTransaction(models.Model):
             if partial.debit_move_id.move_id in moves
         )
 
+    def _btcpay_filter_without_entry(self):
+        """Return the transactions whose money is in no journal entry, so that it is not in the
+        residual amounts of what it pays: not booked yet, or where payments have no outstanding
+        account, until the bank statement has it.
+
+        :rtype: payment.transaction
+        """
+        return self.filtered(lambda tx: not tx.payment_id or (
+            tx.payment_id.state == 'in_process' and not tx.payment_id.move_id
+        ))
+
     def _btcpay_get_unmatched_amount(self):
         """Return what came in by the transactions and has paid no invoice yet.
 
         :rtype: float
         """
-        booked = self.filtered('payment_id')
+        booked = self - self._btcpay_filter_without_entry()
         lines = (booked | booked.child_transaction_ids).payment_id.move_id.line_ids.filtered(
             lambda line: line.account_id.account_type == 'asset_receivable'
             and line.parent_state == 'posted'

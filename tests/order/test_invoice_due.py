@@ -1,0 +1,116 @@
+from unittest.mock import patch
+
+from odoo.fields import Command
+from odoo.tests import tagged
+
+from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
+from odoo.addons.payment_btcpay.tests.refund.refund_common import RefundMixin
+
+
+@tagged('post_install', '-at_install')
+class TestInvoiceDue(RefundMixin, BTCPayCommon):
+    """What is due of customer invoices, however accountants have their payments booked."""
+
+    def _begin(self, invoice, amount=100):
+        self.tx = self._create_btcpay_transaction(
+            invoice_ids=[Command.set(invoice.ids)], partner_id=self.partner.id, amount=amount,
+            reference=self.env['payment.transaction']._compute_reference('btcpay', 'invoice'),
+        )
+
+    def _pay(self, invoice, fraction='1'):
+        self._begin(invoice)
+        self._receive(fraction)
+        self.env.invalidate_all()
+        return self.tx
+
+    def _due(self, document):
+        self.env.invalidate_all()
+        return self.env['payment.transaction'].sudo()._btcpay_get_amount_due(document)
+
+    def _invoice_order(self, order):
+        order.order_line.qty_delivered = 1
+        invoice = order._create_invoices()
+        invoice.action_post()
+        return invoice
+
+    # === PARTS === #
+
+    def test_when_more_comes_for_an_invoice_after_a_part_then_each_part_is_booked(self):
+        self.btcpay.btcpay_accept_partial = True
+        invoice = self._create_invoice()
+        self._pay(invoice, '0.4')
+        self.assertEqual(invoice.amount_residual, 60)
+        # The server takes off 5 for the network's fee of each further payment.
+        for fraction, due in (('0.2', 45), ('0.3', 20)):
+            self.world.pay(self.tx.btcpay_invoice_id, fraction=fraction)
+            self.world.mine()
+            self._look(self.tx)
+            self._post_process()
+            self.env.invalidate_all()
+            self.assertEqual((invoice.amount_residual, self._due(invoice)), (due, due))
+            self.assertFalse(invoice.activity_ids, self._activities(invoice))
+        self.assertEqual(self.tx._btcpay_get_amount_due_without_this(), 100)
+
+    # === PAYMENTS WITHOUT JOURNAL ENTRIES === #
+
+    def _book_without_entries(self):
+        """As with Odoo's accounting app, where the journal's methods have no outstanding account:
+        the entry is made by the bank statement."""
+        journal = self.btcpay.journal_id
+        (
+            journal.inbound_payment_method_line_ids | journal.outbound_payment_method_line_ids
+        ).payment_account_id = False
+        self.startPatcher(patch.object(
+            self.registry['account.move'], '_get_invoice_in_payment_state',
+            lambda _move: 'in_payment',
+        ))
+
+    def test_when_payments_have_no_entries_then_what_is_paid_is_not_due(self):
+        self._book_without_entries()
+        invoice = self._create_invoice()
+        self._pay(invoice)
+        self.assertEqual((self.tx.payment_id.amount, self.tx.payment_id.state), (100, 'in_process'))
+        self.assertFalse(self.tx.payment_id.move_id)
+        self.assertEqual(invoice.amount_residual, 100)
+        self.assertEqual(self._due(invoice), 0)
+        self.assertEqual(self.tx._btcpay_get_amount_due_without_this(), 100)
+        self.assertFalse(invoice.activity_ids)
+        self._refund_all(self.tx, 30)
+        self.assertEqual(self._due(invoice), 30)
+
+    def test_when_payments_have_no_entries_then_only_the_rest_of_a_part_is_asked_for(self):
+        self._book_without_entries()
+        invoice = self._create_invoice()
+        self._pay(invoice, '0.4')
+        self.tx.action_btcpay_accept_partial()
+        self._post_process()
+        self.assertEqual(self._due(invoice), 60)
+        [link] = self.tx._btcpay_get_amount_due_links()
+        self.assertEqual(link['amount'], 60)
+        self._begin(invoice, amount=60)
+        self._receive()
+        self.assertEqual(self._due(invoice), 0)
+        self.assertFalse(invoice.activity_ids, self._activities(invoice))
+
+    def test_when_payments_have_no_entries_then_what_is_paid_twice_is_told(self):
+        self._book_without_entries()
+        invoice = self._create_invoice()
+        first = self._pay(invoice)
+        self._pay(invoice)
+        self.assertEqual(self._due(invoice), -100)
+        self.assertIn("the customer paid twice", self._activities(invoice))
+        self.assertEqual(first._btcpay_get_double_amount(), 100)
+
+    def test_when_payments_have_no_entries_then_the_invoice_of_a_paid_order_is_not_due(self):
+        self._book_without_entries()
+        order = self._create_order()
+        tx = self._paid(order)
+        self.assertFalse(tx.payment_id.move_id)
+        invoice = self._invoice_order(order)
+        self.assertEqual((self._due(order), self._due(invoice)), (0, 0))
+
+    def _refund_all(self, tx, amount):
+        refund = tx._btcpay_request_refund(amount)
+        self._claim(refund)
+        refund._btcpay_sync()
+        self._post_process()
