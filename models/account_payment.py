@@ -1,4 +1,5 @@
-from odoo import api, fields, models
+from odoo import _, api, fields, models
+from odoo.exceptions import UserError
 
 
 class AccountPayment(models.Model):
@@ -47,3 +48,16 @@ class AccountPayment(models.Model):
         if tx.provider_code == 'btcpay':
             return tx.action_btcpay_refund()
         return super().action_refund_wizard()
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_btcpay_money(self):
+        """Keep what books Bitcoin: without it a refund would show money out that never came in."""
+        ours = self.filtered(lambda payment: payment.sudo().payment_transaction_id.filtered(
+            lambda tx: tx.provider_code == 'btcpay' and tx.payment_id == payment
+        ))
+        if ours and not self.env.su:
+            raise UserError(_(
+                "The payment %s books Bitcoin that came in or was refunded, and cannot be deleted."
+                " Cancel it instead: then it can be confirmed again.",
+                ", ".join(ours.mapped('display_name')),
+            ))

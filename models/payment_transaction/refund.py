@@ -204,14 +204,15 @@ class PaymentTransaction(models.Model):
                 "The payment %s is not confirmed yet. It can be refunded once it is.",
                 self.reference,
             ))
-        canceled = self._btcpay_get_receipts().payment_id.filtered(
-            lambda payment: payment.state in ('canceled', 'rejected')
+        taken_back = self._btcpay_get_receipts().payment_id.filtered(
+            lambda payment: payment.state in ('draft', 'canceled', 'rejected')
         )
-        if canceled:
+        if taken_back:
             raise UserError(_(
-                "The payment %s by which the money is booked was canceled in Odoo: a refund would"
-                " show money out that never came in. Set it to draft and confirm it again, then"
-                " refund.", ", ".join(canceled.mapped('display_name')),
+                "The payment %s by which the money is booked was canceled or set to draft in Odoo:"
+                " a refund would show money out that never came in. If it is canceled, set it to"
+                " draft; then confirm it again, and refund.",
+                ", ".join(taken_back.mapped('display_name')),
             ))
         compare = self.currency_id.compare_amounts
         if compare(amount, 0) <= 0 or compare(amount, sums['limit']) > 0:

@@ -1,7 +1,8 @@
 from unittest.mock import patch
 
+from odoo.exceptions import UserError
 from odoo.fields import Command
-from odoo.tests import tagged
+from odoo.tests import new_test_user, tagged
 
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.refund.refund_common import RefundMixin
@@ -114,3 +115,39 @@ class TestInvoiceDue(RefundMixin, BTCPayCommon):
         self._claim(refund)
         refund._btcpay_sync()
         self._post_process()
+
+    # === WHAT BECAME OF THE PAYMENT === #
+
+    def test_when_the_payment_is_taken_back_then_no_refund_is_made_until_it_is_confirmed(self):
+        self._add_outstanding_account()
+        for what in ('action_draft', 'action_cancel'):
+            with self.subTest(what=what):
+                tx = self._pay(self._create_invoice())
+                getattr(tx.payment_id, what)()
+                self._assert_refused(
+                    lambda tx=tx: tx._btcpay_request_refund(100), "was canceled or set to draft"
+                )
+                self.assertFalse(tx.btcpay_refund_ids)
+                if what == 'action_cancel':
+                    tx.payment_id.action_draft()
+                tx.payment_id.action_post()
+                self.env.cr.commit()
+                self.assertEqual(tx._btcpay_request_refund(100).amount, -100)
+
+    def test_when_the_payment_books_bitcoin_then_it_cannot_be_deleted(self):
+        self._add_outstanding_account()
+        tx = self._pay(self._create_invoice())
+        accountant = new_test_user(self.env, 'due_acc', 'account.group_account_manager')
+        payment = tx.payment_id.with_user(accountant)
+        payment.action_draft()
+        copy = payment.copy()
+        with self.assertRaisesRegex(UserError, "cannot be deleted. Cancel it instead"):
+            payment.unlink()
+        payment.action_cancel()
+        with self.assertRaises(UserError):
+            payment.unlink()
+        copy.unlink()  # That books nothing of it.
+        other = self.env['account.payment'].with_user(accountant).create({
+            'amount': 1, 'partner_id': self.partner.id, 'payment_type': 'inbound',
+        })
+        other.unlink()
