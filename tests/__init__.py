@@ -38,6 +38,7 @@ from .confirmation import test_confirm_seen, test_confirmation, test_total_at_co
 from .module import (
     test_bodies,
     test_costs,
+    test_crashes,
     test_fuzz,
     test_installed,
     test_leaks,
