@@ -17,6 +17,7 @@ from . import documents
 from . import invoice_note
 from . import balance
 from . import write_off
+from . import reconciliation
 from . import matters
 from . import debug
 from . import decisions

@@ -127,9 +127,9 @@ class PaymentTransaction(models.Model):
 
         :rtype: payment.transaction
         """
-        return self.filtered(lambda tx: not tx.payment_id or (
+        return self.filtered(lambda tx: (
             tx.payment_id.state == 'in_process' and not tx.payment_id.move_id
-        ))
+        ) if tx.payment_id else tx.state != 'done' or not tx.is_post_processed)
 
     def _btcpay_get_unmatched_amount(self):
         """Return what came in by the transactions and has paid no invoice yet.
@@ -137,12 +137,9 @@ class PaymentTransaction(models.Model):
         :rtype: float
         """
         booked = self - self._btcpay_filter_without_entry()
-        lines = (booked | booked.child_transaction_ids).payment_id.move_id.line_ids.filtered(
-            lambda line: line.account_id.account_type == 'asset_receivable'
-            and line.parent_state == 'posted'
-        )
-        return (self - booked)._btcpay_get_net_amount() - sum(
-            lines.mapped('amount_residual_currency')
+        return (
+            (self - booked)._btcpay_get_net_amount()
+            + (booked | booked.child_transaction_ids)._btcpay_get_open_amount()
         )
 
     def _btcpay_get_net_amount(self):

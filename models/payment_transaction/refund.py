@@ -274,26 +274,6 @@ class PaymentTransaction(models.Model):
             receipts |= receipt
         return self if self in receipts else receipts.sorted('amount')[-1:]
 
-    def _btcpay_reconcile_refund(self, payment):
-        """Reconcile a refund with its credit note, else with what is open of the money received,
-        that which it is made of first.
-
-        :param account.payment payment: The refund's payment.
-        """
-        receipts = self._btcpay_get_root()._btcpay_get_receipts()
-        # Only what is open: a receipt that paid an invoice stays matched with it.
-        for moves in (
-            self.btcpay_credit_note_id,
-            self.source_transaction_id.payment_id.move_id,
-            receipts.payment_id.move_id,
-        ):
-            lines = (payment.move_id | moves).line_ids.filtered(
-                lambda line: line.account_id == payment.destination_account_id
-                and not line.reconciled and line.parent_state == 'posted'
-            )
-            if len(lines.move_id) > 1 and payment.move_id in lines.move_id:
-                lines.reconcile()
-
     # === WORDS === #
 
     def _btcpay_log_on_credit_note(self, message):

@@ -1,3 +1,4 @@
+from odoo.fields import Command
 from odoo.tests import tagged
 
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
@@ -12,15 +13,12 @@ CASES = {
 STEPS = ('refund_surplus', 'refund_all', 'cancel_refund', 'accept', 'change_policy', 'mark')
 
 
-@tagged('post_install', '-at_install')
-class TestAnyOrder(RefundMixin, BTCPayCommon):
-    """Late money is refunded, accepted and marked as settled in any order, and Odoo says where all
-    of it is: what was given back plus what is booked is what came in, to the cent."""
+class AnyOrderMixin(RefundMixin):
+    """The steps, and what is so after each."""
 
     def _start(self, case):
         self.btcpay.write({'btcpay_late_policy': 'review', 'btcpay_accept_partial': False})
-        self.order = self._create_order(require_payment=True, prepayment_percent=1.0)
-        self.tx = self._create_btcpay_transaction(self.order)
+        self._begin()
         self.world.expire(self.tx.btcpay_invoice_id)
         self.world.pay(self.tx.btcpay_invoice_id, fraction=case['fraction'])
         self.world.mine()
@@ -109,11 +107,11 @@ class TestAnyOrder(RefundMixin, BTCPayCommon):
             net + undecided, kept,
             "What was given back, booked and left to decide is not what came in.",
         )
-        self.assertEqual(self.order.amount_paid, accepted)
-        return kept, accepted
+        self._check_paid(accepted, missing)
+        return kept
 
     def _check(self, case):
-        kept, accepted = self._check_sums(case)
+        kept = self._check_sums(case)
         status = self._status(self.tx)
         wanted = min(kept, 100)
         net = self.tx._btcpay_get_accounted_amount()
@@ -129,12 +127,6 @@ class TestAnyOrder(RefundMixin, BTCPayCommon):
             can_accept = self.tx.btcpay_can_accept_late or self.tx.btcpay_can_accept_partial
             self.assertEqual(bool(can_accept), wanted > net)
             self.assertEqual(self.tx._btcpay_get_unbooked_amount(), max(wanted - net, 0))
-        if accepted >= 100:
-            self.assertEqual(self.order.state, 'sale', "Enough is booked, but it is a quotation.")
-        else:
-            self.assertEqual(self.order.state, 'draft')
-        if net >= 100:
-            self.assertEqual(self.order.amount_paid, 100)
         # One matter is asked of once.
         self.assertEqual(len(self.order.activity_ids), len(self.tx._btcpay_get_open_matters()))
         notes = self._activities(self.order).splitlines()
@@ -152,7 +144,7 @@ class TestAnyOrder(RefundMixin, BTCPayCommon):
             tuple(sorted(refunds.mapped('amount'))),
             tuple(sorted(tx._btcpay_get_receipts().mapped('amount'))),
             tuple(sorted(tx._btcpay_get_loose_receipts().mapped('amount'))),
-            self.order.state, self.order.amount_paid,
+            *self._get_document_state(),
             tuple(sorted(tx._btcpay_get_open_matters())),
         )
 
@@ -188,18 +180,67 @@ class TestAnyOrder(RefundMixin, BTCPayCommon):
                 self._explore(case, (*path, step))
             go_back()
 
-    def test_when_late_money_is_decided_on_in_any_order_then_every_sum_is_right(self):
+    def _walk(self, *names):
         # Mails and notes are no part of it, and take much of the time.
         Transaction, Order = type(self.env['payment.transaction']), type(self.env['sale.order'])
         self.patch(Transaction, '_btcpay_mail_customer', lambda *_: True)
         self.patch(Transaction, '_log_message_on_linked_documents', lambda *_: None)
         self.patch(Order, '_send_order_notification_mail', lambda *_: None)
-        for name, case in CASES.items():
+        for name in names:
             self.seen = set()
             with self.subTest(name):
-                self._start(case)
-                self._explore(case)
+                self._start(CASES[name])
+                self._explore(CASES[name])
                 self.assertGreaterEqual(len(self.seen), 10)
+
+
+@tagged('post_install', '-at_install')
+class TestAnyOrderOfInvoice(AnyOrderMixin, BTCPayCommon):
+    """The same of a customer invoice, which the payments are matched with."""
+
+    def _begin(self):
+        self.order = self._create_invoice()
+        self.tx = self._create_btcpay_transaction(
+            invoice_ids=[Command.set(self.order.ids)], partner_id=self.partner.id,
+            reference=f'{self.order.name}-{self.order.id}',
+        )
+
+    def _check_paid(self, accepted, missing):
+        due = 100 - (accepted - missing)
+        self.assertEqual(self.order.amount_residual, due)
+        self.assertEqual(self.tx._btcpay_get_amount_due(self.order), due)
+        self.assertEqual(self.tx._btcpay_get_amount_due_without_this(), 100)
+
+    def _get_document_state(self):
+        return (self.order.amount_residual,)
+
+    def test_when_late_money_is_decided_on_in_any_order_then_the_invoice_is_right(self):
+        self._walk('over', 'partial')
+
+
+@tagged('post_install', '-at_install')
+class TestAnyOrder(AnyOrderMixin, BTCPayCommon):
+    """Late money is refunded, accepted and marked as settled in any order, and Odoo says where all
+    of it is: what was given back plus what is booked is what came in, to the cent."""
+
+    def _begin(self):
+        self.order = self._create_order(require_payment=True, prepayment_percent=1.0)
+        self.tx = self._create_btcpay_transaction(self.order)
+
+    def _check_paid(self, accepted, missing):
+        self.assertEqual(self.order.amount_paid, accepted)
+        if accepted >= 100:
+            self.assertEqual(self.order.state, 'sale', "Enough is booked, but it is a quotation.")
+        else:
+            self.assertEqual(self.order.state, 'draft')
+        if self.tx._btcpay_get_accounted_amount() >= 100:
+            self.assertEqual(self.order.amount_paid, 100)
+
+    def _get_document_state(self):
+        return self.order.state, self.order.amount_paid
+
+    def test_when_late_money_is_decided_on_in_any_order_then_every_sum_is_right(self):
+        self._walk(*CASES)
 
     # === THE SAME IN FIGURES === #
 

@@ -52,6 +52,76 @@ class TestInvoiceDue(RefundMixin, BTCPayCommon):
             self.assertFalse(invoice.activity_ids, self._activities(invoice))
         self.assertEqual(self.tx._btcpay_get_amount_due_without_this(), 100)
 
+    def test_when_a_part_is_vouched_for_and_refunded_then_the_invoice_stays_as_it_is(self):
+        """Nothing came in of what the merchant took for the rest, so that nothing is booked."""
+        self._add_outstanding_account()
+        invoice = self._create_invoice()
+        tx = self._pay(invoice, '0.4')
+        tx.action_btcpay_accept_partial()
+        self.world.mark(tx.btcpay_invoice_id, 'Settled')
+        self._look(tx)
+        self._post_process()
+        self.assertEqual((self._due(invoice), invoice.amount_residual), (60, 60))
+        self._refund(tx, 40)
+        self.assertEqual((self._due(invoice), invoice.amount_residual), (60, 60))
+
+    # === ACCEPTED WHILE SOMETHING IS GIVEN BACK === #
+
+    def _open(self, tx):
+        """Return what is open in the books of what came in and was given back."""
+        self.env.invalidate_all()
+        family = tx | tx.child_transaction_ids | tx.child_transaction_ids.child_transaction_ids
+        lines = family.payment_id.move_id.line_ids.filtered(
+            lambda line: line.account_type == 'asset_receivable'
+        )
+        return sum(lines.mapped('amount_residual'))
+
+    def test_when_accepted_while_the_surplus_is_refunded_then_the_invoice_is_paid(self):
+        self._add_outstanding_account()
+        invoice = self._create_invoice()
+        self._begin(invoice)
+        tx = self.tx
+        self._receive('2', late=True)
+        surplus = tx._btcpay_request_refund(100)
+        self._cancel(tx._btcpay_request_refund(100))
+        tx.action_btcpay_accept_late()
+        self._post_process()
+        self.assertEqual((tx.btcpay_returned_amount, surplus.state), (100, 'pending'))
+        self.assertEqual((self._due(invoice), invoice.amount_residual), (0, 0))
+        self.assertEqual(self._open(tx), -100)
+        self._pay_out(surplus)
+        self.assertEqual((self._open(tx), invoice.amount_residual), (0, 0))
+
+    def test_when_the_invoice_would_take_what_is_refunded_then_it_is_paid_afterwards(self):
+        self._add_outstanding_account()
+        for what, open_amount, due in (('_pay_out', 0, 50), ('_cancel', -50, 0)):
+            with self.subTest(what=what):
+                invoice = self._create_invoice(150)
+                self._begin(invoice)  # By a link, of a part.
+                tx = self.tx
+                self._receive('2', late=True)
+                self._cancel(tx._btcpay_request_refund(200))
+                refund = tx._btcpay_request_refund(100)
+                tx.action_btcpay_accept_late()
+                self._post_process()
+                self.assertEqual(sum(tx._btcpay_get_receipts().payment_id.mapped('amount')), 200)
+                self.assertEqual(self._open(tx), -200)  # Of which the invoice would take 150.
+                getattr(self, what)(refund)
+                self.assertEqual((self._open(tx), self._due(invoice)), (open_amount, due))
+
+    def _refund(self, tx, amount):
+        self._pay_out(tx._btcpay_request_refund(amount))
+
+    def _pay_out(self, refund):
+        self._claim(refund)
+        refund._btcpay_sync()
+        self._post_process()
+
+    def _cancel(self, refund):
+        self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
+        refund._btcpay_sync()
+        self._post_process()
+
     # === PAYMENTS WITHOUT JOURNAL ENTRIES === #
 
     def _book_without_entries(self):
@@ -76,7 +146,7 @@ class TestInvoiceDue(RefundMixin, BTCPayCommon):
         self.assertEqual(self._due(invoice), 0)
         self.assertEqual(self.tx._btcpay_get_amount_due_without_this(), 100)
         self.assertFalse(invoice.activity_ids)
-        self._refund_all(self.tx, 30)
+        self._refund(self.tx, 30)
         self.assertEqual(self._due(invoice), 30)
 
     def test_when_payments_have_no_entries_then_only_the_rest_of_a_part_is_asked_for(self):
@@ -109,12 +179,6 @@ class TestInvoiceDue(RefundMixin, BTCPayCommon):
         self.assertFalse(tx.payment_id.move_id)
         invoice = self._invoice_order(order)
         self.assertEqual((self._due(order), self._due(invoice)), (0, 0))
-
-    def _refund_all(self, tx, amount):
-        refund = tx._btcpay_request_refund(amount)
-        self._claim(refund)
-        refund._btcpay_sync()
-        self._post_process()
 
     # === WHAT BECAME OF THE PAYMENT === #
 

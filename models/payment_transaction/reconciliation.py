@@ -1,0 +1,90 @@
+"""The payments of receipts and refunds are matched with what they pay, and with each other."""
+from odoo import models
+
+
+class PaymentTransaction(models.Model):
+    _inherit = 'payment.transaction'
+
+    def _btcpay_reconcile_partial(self, payment):
+        """Reconcile the payment of a partial receipt with the invoices made of it.
+
+        Those of its source, which the framework takes, are not the down payment invoice that `sale`
+        makes of it by itself.
+
+        :param account.payment payment: The payment.
+        """
+        self.ensure_one()
+        source = self.source_transaction_id
+        if self.operation != source.operation:
+            return
+        self._btcpay_reconcile_invoices(payment, self.invoice_ids - source.invoice_ids)
+
+    def _btcpay_reconcile_assigned(self):
+        """Reconcile the payments of receipts that were assigned to documents after they were
+        booked: of a receipt, or once a refund is over of all that it may have been kept open for.
+        """
+        self.ensure_one()
+        root = self._btcpay_get_root()
+        for tx in root._btcpay_get_receipts() if self.operation == 'refund' else self:
+            if (
+                tx.source_transaction_id and tx.operation == tx.source_transaction_id.operation
+                and tx.state == 'done' and tx.payment_id and tx.invoice_ids
+                and tx._btcpay_is_enough_left_for_refunds()
+            ):
+                tx._btcpay_reconcile_invoices(tx.payment_id, tx.invoice_ids)
+
+    def _btcpay_is_enough_left_for_refunds(self):
+        """Return whether enough of what came in stays open for the refunds that are under way,
+        which are reconciled with it, where the payment is reconciled with its invoices."""
+        self.ensure_one()
+        root = self._btcpay_get_root()
+        pending = root.btcpay_refund_ids.filtered(lambda tx: tx.state == 'pending')
+        taken = self._btcpay_get_open_amount()
+        if self.invoice_ids.currency_id == self.currency_id:
+            invoices = self.invoice_ids.filtered(lambda move: move.state == 'posted')
+            taken = min(taken, sum(invoices.mapped('amount_residual')))
+        left = root._btcpay_get_receipts()._btcpay_get_open_amount() - taken
+        return self.currency_id.compare_amounts(left, -sum(pending.mapped('amount'))) >= 0
+
+    def _btcpay_get_open_amount(self):
+        """Return what of the transactions' payments is not reconciled with anything yet.
+
+        :rtype: float
+        """
+        lines = self.payment_id.move_id.line_ids.filtered(
+            lambda line: line.account_type == 'asset_receivable' and line.parent_state == 'posted'
+        )
+        return -sum(lines.mapped('amount_residual_currency'))
+
+    def _btcpay_reconcile_invoices(self, payment, invoices):
+        """Reconcile a payment with posted invoices, as far as both are open.
+
+        :param account.payment payment: The payment.
+        :param account.move invoices: The customer invoices.
+        """
+        invoices = invoices.filtered(lambda move: move.state == 'posted')
+        lines = (payment.move_id + invoices).line_ids.filtered(
+            lambda line: line.account_id == payment.destination_account_id and not line.reconciled
+        )
+        if payment.move_id in lines.move_id and len(lines.move_id) > 1:
+            lines.reconcile()
+
+    def _btcpay_reconcile_refund(self, payment):
+        """Reconcile a refund with its credit note, else with what is open of the money received,
+        that which it is made of first.
+
+        :param account.payment payment: The refund's payment.
+        """
+        receipts = self._btcpay_get_root()._btcpay_get_receipts()
+        # Only what is open: a receipt that paid an invoice stays matched with it.
+        for moves in (
+            self.btcpay_credit_note_id,
+            self.source_transaction_id.payment_id.move_id,
+            receipts.payment_id.move_id,
+        ):
+            lines = (payment.move_id | moves).line_ids.filtered(
+                lambda line: line.account_id == payment.destination_account_id
+                and not line.reconciled and line.parent_state == 'posted'
+            )
+            if len(lines.move_id) > 1 and payment.move_id in lines.move_id:
+                lines.reconcile()
