@@ -47,14 +47,18 @@ class BTCPayDocumentMixin(models.AbstractModel):
         for document in self:
             transactions = found.get(document._origin.id, [])
             document.btcpay_has_transactions = bool(transactions)
-            transactions = [tx for tx in transactions if not tx.source_transaction_id]
+            # The invoice of an accepted part is paid by that alone.
+            transactions = [tx for tx in transactions if tx.btcpay_root_id not in transactions]
             document.btcpay_received_amount = sum(
-                tx.btcpay_paid_amount if tx.currency_id == document.currency_id
+                received if tx.currency_id == document.currency_id
                 else tx.currency_id._convert(
-                    tx.btcpay_paid_amount, document.currency_id, document.company_id,
+                    received, document.currency_id, document.company_id,
                     document._btcpay_get_date() or fields.Date.today(),
                 )
-                for tx in transactions
+                for tx in transactions if (received := (
+                    tx.amount - tx.btcpay_difference_amount if tx.source_transaction_id
+                    else tx.btcpay_paid_amount
+                ))
             )
             # One with money says how the document stands, else the newest.
             leading = (

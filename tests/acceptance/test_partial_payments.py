@@ -269,7 +269,10 @@ class TestParts(MoneyMixin, BTCPayCommon):
         part = self._check_part_is_booked(order_state='sale')
         down_payment = self.order.invoice_ids
         self.assertRecordValues(down_payment, [{'amount_total': 40, 'state': 'posted'}])
-        self.assertEqual(down_payment.amount_residual, 0)
+        self.assertRecordValues(down_payment, [{
+            'amount_residual': 0, 'btcpay_received_amount': 40,
+            'btcpay_status_text': "Accepted part of a payment",
+        }])
         self.assertEqual(part.invoice_ids, down_payment)
         self.assertTrue(part.btcpay_is_handled)
         # The rest.
