@@ -276,6 +276,8 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
         """
         self.ensure_one()
         amount = amount or self._btcpay_get_unbooked_amount()
+        # Who began before and waits for the payment's row begins anew by it, and sees the receipt.
+        self.btcpay_sync_count += 1
         rest = self.currency_id.round(amount - self._btcpay_assign_free_receipts(amount))
         if rest > 0:
             unbooked = max(self.btcpay_paid_amount - self._btcpay_get_booked_money(), 0)

@@ -65,6 +65,18 @@ class TestInvoiceDue(RefundMixin, BTCPayCommon):
         self._refund(tx, 40)
         self.assertEqual((self._due(invoice), invoice.amount_residual), (60, 60))
 
+    def test_when_a_part_is_accepted_then_whoever_waits_for_the_lock_begins_anew(self):
+        """Two people press the button at once; nothing else of the payment need change by it."""
+        invoice = self._create_invoice()
+        tx = self._pay(invoice, '0.4').with_context(tracking_disable=True)
+        tx._btcpay_resolve()
+        tx._btcpay_settle_matters('expired')
+        self.env.cr.commit()
+        before = self._row_version(tx)
+        tx._btcpay_accept_partial()
+        self.assertNotEqual(self._row_version(tx), before)
+        self.assertFalse(tx._btcpay_can_accept_partial())
+
     # === ACCEPTED WHILE SOMETHING IS GIVEN BACK === #
 
     def _open(self, tx):
