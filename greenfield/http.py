@@ -30,6 +30,9 @@ from .text import MAX_REASON, first_line, sum_up_log
 #: The largest answer that is read, in bytes.
 MAX_SIZE = 8 * 1024 * 1024
 _CHUNK = 64 * 1024
+#: What proxies, firewalls and tunnels answer in their own words where the server would in JSON, or
+#: with nothing: while it is down, or because they let nobody through.
+_NOT_OF_SERVER = (400, 401, 403, 404, 405)
 
 Params = Mapping[str, object] | Sequence[tuple[str, object]]
 
@@ -190,11 +193,14 @@ def _parse_json(answer: Answer) -> object:
 
 def make_error(answer: Answer) -> GreenfieldError:
     """Turn a refusal into the error that it is, with the server's words as far as there are."""
+    status, code, reason = answer.status, '', ''
     try:
         content = _parse_json(answer)
     except NotUnderstood:
+        if answer.body and status in _NOT_OF_SERVER:
+            # The server says no such thing: nobody has refused the key, and nothing is gone.
+            raise NotUnderstood('answer', f'HTTP {status} by a page, as of a proxy') from None
         content = None
-    status, code, reason = answer.status, '', ''
     fields: list[tuple[str, str]] = []
     data: dict[str, object] = {}
     if isinstance(content, list):  # 422: a list of refused fields.

@@ -5,7 +5,7 @@ import time
 
 from werkzeug.wrappers import Response
 
-KINDS = ('status', 'hang', 'drop', 'half', 'wrong_json', 'slow')
+KINDS = ('status', 'page', 'hang', 'drop', 'half', 'wrong_json', 'slow')
 
 
 def take(server, request):
@@ -33,6 +33,8 @@ def spoil(fault, request, make_response):
     response = make_response() if fault['after'] or kind in ('half', 'slow') else None
     if kind == 'status':
         return Response('', status=fault['status'])
+    if kind == 'page':  # by what stands before the server
+        return Response('<h1>Nobody here</h1>', status=fault['status'], mimetype='text/html')
     if kind == 'wrong_json':
         return Response('{"id": "abc", "status', content_type='application/json; charset=utf-8')
     if kind == 'slow':

@@ -6,6 +6,7 @@ from greenfield import (
     Forbidden,
     Moved,
     NotFound,
+    NotUnderstood,
     Refused,
     ServerFault,
     Unauthorized,
@@ -53,13 +54,29 @@ def test_message_of_many_lines():
 
 def test_strange_refusals():
     for body in (
-        b'', b'null', b'7', b'"text"', b'<html>', b'[]', b'[1]', b'{}', b'{"message": null}',
-        b'{"message": {"a": 1}, "code": 3}', b'[' * 100_000, b'{"message": "  "}',
+        b'', b'null', b'7', b'"text"', b'[]', b'[1]', b'{}', b'{"message": null}',
+        b'{"message": {"a": 1}, "code": 3}', b'{"message": "  "}',
     ):
         error = refused(body, 400)
         assert (type(error), error.status, error.reason) == (Refused, 400, '')
         assert error.fields == ()
         assert type(refused(body, 403)) is Forbidden
+
+
+@pytest.mark.parametrize('status', [400, 401, 403, 404, 405])
+@pytest.mark.parametrize('body', [
+    b'<html><title>Just a moment...</title>', b'404 page not found\n', b'[' * 100_000, b'{"half": ',
+])
+def test_a_page_of_what_stands_before_the_server_is_not_its_word(status, body):
+    error = refused(body, status, **{'Content-Type': 'text/html'})
+    assert type(error) is NotUnderstood
+    assert (error.is_temporary, error.is_of_server) == (True, True)
+    assert str(error) == f'unexpected-answer: HTTP {status} by a page, as of a proxy'
+
+
+def test_what_is_too_large_for_a_proxy_is_refused():
+    error = refused(b'<html>Request Entity Too Large', 413)
+    assert (type(error), error.status) == (Refused, 413)
 
 
 def test_words_are_cleaned():

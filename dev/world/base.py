@@ -345,8 +345,8 @@ class World(ABC):
     def fault(self, kind, path='', method=None, count=1, status=503, seconds=30, after=False):
         """Spoil the next answers of the server.
 
-        :param str kind: 'status', 'hang', 'drop' (the connection), 'half' (the body),
-            'wrong_json', 'slow'
+        :param str kind: 'status', 'page' (of a proxy, with the status), 'hang', 'drop' (the
+            connection), 'half' (the body), 'wrong_json', 'slow'
         :param str path: regular expression found in the path
         :param str method: HTTP method, default any
         :param int count: how many answers, None for all

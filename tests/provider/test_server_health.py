@@ -121,6 +121,20 @@ class TestServerHealth(ReconcileCommon):
                 self.assertEqual(self.transactions.state, 'draft')
                 self.world.clear_faults()
 
+    def test_when_a_proxy_answers_in_its_place_then_the_server_counts_as_unreachable(self):
+        self.transactions = self._create_open()
+        for status in (400, 401, 403, 404, 405):
+            with self.subTest(status=status):
+                self.btcpay.write(self.btcpay._btcpay_get_healthy_values())
+                self.env.cr.commit()
+                self._bring_down(kind='page', status=status)
+                self._run_minutes(0, 1)
+                self.assertEqual(self.btcpay.btcpay_connection_state, 'unreachable')
+                self.assertIn("what stands between", self.btcpay.btcpay_connection_problem)
+                self.assertEqual(self.transactions.state, 'draft')
+                self.assertFalse(self.transactions.btcpay_review_note, "No invoice is gone.")
+                self.world.clear_faults()
+
     def test_when_the_key_is_revoked_then_an_alert_is_raised_once(self):
         self.transactions = self._create_open()
         key = self.world.new_key(self.store_id, const.PERMISSIONS)
