@@ -13,6 +13,13 @@ class SaleOrderLine(models.Model):
         comodel_name='payment.transaction', readonly=True, copy=False, index='btree_not_null',
     )
 
+    def _get_protected_fields(self):
+        """Override of `sale` to have the discount follow its payment on locked orders too."""
+        names = super()._get_protected_fields()
+        if self.env.su and self == self.filtered('btcpay_discount_transaction_id'):
+            names = [name for name in names if name != 'product_uom_qty']
+        return names
+
     def _compute_tax_ids(self):
         """Override of `sale` to leave the taxes as they were split: the product has none."""
         granted = self.filtered('btcpay_discount_transaction_id')

@@ -1,3 +1,4 @@
+from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from odoo.addons.payment_btcpay.tests.checkout.methods_common import DiscountMixin
@@ -93,16 +94,24 @@ class TestConfirmSeen(DiscountMixin, BTCPayCommon):
 
     def test_when_a_discount_was_granted_then_it_goes_and_comes_with_the_money(self):
         self.btcpay.sudo().btcpay_discount_method_id = self.payment_method
-        order = self._create_order()
-        tx = self._see(order, replaceable=True)
-        self.assertEqual((order.state, order.amount_total), ('sale', 95))
-        self.world.replace(self.txid)
-        self.world.mine()
-        self._look(tx)
-        self.assertEqual(order.amount_total, 100)
-        self.world.pay(tx.btcpay_invoice_id)
-        self.world.mine()
-        self._look(tx)
-        self._post_process()
-        self.assertEqual((tx.state, order.amount_total, order.amount_paid), ('done', 95, 95))
-        self.assertEqual(len(self._discount_lines(order)), 1)
+        for is_locked in (False, True):
+            with self.subTest(is_locked=is_locked):
+                order = self._create_order()
+                tx = self._see(order, replaceable=True)
+                order.locked = is_locked  # As Odoo does by the setting “Lock Confirmed Sales”.
+                self.assertEqual((order.state, order.amount_total), ('sale', 95))
+                self.world.replace(self.txid)
+                self.world.mine()
+                self._look(tx)
+                self.assertEqual(order.amount_total, 100)
+                self.assertIn("Ship nothing.", self._activities(order))
+                self.world.pay(tx.btcpay_invoice_id)
+                self.world.mine()
+                self._look(tx)
+                self._post_process()
+                self.assertEqual(
+                    (tx.state, order.amount_total, order.amount_paid), ('done', 95, 95))
+                self.assertEqual(len(self._discount_lines(order)), 1)
+                if is_locked:
+                    with self.assertRaises(UserError):
+                        self._discount_lines(order).product_uom_qty = 0
