@@ -186,9 +186,17 @@ class BTCPayRequestMixin(models.AbstractModel):
         :rtype: str
         """
         self.ensure_one()
-        return '' if self.partner_id.email else _(
-            "%s has no email address. Add one, or pass on the link.", self.partner_id.display_name
-        )
+        if not self.partner_id.email:
+            return _(
+                "%s has no email address. Add one, or pass on the link.",
+                self.partner_id.display_name,
+            )
+        if not self.env.ref(self._btcpay_request_template, raise_if_not_found=False):
+            return _(
+                "The mail template by which payments are requested was deleted. Pass on the link,"
+                " or have an administrator upgrade this app, which brings it back."
+            )
+        return ''
 
     # === ASKING === #
 

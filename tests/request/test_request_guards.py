@@ -92,6 +92,21 @@ class TestRequestGuards(RequestMixin, BTCPayCommon):
         [mail] = self._requests(move)
         self.assertEqual(mail.author_id, move.company_id.partner_id)
 
+    def test_when_the_mail_template_was_deleted_then_it_is_said_how_to_bring_it_back(self):
+        self.partner.btcpay_request_due = True
+        order = self._create_order()
+        move = self._create_invoice(invoice_date_due=fields.Date.today())
+        for document in (order, move):
+            wizard = self._open_request(document)
+            self.env.ref(document._btcpay_request_template).sudo().unlink()
+            self.env.cr.commit()
+            with self.subTest(document._name):
+                self.assertTrue(wizard.link)
+                self._assert_refused(wizard.action_send, "was deleted")
+        with mute_logger(MOVE_LOG):
+            self._run_schedule()
+        self.assertIn("upgrade this app", self._activities(move))
+
     def test_when_nothing_is_to_be_asked_for_then_the_schedule_tells_nobody(self):
         self.partner.btcpay_request_due = True
         today = fields.Date.today()
