@@ -16,6 +16,9 @@ class PaymentProvider(models.Model):
         The request's host and scheme are what the browser, or a proxy, says. On the open Internet
         it is always https. A name may be looked up: no row must be held.
 
+        `web.base.url` changes by itself when an administrator logs in at another address, such as
+        that of the office's network; the webhook's address stays.
+
         :return: The address, without final slash.
         :rtype: str
         """
@@ -23,7 +26,10 @@ class PaymentProvider(models.Model):
         base_url = self.env['ir.config_parameter'].sudo().get_param('web.base.url')
         known = [base_url]
         host = urlsplit(self.get_base_url()).netloc  # Of the request.
-        if host != urlsplit(base_url).netloc and 'website' in self.env:
+        webhook = urlsplit(self.sudo().btcpay_webhook_url or '')
+        if webhook.netloc:
+            known.append(f'{webhook.scheme}://{webhook.netloc}')
+        if host not in [urlsplit(url).netloc for url in known] and 'website' in self.env:
             known += self.env['website'].sudo().search([('domain', '!=', False)]).mapped(
                 'domain_punycode'
             )

@@ -106,6 +106,14 @@ class TestCheckoutHttp(BTCPayHttpCommon):
                         (url.scheme, url.netloc, url.path), (*expected, const.RETURN_ROUTE)
                     )
 
+    def test_when_the_base_url_changed_then_customers_come_back_to_where_the_webhook_is(self):
+        self.btcpay.sudo().btcpay_webhook_url = 'https://shop.example.com/payment/btcpay/webhook/1'
+        for base_url in ('http://192.168.1.5:8069', 'http://shop.example.com'):
+            self.env['ir.config_parameter'].set_param('web.base.url', base_url)
+            with self.subTest(base_url=base_url):
+                url = self._get_return_url('shop.example.com')
+                self.assertEqual((url.scheme, url.netloc), ('https', 'shop.example.com'))
+
     def test_when_the_server_fails_then_the_customer_is_told_to_try_again(self):
         self.world.fault('status', path='/invoices$')
         with mute_logger(
