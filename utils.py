@@ -239,14 +239,26 @@ def get_salesperson(document):
     return document[{'account.move': 'invoice_user_id'}.get(document._name, 'user_id')]
 
 
-def choose_assignee(user):
-    """Return who can be given an activity.
+def choose_assignee(users, document, leaving=None):
+    """Return who can be given an activity about a document.
 
-    :param res.users user: The person it is for, if there is one.
-    :return: The user if they work here, else the administrator.
+    :param res.users users: The persons it is for, the first of whom comes first.
+    :param recordset document: The document.
+    :param res.users leaving: Those who are to be asked nothing any more.
+    :return: The first who works here and may see the document, else an administrator who does:
+             the one that Odoo came with is archived in many shops.
     :rtype: res.users
     """
-    return user if user.active and not user.share else user.env.ref('base.user_admin')
+    users = users.sudo()
+    leaving = leaving or users.browse()
+    first = users.env.ref('base.user_admin')
+    administrators = users.env.ref('base.group_system').all_user_ids.filtered('active').sorted('id')
+    for user in (users | first | administrators) - leaving:
+        # Of all their companies, not those that whoever causes it has chosen.
+        seen = document.with_user(user).with_context(allowed_company_ids=False)
+        if user.active and not user.share and seen.has_access('read'):
+            return user
+    return (administrators - leaving)[:1] or first
 
 
 def trigger_once(env, xml_id):

@@ -24,5 +24,6 @@ from . import payment_provider
 from . import payment_transaction
 from . import res_currency
 from . import res_partner
+from . import res_users
 from . import sale_order
 from . import sale_order_discount

@@ -229,4 +229,4 @@ class AccountMove(models.Model):
         summary = _("Bitcoin payment could not be requested")
         if self.activity_ids.filtered(lambda activity: activity.summary == summary):
             return
-        schedule_activity(self, summary, reason, choose_assignee(get_salesperson(self)))
+        schedule_activity(self, summary, reason, choose_assignee(get_salesperson(self), self))

@@ -64,6 +64,8 @@ class BTCPayCommon(LeakMixin, AccountPaymentCommon):
             raise SkipTest("The stand-in BTCPay Server (dev/) is not part of this installation.")
         super().setUpClass()
         cls.env.user.group_ids += cls.env.ref('sales_team.group_sale_manager')
+        # Else who is asked where nobody else is could not see what about.
+        cls.env.ref('base.user_admin').sudo().company_ids += cls.company
         cls.world = StandIn.shared()
         cls.addClassCleanup(cls.world.close)
         cls.addClassCleanup(cls.world.reset)  # Nothing is delivered any more.

@@ -23,6 +23,12 @@ from odoo.addons.payment_btcpay.utils import (
     schedule_activity,
 )
 
+#: The fields that remember the activities about a provider.
+ALERT_FIELDS = (
+    'btcpay_connection_activity_id', 'btcpay_webhook_activity_id', 'btcpay_checkout_activity_id',
+    'btcpay_method_activity_id',
+)
+
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
 
@@ -353,7 +359,7 @@ class PaymentProvider(models.Model):
         if responsible and not self.with_user(responsible).has_access('write'):
             responsible = responsible.browse()
         self[field] = schedule_activity(
-            self, _("Payment provider %s", self.name), message, choose_assignee(responsible)
+            self, _("Payment provider %s", self.name), message, choose_assignee(responsible, self)
         )
 
     def _btcpay_clear_alert(self, field, message):
@@ -374,8 +380,5 @@ class PaymentProvider(models.Model):
         :param str message: What happened.
         """
         self.btcpay_checkout_problems = False
-        for field in (
-            'btcpay_connection_activity_id', 'btcpay_webhook_activity_id',
-            'btcpay_checkout_activity_id', 'btcpay_method_activity_id',
-        ):
+        for field in ALERT_FIELDS:
             self._btcpay_clear_alert(field, message)

@@ -138,7 +138,7 @@ class PaymentTransaction(models.Model):
         :rtype: res.users
         """
         return choose_assignee(
-            get_salesperson(document) or self.provider_id.sudo().btcpay_responsible_id
+            get_salesperson(document) | self.provider_id.sudo().btcpay_responsible_id, document
         )
 
     # === SETTLING === #

@@ -1,9 +1,11 @@
 from odoo import fields
-from odoo.tests import tagged
+from odoo.fields import Command
+from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.refund.refund_common import RefundMixin
+from odoo.addons.payment_btcpay.utils import schedule_activity
 
 
 @tagged('post_install', '-at_install')
@@ -49,6 +51,57 @@ class TestMatters(RefundMixin, BTCPayCommon):
                 self.assertEqual(self.order.activity_ids, activity, "40 are to be refunded still.")
                 (self.tx if refund_first else again)._btcpay_request_refund(40)
                 self.assertFalse(self.order.activity_ids)
+
+    def _assert_administrator_is_asked(self):
+        [activity] = self.order.activity_ids
+        user = activity.sudo().user_id
+        self.assertTrue(user.active and user.has_group('base.group_system'))
+        self.assertTrue(self.order.with_user(user).has_access('read'))
+
+    def test_when_the_salesperson_cannot_see_the_order_then_an_administrator_is_asked(self):
+        seller = new_test_user(self.env, 'matters_seller', 'sales_team.group_sale_salesman')
+        elsewhere = self.env['res.company'].sudo().create({'name': "Elsewhere"})
+        self._add_administrator()
+        here = [Command.link(self.order.company_id.id)]
+        for name, change in (
+            ("sells", {'company_ids': here}),
+            ("moved", {'company_ids': [Command.set(elsewhere.ids)], 'company_id': elsewhere.id}),
+            ("sells no more", {
+                'company_ids': here, 'group_ids': [Command.set([self.ref('base.group_user')])],
+            }),
+        ):
+            with self.subTest(name):
+                self.order = self._create_order(user_id=seller.id)
+                self.tx = self._create_btcpay_transaction(self.order)
+                seller.sudo().write(change)
+                self._pay_late()
+                if name == "sells":
+                    self.assertEqual(self.order.activity_ids.user_id, seller)
+                else:
+                    self._assert_administrator_is_asked()
+
+    def _add_administrator(self):
+        """Add an administrator in the place of the first, who is archived."""
+        new_test_user(
+            self.env, 'matters_boss', 'base.group_system,sales_team.group_sale_manager',
+            company_id=self.order.company_id.id)
+        self.env.ref('base.user_admin').sudo().active = False
+
+    def test_when_who_is_asked_leaves_then_another_is_asked(self):
+        self._add_administrator()
+        for leave in ('action_archive', 'unlink'):
+            with self.subTest(leave):
+                seller = new_test_user(
+                    self.env, f'matters_{leave}', 'sales_team.group_sale_salesman')
+                self.order = self._create_order(user_id=seller.id)
+                self.tx = self._create_btcpay_transaction(self.order)
+                self._pay_late()
+                other = schedule_activity(self.order, "Call them", "Now", seller)
+                getattr(seller.sudo(), leave)()
+                self.assertFalse(other.exists(), "As Odoo does with others.")
+                self._assert_administrator_is_asked()
+                self.assertEqual(
+                    (self.tx.btcpay_decision, self.order.btcpay_decision), ('late', 'late'))
 
     def test_when_sums_change_then_the_activity_changes(self):
         self.world.pay(self.tx.btcpay_invoice_id, fraction='0.4')

@@ -1,8 +1,9 @@
 from datetime import timedelta
 from unittest.mock import patch
 
-from odoo import fields
+from odoo import SUPERUSER_ID, fields
 from odoo.exceptions import AccessError, UserError
+from odoo.fields import Command
 from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import html2plaintext, mute_logger
 
@@ -281,6 +282,23 @@ class TestCheckup(CheckupCommon):
                 self.assertEqual(activity.user_id, expected)
                 self.assertEqual(
                     (activity.res_model, activity.res_id), ('payment.provider', self.btcpay.id))
+
+    def test_when_the_first_administrator_is_archived_then_alerts_are_for_another(self):
+        self.env.ref('base.user_admin').sudo().active = False
+        elsewhere = self.env['res.company'].sudo().create({'name': "Elsewhere"})
+        new_test_user(
+            self.env, 'btcpay_elsewhere', 'base.group_system', company_id=elsewhere.id,
+            company_ids=[Command.set(elsewhere.ids)])
+        self.btcpay.btcpay_responsible_id = False
+        self.btcpay.sudo()._btcpay_raise_alert('btcpay_webhook_activity_id', "Something.")
+        first = self.btcpay.activity_ids.sudo().user_id
+        new_test_user(self.env, 'btcpay_next', 'base.group_system')
+        first.with_user(SUPERUSER_ID).action_archive()
+        for user in (first, self.btcpay.activity_ids.sudo().user_id):
+            self.assertTrue(user.has_group('base.group_system'))
+            self.assertTrue(self.btcpay.with_user(user).has_access('read'))
+        self.assertFalse(first.active)
+        self.assertTrue(user.active)
 
     def test_when_a_checkout_gets_no_answer_then_it_counts(self):
         tx = self._create_btcpay_transaction(make_invoice=False)
