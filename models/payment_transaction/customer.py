@@ -158,6 +158,7 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         zone = self.partner_id.tz or self.company_id.partner_id.tz or 'UTC'
         env, time = self.with_context(tz=zone).env, self.btcpay_expires_at
+        zone = str(env.tz)  # UTC if this system knows no such zone, as it is shown then.
         clock = format_time(env, time, tz=zone, time_format='short')
         return f'{format_date(env, time)} {clock} ({zone})'
 

@@ -70,6 +70,15 @@ class TestOrderMails(MoneyMixin, BTCPayCommon):
                 )
             else:
                 self.assertIn('(Europe/Berlin)', text)
+        # As of a system that has newer names of time zones than another had before.
+        self.partner.flush_recordset()
+        self.env.cr.execute(
+            "UPDATE res_partner SET tz = 'Asia/Nowhere' WHERE id = %s", [self.partner.id])
+        self.partner.invalidate_recordset()
+        self.assertEqual(self.tx._btcpay_get_expiry_text(), (
+            f'{expires_at:%m/%d/%Y} {expires_at.hour % 12 or 12}:{expires_at:%M}'
+            f'\u202f{expires_at:%p} (UTC)'
+        ))
 
     def test_when_the_shop_has_its_own_colors_then_the_buttons_of_all_mails_have_them(self):
         self._pay()
