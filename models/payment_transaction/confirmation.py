@@ -93,9 +93,14 @@ class PaymentTransaction(models.Model):
         """Have Odoo's own scheduled action try again what is due.
 
         Two that confirm beside each other, as two orders of one customer, are in each other's way:
-        it is one, which Odoo never runs twice at once, on whichever host.
+        it is one, which Odoo never runs twice at once, on whichever host. Odoo switches it off with
+        the last provider, whatever is under way then.
         """
         if self._btcpay_find_unconfirmed(limit=1):
+            action = self.env.ref('payment.cron_post_process_payment_tx')
+            if not action.active:
+                action.active = True
+                action.flush_recordset(['active'])
             trigger_once(self.env, 'payment.cron_post_process_payment_tx')
 
     @api.model

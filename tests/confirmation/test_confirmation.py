@@ -75,6 +75,25 @@ class TestConfirm(MoneyMixin, BTCPayCommon):
             transactions._cron_post_process()
         self.assertEqual(self.order.state, 'sale')
 
+    def test_when_the_last_provider_was_disabled_then_what_settles_later_is_confirmed(self):
+        order = self._create_order(require_payment=True, prepayment_percent=1.0)
+        tx = self._create_btcpay_transaction(order)
+        self.world.pay(tx.btcpay_invoice_id)
+        self._look(tx)
+        cron = self.env.ref('payment.cron_post_process_payment_tx')
+        self.assertTrue(self.btcpay.journal_id)  # It is chosen when it is first asked for.
+        self.env['payment.provider'].sudo().search([]).state = 'disabled'
+        self.assertFalse(cron.active, "Odoo does not switch it off any more: no test.")
+        self.world.mine()
+        self._look(tx)
+        self._pass(minutes=CONFIRM_WAITS[0])
+        with patch.object(fields.Datetime, 'now', lambda: self.now):
+            self.env['payment.transaction'].sudo()._cron_btcpay_confirm()
+        self.assertTrue(cron.active)
+        self.assertTrue(self.env['ir.cron.trigger'].search([('cron_id', '=', cron.id)]))
+        self._post_process()
+        self.assertEqual((tx.state, order.state, tx.payment_id.amount), ('done', 'sale', 100))
+
     def test_when_odoo_gave_up_long_ago_then_the_order_is_confirmed_all_the_same(self):
         self.tx.last_state_change = self.now - timedelta(days=40)
         with patch.object(type(self.tx), '_btcpay_confirm_due', lambda _transactions: None):
