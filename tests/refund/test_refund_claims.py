@@ -154,7 +154,7 @@ class TestRefundClaims(RefundMixin, BTCPayCommon):
         tx = self._paid()
         tx.payment_id.action_draft()
         tx.payment_id.action_cancel()
-        with self.assertRaisesRegex(UserError, "was canceled in Odoo"):
+        with self.assertRaisesRegex(UserError, "was canceled or set to draft"):
             tx._btcpay_request_refund(50)
         self.assertFalse(tx.btcpay_refund_ids)
 
