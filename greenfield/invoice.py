@@ -123,7 +123,8 @@ class Invoice:
             additional_status=read.word('additionalStatus'),
             amount=read.amount('amount'),
             currency=read.optional_word('currency'),
-            paid_amount=read.amount('paidAmount'),
+            # Less than 0 where the fees of small payments are more than what was paid.
+            paid_amount=max(read.decimal('paidAmount'), Decimal(0)),
             order_id=Reader(metadata, 'invoice.metadata').optional_word('orderId', MAX_LENGTH),
             metadata=metadata,
             payment_methods=tuple(

@@ -126,6 +126,13 @@ class Reader:
         value = self.value(name)
         return str(value) if is_web_link(value) else None
 
+    def decimal(self, name: str) -> Decimal:
+        """Read a required number."""
+        number = self.optional_decimal(name)
+        if number is None:
+            raise self.refuse(name)
+        return number
+
     def amount(self, name: str) -> Decimal:
         """Read a required amount."""
         amount = self.optional_amount(name)

@@ -91,6 +91,15 @@ class BTCPayPayment(models.Model):
         for payment in self:
             payment.fee_amount = float(payment._get_fee())
 
+    def _get_worth(self):
+        """Return what came in, the network's fee included.
+
+        :return: The amount at the rate of the invoice, in the transaction's currency, not rounded.
+        :rtype: Decimal
+        """
+        self.ensure_one()
+        return Decimal(self.crypto_amount or 0) * Decimal(self.rate or 0)
+
     def _get_fee(self):
         """Return what the server takes off for the network's fee.
 

@@ -104,7 +104,8 @@ BAD_TIMES = (None, 'soon', True, [], 10 ** 20, '1e23', -10 ** 15, 1.5, -1, 253_4
 #: the fields that are required, with values that they cannot have
 REQUIRED = [
     *((Invoice, 'id', value) for value in BAD_IDS),
-    *((Invoice, name, value) for name in ('amount', 'paidAmount') for value in BAD_AMOUNTS),
+    *((Invoice, 'amount', value) for value in BAD_AMOUNTS),
+    *((Invoice, 'paidAmount', value) for value in BAD_NUMBERS),
     *((Invoice, name, value) for name in ('status', 'additionalStatus') for value in BAD_WORDS),
     *((Payment, 'id', value) for value in BAD_WORDS),
     *((Payment, 'value', value) for value in BAD_AMOUNTS),
@@ -244,6 +245,10 @@ def test_invoice():
     assert (invoice.created_at, invoice.order_id) == (TIME, 'S00042')
     assert invoice.payment_methods == ('BTC-CHAIN',)
     assert invoice.paid_amount == 0
+
+
+def test_when_fees_are_more_than_what_was_paid_then_nothing_counts_as_paid():
+    assert Invoice.parse({**GOOD[Invoice], 'paidAmount': '-4.50'}).paid_amount == 0
 
 
 def test_money_of_payouts():

@@ -167,11 +167,13 @@ class PaymentTransaction(models.Model):
     # === WHAT WAS RECEIVED === #
 
     def _btcpay_note_network_fee(self):
-        """Store what the server took off of the payments for the network's fee."""
+        """Store what the server took off of the payments for the network's fee: where that is more
+        than what was paid, all of it, as nothing counts as paid then."""
         self.ensure_one()
         payments = self.btcpay_payment_ids.filtered(lambda payment: payment.status != 'Invalid')
-        self.btcpay_network_fee_amount = float(sum(
-            (payment._get_fee() for payment in payments), Decimal(0)
+        self.btcpay_network_fee_amount = float(min(
+            sum((payment._get_fee() for payment in payments), Decimal(0)),
+            sum((payment._get_worth() for payment in payments), Decimal(0)),
         ))
 
     def _btcpay_get_gross_amount(self):

@@ -223,7 +223,10 @@ class PaymentTransaction(models.Model):
     def _btcpay_has_news_of_payments(self, invoice):
         """Return whether the payments of the invoice are not all known and confirmed."""
         self.ensure_one()
-        if not invoice.paid_amount and not self.btcpay_payment_ids:
+        if (
+            not invoice.paid_amount and invoice.additional_status != 'PaidPartial'
+            and not self.btcpay_payment_ids
+        ):
             return False
         return (
             self.btcpay_are_payments_due

@@ -34,6 +34,23 @@ class TestRefundOfTwoPayments(RefundMixin, BTCPayCommon):
         self.assertEqual(sorted(payments.mapped('amount')), [100, 100])
         self.assertEqual(sorted(payments.mapped('fee_amount')), [0, 5])
 
+    def test_when_small_payments_are_less_than_their_fees_then_nothing_counts_as_paid(self):
+        """The server says -4.00: whoever pays so could stop the shop if that were not understood.
+        """
+        tx = self._paid_by('0.00001', '0.00001')
+        self.assertEqual(
+            (tx.state, tx.btcpay_additional_status, tx.btcpay_paid_amount, tx.btcpay_due_amount),
+            ('pending', 'PaidPartial', 0, 100))
+        self.assertEqual(sorted(tx.btcpay_payment_ids.mapped('amount')), [0.5, 0.5])
+        self.assertEqual(tx._btcpay_get_gross_amount(), 1)
+        self.assertEqual(self.btcpay.btcpay_connection_state, 'connected')
+        self.world.pay(tx.btcpay_invoice_id)
+        self.world.mine()
+        tx._btcpay_sync()
+        self._post_process()
+        self.assertEqual((tx.state, tx.payment_id.amount), ('done', 100))
+        self.assertEqual(tx._btcpay_get_gross_amount(), sum(tx.btcpay_payment_ids.mapped('amount')))
+
     def test_when_paid_twice_then_everything_is_what_the_wizard_says(self):
         for variant, made in (
             ('fiat', (195, Decimal('195'), 'USD')),
