@@ -55,6 +55,17 @@ class TestRefundGuards(RefundMixin, BTCPayCommon):
             ):
                 self._assert_readable(action, kind)
 
+    def test_when_a_figure_is_no_number_then_the_person_reads_a_message(self):
+        """Calls of Odoo's API can bring what nobody can type."""
+        for name in ('amount', 'fee_percent'):
+            for value in ('nan', 'inf', '-inf', '1e300'):
+                with self.subTest(name=name, value=value):
+                    tx = self._paid()
+                    self._assert_readable(lambda name=name, value=value, tx=tx: self._open_wizard(
+                        tx, scope='amount', **{'amount': 50, name: float(value)}
+                    ).action_refund(), UserError)
+                    self.assertFalse(tx.btcpay_refund_ids)
+
     # === RIGHTS === #
 
     def test_when_the_user_is_an_administrator_without_accounting_then_refunds_are_allowed(self):
