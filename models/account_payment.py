@@ -52,10 +52,12 @@ class AccountPayment(models.Model):
     @api.ondelete(at_uninstall=False)
     def _unlink_except_btcpay_money(self):
         """Keep what books Bitcoin: without it a refund would show money out that never came in."""
-        ours = self.filtered(lambda payment: payment.sudo().payment_transaction_id.filtered(
-            lambda tx: tx.provider_code == 'btcpay' and tx.payment_id == payment
+        ours = not self.env.su and self.filtered(lambda payment: (
+            payment.sudo().payment_transaction_id.filtered(
+                lambda tx: tx.provider_code == 'btcpay' and tx.payment_id == payment
+            )
         ))
-        if ours and not self.env.su:
+        if ours:
             raise UserError(_(
                 "The payment %s books Bitcoin that came in or was refunded, and cannot be deleted."
                 " Cancel it instead: then it can be confirmed again.",
