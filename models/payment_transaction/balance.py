@@ -125,10 +125,14 @@ class PaymentTransaction(models.Model):
         residual amounts of what it pays: not booked yet, or where payments have no outstanding
         account, until the bank statement has it.
 
+        Of one that a person has validated Odoo knows that only by its invoices.
+
         :rtype: payment.transaction
         """
         return self.filtered(lambda tx: (
-            tx.payment_id.state == 'in_process' and not tx.payment_id.move_id
+            not tx.payment_id.move_id and (tx.payment_id.state == 'in_process' or (
+                tx.payment_id.state == 'paid' and not tx.invoice_ids.line_ids.matched_credit_ids
+            ))
         ) if tx.payment_id else tx.state != 'done' or not tx.is_post_processed)
 
     def _btcpay_get_unmatched_amount(self):

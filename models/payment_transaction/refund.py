@@ -206,6 +206,7 @@ class PaymentTransaction(models.Model):
             ))
         taken_back = self._btcpay_get_receipts().payment_id.filtered(
             lambda payment: payment.state in ('draft', 'canceled', 'rejected')
+            or payment.move_id.state == 'draft'
         )
         if taken_back:
             raise UserError(_(

@@ -161,6 +161,23 @@ class TestInvoiceDue(RefundMixin, BTCPayCommon):
         self._refund(self.tx, 30)
         self.assertEqual(self._due(invoice), 30)
 
+    def test_when_a_payment_without_entry_is_validated_then_it_counts_once(self):
+        self._book_without_entries()
+        invoice = self._create_invoice()
+        payment = self._pay(invoice).payment_id
+        payment.action_validate()
+        self.assertEqual((payment.state, invoice.payment_state), ('paid', 'in_payment'))
+        self.assertEqual((invoice.amount_residual, self._due(invoice)), (100, 0))
+        line = self.env['account.bank.statement.line'].create({
+            'journal_id': self.btcpay.journal_id.id, 'payment_ref': "Bitcoin", 'amount': 100,
+            'partner_id': self.partner.id,
+        })
+        _liquidity, suspense, _others = line._seek_for_lines()
+        receivable = invoice.line_ids.filtered(lambda it: it.display_type == 'payment_term')
+        suspense.account_id = receivable.account_id
+        (suspense | receivable).reconcile()
+        self.assertEqual((invoice.amount_residual, self._due(invoice)), (0, 0))
+
     def test_when_payments_have_no_entries_then_only_the_rest_of_a_part_is_asked_for(self):
         self._book_without_entries()
         invoice = self._create_invoice()
@@ -196,17 +213,18 @@ class TestInvoiceDue(RefundMixin, BTCPayCommon):
 
     def test_when_the_payment_is_taken_back_then_no_refund_is_made_until_it_is_confirmed(self):
         self._add_outstanding_account()
-        for what in ('action_draft', 'action_cancel'):
+        for what in ('action_draft', 'action_cancel', 'button_draft'):
             with self.subTest(what=what):
                 tx = self._pay(self._create_invoice())
-                getattr(tx.payment_id, what)()
+                booked = tx.payment_id.move_id if what == 'button_draft' else tx.payment_id
+                getattr(booked, what)()
                 self._assert_refused(
                     lambda tx=tx: tx._btcpay_request_refund(100), "was canceled or set to draft"
                 )
                 self.assertFalse(tx.btcpay_refund_ids)
                 if what == 'action_cancel':
                     tx.payment_id.action_draft()
-                tx.payment_id.action_post()
+                booked.action_post()
                 self.env.cr.commit()
                 self.assertEqual(tx._btcpay_request_refund(100).amount, -100)
 
