@@ -160,16 +160,20 @@ class Ledger:
         invoice_id, told = payment.invoice['id'], self._is_told(payment)
         is_settled = payment.invoice['status'] == 'Settled'
         is_taken_back = invoice_id in self.history.was_settled and not is_settled
-        came_in = payment.received
+        came_in = wallet = payment.received + self._sum_fees(invoice_id)
         if is_taken_back:
             came_in = max(came_in, payment.amount)
         if payment.booked > came_in:
             self.bad('More is booked than came in:', payment)
-        if payment.returned > payment.received and not is_taken_back:
+        if payment.returned > wallet and not is_taken_back:
             self.bad('More is given back than came in:', payment)
         if payment.booked < payment.returned and not self.history.broken:
             self.bad('Given back, but never booked:', payment)
-        if is_settled:
+        # What came after the server's monitoring, and of which nobody told, Odoo does not know.
+        is_unknown = payment.invoice['monitoringExpiration'] <= self.truth.now and (
+            payment.root['paid'] < payment.received
+        )
+        if is_settled and not is_unknown:
             wanted = max(min(payment.received - payment.returned, payment.amount), ZERO)
             # Whoever pays more after a part was given back is not taken to pay that again
             is_more = payment.root['state'] == 'done' and payment.net < wanted
@@ -177,14 +181,18 @@ class Ledger:
             is_more = is_more and (told or self.truth.is_unconfirmed(payment.invoice))
             if payment.net != wanted and not is_more:
                 self.bad(f'Settled, so {wanted} should be for the documents:', payment)
-        # What came after the server's monitoring, and of which nobody told, Odoo does not know.
-        is_unknown = payment.invoice['monitoringExpiration'] <= self.truth.now and (
-            payment.root['paid'] < payment.received
-        )
         if payment.undecided >= CENT and not told and not is_unknown and (
             not self.truth.waits_for_confirmation(payment.invoice)
         ):
             self.bad('Neither booked nor given back, and nobody is told:', payment)
+
+    def _sum_fees(self, invoice_id):
+        """What the server took off for the network's fee: it came in, and may be given back."""
+        return sum((
+            Decimal(paid['fee'] or 0) * Decimal(method['rate'] or 0)
+            for method in self.rig.world.payment_methods(invoice_id).values()
+            for paid in method['payments'] if paid['status'] != 'Invalid'
+        ), ZERO).quantize(CENT)
 
     def _is_told(self, payment):
         document = self.truth.document_of.get(payment.root['id'])

@@ -104,7 +104,11 @@ class Truth:
         if booked and tx['state'] == 'done':
             self.bad('Booked in part and as a whole:', what)
         if status == 'Settled':
-            if tx['state'] != 'done' and not booked and not refunded:
+            # What the merchant says after the server's monitoring has to be told.
+            is_unknown = invoice['monitoringExpiration'] <= self.now and (
+                (tx['status'], tx['additional']) != (status, additional)
+            )
+            if tx['state'] != 'done' and not booked and not refunded and not is_unknown:
                 self.bad('Settled, but not done:', what)
         elif booked and invoice['id'] in self.history.was_settled and not told and not refunded:
             self.bad('Booked in parts, taken back at the server, and nobody is told:', what)

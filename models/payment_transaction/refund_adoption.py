@@ -96,7 +96,9 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         amount = self._btcpay_get_value(pull_payment.amount, pull_payment.currency)
         # Confirmed or not, since it is done; the server itself gives back the network's fee, too.
-        available = max(self._btcpay_get_kept_amount(), self._btcpay_get_refund_sums()['limit'])
+        available = self.currency_id.round(
+            self._btcpay_get_gross_amount() - self.btcpay_returned_amount
+        )
         compare = self.currency_id.compare_amounts
         if amount is None or compare(amount, 0) <= 0 or compare(amount, available) > 0:
             self._btcpay_flag_for_review(_(

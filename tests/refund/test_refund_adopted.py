@@ -46,6 +46,19 @@ class TestRefundAdopted(RefundMixin, BTCPayCommon):
         self.assertNotEqual(self._row_version(tx), before)
         self.assertEqual(tx.btcpay_returned_amount, 100)
 
+    def test_when_all_is_given_back_before_it_is_confirmed_then_the_network_fee_is_of_it(self):
+        tx = self._create_btcpay_transaction(self._create_order())
+        self.world.pay(tx.btcpay_invoice_id, method='BTC-LN')
+        for _time in range(2):
+            self.world.pay(tx.btcpay_invoice_id, amount='0.002')
+        self._look(tx)
+        self.assertEqual((tx.btcpay_paid_amount, tx.btcpay_network_fee_amount), (295, 5))
+        pull_payment = self._server_refund(tx)
+        self.assertEqual(pull_payment['amount'], '300.00')
+        refund = tx._btcpay_find_or_adopt_refund(pull_payment['id'])
+        self.assertEqual((refund.amount, tx.btcpay_returned_amount), (-300, 300))
+        self.assertNotIn("made at the BTCPay Server itself", self._activities(tx.sale_order_ids))
+
     def test_when_a_refund_of_the_server_comes_to_nothing_then_it_is_flagged_for_review(self):
         tx = self._paid()
         pull_payment = self._server_refund(
