@@ -135,17 +135,6 @@ class PaymentTransaction(models.Model):
             ))
         ) if tx.payment_id else tx.state != 'done' or not tx.is_post_processed)
 
-    def _btcpay_get_unmatched_amount(self):
-        """Return what came in by the transactions and has paid no invoice yet.
-
-        :rtype: float
-        """
-        booked = self - self._btcpay_filter_without_entry()
-        return (
-            (self - booked)._btcpay_get_net_amount()
-            + (booked | booked.child_transaction_ids)._btcpay_get_open_amount()
-        )
-
     def _btcpay_get_net_amount(self):
         """Return what came in by the transactions, without what was refunded of it.
 

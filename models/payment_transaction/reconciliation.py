@@ -46,6 +46,17 @@ class PaymentTransaction(models.Model):
         left = root._btcpay_get_receipts()._btcpay_get_open_amount() - taken
         return self.currency_id.compare_amounts(left, -sum(pending.mapped('amount'))) >= 0
 
+    def _btcpay_get_unmatched_amount(self):
+        """Return what came in by the transactions and has paid no invoice yet.
+
+        :rtype: float
+        """
+        booked = self - self._btcpay_filter_without_entry()
+        return (
+            (self - booked)._btcpay_get_net_amount()
+            + (booked | booked.child_transaction_ids)._btcpay_get_open_amount()
+        )
+
     def _btcpay_get_open_amount(self):
         """Return what of the transactions' payments is not reconciled with anything yet.
 
