@@ -46,6 +46,17 @@ class TestConfirm(MoneyMixin, BTCPayCommon):
         ):
             self._run()
 
+    def _first_order_fails(self):
+        """Have the order of the set-up refuse to be confirmed, and no other."""
+        confirm = self.registry['sale.order'].action_confirm
+
+        def fail_first(order):
+            if order == self.order:
+                raise ValueError("broken")
+            return confirm(order)
+
+        return patch.object(self.registry['sale.order'], 'action_confirm', fail_first)
+
     def _find(self):
         return self.env['sale.order'].search([('btcpay_is_paid_not_confirmed', '=', True)])
 
@@ -257,16 +268,9 @@ class TestConfirm(MoneyMixin, BTCPayCommon):
 
     def test_when_one_order_fails_then_the_others_are_confirmed(self):
         second = self._pay_order(self._create_order())
-        confirm = self.registry['sale.order'].action_confirm
-
-        def fail_first(order):
-            if order == self.order:
-                raise ValueError("broken")
-            return confirm(order)
-
         self._pass(days=1)
         with (
-            patch.object(self.registry['sale.order'], 'action_confirm', fail_first),
+            self._first_order_fails(),
             self.assertLogs(CONFIRM_LOG, 'ERROR'),
         ):
             self._run()
@@ -275,16 +279,9 @@ class TestConfirm(MoneyMixin, BTCPayCommon):
     def test_when_a_failure_cannot_even_be_noted_then_the_others_are_confirmed(self):
         """Nor does Odoo's own scheduled action fail by it, which is that of all providers."""
         second = self._pay_order(self._create_order())
-        confirm = self.registry['sale.order'].action_confirm
-
-        def fail_first(order):
-            if order == self.order:
-                raise ValueError("broken")
-            return confirm(order)
-
         self._pass(days=1)
         with (
-            patch.object(self.registry['sale.order'], 'action_confirm', fail_first),
+            self._first_order_fails(),
             patch.object(
                 type(self.tx), '_btcpay_note_failed_confirmation',
                 side_effect=psycopg2.errors.SerializationFailure(),
