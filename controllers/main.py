@@ -8,7 +8,7 @@ from odoo.http import request
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.greenfield import NotUnderstood, WebhookEvent, clean, is_signed
-from odoo.addons.payment_btcpay.models.payment_transaction.sync import CALL_FIELDS
+from odoo.addons.payment_btcpay.models.payment_transaction.sync import SYNC_FIELDS
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -33,7 +33,7 @@ class BTCPayController(http.Controller):
         """
         tx_sudo = request.env['payment.transaction'].sudo().search_fetch([
             ('reference', '=', clean(ref)), ('provider_code', '=', 'btcpay'),
-        ], CALL_FIELDS, limit=1)
+        ], SYNC_FIELDS, limit=1)
         if tx_sudo:
             tx_sudo._btcpay_sync_for_browser()
         return request.redirect('/payment/status')

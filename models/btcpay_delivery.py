@@ -8,7 +8,7 @@ from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import RowBusy, Turn, commit_and_refresh
 from odoo.addons.payment_btcpay.greenfield import GreenfieldError, make_storable
-from odoo.addons.payment_btcpay.models.payment_transaction.sync import CALL_FIELDS
+from odoo.addons.payment_btcpay.models.payment_transaction.sync import SYNC_FIELDS
 from odoo.addons.payment_btcpay.utils import next_wait
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
@@ -263,7 +263,7 @@ class BTCPayDelivery(models.Model):
             '|', ('btcpay_invoice_id', '=', invoice_ref),
             '&', '&', ('reference', '=', order_ref or False), ('btcpay_invoice_id', '=', False),
             ('btcpay_requested_at', '!=', False),
-        ], CALL_FIELDS, order='btcpay_invoice_id', limit=1)
+        ], SYNC_FIELDS, order='btcpay_invoice_id', limit=1)
         return found, '' if found else _("No transaction has this invoice.")
 
     def _find_own_transaction(self):

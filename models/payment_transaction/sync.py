@@ -18,7 +18,7 @@ from odoo.addons.payment_btcpay.utils import notify, trigger_once, upsert
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
 # What is read of a transaction to ask the server; what follows is read when it is locked.
-CALL_FIELDS = (
+SYNC_FIELDS = (
     'reference', 'state', 'operation', 'provider_id', 'btcpay_invoice_id', 'btcpay_store_id',
     'btcpay_root_id', 'btcpay_sync_count',
 )
@@ -53,7 +53,7 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         tx = self.sudo().with_user(SUPERUSER_ID)
-        tx.fetch(CALL_FIELDS)
+        tx.fetch(SYNC_FIELDS)
         is_refund, root = tx.operation == 'refund', tx._btcpay_get_root()
         is_fresh = bool(deliveries or turn)  # Read just now, for somebody who waits.
         deadline = time.monotonic() + timeout
@@ -62,7 +62,7 @@ class PaymentTransaction(models.Model):
                 break
             if attempt or is_refund or not is_fresh:
                 commit_and_refresh(tx.env)
-            tx.fetch(CALL_FIELDS)
+            tx.fetch(SYNC_FIELDS)
             if tx.btcpay_sync_count != sync_count:
                 found = None  # Somebody else's answer was applied: it may be the newer.
                 sync_count = tx.btcpay_sync_count
