@@ -152,6 +152,27 @@ class BTCPayCommon(LeakMixin, AccountPaymentCommon):
 
     # === ORDERS AND TRANSACTIONS === #
 
+    def _remember(self, *names):
+        """Return the way back to here, in Odoo and at the server.
+
+        :param str names: Attributes of the test that are part of it.
+        """
+        cr, number = self.env.cr, self.world.remember()
+        values = {name: getattr(self, name) for name in names}
+        cr.commit()
+        savepoint = cr.savepoint()
+
+        def go_back():
+            nonlocal savepoint
+            cr.clear()
+            savepoint.close()
+            savepoint = cr.savepoint()
+            cr.commit()
+            self.world.go_back(number)
+            vars(self).update(values)
+
+        return go_back
+
     def _create_order(self, amount=100.0, **values):
         """Create a quotation.
 

@@ -148,29 +148,12 @@ class AnyOrderMixin(RefundMixin):
             tuple(sorted(tx._btcpay_get_open_matters())),
         )
 
-    def _remember(self):
-        """Return the way back to here, in Odoo and at the server."""
-        cr, number, is_vouched_for = self.env.cr, self.world.remember(), self.is_vouched_for
-        cr.commit()
-        savepoint = cr.savepoint()
-
-        def go_back():
-            nonlocal savepoint
-            cr.clear()
-            savepoint.close()
-            savepoint = cr.savepoint()
-            cr.commit()
-            self.world.go_back(number)
-            self.is_vouched_for = is_vouched_for
-
-        return go_back
-
     def _explore(self, case, path=()):
         state = self._get_state()
         if state in self.seen:
             return
         self.seen.add(state)
-        go_back = self._remember()
+        go_back = self._remember('is_vouched_for')
         for step in STEPS:
             with self.subTest(case=case, steps=(*path, step)):
                 if not getattr(self, f'_{step}')():

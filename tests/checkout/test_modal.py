@@ -11,6 +11,7 @@ from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
 # What the pages of both kinds of servers say, and from where it is believed.
 JS = """
 (async () => {
+    await odoo.loader.modules.get('@web/core/l10n/translation').translationIsReady;
     const { showInvoice } = odoo.loader.modules.get('@payment_btcpay/interactions/modal');
     const [server, invoice] = ['%(server)s', '%(invoice)s'];
     const { origin } = new URL(server);

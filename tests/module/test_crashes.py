@@ -28,44 +28,59 @@ class TestCrashes(RefundMixin, BTCPayCommon):
         :param callable act: What is interrupted.
         :param callable check: Checks what is so after Odoo has run again.
         """
-        number, is_killed = 0, True
-        while is_killed:
-            number += 1
-            for when in ('before', 'after'):
+        prepare()
+        go_back = self._remember()
+        calls = self._act(act)  # As a whole.
+        self.assertTrue(calls, "Nothing was stored in between.")
+        self._check_again(check)
+        for number, count in enumerate(calls, start=1):
+            # Where the server was not called in between, it is as it was after the last commit.
+            is_called = count > (calls[number - 2] if number > 1 else 0)
+            for when in ('before', 'after')[not is_called:]:
+                go_back()
                 with self.subTest(commit=number, when=when):
-                    prepare()
-                    self.env.cr.commit()
-                    is_killed = self._kill(act, number, when)
-                    self._run_again()
-                    check()
-        self.assertGreater(number, 1, "Nothing was stored in between.")
+                    self._act(act, number, when)
+                    self._check_again(check)
 
-    def _kill(self, act, number, when):
-        cr, left = self.env.cr, number
-        commit = cr.commit
+    def _act(self, act, number=0, when=''):
+        """Do it, until Odoo is killed at a commit, if it is.
 
-        def count():
-            nonlocal left
-            left -= 1
-            if not left and when == 'before':
+        :return: How often the server had been called at each commit.
+        """
+        cr, calls, made = self.env.cr, 0, []
+        commit, providers = cr.commit, self.registry['payment.provider']
+        send = providers._send_api_request
+
+        def count(*args, **kwargs):
+            nonlocal calls
+            calls += 1
+            return send(*args, **kwargs)
+
+        def store():
+            made.append(calls)
+            if (len(made), when) == (number, 'before'):
                 raise Killed
             commit()
-            if not left:
+            if (len(made), when) == (number, 'after'):
                 raise Killed
 
-        with self._quiet(), patch.object(cr, 'commit', count):
+        with (
+            self._quiet(), patch.object(cr, 'commit', store),
+            patch.object(providers, '_send_api_request', count),
+        ):
             try:
                 act()
             except Killed:
-                killed = True
+                cr.rollback()
             else:
-                killed = False
-        if killed:
-            cr.rollback()
-        else:
-            commit()
+                self.assertFalse(number, "It ended before that commit.")
+                commit()
         self.env.invalidate_all()
-        return killed
+        return made
+
+    def _check_again(self, check):
+        self._run_again()
+        check()
 
     def _run_again(self):
         """Let all that was under way time out, and run what is scheduled."""
