@@ -49,11 +49,14 @@ def copy_files(source, target):
 
 
 def _install_modules(instance, database, modules):
+    if modules != MODULES:  # No browser opens their pages: bundles are not made anew
+        copy_database(instance, ensure_template(instance), database)
     run(instance.command(database, '--init', ','.join(modules), '--without-demo=all',
                          '--stop-after-init', '--max-cron-threads=0', '--no-http'),
         RETRY, cwd=instance.folder, env=environment(), measure=lambda: 'installing')
-    # Each test run with a browser would make the same again, for 20 s
-    instance.run_script(database, BUNDLES, 'making asset bundles')
+    if modules == MODULES:
+        # Each test run with a browser would make the same again, for 20 s
+        instance.run_script(database, BUNDLES, 'making asset bundles')
 
 
 def _keep(instance, database, kept):
@@ -84,7 +87,7 @@ def ensure_template(instance, modules=MODULES):
     """
     name = template_name(modules)
     kept = CACHE / 'template' / name
-    with locked(instance.folder / 'template.lock'):
+    with locked(instance.folder / f'{name}.lock'):
         if name in instance.cluster.databases():
             return name
         unfinished = f'{name}_new'
@@ -96,7 +99,8 @@ def ensure_template(instance, modules=MODULES):
             with step(f"Odoo's modules {', '.join(modules)} (once, about 90 s)"):
                 _install_modules(instance, unfinished, modules)
                 _keep(instance, unfinished, kept)
-        current = {unfinished, template_name(MODULES), template_name(OTHER_MODULES)}
+        names = template_name(MODULES), template_name(OTHER_MODULES)
+        current = {*names, *(f'{name}_new' for name in names)}
         for old in instance.cluster.databases() - current:  # of another Odoo
             if old.startswith('template_'):
                 remove_database(instance, old)
@@ -111,7 +115,7 @@ def copy_database(instance, source, target):
     instance.cluster.drop(target)
     copy_files(instance.filestore(source), instance.filestore(target))
     # PostgreSQL lets only one copy a database at a time
-    with locked(instance.folder / 'template.lock'):
+    with locked(instance.folder / 'copy.lock'):
         instance.cluster.copy(source, target)
 
 

@@ -79,27 +79,31 @@ def run_tests(instance, options):
 
 
 def tests(instance):
-    """Run the module's tests, in equal shares beside each other.
-
-    Those that need more of Odoo's modules have a database of their own, in which the module is
-    installed, too: with all modules in that of the others each process would start much later.
-    """
+    """Run the module's tests, in equal shares beside each other."""
     _need_module(instance)
     first, *others = COPIES
     databases.copy_database(instance, DATABASE, first)
     prepare(instance, first)
     for copy in others:
         databases.copy_database(instance, first, copy)
-    databases.copy_database(
-        instance, databases.ensure_template(instance, databases.OTHER_MODULES), OTHER)
-    options = {
+    outcome = run_tests(instance, {
         copy: ['--test-tags', share]
-        for copy, share in zip(COPIES, shares.shares(PROCESSES), strict=True)}
-    options[OTHER] = ['--init', MODULE, '--test-tags', shares.tags(shares.other_classes())]
-    outcome = run_tests(instance, options)
+        for copy, share in zip(COPIES, shares.shares(PROCESSES), strict=True)})
     shares.measure(LOG / f'odoo-tests-{copy}.log' for copy in COPIES)
-    for copy in options:
+    for copy in COPIES:
         databases.remove_database(instance, copy)
+    return outcome
+
+
+def other_modules(instance):
+    """Run the tests that need more of Odoo's modules, in a database of their own, in which the
+    module is installed, too: with all modules in that of the others each process would start much
+    later."""
+    template = databases.ensure_template(instance, databases.OTHER_MODULES)
+    databases.copy_database(instance, template, OTHER)
+    outcome = run_tests(instance, {
+        OTHER: ['--init', MODULE, '--test-tags', shares.tags(shares.other_classes())]})
+    databases.remove_database(instance, OTHER)
     return outcome
 
 
