@@ -6,7 +6,7 @@ from odoo import _, fields, models
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.db import commit, commit_and_refresh, lock
+from odoo.addons.payment_btcpay.db import commit_and_refresh, lock
 from odoo.addons.payment_btcpay.greenfield import (
     GreenfieldError,
     NotUnderstood,
@@ -96,7 +96,6 @@ class PaymentTransaction(models.Model):
         self._btcpay_report_checkout(
             invoice, draft.payment_methods, None if self.btcpay_invoice_id else error
         )
-        commit(self.env)  # What follows renders what was just stored.
 
     def _btcpay_is_other_waiting(self):
         """Return whether another customer has been waiting for the server for so long that it is

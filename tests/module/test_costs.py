@@ -236,7 +236,7 @@ class TestCosts(MoneyMixin, BTCPayHttpCommon):
                     'access_token': order._portal_ensure_token(),
                 },
             )
-        self._assert_cost(cost, queries=46, calls=1)
+        self._assert_cost(cost, queries=45, calls=1, commits=2)
         self.assertTrue(order.transaction_ids.btcpay_checkout_link)
 
     def test_when_a_customer_comes_back_who_paid_then_it_costs_one_call_and_14_queries(self):
