@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from ..paths import LOG
 
 TTY = sys.stdout.isatty()
-QUIET_SECONDS = 15  # where lines cannot be rewritten, progress is one line this often
+SECONDS = 1 if TTY else 15  # where lines cannot be rewritten, progress is one line this often
 
 
 class SetupError(Exception):
@@ -59,7 +59,7 @@ class Progress:
 
     def show(self):
         now = time.monotonic()
-        if not TTY and now - self.shown < QUIET_SECONDS:
+        if now - self.shown < SECONDS:
             return
         self.shown = now
         text = f'  {self.measure() or ""} ({now - self.started:.0f} s)'

@@ -68,7 +68,7 @@ def run_tests(instance, options):
         f'odoo-tests-{database}.log': command(instance, database, *others)
         for database, others in options.items()}
     for code, file, result in run_odoo(
-            instance, commands, lambda text: f'{text.count(": Starting ")} tests begun'):
+            instance, commands, lambda text: f'{text.count(": Starting ")} tests in Odoo begun'):
         outcome.passed += result.passed
         outcome.failed += result.failed
         outcome.skipped += result.skipped

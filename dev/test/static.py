@@ -66,7 +66,7 @@ def _pytest(name, *arguments):
     report.unlink(missing_ok=True)
     code, log = run_logged(
         [PYTHON, '-m', *arguments, '--junit-xml', report], f'{name}.log',
-        lambda text: (text.strip().splitlines() or [''])[-1][-60:], env=environment())
+        lambda text: f'{name}: {(text.strip().splitlines() or [""])[-1][-60:]}', env=environment())
     outcome = Outcome(log=log)
     if report.exists():
         read_report(report, outcome)
