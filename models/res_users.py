@@ -8,6 +8,14 @@ from odoo.addons.payment_btcpay.utils import choose_assignee
 class ResUsers(models.Model):
     _inherit = 'res.users'
 
+    def write(self, vals):
+        """Override of `base` to hand over what users are asked who are set inactive by whichever
+        way: nobody would see it there."""
+        if not vals.get('active', True):
+            self.check_access('write')
+            self._btcpay_hand_over_activities()
+        return super().write(vals)
+
     def action_archive(self):
         """Override of `mail`, which deletes the activities of who leaves, to hand over ours."""
         self.check_access('write')  # Odoo checks it last.
