@@ -13,6 +13,7 @@ from odoo.addons.payment_btcpay.greenfield import (
     Money,
     NotUnderstood,
     RefundDraft,
+    count_decimals,
     find_unsupported_methods,
     is_lightning,
     round_amount,
@@ -302,7 +303,7 @@ class PaymentTransaction(models.Model):
     def _btcpay_adopt_pull_amount(self):
         """Go by what the server made of the refund: it rounds fees in its own way.
 
-        :return: Whether it is not more than what was asked for; more is flagged for review.
+        :return: Whether it is what was asked for; anything else is flagged for review.
         :rtype: bool
         """
         self.ensure_one()
@@ -314,13 +315,18 @@ class PaymentTransaction(models.Model):
         value = self._btcpay_get_root()._btcpay_get_value(amount, self.btcpay_pull_currency)
         compare = self.currency_id.compare_amounts
         whole = self.btcpay_refund_fee_amount - self.amount
-        is_too_much = bool(draft.custom) and (
-            self.btcpay_pull_currency != draft.custom.currency or amount > draft.custom.amount
-        )
+        is_another = not amount
+        if custom := draft.custom:
+            is_another = is_another or (
+                self.btcpay_pull_currency != custom.currency or amount > custom.amount
+            )
         # What bitcoin is worth today is not compared with what it was worth then.
-        if value is not None and (is_fiat or not draft.custom):
-            is_too_much = is_too_much or not self._btcpay_is_amount_received(value, whole)
-        if is_too_much:
+        if value is not None and (is_fiat or not custom):
+            is_another = is_another or not self._btcpay_is_amount_received(value, whole)
+        if is_fiat:  # The last digit that the server has is its own to round.
+            digit = Decimal(1).scaleb(-count_decimals(amount))
+            is_another = is_another or amount < Decimal(str(-self.amount)) - digit
+        if is_another:
             self._btcpay_flag_for_review(_(
                 "The BTCPay Server made the refund %(reference)s of %(made)s instead of"
                 " %(amount)s. Its link was not given to the customer. Cancel it at the server:"
@@ -333,7 +339,7 @@ class PaymentTransaction(models.Model):
                 'amount': -value,
                 'btcpay_refund_fee_amount': max(self.currency_id.round(whole - value), 0),
             })
-        return not is_too_much
+        return not is_another
 
     def _btcpay_is_amount_received(self, value, whole):
         """Return whether what a refund comes to is no more than was asked for: the server rounds

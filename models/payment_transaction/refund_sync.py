@@ -76,7 +76,7 @@ class PaymentTransaction(models.Model):
         paid_out = self.btcpay_payout_ids._get_paid_out_amount()
         is_complete = self._btcpay_is_paid_out(paid_out, pull_payment)
         self.btcpay_paid_out_amount = abs(self.amount) if is_complete else self.currency_id.round(
-            float(Decimal(str(abs(self.amount))) * paid_out / pull_payment.amount)
+            float(Decimal(str(abs(self.amount))) * paid_out / (pull_payment.amount or 1))
         )
         if is_complete:
             self._set_done()
@@ -133,6 +133,8 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         is_crypto = pull_payment.currency != self.currency_id._btcpay_get_code()
         missing = pull_payment.amount - paid_out
+        if not pull_payment.amount:
+            return False  # Nothing can be claimed of it.
         return missing <= 0 or bool(is_crypto and paid_out and missing < SATOSHI)
 
     def _btcpay_end_canceled_refund(self):

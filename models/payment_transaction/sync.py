@@ -1,5 +1,6 @@
 """What the server says of a transaction is read here and applied here, and nowhere else."""
 import time
+from decimal import Decimal
 
 from odoo import SUPERUSER_ID, _, api, fields, models
 from odoo.exceptions import AccessError
@@ -181,7 +182,8 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         if self.operation == 'refund':
             data = found or self._btcpay_read_refund(timeout)
-            if data and not data['pull_payment'].amount:  # Odoo makes none over nothing.
+            # The server made none of nothing, as far as is known.
+            if data and not data['pull_payment'].amount and Decimal(self.btcpay_pull_amount or 1):
                 raise NotUnderstood('pullPayment.amount')
             return data
         client = self._btcpay_client(timeout, commits=True)  # One connection for all.

@@ -1,8 +1,10 @@
+from dataclasses import replace
 from decimal import Decimal
 from unittest.mock import patch
 
 from odoo.tests import tagged
 
+from odoo.addons.payment_btcpay.greenfield import Client
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.refund.refund_common import RefundMixin
 
@@ -24,6 +26,49 @@ class TestRefundAmounts(RefundMixin, BTCPayCommon):
             return value if endpoint.endswith(end) else answered
 
         self.startPatcher(patch.object(type(self.btcpay), '_send_api_request', answer))
+
+    # === ANOTHER AMOUNT THAN WAS ASKED FOR === #
+
+    def _refund_as(self, made, variant='fiat'):
+        """Refund 50.00 of what was paid, of which the server makes another amount."""
+        self.tx, self.made = self._paid(), Decimal(made)
+        return self.tx._btcpay_request_refund(50, variant=variant)
+
+    def _make_another_amount(self):
+        for name in ('refund_invoice', 'get_pull_payment'):
+            ask = getattr(Client, name)
+
+            def answer(client, *args, ask=ask):
+                return replace(ask(client, *args), amount=self.made)
+
+            self.startPatcher(patch.object(Client, name, answer))
+
+    def test_when_the_server_makes_another_amount_then_it_is_flagged_and_can_be_made_anew(self):
+        self._make_another_amount()
+        for made, variant in (
+            ('0', 'fiat'), ('0.00', 'fiat'), ('0', 'rate_then'), ('30', 'fiat'),
+            ('49.98', 'fiat'), ('50.01', 'fiat'),
+        ):
+            with self.subTest(made=made, variant=variant):
+                refund = self._refund_as(made, variant)
+                self.assertEqual((refund.state, refund.amount), ('pending', -50))
+                self.assertFalse(refund.btcpay_refund_link)
+                self.assertEqual(self.tx.btcpay_returned_amount, 50)
+                self.assertIn("instead of $ 50.00", self._activities(self.tx.sale_order_ids))
+                refund._btcpay_sync()
+                self.assertEqual(refund.state, 'pending', "Nothing was paid out.")
+                self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
+                refund._btcpay_sync()
+                self.assertEqual(refund.state, 'cancel')
+                self.assertEqual(self.tx.btcpay_returned_amount, 0)
+
+    def test_when_the_server_rounds_the_last_digit_then_the_refund_is_what_it_made(self):
+        self._make_another_amount()
+        for made in ('50', '49.99', '50.00'):
+            with self.subTest(made=made):
+                refund = self._refund_as(made)
+                self.assertEqual((refund.state, refund.amount), ('pending', -float(made)))
+                self.assertTrue(refund.btcpay_refund_link)
 
     # === FIGURES === #
 
