@@ -323,9 +323,8 @@ class PaymentTransaction(models.Model):
         # What bitcoin is worth today is not compared with what it was worth then.
         if value is not None and (is_fiat or not custom):
             is_another = is_another or not self._btcpay_is_amount_received(value, whole)
-        if is_fiat:  # The last digit that the server has is its own to round.
-            digit = Decimal(1).scaleb(-count_decimals(amount))
-            is_another = is_another or amount < Decimal(str(-self.amount)) - digit
+        if is_fiat:
+            is_another = is_another or self._btcpay_is_amount_missing(amount, custom)
         if is_another:
             self._btcpay_flag_for_review(_(
                 "The BTCPay Server made the refund %(reference)s of %(made)s instead of"
@@ -357,6 +356,21 @@ class PaymentTransaction(models.Model):
             for amount in (value, whole)
         )
         return made.amount <= asked.amount or asked.is_rounded_from(made)
+
+    def _btcpay_is_amount_missing(self, amount, custom):
+        """Return whether a refund comes to less than was asked for, by more than is rounded.
+
+        :param Decimal amount: What the refund comes to, in the transaction's currency.
+        :param Money|None custom: What the server was asked for; None for all that was received.
+        :rtype: bool
+        """
+        self.ensure_one()
+        net = Decimal(str(-self.amount))
+        if amount >= net - Decimal(1).scaleb(-count_decimals(amount)):
+            return False  # The last digit that the server has is its own to round.
+        whole = Decimal(str(self.btcpay_refund_fee_amount - self.amount))
+        # It refunds what was received with more digits than it says that it was.
+        return bool(custom) or not Money(whole, '').is_rounded_from(Money(amount * whole / net, ''))
 
     def _btcpay_is_refunded_by_lightning(self):
         """Return whether the customer can claim the refund over Lightning."""

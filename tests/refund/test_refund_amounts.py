@@ -29,10 +29,10 @@ class TestRefundAmounts(RefundMixin, BTCPayCommon):
 
     # === ANOTHER AMOUNT THAN WAS ASKED FOR === #
 
-    def _refund_as(self, made, variant='fiat'):
-        """Refund 50.00 of what was paid, of which the server makes another amount."""
+    def _refund_as(self, made, variant='fiat', amount=50, **values):
+        """Refund some of what was paid, of which the server makes another amount."""
         self.tx, self.made = self._paid(), Decimal(made)
-        return self.tx._btcpay_request_refund(50, variant=variant)
+        return self.tx._btcpay_request_refund(amount, variant=variant, **values)
 
     def _make_another_amount(self):
         for name in ('refund_invoice', 'get_pull_payment'):
@@ -69,6 +69,17 @@ class TestRefundAmounts(RefundMixin, BTCPayCommon):
                 refund = self._refund_as(made)
                 self.assertEqual((refund.state, refund.amount), ('pending', -float(made)))
                 self.assertTrue(refund.btcpay_refund_link)
+
+    def test_when_the_server_says_in_fewer_digits_what_was_received_then_it_is_what_it_made(self):
+        self._make_another_amount()
+        for made, fee, is_wrong in (
+            ('99.82', 0, False), ('89.838', 10, False), ('101', 0, True),
+            ('82', 0, True), ('60', 10, True),
+        ):
+            with self.subTest(made=made, fee=fee):
+                refund = self._refund_as(made, amount=100, fee_percent=fee)
+                self.assertEqual(bool(refund.btcpay_refund_link), not is_wrong)
+                self.assertEqual(self.tx.btcpay_returned_amount, 100)
 
     # === FIGURES === #
 
