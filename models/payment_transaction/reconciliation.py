@@ -54,10 +54,12 @@ class PaymentTransaction(models.Model):
         """
         booked = self - self._btcpay_filter_without_entry()
         refunds = booked.child_transaction_ids.filtered(lambda tx: tx.operation == 'refund')
-        pending = refunds.filtered(lambda tx: tx.state == 'pending')
+        unbooked = refunds.filtered(
+            lambda tx: tx.state in ('pending', 'done')
+        )._btcpay_filter_without_entry()
         return (
             (self - booked)._btcpay_get_net_amount()
-            + (booked | refunds)._btcpay_get_open_amount() + sum(pending.mapped('amount'))
+            + (booked | refunds)._btcpay_get_open_amount() + sum(unbooked.mapped('amount'))
         )
 
     def _btcpay_get_open_amount(self):
