@@ -181,8 +181,9 @@ class SaleOrder(models.Model):
         return 0 if is_paid else max(due, 0)
 
     def _btcpay_get_price(self, moves):
-        """Return what the orders cost: their totals, without what was credited of their invoices
-        and not invoiced anew. A down payment that is credited is to be paid with the rest.
+        """Return what the orders cost: their totals, as their invoices round them to cash, without
+        what was credited of these and not invoiced anew. A down payment that is credited is to be
+        paid with the rest.
 
         What is invoiced of a line after it was credited is invoiced anew, not the line's rest.
 
@@ -202,7 +203,7 @@ class SaleOrder(models.Model):
                 most = max(most, now)
             # What was invoiced beyond the order's price was never to be paid.
             credited += sign * (min(most, sign * price) - min(now, sign * price))
-        return sum(self.mapped('amount_total')) - credited
+        return sum(self.mapped('amount_total')) - credited + sum(map(get_rounding, moves))
 
     def _btcpay_get_amount_asked(self):
         """Return what the customer is to be asked for now: all that is due.
@@ -276,6 +277,20 @@ def get_share(line, document):
     :param sale.order|account.move document: Its document.
     :rtype: float
     """
-    lines = document.order_line if document._name == 'sale.order' else document.invoice_line_ids
+    is_order = document._name == 'sale.order'
+    lines = document.order_line if is_order else document.invoice_line_ids
     total = sum(lines.mapped('price_total'))
-    return line.price_total * (document.amount_total / total if total else 1)
+    amount = document.amount_total
+    if not is_order:
+        amount += document.direction_sign * get_rounding(document)
+    return line.price_total * (amount / total if total else 1)
+
+
+def get_rounding(move):
+    """Return what an invoice is rounded up to cash by; negative where it is less that is paid.
+
+    :param account.move move: The customer invoice or credit note.
+    :rtype: float
+    """
+    lines = move.line_ids.filtered(lambda line: line.display_type == 'rounding')
+    return -sum(lines.mapped('amount_currency'))

@@ -31,19 +31,22 @@ class PaymentTransaction(models.Model):
         documents = leave_out_canceled(documents)
         family = without | without.child_transaction_ids
         if documents._name == 'account.move':
-            # What is booked is in the residual amounts.
+            # What is booked is in the residual amounts, where it is matched with the documents.
             unbooked = (documents.transaction_ids - family)._btcpay_filter_without_entry()
             due = sum(documents.mapped('amount_residual')) - unbooked._btcpay_get_net_amount()
             due += family._btcpay_get_booked_amount(documents)
             orders = documents.line_ids.sale_line_ids.order_id
-            others = orders.transaction_ids - documents.transaction_ids - family
+            others = orders.transaction_ids | (documents | orders.invoice_ids).transaction_ids
+            others -= family | unbooked
             if (unmatched := others._btcpay_get_unmatched_amount()) > 0:
-                # Paid by the orders' links: that is for any of their invoices.
-                moves = (orders.invoice_ids - documents).filtered(lambda move: (
+                # That is for any of the invoices that they, or their orders' links, are to pay.
+                moves = orders.invoice_ids | others.invoice_ids
+                moves = (moves - documents).filtered(lambda move: (
                     move.state == 'posted' and move.move_type == 'out_invoice'
                     and move.currency_id == documents.currency_id
                 ))
-                due = min(due, due + sum(moves.mapped('amount_residual')) - unmatched)
+                left = due + sum(moves.mapped('amount_residual')) - unmatched
+                due = min(due, max(left, 0))
         else:
             moves = documents.invoice_ids.filtered(lambda move: (
                 move.state == 'posted' and move.currency_id == documents.currency_id
@@ -57,8 +60,12 @@ class PaymentTransaction(models.Model):
                 move.direction_sign * (move.amount_residual - move.amount_total)
                 for move in own_moves
             ) - family._btcpay_get_booked_amount(own_moves)
+            # What others paid is only there, and what an accountant unmatched only here.
+            others = transactions - family
+            booked += max((others - others._btcpay_filter_without_entry())
+                          ._btcpay_get_unmatched_amount(), 0)
             due = documents._btcpay_get_price(own_moves) - max(
-                (transactions - family)._btcpay_get_net_amount(), booked
+                others._btcpay_get_net_amount(), booked
             )
         return documents.currency_id.round(due)
 

@@ -47,14 +47,19 @@ class PaymentTransaction(models.Model):
         return self.currency_id.compare_amounts(left, -sum(pending.mapped('amount'))) >= 0
 
     def _btcpay_get_unmatched_amount(self):
-        """Return what came in by the transactions and has paid no invoice yet.
+        """Return what came in by the transactions for documents and has paid no invoice yet, or
+        does not any more, and is not to be given back.
 
         :rtype: float
         """
         booked = self - self._btcpay_filter_without_entry()
+        refunds = booked.child_transaction_ids.filtered(lambda tx: tx.operation == 'refund')
+        unbooked = refunds.filtered(
+            lambda tx: tx.state in ('pending', 'done')
+        )._btcpay_filter_without_entry()
         return (
             (self - booked)._btcpay_get_net_amount()
-            + (booked | booked.child_transaction_ids)._btcpay_get_open_amount()
+            + (booked | refunds)._btcpay_get_open_amount() + sum(unbooked.mapped('amount'))
         )
 
     def _btcpay_get_open_amount(self):
