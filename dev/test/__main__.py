@@ -33,8 +33,8 @@ PARTS = {
     'bench': ('Tests of the bench', static.bench, True),
     'torture': ('Torture: random sequences, workers, crashes', static.torture, True),
 }
-# The tests in Odoo take by far the longest; all others are run beside them, one after the other, but
-# for those of which time is a part
+# The tests in Odoo take by far the longest; all others are run beside them, one after the other,
+# but for those of which time is a part
 LONGEST = ('install', 'odoo', 'torture')
 # What needs the database that `install` leaves
 INSTALLED = {'upgrade', 'uninstall'}
