@@ -62,8 +62,9 @@ class PaymentTransaction(models.Model):
             ) - family._btcpay_get_booked_amount(own_moves)
             # What others paid is only there, and what an accountant unmatched only here.
             others = transactions - family
-            booked += max((others - others._btcpay_filter_without_entry())
-                          ._btcpay_get_unmatched_amount(), 0)
+            if own_moves:
+                matchable = others - others._btcpay_filter_without_entry()
+                booked += max(matchable._btcpay_get_unmatched_amount(), 0)
             due = documents._btcpay_get_price(own_moves) - max(
                 others._btcpay_get_net_amount(), booked
             )
