@@ -12,7 +12,7 @@ HEADLINE = 'A shop that takes Bitcoin, in four steps'
 #: case: the order's state, and what its screen says
 CASES = {
     'partial': ('sent', '$ 16.25 of $ 32.50 was received, and the invoice has expired'),
-    'late': ('sent', '$ 32.50 was received, in part after the invoice of $ 32.50 had expired'),
+    'late': ('sent', '$ 32.50 was received after the invoice of $ 32.50 had expired'),
     'over': ('sale', '$ 65.00 was received, $ 32.50 more than the $ 32.50 requested'),
     'refunded': ('sale', 'Paid, refunded'),
     'replaced': ('sent', 'replaced or canceled it before it was confirmed'),

@@ -64,6 +64,7 @@ def _partial(stage):
 def _late(stage):
     stage.world.expire(stage.invoice_id)
     stage.wait(lambda stage: stage.tx.state == 'cancel')
+    time.sleep(1)  # in the second in which it expires a payment is in time
     stage.world.pay(stage.invoice_id)
     stage.world.mine()
 
