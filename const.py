@@ -95,6 +95,11 @@ MAX_FORM_SIZE = 8 * 1024
 UNEVENTFUL_STATES = {('New', 'draft'), ('Expired', 'cancel'), ('Settled', 'done')}
 # The events from which nothing follows for an invoice that Odoo knows.
 UNINTERESTING_EVENTS = {'InvoiceCreated'}
+# The events that tell of nothing but a status, unless more was paid; by what it is known already.
+STATUS_EVENTS = {
+    'InvoiceProcessing': {('Processing', 'pending'), ('Settled', 'done')},
+    'InvoiceSettled': {('Settled', 'done')},
+}
 # Minutes to wait before each new try to process a delivery; then it is flagged for review.
 DELIVERY_WAITS = (1, 2, 5, 10, 30, 60, 180, 360, 720, 1440)
 # Minutes that Odoo itself has to confirm what is paid, then

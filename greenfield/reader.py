@@ -160,6 +160,11 @@ class Reader:
         """Read whether a field is true."""
         return self.value(name) is True
 
+    def optional_flag(self, name: str) -> bool | None:
+        """Read a field that is true or false; None if it is neither."""
+        value = self.value(name)
+        return value if isinstance(value, bool) else None
+
     def time(self, name: str) -> datetime | None:
         """Read a time, naive in UTC."""
         return parse_timestamp(self.value(name))

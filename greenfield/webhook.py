@@ -80,6 +80,8 @@ class WebhookEvent:
     :param str original_delivery_id: the first one's
     :param str type: e.g. `InvoiceSettled`
     :param str order_id: the invoice's
+    :param bool|None is_overpaid: of what is Processing or Settled; None if it was not said
+    :param bool is_marked: whether the status was set by hand
     """
 
     delivery_id: str
@@ -94,6 +96,8 @@ class WebhookEvent:
     pull_payment_id: str | None = None
     payout_id: str | None = None
     payout_state: str = ''
+    is_overpaid: bool | None = None
+    is_marked: bool = False
 
     @classmethod
     def parse(cls, body: bytes) -> 'WebhookEvent':
@@ -120,6 +124,8 @@ class WebhookEvent:
             pull_payment_id=read.optional_api_id('pullPaymentId'),
             payout_id=read.optional_api_id('payoutId'),
             payout_state=read.optional_word('payoutState'),
+            is_overpaid=read.optional_flag('overPaid'),
+            is_marked=read.flag('manuallyMarked'),
         )
 
 

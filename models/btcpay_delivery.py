@@ -104,7 +104,8 @@ class BTCPayDelivery(models.Model):
         """Keep a delivery, once, with what is known of it already:
 
         - It is ignored if it is about nothing of ours, or if there is a reason.
-        - It is processed already if it repeats one whose transaction was synced since, and is done.
+        - It is processed already if it repeats one whose transaction was synced since, and is done,
+          or tells of no more than what was read already.
         - Else it is pending.
 
         :param payment.provider provider: The provider it was sent to, in sudo mode.
@@ -131,7 +132,7 @@ class BTCPayDelivery(models.Model):
                 %(order)s, %(pull_payment)s, %(payout)s, %(payout_state)s, %(sent)s,
                 %(transaction)s,
                 CASE WHEN %(reason)s IS NOT NULL THEN 'ignored'
-                     WHEN %(redelivery)s AND %(done)s AND EXISTS (
+                     WHEN %(known)s OR %(redelivery)s AND %(done)s AND EXISTS (
                         SELECT 1 FROM btcpay_delivery
                          WHERE provider_id = %(provider)s AND delivery_ref = %(original)s
                            AND state = 'processed'
@@ -150,6 +151,7 @@ class BTCPayDelivery(models.Model):
             delivery=event.delivery_id,
             original=event.original_delivery_id,
             redelivery=event.is_redelivery,
+            known=transaction._btcpay_knows(event),
             done=transaction.state == 'done',
             event=event.type or None,
             invoice=event.invoice_id,

@@ -85,7 +85,8 @@ EVENT = {
     'deliveryId': 'RS2D4i', 'webhookId': 'A4KHfz', 'originalDeliveryId': 'RS2D4j',
     'isRedelivery': True, 'type': 'PayoutUpdated', 'timestamp': 1795479305, 'storeId': 'B7FBa3',
     'payoutId': '3nrLDu', 'pullPaymentId': '3Ch9Gz', 'payoutState': 'Completed',
-    'invoiceId': '98CQLd', 'metadata': {'orderId': 'S00042'},
+    'invoiceId': '98CQLd', 'metadata': {'orderId': 'S00042'}, 'overPaid': True,
+    'manuallyMarked': True,
 }
 TIME = datetime(2026, 11, 24, 0, 14, 35)
 BAD_IDS = (
@@ -294,7 +295,14 @@ def test_event():
         delivery_id='RS2D4i', type='PayoutUpdated', store_id='B7FBa3', webhook_id='A4KHfz',
         original_delivery_id='RS2D4j', is_redelivery=True, sent_at=datetime(2026, 11, 24, 0, 15, 5),
         invoice_id='98CQLd', order_id='S00042', pull_payment_id='3Ch9Gz', payout_id='3nrLDu',
-        payout_state='Completed')
+        payout_state='Completed', is_overpaid=True, is_marked=True)
+
+
+@pytest.mark.parametrize('value', [None, 0, 1, 'false', 'true', [], {}], ids=name_case)
+def test_event_whose_flags_are_none(value):
+    event = WebhookEvent.parse(json.dumps(
+        {**EVENT, 'overPaid': value, 'manuallyMarked': value}).encode())
+    assert (event.is_overpaid, event.is_marked) == (None, False)
 
 
 def test_event_with_nothing_but_its_id():

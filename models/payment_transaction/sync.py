@@ -21,7 +21,8 @@ _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 # What is read of a transaction to ask the server; what follows is read when it is locked.
 SYNC_FIELDS = (
     'reference', 'state', 'operation', 'provider_id', 'btcpay_invoice_id', 'btcpay_store_id',
-    'btcpay_root_id', 'btcpay_sync_count',
+    'btcpay_root_id', 'btcpay_sync_count', 'btcpay_status', 'btcpay_additional_status',
+    'btcpay_review_matters', 'btcpay_pending_action',
 )
 
 
@@ -260,6 +261,18 @@ class PaymentTransaction(models.Model):
             )
             and not self._btcpay_find_discrepancy(invoice)
             and not self._btcpay_has_news_of_payments(invoice)
+        )
+
+    def _btcpay_knows(self, event):
+        """Return whether an event tells of no more than a status that was read already.
+
+        :param WebhookEvent event: The event.
+        """
+        return (
+            event.is_overpaid is False and not event.is_marked
+            and (self.btcpay_status, self.state) in const.STATUS_EVENTS.get(event.type, ())
+            and self.btcpay_additional_status == 'None'
+            and not self.btcpay_review_matters and not self.btcpay_pending_action
         )
 
     # === APPLYING: IN ONE SHORT DATABASE TRANSACTION === #

@@ -120,6 +120,53 @@ class TestDelivery(BTCPayHttpCommon):
         )
         self.assertEqual(self.env.cr.fetchone(), (0,))
 
+    # === NO MORE THAN IS KNOWN === #
+
+    def _post_status(self, event_type, **values):
+        """Send an event as the server does of a payment that was read.
+
+        :return: The delivery, and how often the server was asked.
+        """
+        count = len(self.world.requests())
+        event = self._prepare_event(self.tx, event_type, **{'overPaid': False, **values})
+        delivery = self._post(event)
+        return delivery, len(self.world.requests()) - count
+
+    def test_when_an_event_tells_a_status_that_is_known_then_the_server_is_not_asked(self):
+        self.world.pay(self.tx.btcpay_invoice_id)
+        self._post(self._prepare_event(self.tx, 'InvoiceReceivedPayment'))
+        self.assertEqual(self.tx.state, 'pending')
+        self.assertEqual(self._post_status('InvoiceProcessing')[1], 0)
+        self.world.mine()
+        self.assertEqual(self._post_status('InvoiceSettled', manuallyMarked=False)[1], 1)
+        self.assertEqual(self.tx.state, 'done')
+        for event_type in ('InvoiceProcessing', 'InvoiceSettled'):
+            delivery, count = self._post_status(event_type)
+            self.assertEqual((delivery.state, count), ('processed', 0), event_type)
+
+    def test_when_an_event_tells_more_than_a_known_status_then_the_server_is_asked(self):
+        self.tx = self._pay_order(self._create_order())
+        for event_type, values in (
+            ('InvoiceSettled', {'overPaid': True}), ('InvoiceSettled', {'overPaid': None}),
+            ('InvoiceSettled', {'manuallyMarked': True}), ('InvoiceReceivedPayment', {}),
+            ('InvoicePaymentSettled', {}), ('InvoiceExpired', {}), ('InvoiceInvalid', {}),
+            ('InvoiceOfTomorrow', {}),
+        ):
+            self.assertTrue(self._post_status(event_type, **values)[1], (event_type, values))
+
+    def test_when_more_than_the_status_is_open_then_each_event_has_the_server_asked(self):
+        self.tx = self._pay_order(self._create_order())
+        for values in (
+            {'btcpay_review_matters': {'sync': "?"}}, {'btcpay_pending_action': 'invalidate'},
+            {'btcpay_additional_status': 'PaidOver'}, {'btcpay_status': 'Processing'},
+            {'state': 'pending'},
+        ):
+            self.env.cr.commit()
+            self.tx.sudo().write(values)
+            self.assertFalse(self.tx._btcpay_knows(WebhookEvent.parse(json.dumps(
+                self._prepare_event(self.tx, overPaid=False)).encode())), values)
+            self.env.cr.rollback()
+
     # === BEFORE THE ANSWER === #
 
     def test_when_an_event_comes_before_the_answer_then_the_transaction_gets_its_invoice(self):
