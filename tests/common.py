@@ -14,14 +14,12 @@ from odoo.addons.base.models.ir_qweb import IrQweb
 from odoo.addons.payment.tests.http_common import PaymentHttpCommon
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.tests.leaks import LeakMixin
+from odoo.addons.payment_btcpay.tests.prepared import PreparedMixin
 
 try:
     from odoo.addons.payment_btcpay.dev.world.stand_in import StandIn
 except ImportError:  # A packaged module comes without what serves developers only.
     StandIn = None
-
-PREPARED_COMPANY = 'company_1_data'  # See `dev/test/prepare.py`; else each class makes it.
-
 
 _generate_code = IrQweb._generate_code_uncached
 _generated = {}  # by what the template says
@@ -40,7 +38,7 @@ def _generate_code_once(qweb, template):
     return _generated[key]
 
 
-class BTCPayCommon(LeakMixin, AccountPaymentCommon):
+class BTCPayCommon(LeakMixin, PreparedMixin, AccountPaymentCommon):
     """A provider that is connected with a store of the stand-in BTCPay Server, without webhook.
 
     What happens at the server is steered through `world`, see `dev/world/base.py`.
@@ -48,15 +46,6 @@ class BTCPayCommon(LeakMixin, AccountPaymentCommon):
 
     store_methods = ('BTC-CHAIN', 'BTC-LN')
     store_settings = {}
-
-    @classmethod
-    def setup_independent_company(cls, **kwargs):
-        """Take the company with its accounts that the database was prepared with, if it was."""
-        company = cls.env['res.company'].sudo().search([('name', '=', PREPARED_COMPANY)], limit=1)
-        if kwargs or not company:
-            return super().setup_independent_company(**kwargs)
-        cls.env.user.company_ids = [Command.link(company.id)]
-        return company.with_env(cls.env)
 
     @classmethod
     def setUpClass(cls):

@@ -2,16 +2,10 @@
 from ..odoo.instance import MODULE
 
 _SCRIPT = f"""
-from odoo.modules import module
-from odoo.addons.{MODULE}.tests.common import PREPARED_COMPANY, BTCPayCommon
+from odoo.addons.account_payment.tests.common import AccountPaymentCommon
+from odoo.addons.{MODULE}.tests.prepared import prepare
 
-class Prepared(BTCPayCommon):
-    env = env['base'].with_context(**BTCPayCommon.default_env_context()).env
-
-module.current_test = Prepared  # or Odoo asks a service about the company
-companies = env.user.company_ids
-Prepared._create_company(name=PREPARED_COMPANY)
-env.user.company_ids = companies
+prepare(env, AccountPaymentCommon)
 
 # Those of Odoo's own are in the template; what pages load later on would be made for each anew
 env['ir.qweb']._pregenerate_assets_bundles()
@@ -28,7 +22,7 @@ env.cr.commit()
 
 
 def prepare(instance, database):
-    """Make the company that the module's tests work in.
+    """Make what the module's tests work with.
 
     :raise SetupError: if that fails
     """

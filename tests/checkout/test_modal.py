@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 from odoo.http import request
 from odoo.tests import tagged
 
+from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
 from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
 
@@ -261,6 +262,7 @@ class TestModal(MoneyMixin, BTCPayHttpCommon):
             yield
 
     def test_when_it_cannot_be_opened_then_the_same_click_leads_to_the_servers_page(self):
+        self.startPatcher(patch.object(const, 'SYNC_INTERVAL', 0))  # Who comes back waits less.
         self.world.settings(auto_pay='lightning')
         self.addCleanup(self.world.settings, auto_pay=None)
         fault = self.world.fault
