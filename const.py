@@ -137,6 +137,8 @@ LIST_SIZE = 50
 LIST_TAKE = 200
 # How many payments are read from the database at once, and stored at once where nothing is new.
 BATCH_SIZE = 5 * LIST_SIZE
+# The server's answers repeat references, which are not read of any length.
+MAX_REFERENCE_LENGTH = 1000
 # References that are longer are not asked for together: the address of the call has its limits.
 LIST_REFERENCE_LENGTH = 100
 # Seconds that the sync of one batch may take; the rest waits for the next run.

@@ -42,6 +42,6 @@ from .redact import find_secrets, redact_call, redact_event, redact_parameters, 
 from .refund import Payout, PullPayment, RefundDraft, RefundPreview
 from .signature import is_signed, sign
 from .store import ApiKey, Permission, Rate, ServerInfo, Store, StorePaymentMethod
-from .text import clean, is_api_id, is_web_link, make_storable, mask_pull_payment
+from .text import clean, first_line, is_api_id, is_web_link, make_storable, mask_pull_payment
 from .times import parse_timestamp
 from .webhook import Delivery, Webhook, WebhookDraft, WebhookEvent

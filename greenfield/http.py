@@ -161,11 +161,16 @@ def make_url(server_url: str, path: str) -> str:
 
 
 def make_headers(api_key: str = '', user_agent: str = '') -> dict[str, str]:
-    """Return the headers of a call; without a key it is one of anybody's."""
+    """Return the headers of a call; without a key it is one of anybody's.
+
+    :raise Unauthorized: if the key is none that could be sent, as one that was copied masked
+    """
     headers = {'Accept': 'application/json'}
     if user_agent:
         headers['User-Agent'] = user_agent
     if api_key:
+        if not (api_key.isascii() and api_key.isprintable()):
+            raise Unauthorized('The API key is none')
         headers['Authorization'] = f'token {api_key}'
     return headers
 

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from .errors import NotUnderstood
 from .money import parse_decimal
-from .text import MAX_LENGTH, clean, is_api_id, is_storable, is_web_link
+from .text import MAX_LENGTH, clean, is_api_id, is_web_link
 from .times import parse_timestamp
 
 T = TypeVar('T')
@@ -112,9 +112,9 @@ class Reader:
         return value
 
     def optional_word(self, name: str, limit: int = MAX_WORD) -> str:
-        """Read a text that something is known by; empty if it is none."""
+        """Read a text that something is known by, and that logs repeat; empty if it is none."""
         value = self.value(name)
-        is_word = isinstance(value, str) and len(value) <= limit and is_storable(value)
+        is_word = isinstance(value, str) and len(value) <= limit and value.isprintable()
         return str(value) if is_word else ''
 
     def text(self, name: str, limit: int = MAX_LENGTH) -> str:

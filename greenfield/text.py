@@ -29,11 +29,6 @@ def is_web_link(value: object) -> bool:
         return False
 
 
-def is_storable(text: str) -> bool:
-    """Return whether a text is without NUL and half characters, which databases do not take."""
-    return make_storable(text) == text
-
-
 def make_storable(text: str) -> str:
     """Return a text without what databases do not take: half characters and NUL."""
     return text.encode(errors='replace').decode().replace('\0', '')

@@ -9,6 +9,7 @@ from odoo.addons.payment_btcpay.greenfield import (
     Forbidden,
     GreenfieldError,
     Unauthorized,
+    clean,
 )
 from odoo.addons.payment_btcpay.models.payment_provider.connection_check import ManualSetup
 from odoo.addons.payment_btcpay.utils import notify
@@ -53,7 +54,7 @@ class BTCPayConnectWizard(models.TransientModel):
         for wizard in self.filtered('api_key'):
             # Of another key nothing is known.
             wizard.sudo().write({
-                'kept_api_key': (wizard.api_key or '').strip(), 'store_id': False, 'excess': False,
+                'kept_api_key': clean(wizard.api_key).strip(), 'store_id': False, 'excess': False,
                 'is_excess_accepted': False,
             })
             wizard.sudo().store_ids.unlink()
@@ -61,7 +62,7 @@ class BTCPayConnectWizard(models.TransientModel):
 
     def _inverse_webhook_secret(self):
         for wizard in self.filtered('webhook_secret'):
-            wizard.sudo().kept_webhook_secret = wizard.webhook_secret.strip()
+            wizard.sudo().kept_webhook_secret = clean(wizard.webhook_secret).strip()
             wizard.webhook_secret = False
 
     @api.depends('provider_id')

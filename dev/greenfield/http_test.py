@@ -15,6 +15,7 @@ from greenfield import (
     NotUnderstood,
     ServerFault,
     Session,
+    Unauthorized,
     Unreachable,
     http,
     make_headers,
@@ -59,6 +60,13 @@ def test_nobodys_call_has_no_key():
         transport.close()
     assert 'Authorization' not in server.requests[0][2]
     assert make_headers() == {'Accept': 'application/json'}
+
+
+@pytest.mark.parametrize('key', ['•' * 40, 'é', 'a\nX-Other: b', 'a\r', 'a\0', '\ud800'])
+def test_what_no_header_can_have_is_no_key(key):
+    with pytest.raises(Unauthorized) as caught:
+        make_headers(key)
+    assert key not in str(caught.value)
 
 
 def test_netrc_does_not_replace_the_key(tmp_path, monkeypatch):

@@ -95,7 +95,8 @@ BAD_NUMBERS = (
     None, '', 'abc', 'NaN', '-Infinity', True, [], {}, 1.5, '1,5', '1e24', Decimal('1e30'), '1e-24',
     '1' * 101, Decimal('sNaN'), 10 ** 30)
 BAD_AMOUNTS = (*BAD_NUMBERS, '-1', '-0.00000001', Decimal('-5.5'))
-BAD_WORDS = (None, '', 5, [], {}, True, 'a\0b', '\udfff', 'a' * 257)
+BAD_WORDS = (
+    None, '', 5, [], {}, True, 'a\0b', '\udfff', 'a\nb', 'a\x1b[31m', '\u202ea', 'a' * 257)
 BAD_LINKS = (
     None, '', 5, 'javascript:alert(1)', '/i/98C', 'ftp://a.example', 'https://', 'http://[',
     'https://a.example/\0', 'https://a.example/\ud800', 'https://a.example/\nb',
@@ -307,6 +308,15 @@ def test_event_whose_flags_are_none(value):
 
 def test_event_with_nothing_but_its_id():
     assert WebhookEvent.parse(b'{"deliveryId": "a"}') == WebhookEvent('a')
+
+
+@pytest.mark.parametrize('value', BAD_WORDS, ids=name_case)
+def test_event_with_words_that_are_none(value):
+    """They are logged: nothing in them begins another line, or steers who looks at it."""
+    event = WebhookEvent.parse(json.dumps({
+        **EVENT, 'type': value, 'payoutState': value
+    }).encode())
+    assert (event.type, event.payout_state) == ('', '')
 
 
 @pytest.mark.parametrize('value', BAD_IDS, ids=name_case)

@@ -200,10 +200,15 @@ class PaymentProvider(models.Model):
         return currency.name not in (self.sudo().btcpay_unrated_currencies or '').split()
 
     def _btcpay_is_refresh_due(self):
-        """Return whether the store was not read for a day."""
+        """Return whether the store was not read for a day; with each check while it is said to have
+        no rate of a currency that is used here: its source may have failed for a moment, and until
+        it is read again nobody is offered to pay in it."""
         self.ensure_one()
         limit = fields.Datetime.now() - timedelta(minutes=const.STORE_MINUTES)
-        return not self.btcpay_store_read_at or self.btcpay_store_read_at <= limit
+        return (
+            not self.btcpay_store_read_at or self.btcpay_store_read_at <= limit
+            or bool(self.btcpay_unrated_text)
+        )
 
     # === METHODS === #
 

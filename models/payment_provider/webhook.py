@@ -1,6 +1,6 @@
 """The webhook by which the server reports payments to Odoo: register, remove, check, repair."""
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from odoo import _, fields, models
 from odoo.exceptions import UserError
@@ -12,6 +12,9 @@ from odoo.addons.payment_btcpay.greenfield import GreenfieldError, NotFound, Web
 from odoo.addons.payment_btcpay.utils import ConnectionRefused, notify
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
+
+# Until when a secret is good of which it is not known whether the server has it.
+FOR_GOOD = datetime(9999, 12, 31)
 
 
 class PaymentProvider(models.Model):
@@ -66,6 +69,9 @@ class PaymentProvider(models.Model):
         if not connection.webhook_id or provider.btcpay_webhook_by_hand:
             raise UserError(_("There is no webhook that Odoo has made."))
         old, new = connection.webhook_secret, secrets.token_urlsafe(32)
+        if provider.btcpay_old_webhook_secret_until == FOR_GOOD:
+            # Of three it would not be known either. There is none where another store is connected.
+            new = provider.btcpay_old_webhook_secret or new
         draft = WebhookDraft(connection.webhook_url, new)
         provider._btcpay_store_secret(new)
         try:
@@ -73,7 +79,8 @@ class PaymentProvider(models.Model):
                 connection.store_id, connection.webhook_id, draft
             )
         except GreenfieldError as error:
-            provider._btcpay_store_secret(old)
+            # It may have taken the new one: nothing tells which of them it signs with.
+            provider._btcpay_store_secret(old, is_other_kept=error.is_temporary)
             return notify(
                 _("The secret could not be renewed. %s", self._btcpay_explain(error)),
                 type='warning', sticky=True, reload=True,
@@ -239,16 +246,17 @@ class PaymentProvider(models.Model):
             ),
         }
 
-    def _btcpay_store_secret(self, secret):
+    def _btcpay_store_secret(self, secret, is_other_kept=False):
         """Take another secret for that of the webhook; the one of before stays good for a while.
 
         :param str secret: The secret.
+        :param bool is_other_kept: Whether the one of before stays good until there is another.
         """
         lock(self)
-        self.write({
-            'btcpay_webhook_secret': secret,
-            **self._btcpay_get_secret_overlap(secret, self.btcpay_webhook_secret),
-        })
+        overlap = self._btcpay_get_secret_overlap(secret, self.btcpay_webhook_secret)
+        if overlap and is_other_kept:
+            overlap['btcpay_old_webhook_secret_until'] = FOR_GOOD
+        self.write({'btcpay_webhook_secret': secret, **overlap})
         commit_and_refresh(self.env)
 
     # === HEALTH === #

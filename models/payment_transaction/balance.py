@@ -378,13 +378,8 @@ class PaymentTransaction(models.Model):
         refunded = self.btcpay_refund_ids.filtered(
             lambda refund: refund.state == 'done'
         )._btcpay_get_returned_amount()
-        available = self.btcpay_paid_amount
-        if not self._btcpay_is_confirmed():
-            # What is confirmed beyond the price can be given back while the rest is not.
-            available = min(
-                available, self._btcpay_get_confirmed_amount() - self._btcpay_get_asked_amount()
-            )
-        available = max(self.currency_id.round(available - returned), 0)
+        final = self._btcpay_get_final_amount()
+        available = max(self.currency_id.round(min(self.btcpay_paid_amount, final) - returned), 0)
         # What is given back is taken from the overpayment first.
         overpayment = min(self._btcpay_get_surplus(), available)
         return {
@@ -392,8 +387,6 @@ class PaymentTransaction(models.Model):
             'refunded': refunded,
             'underway': self.currency_id.round(returned - refunded),
             'available': available,
-            'limit': available if not self._btcpay_is_confirmed() else max(
-                self.currency_id.round(self._btcpay_get_gross_amount() - returned), available
-            ),
+            'limit': max(self.currency_id.round(final - returned), available),
             'overpayment': overpayment,
         }

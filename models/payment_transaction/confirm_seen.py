@@ -70,10 +70,16 @@ class PaymentTransaction(models.Model):
             )
 
     def _btcpay_is_confirmed_but_gone(self):
-        """Return whether an order was confirmed for a payment that is not there any more."""
+        """Return whether an order was confirmed for a payment that is not there any more, or not
+        all: who takes it back may leave a few satoshis."""
         self.ensure_one()
+        is_there = self.state == 'done' or (
+            self.state == 'pending' and self.currency_id.compare_amounts(
+                self._btcpay_get_gross_amount(), self._btcpay_get_asked_amount()
+            ) >= 0
+        )
         return bool(
-            self.btcpay_is_confirmed_seen and not self._btcpay_is_money_there()
+            self.btcpay_is_confirmed_seen and not is_there
             and not self._btcpay_are_documents_canceled()
             and self._btcpay_get_amount_due(self.sale_order_ids) > 0
         )

@@ -166,16 +166,35 @@ class PaymentTransaction(models.Model):
     # === GUARDS === #
 
     def _btcpay_is_refundable(self):
-        """Return whether the server refunds the invoice, and what was received is final, or what
-        is final of it is more than was asked for."""
+        """Return whether the server refunds the invoice, and anything of the money is final."""
         self.ensure_one()
-        # What is not confirmed may still vanish, whatever the server would refund.
         return self.btcpay_status in ('Settled', 'Invalid', 'Expired') and (
             self._btcpay_is_confirmed()
-            or (self.btcpay_status == 'Settled' and self.currency_id.compare_amounts(
-                self._btcpay_get_confirmed_amount(), self._btcpay_get_asked_amount()
-            ) > 0)
+            or (self.btcpay_status == 'Settled' and self._btcpay_get_final_amount() > 0)
         )
+
+    def _btcpay_get_final_amount(self):
+        """Return what of the money can be given back, the network's fee included: what is not
+        confirmed may still vanish, whatever the server would refund.
+
+        While something is not, it is what is confirmed beyond the price. All that is confirmed, if
+        that is the price: what is on its way besides may be dust, which anybody can send and which
+        is confirmed late or never. But not if that is a surplus: who asks for it would get the
+        confirmed money, and could take back the other.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        gross = self._btcpay_get_gross_amount()
+        if self._btcpay_is_confirmed():
+            return gross
+        confirmed = min(self._btcpay_get_confirmed_amount(), gross)
+        beyond = max(self.currency_id.round(confirmed - self._btcpay_get_asked_amount()), 0)
+        is_price_there = self.currency_id.compare_amounts(
+            confirmed, self._btcpay_get_asked_amount()
+        ) >= 0
+        is_whole = self.btcpay_status == 'Settled' and not self.btcpay_overpaid_amount
+        return confirmed if is_whole and is_price_there else beyond
 
     def _btcpay_is_claimable(self):
         """Return whether the customer can still claim (more of) the refund."""

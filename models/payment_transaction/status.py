@@ -65,7 +65,7 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         row = find_row(
             self.btcpay_status, self.btcpay_additional_status,
-            is_underpaid=not self._btcpay_is_paid_in_full(),
+            is_underpaid=self._btcpay_is_underpaid(),
         )
         if not row:
             self._btcpay_flag_for_review(_(
@@ -181,6 +181,8 @@ class PaymentTransaction(models.Model):
             ))
 
     def _btcpay_on_marked_settled(self, is_new):
+        # Of dust that has come to what is paid and booked there is nothing to say.
+        is_new = is_new and (self._btcpay_is_paid_in_full() or self._btcpay_is_underpaid())
         if self.btcpay_refund_ids and self._btcpay_is_matter_open('returned'):
             self._btcpay_flag_for_review(_(
                 "The payment %(reference)s of %(amount)s is marked as settled at the BTCPay Server,"
@@ -300,7 +302,7 @@ class PaymentTransaction(models.Model):
         if self.btcpay_invalidated_at:
             return _("Invalidated, but paid") if self.btcpay_paid_amount else _("Invalidated")
         status, additional = self.btcpay_status, self.btcpay_additional_status
-        if (status, additional) == ('Settled', 'Marked') and self._btcpay_is_paid_in_full():
+        if (status, additional) == ('Settled', 'Marked') and not self._btcpay_is_underpaid():
             return _("Paid late, accepted")
         if self.state == 'error' and status != 'Invalid':
             if 'another' in self._btcpay_get_open_matters():

@@ -1,4 +1,9 @@
+from functools import partial
+
 from odoo import api, fields, models
+
+from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.greenfield import first_line
 
 
 class PaymentTransaction(models.Model):
@@ -249,6 +254,19 @@ class PaymentTransaction(models.Model):
         if self.provider_code == 'btcpay' and self.operation == 'refund':
             return self.env.ref('payment_btcpay.btcpay_refund_form').id
         return super().get_formview_id(access_uid=access_uid)
+
+    @api.model
+    def _compute_reference(self, provider_code, prefix=None, separator='-', **kwargs):
+        """Override of `payment` to keep references to one line of bounded length: the browser may
+        bring what they begin with, and many invoices that are paid at once are all named."""
+        compute = partial(super()._compute_reference, provider_code, separator=separator, **kwargs)
+        reference = compute(prefix=prefix)
+        if provider_code != 'btcpay':
+            return reference
+        line = first_line(reference, const.MAX_REFERENCE_LENGTH)
+        if line == reference:
+            return reference
+        return compute(prefix=line)
 
     def _get_specific_processing_values(self, processing_values):
         """Override of `payment` to make the invoice before the redirect form is rendered."""

@@ -86,6 +86,21 @@ class PaymentTransaction(models.Model):
         )
         return is_last and self.currency_id.round(root.amount - root._btcpay_get_asked_amount())
 
+    def _btcpay_is_underpaid(self):
+        """Return whether less was received than was asked for.
+
+        What was paid and booked in full stays so: with each further payment, which anybody can send
+        to an address, be it dust, the server takes a fee off for the network. All is in the wallet.
+        """
+        self.ensure_one()
+        if self._btcpay_is_paid_in_full():
+            return False
+        wanted, compare = self._btcpay_get_asked_amount(), self.currency_id.compare_amounts
+        return (
+            compare(self._btcpay_get_gross_amount(), wanted) < 0
+            or compare(self._btcpay_get_booked_money(), wanted) < 0
+        )
+
     def _btcpay_is_taken_by_tolerance(self):
         """Return whether less than was asked for is taken for the whole by the store's tolerance.
 
@@ -93,7 +108,7 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         return (
-            self.btcpay_status == 'Settled' and not self._btcpay_is_paid_in_full()
+            self.btcpay_status == 'Settled' and self._btcpay_is_underpaid()
             and (self.btcpay_additional_status == 'None' or self._btcpay_is_accepted_by_odoo())
         )
 

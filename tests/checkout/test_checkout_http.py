@@ -160,6 +160,22 @@ class TestCheckoutHttp(BTCPayHttpCommon):
                 self._pay(**values)
         self.assertEqual(len(self._get_posts()), before)
 
+    def test_when_the_browser_chooses_the_reference_then_it_is_one_line_that_comes_back(self):
+        """Else log lines could be forged, and the server's answer be taken for another invoice's,
+        which tells the shop's people that nobody can pay."""
+        for prefix, kept in (
+            ('a' * 5000, 'a' * const.MAX_REFERENCE_LENGTH),
+            ('tx-1\nERROR forged', 'tx-1'),
+            ('tx-2\x1b[31m', 'tx-2 [31m'),
+            ('tx-<b>3', 'tx-<b>3'),
+        ):
+            with self.subTest(prefix=prefix[:20]):
+                result, (payload,) = self._pay(reference_prefix=prefix)
+                self.assertEqual(result['reference'], kept)
+                self.assertEqual(payload['metadata']['orderId'], kept)
+                self.assertTrue(self._get_tx(kept).btcpay_invoice_id)
+                self.assertFalse(self.btcpay.btcpay_checkout_problem)
+
     def test_when_the_amount_is_negative_then_no_invoice_is_made(self):
         for amount in (-5.0, -0.01):
             self._assert_refused(

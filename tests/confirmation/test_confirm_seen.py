@@ -80,6 +80,35 @@ class TestConfirmSeen(DiscountMixin, BTCPayCommon):
         self.assertEqual(tx.state, 'done')
         self.assertFalse(order.activity_ids)
 
+    def test_when_dust_is_left_of_what_vanishes_then_a_person_is_asked_all_the_same(self):
+        order = self._create_order()
+        tx = self._see(order, amount='0.000006')
+        txid = self.world.pay(tx.btcpay_invoice_id, replaceable=True)
+        self._look(tx)
+        self._post_process()
+        self.assertEqual((tx.btcpay_status, order.state), ('Processing', 'sale'))
+        self.world.replace(txid)
+        self.world.mine()
+        self._look(tx)
+        self.assertEqual((tx.state, tx.btcpay_paid_amount), ('pending', 0.3))
+        self.assertIn("the order is not paid. Ship nothing.", self._activities(order))
+        self.world.pay(tx.btcpay_invoice_id)
+        self.world.mine()
+        self._look(tx)
+        self._post_process()
+        self.assertEqual(tx.state, 'done')
+        self.assertFalse(order.activity_ids)
+
+    def test_when_dust_comes_to_what_was_seen_then_nobody_is_asked(self):
+        """The server takes a fee off for it, so that less counts, but all of it is there."""
+        order = self._create_order()
+        tx = self._see(order)
+        self.world.pay(tx.btcpay_invoice_id, amount='0.000006')
+        self._look(tx)
+        self.assertEqual((tx.btcpay_additional_status, tx.btcpay_due_amount), ('PaidPartial', 4.7))
+        self.assertEqual(order.state, 'sale')
+        self.assertFalse(order.activity_ids)
+
     def test_when_the_payment_is_never_confirmed_then_a_person_is_asked(self):
         order = self._create_order()
         tx = self._see(order)

@@ -62,9 +62,13 @@ class FuzzMixin:
         propagated = [logger.propagate for logger in loggers]
         for logger in loggers:
             logger.propagate = False
+        ours = logging.getLogger('odoo.addons.payment_btcpay')
+        level = ours.level
+        ours.setLevel(logging.INFO)
         try:
             yield
         finally:
+            ours.setLevel(level)
             for logger, was_propagated in zip(loggers, propagated, strict=True):
                 logger.removeHandler(handler)
                 logger.propagate = was_propagated
@@ -144,6 +148,34 @@ class TestFuzzRoutes(FuzzMixin, BTCPayHttpCommon):
                 'multipart/form-data; boundary=x', 'multipart/form-data', 'a\u00e9'.encode(),
             )),
         )
+
+    def test_whatever_comes_to_the_webhook_with_a_signature_is_answered(self):
+        """The server tries 5xx again, and holds back all events behind."""
+        good = self._prepare_event(self.tx)
+
+        def send(wrong, refund):
+            delivery = {'deliveryId': self._prepare_event()['deliveryId']}
+            event = {**good, **delivery, **refund, **wrong}
+            response = self._post_event(event)
+            self.assertIn(response.status_code, (200, 400, 403), event)
+
+        self.btcpay.btcpay_debug = True
+        self.env.cr.commit()
+        with self._only_lines():
+            self._fuzz(
+                120, send,
+                wrong=st.dictionaries(
+                    st.sampled_from((*good, 'pullPaymentId', 'payoutId', 'payoutState')),
+                    TEXT | ANYTHING | st.fixed_dictionaries({'orderId': TEXT | ANYTHING}),
+                    max_size=3,
+                ),
+                refund=st.sampled_from(({}, {
+                    'type': 'PayoutUpdated', 'pullPaymentId': 'unknown', 'payoutId': 'payout',
+                    'payoutState': 'Completed',
+                })),
+            )
+        self.env.invalidate_all()
+        self.assertEqual((self.tx.state, self.tx.btcpay_status), ('draft', 'New'))
 
     def test_whatever_comes_to_callback_return_and_connect_page_without_state_is_refused(self):
         for method, path in (

@@ -113,7 +113,11 @@ class TestManualSetup(BTCPayConnectCommon):
     def test_when_the_key_is_of_no_use_then_it_is_said_what_to_do(self):
         for key, text in (
             ('', "Enter the API key"),
-            ('a' * 40, "does not accept the API key.*Copy it once more"),
+            *(
+                (key, "does not accept the API key.*Copy it once more")
+                # Masked ones, and what no header can have.
+                for key in ('a' * 40, '•' * 40, 'aé' * 20, 'a\nX-Y: b', 'a\0é\r', '\ud800é')
+            ),
             (self._new_key(permissions=['btcpay.store.cancreateinvoice']), "may not see any store"),
         ):
             with self.subTest(text=text), mute_logger(REQUEST):

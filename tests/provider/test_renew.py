@@ -52,6 +52,44 @@ class TestRenewSecret(CheckupCommon):
                 self.btcpay.action_btcpay_renew_secret()
                 self.assertEqual(self._speak(), 200)
 
+    def test_when_it_is_not_known_which_it_has_then_both_stay_good_until_that_is_known(self):
+        old = self.btcpay.sudo().btcpay_webhook_secret
+        for after in (True, False):  # The second time it stays with what it has.
+            self.world.fault('status', path='/webhooks/', method='PUT', after=after)
+            with mute_logger(*QUIET):
+                self.btcpay.action_btcpay_renew_secret()
+        with freeze_time(fields.Datetime.now() + timedelta(days=30)):
+            known, other = self._get_webhook_secrets()
+            self.assertEqual(known, old)
+            self.assertEqual(self._speak(), 200, "What the server signs with is over.")
+            self.btcpay.action_btcpay_renew_secret()
+        with freeze_time(fields.Datetime.now() + timedelta(days=31)):
+            self.assertEqual(self._get_webhook_secrets(), [other])
+            self.assertEqual(self._speak(), 200)
+
+    def test_when_another_store_took_its_place_meanwhile_then_the_secret_is_a_new_one(self):
+        self.world.fault('status', path='/webhooks/', method='PUT', after=True)
+        with mute_logger(*QUIET):
+            self.btcpay.action_btcpay_renew_secret()
+        known, other = self._get_webhook_secrets()
+        store_id = self.world.new_store("Another shop", methods=self.store_methods)
+        key = self.world.new_key(store_id, const.PERMISSIONS)
+        with self._world_speaks():
+            self.btcpay._btcpay_connect(self.world.url, key)
+        [secret] = self._get_webhook_secrets()
+        self.btcpay.action_btcpay_renew_secret()
+        renewed = self._get_webhook_secrets()
+        self.assertEqual((len(set(renewed)), renewed[1]), (2, secret))
+        self.assertFalse({known, other} & set(renewed))
+
+    def test_when_the_server_refuses_then_the_new_one_is_good_for_a_while_only(self):
+        old = self.btcpay.sudo().btcpay_webhook_secret
+        self.world.fault('status', path='/webhooks/', method='PUT', status=422)
+        with mute_logger(*QUIET):
+            self.btcpay.action_btcpay_renew_secret()
+        with freeze_time(fields.Datetime.now() + timedelta(hours=3)):
+            self.assertEqual(self._get_webhook_secrets(), [old])
+
     def test_when_there_is_no_webhook_of_ours_then_nothing_can_be_renewed(self):
         for values in ({'btcpay_webhook_by_hand': True}, {'btcpay_webhook_id': False}):
             self.btcpay.sudo().write(values)

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from odoo import fields
 from odoo.exceptions import AccessError
-from odoo.tests import new_test_user, tagged
+from odoo.tests import freeze_time, new_test_user, tagged
 from odoo.tools import html2plaintext, mute_logger
 
 from odoo.addons.payment_btcpay import const
@@ -55,6 +55,21 @@ class TestStore(BTCPayCommon):
             with self.subTest(hours=hours):
                 self.assertEqual(self.btcpay.btcpay_store_methods_text == "Lightning", is_read)
         self._assert_known()
+
+    def test_when_the_rates_failed_for_a_moment_then_the_next_check_offers_the_currency_again(self):
+        self.btcpay.sudo().write({
+            'btcpay_store_read_at': False, 'btcpay_webhook_checked_at': False,
+            'btcpay_use_webhook': False,
+        })
+        self.world.set_rates(self.store_id, BTC_USD=None)
+        self.env['payment.provider']._cron_btcpay_sync()
+        self.assertFalse(self._is_offered(self.currency))
+        self.world.set_rates(self.store_id)
+        for minutes, is_offered in [(50, False), (70, True)]:
+            with freeze_time(fields.Datetime.now() + timedelta(minutes=minutes)):
+                self.env['payment.provider']._cron_btcpay_sync()
+            with self.subTest(minutes=minutes):
+                self.assertEqual(self._is_offered(self.currency), is_offered)
 
     def test_when_the_server_does_not_answer_then_what_is_known_stays(self):
         before = self.btcpay.btcpay_store_payment_methods

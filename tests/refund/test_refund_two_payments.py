@@ -154,3 +154,63 @@ class TestRefundOfTwoPayments(RefundMixin, BTCPayCommon):
                 self.assertIn(f"archive “{refund.btcpay_refund_name}”", self._activities(
                     tx.sale_order_ids
                 ))
+
+    # === DUST === #
+
+    def test_when_dust_comes_to_what_is_paid_then_it_is_not_called_underpaid(self):
+        """Anybody can send it: the server takes a fee off for it, so that less counts as paid."""
+        for policy in ('received', 'write_off'):
+            with self.subTest(policy=policy):
+                self.btcpay.btcpay_underpaid_policy = policy
+                tx = self._paid()
+                order = tx.sale_order_ids
+                before = self._notes(order)
+                self.world.pay(tx.btcpay_invoice_id, amount='0.000006')
+                for _mined in range(2):
+                    tx._btcpay_sync()
+                    self._post_process()
+                    self.assertEqual((tx.state, tx.btcpay_paid_amount), ('done', 95.3))
+                    self.assertEqual(tx.btcpay_status_text, "Paid")
+                    self.assertEqual(self._notes(order), before)
+                    self.assertEqual(tx.payment_id.amount, 100)
+                    self.world.mine()
+
+    def test_when_dust_comes_to_a_late_payment_that_was_accepted_then_it_stays_accepted(self):
+        for accept in (
+            lambda tx: tx.action_btcpay_accept_late(),
+            lambda tx: self.world.mark(tx.btcpay_invoice_id, 'Settled'),
+        ):
+            tx = self.tx = self._create_btcpay_transaction(self._create_order())
+            self._receive(late=True)
+            accept(tx)
+            self._look(tx)
+            self._post_process()
+            before = self._notes(tx.sale_order_ids)
+            with self.subTest(text=tx.btcpay_status_text):
+                self.assertEqual((tx.state, tx.payment_id.amount), ('done', 100))
+                self.assertEqual(tx.btcpay_status_text, "Paid late, accepted")
+                self.world.pay(tx.btcpay_invoice_id, amount='0.000006')
+                self.world.mine()
+                self._look(tx)
+                self._post_process()
+                self.assertEqual(tx.btcpay_paid_amount, 95.3)
+                self.assertEqual(tx.btcpay_status_text, "Paid late, accepted")
+                self.assertEqual(self._notes(tx.sale_order_ids), before)
+
+    def test_when_dust_is_not_confirmed_then_what_was_paid_can_be_refunded(self):
+        tx = self._paid()
+        self.world.pay(tx.btcpay_invoice_id, amount='0.000006')
+        wizard = self._open_wizard(tx)
+        self.assertEqual(wizard.available_amount, 95.3)
+        self._assert_refused(lambda: tx._btcpay_request_refund(100.01), "at most $\xa0100.00")
+        refund = tx._btcpay_request_refund(100)
+        self.assertEqual(self._figures(refund), (100, Decimal('100'), 'USD'))
+        self.assertFalse(tx.btcpay_can_refund)
+
+    def test_when_the_surplus_is_not_confirmed_then_nothing_of_it_can_be_taken_back_twice(self):
+        """Who pays again, asks for it, and then takes it back would have the goods for nothing."""
+        tx = self._paid()
+        self.world.pay(tx.btcpay_invoice_id, amount='0.002', replaceable=True)
+        tx._btcpay_sync()
+        self.assertEqual((tx.btcpay_overpaid_amount, tx.btcpay_can_refund), (95, False))
+        self._assert_refused(lambda: tx._btcpay_request_refund(50), "not confirmed yet")
