@@ -33,6 +33,21 @@ class AccountPayment(models.Model):
         tx = self.payment_transaction_id
         return (tx if tx.operation == 'refund' else tx._btcpay_get_root()).get_formview_action()
 
+    def _btcpay_has_entry(self):
+        """Return whether the payment is in the books by an entry that is neither canceled nor
+        reversed; that of a draft keeps what it is matched with."""
+        move = self.move_id
+        return bool(move) and move.state != 'cancel' and not is_reversed(move)
+
+    def _btcpay_is_taken_back(self):
+        """Return whether an accountant has taken the payment back: canceled it, set it to draft,
+        or reversed its entry."""
+        self.ensure_one()
+        return (
+            self.state in ('draft', 'canceled', 'rejected') or self.move_id.state == 'draft'
+            or is_reversed(self.move_id)
+        )
+
     def _compute_amount_available_for_refund(self):
         """Override of `account_payment` to count what is underway: Odoo's own forgets it."""
         super()._compute_amount_available_for_refund()
@@ -63,3 +78,15 @@ class AccountPayment(models.Model):
                 " Cancel it instead: then it can be confirmed again.",
                 ", ".join(ours.mapped('display_name')),
             ))
+
+
+def is_reversed(move):
+    """Return whether a journal entry is reversed, and its reversal is not.
+
+    :param account.move move: The journal entry.
+    :rtype: bool
+    """
+    return any(
+        reversal.state == 'posted' and not is_reversed(reversal)
+        for reversal in move.reversal_move_ids
+    )

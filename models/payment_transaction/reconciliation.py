@@ -46,6 +46,39 @@ class PaymentTransaction(models.Model):
         left = root._btcpay_get_receipts()._btcpay_get_open_amount() - taken
         return self.currency_id.compare_amounts(left, -sum(pending.mapped('amount'))) >= 0
 
+    def _btcpay_filter_without_entry(self):
+        """Return the transactions whose money is in no journal entry, so that it is not in the
+        residual amounts of what it pays: not booked yet, taken back by an accountant, or where
+        payments have no outstanding account, until the bank statement has it.
+
+        Of one that a person has validated Odoo knows that only by its invoices.
+
+        :rtype: payment.transaction
+        """
+        return self.filtered(lambda tx: (
+            not tx.payment_id._btcpay_has_entry() and (
+                tx.payment_id.state != 'paid' or tx.payment_id.move_id
+                or not tx.invoice_ids.line_ids.matched_credit_ids
+            )
+        ) if tx.payment_id else tx.state != 'done' or not tx.is_post_processed)
+
+    def _btcpay_get_replaced_amount(self, moves):
+        """Return what of the money that is in no journal entry of its own invoices may be paid by
+        all the same: by an accountant's entry in the place of one that was taken back, or by the
+        bank statement.
+
+        :param account.move moves: The customer invoices that the transactions pay.
+        :rtype: float
+        """
+        doubtful = self._btcpay_filter_without_entry().filtered(
+            lambda tx: tx.payment_id and tx.payment_id.state != 'in_process'
+        )
+        if not doubtful:
+            return 0
+        paid = sum(move.amount_total - move.amount_residual for move in moves)
+        paid -= self._btcpay_get_booked_amount(moves)
+        return max(min(doubtful._btcpay_get_net_amount(), paid), 0)
+
     def _btcpay_get_unmatched_amount(self):
         """Return what came in by the transactions for documents and has paid no invoice yet, or
         does not any more, and is not to be given back.
