@@ -32,7 +32,9 @@ class PaymentTransaction(models.Model):
         family = without | without.child_transaction_ids
         if documents._name == 'account.move':
             # What is booked is in the residual amounts, where it is matched with the documents.
-            unbooked = (documents.transaction_ids - family)._btcpay_filter_without_entry()
+            unbooked = (documents.transaction_ids - family).filtered(
+                lambda tx: not tx.invoice_ids - documents
+            )._btcpay_filter_without_entry()
             due = sum(documents.mapped('amount_residual')) - unbooked._btcpay_get_net_amount()
             due += family._btcpay_get_booked_amount(documents)
             orders = documents.line_ids.sale_line_ids.order_id

@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 from odoo.fields import Command
 from odoo.tests import tagged
 
@@ -141,3 +143,27 @@ class TestTakenBack(RefundMixin, BTCPayCommon):
                 self._pay_move(first)
                 self.env.cr.commit()
                 self.assertEqual(self._due(order, first, second), (50, 0, 50))
+
+    # === MONEY OF SEVERAL INVOICES, WITHOUT ENTRIES === #
+
+    def test_when_an_order_is_paid_in_part_and_invoiced_twice_then_each_cent_is_asked_for(self):
+        """As with Odoo's accounting app: what is paid is in no entry until the bank statement."""
+        journal = self.btcpay.journal_id
+        journal.inbound_payment_method_line_ids.payment_account_id = False
+        self.startPatcher(patch.object(
+            self.registry['account.move'], '_get_invoice_in_payment_state',
+            lambda _move: 'in_payment',
+        ))
+        self.product.invoice_policy = 'delivery'
+        order = self._create_order(100)
+        order.order_line = [Command.create({'product_id': self.product.id, 'price_unit': 50})]
+        self._pay(order, 45)
+        first = self._invoice(order, 100)
+        self.assertEqual(self._due(order, first), (105, 55))
+        second = self._invoice(order, 50)
+        self.assertEqual(self._due(order, first, second), (105, 100, 50))
+        self._pay(second, 50)
+        self.assertEqual(self._due(order, first, second), (55, 55, 0))
+        self._pay(first, 55)
+        self.assertEqual(self._due(order, first, second), (0, 0, 0))
+        self.assertFalse(order.activity_ids | first.activity_ids | second.activity_ids)
