@@ -105,6 +105,21 @@ class PaymentTransaction(models.Model):
         )
         return -sum(lines.mapped('amount_residual_currency'))
 
+    def _btcpay_get_receivable_account(self):
+        """Return the account on which what the payment is for is owed: on no other the two are
+        matched. It may not be the customer's own, or not any more.
+
+        :return: The account; empty where nothing is invoiced yet.
+        :rtype: account.account
+        """
+        self.ensure_one()
+        if self.operation == 'refund' and not self.btcpay_credit_note_id:
+            return self.source_transaction_id.payment_id.destination_account_id
+        moves = self.btcpay_credit_note_id or self._btcpay_get_root().invoice_ids
+        return moves.line_ids.filtered(
+            lambda line: line.display_type == 'payment_term'
+        ).account_id[:1]
+
     def _btcpay_reconcile_invoices(self, payment, invoices):
         """Reconcile a payment with posted invoices, as far as both are open.
 

@@ -141,11 +141,13 @@ class PaymentTransaction(models.Model):
     def _btcpay_get_booking_values(self):
         """Return the values of the transaction's payment that differ from the framework's.
 
-        :return: The values; empty where the payment is of the transaction's amount.
+        :return: The values.
         :rtype: dict
         """
         self.ensure_one()
         values = {}
+        if account := self._btcpay_get_receivable_account():
+            values['destination_account_id'] = account.id
         if self.btcpay_difference_amount:
             values['amount'] = self.currency_id.round(self.amount - self.btcpay_difference_amount)
         write_off = self.btcpay_write_off_amount
