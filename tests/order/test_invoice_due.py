@@ -192,6 +192,18 @@ class TestInvoiceDue(RefundMixin, BTCPayCommon):
         self.assertEqual(self._due(invoice), 0)
         self.assertFalse(invoice.activity_ids, self._activities(invoice))
 
+    def test_when_payments_have_no_entries_then_what_was_discounted_is_not_due(self):
+        self._book_without_entries()
+        term = self.env['account.payment.term'].create({
+            'name': "2 % within 10 days", 'early_discount': True, 'discount_percentage': 2,
+            'discount_days': 10,
+        })
+        invoice = self._create_invoice(invoice_payment_term_id=term.id)
+        self._begin(invoice, amount=98)
+        self._receive()
+        self.assertEqual((invoice.payment_state, self._due(invoice)), ('in_payment', 0))
+        self.assertFalse(self.tx._btcpay_get_amount_due_links())
+
     def test_when_payments_have_no_entries_then_what_is_paid_twice_is_told(self):
         self._book_without_entries()
         invoice = self._create_invoice()
