@@ -46,8 +46,21 @@ class AccountMove(models.Model):
         return posted
 
     def _has_to_be_paid(self):
-        """Override of `account_payment` to ask for nothing that has arrived, though late."""
-        return super()._has_to_be_paid() and not self._btcpay_is_late_in_review()
+        """Override of `account_payment` to ask for nothing that has arrived: late, by the link of
+        an order, or by a payment that is in no entry yet."""
+        return super()._has_to_be_paid() and not (
+            self._btcpay_is_late_in_review() or self._btcpay_is_all_paid()
+        )
+
+    def _btcpay_is_all_paid(self):
+        """Return whether what is open was paid in Bitcoin, whether it is matched or not."""
+        self.ensure_one()
+        return (
+            any(
+                tx.provider_code == 'btcpay' and tx.state == 'done'
+                for tx in self._btcpay_get_related_transactions()
+            ) and self._btcpay_get_amount_due() <= 0
+        )
 
     # === CREDIT NOTES === #
 

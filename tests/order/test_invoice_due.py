@@ -221,6 +221,33 @@ class TestInvoiceDue(RefundMixin, BTCPayCommon):
         invoice = self._invoice_order(order)
         self.assertEqual((self._due(order), self._due(invoice)), (0, 0))
 
+    # === THE CUSTOMER'S PAGE === #
+
+    def test_when_all_has_arrived_then_the_customers_page_asks_for_it_by_no_provider(self):
+        self.env['ir.config_parameter'].sudo().set_param(
+            'account_payment.enable_portal_payment', 'True'
+        )
+        self._add_outstanding_account()
+        order = self._create_order()
+        order.action_confirm()
+        by_link_of_order = self._invoice_order(order)
+        self._paid(order)
+        taken_back = self._create_invoice()
+        self._pay(taken_back).payment_id.action_draft()
+        self.tx.payment_id.action_cancel()
+        self._book_without_entries()
+        without_entry = self._create_invoice()
+        self._pay(without_entry)
+        for invoice in (by_link_of_order, taken_back, without_entry):
+            self.assertEqual((invoice.amount_residual, invoice._has_to_be_paid()), (100, False))
+        self._refund(self.tx, 30)
+        self.assertTrue(without_entry._has_to_be_paid())
+        part = self._create_invoice()
+        self._pay(part, '0.4').action_btcpay_accept_partial()
+        self._post_process()
+        self.assertTrue(part._has_to_be_paid())
+        self.assertTrue(self._create_invoice()._has_to_be_paid())
+
     # === WHAT BECAME OF THE PAYMENT === #
 
     def test_when_the_payment_is_taken_back_then_no_refund_is_made_until_it_is_confirmed(self):
