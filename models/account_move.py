@@ -35,7 +35,8 @@ class AccountMove(models.Model):
         return super()._btcpay_get_refunds() | credit_notes.sudo().btcpay_refund_ids
 
     def _post(self, soft=True):
-        """Override of `account` to note what came in before the invoice was posted."""
+        """Override of `account` to note what came in before the invoice was posted, and to match
+        the two."""
         posted = super()._post(soft)
         transactions = posted._btcpay_filter_payable().sudo().transaction_ids.filtered(
             lambda tx: tx.provider_code == 'btcpay'
@@ -43,6 +44,7 @@ class AccountMove(models.Model):
         if transactions:
             hold(transactions._btcpay_get_roots())  # What is confirmed just now is noted, too.
             transactions._btcpay_note_on_invoices()
+            transactions._btcpay_reconcile_posted(posted)
         return posted
 
     def _has_to_be_paid(self):

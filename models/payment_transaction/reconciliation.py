@@ -33,6 +33,20 @@ class PaymentTransaction(models.Model):
             ):
                 tx._btcpay_reconcile_invoices(tx.payment_id, tx.invoice_ids)
 
+    def _btcpay_reconcile_posted(self, invoices):
+        """Reconcile with invoices that were posted what is open of the payments that pay them:
+        Odoo itself leaves out those that wait for no bank statement, and those by which another
+        invoice is paid in full.
+
+        :param account.move invoices: The customer invoices.
+        """
+        for tx in self:
+            if (
+                tx.state == 'done' and tx.operation != 'refund' and tx.payment_id
+                and tx._btcpay_is_enough_left_for_refunds()
+            ):
+                tx._btcpay_reconcile_invoices(tx.payment_id, tx.invoice_ids & invoices)
+
     def _btcpay_is_enough_left_for_refunds(self):
         """Return whether enough of what came in stays open for the refunds that are under way,
         which are reconciled with it, where the payment is reconciled with its invoices."""
@@ -115,7 +129,8 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         if self.operation == 'refund' and not self.btcpay_credit_note_id:
             return self.source_transaction_id.payment_id.destination_account_id
-        moves = self.btcpay_credit_note_id or self._btcpay_get_root().invoice_ids
+        root = self._btcpay_get_root()
+        moves = self.btcpay_credit_note_id or root.invoice_ids or root.sale_order_ids.invoice_ids
         return moves.line_ids.filtered(
             lambda line: line.display_type == 'payment_term'
         ).account_id[:1]
