@@ -200,6 +200,14 @@ class AccountMove(models.Model):
             ))
         due = self._btcpay_get_refund_amount_due()
         if self.currency_id.compare_amounts(amount, due) > 0:
+            if (uncredited := self._btcpay_get_uncredited_amount()) > 0:
+                raise UserError(_(
+                    "Only %(due)s of the credit note %(credit_note)s is left to be refunded:"
+                    " %(refunded)s was refunded before there was a credit note. If that was for"
+                    " something else, refund the payment itself.",
+                    credit_note=self.display_name, due=self.currency_id.format(due),
+                    refunded=self.currency_id.format(uncredited),
+                ))
             raise UserError(_(
                 "Only %(due)s of the credit note %(credit_note)s is left to be refunded.",
                 credit_note=self.display_name, due=self.currency_id.format(due),
@@ -212,14 +220,46 @@ class AccountMove(models.Model):
         :rtype: payment.transaction
         """
         self.ensure_one()
+        return self._btcpay_get_credited_transactions().filtered('btcpay_can_refund')
+
+    def _btcpay_get_credited_transactions(self):
+        """Return the Bitcoin transactions of the credited invoice, or of its sales orders.
+
+        :return: The transactions that have the invoices at the server, in sudo mode.
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
         invoice = self.sudo().reversed_entry_id
         orders = (self.sudo() | invoice).invoice_line_ids.sale_line_ids.order_id
-        return (invoice.transaction_ids | orders.transaction_ids).filtered(
-            lambda tx: tx.btcpay_can_refund and tx.currency_id == self.currency_id
-        )
+        return (invoice.transaction_ids | orders.transaction_ids).filtered(lambda tx: (
+            tx.btcpay_invoice_id and not tx.source_transaction_id
+            and tx.currency_id == self.currency_id
+        ))
 
     def _btcpay_get_refund_amount_due(self):
         """Return what of the credit note is still to be refunded.
+
+        What was refunded before there was a credit note is for any of those there are now.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        due = self._btcpay_get_credit_left()
+        if due > 0 and (uncredited := self._btcpay_get_uncredited_amount()) > 0:
+            transactions = self._btcpay_get_credited_transactions()
+            others = (self.sudo().reversed_entry_id | transactions.invoice_ids).reversal_move_ids
+            others |= transactions.sale_order_ids.invoice_ids
+            others = (others - self).filtered(lambda move: (
+                move.move_type == 'out_refund' and move.state == 'posted'
+                and move.currency_id == self.currency_id
+            ))
+            due = min(due, due + sum(
+                other._btcpay_get_credit_left() for other in others
+            ) - uncredited)
+        return max(self.currency_id.round(due), 0)
+
+    def _btcpay_get_credit_left(self):
+        """Return what of the credit note is neither used nor refunded by refunds of its own.
 
         :rtype: float
         """
@@ -234,3 +274,24 @@ class AccountMove(models.Model):
             self.amount_residual - unmatched._btcpay_get_returned_amount(),
         )
         return max(self.currency_id.round(due), 0)
+
+    def _btcpay_get_uncredited_amount(self):
+        """Return what was given back of what the invoice was paid with, or is underway, and is for
+        no credit note yet.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        transactions = self._btcpay_get_credited_transactions()
+        receipts = transactions.browse().union(
+            *(tx._btcpay_get_receipts() for tx in transactions)
+        )
+        refunds = transactions.btcpay_refund_ids.filtered(lambda tx: (
+            not tx.btcpay_credit_note_id and tx.state not in ('cancel', 'error')
+        ))
+        booked = refunds.filtered(lambda tx: tx.payment_id._btcpay_has_entry())
+        # Of what paid no invoice a refund needs no credit note: it is matched with that.
+        return self.currency_id.round(
+            (refunds - booked)._btcpay_get_returned_amount()
+            - (receipts | booked)._btcpay_get_open_amount()
+        )
