@@ -269,10 +269,11 @@ class AccountMove(models.Model):
         unmatched = self.sudo().btcpay_refund_ids.filtered(
             lambda tx: not tx.payment_id.move_id & matched
         )
-        due = min(
-            self.amount_total - self.btcpay_returned_amount,
-            self.amount_residual - unmatched._btcpay_get_returned_amount(),
-        )
+        left = self.amount_residual - unmatched._btcpay_get_returned_amount()
+        if invoice := self.sudo().reversed_entry_id & matched:
+            # It was open, though it is paid: by a payment that has no entry yet.
+            left += max(-unmatched._btcpay_get_amount_due(invoice), 0)
+        due = min(self.amount_total - self.btcpay_returned_amount, left)
         return max(self.currency_id.round(due), 0)
 
     def _btcpay_get_uncredited_amount(self):

@@ -213,6 +213,27 @@ class TestInvoiceDue(RefundMixin, BTCPayCommon):
         self.assertIn("the customer paid twice", self._activities(invoice))
         self.assertEqual(first._btcpay_get_double_amount(), 100)
 
+    def test_when_payments_have_no_entries_then_a_credit_note_can_be_refunded_once(self):
+        """Odoo matches it with the invoice, which is open until the bank statement."""
+        self._book_without_entries()
+        for is_refunded_before in (False, True):
+            with self.subTest(is_refunded_before=is_refunded_before):
+                invoice = self._create_invoice()
+                tx = self._pay(invoice)
+                if is_refunded_before:
+                    self._refund(tx, 40)
+                credit_note = self._credit(invoice, 40)
+                self.assertEqual((invoice.amount_residual, credit_note.amount_residual), (60, 0))
+                if not is_refunded_before:
+                    self.assertTrue(credit_note.btcpay_can_refund)
+                    self._pay_out(tx._btcpay_request_refund(40, credit_note=credit_note))
+                self.env.invalidate_all()
+                self.assertFalse(credit_note.btcpay_can_refund)
+                self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 0)
+                self.assertEqual(self._due(invoice), 0)
+        open_invoice = self._create_invoice()
+        self.assertFalse(self._credit(open_invoice, 40).btcpay_can_refund)
+
     def test_when_payments_have_no_entries_then_the_invoice_of_a_paid_order_is_not_due(self):
         self._book_without_entries()
         order = self._create_order()
@@ -232,6 +253,7 @@ class TestInvoiceDue(RefundMixin, BTCPayCommon):
         order.action_confirm()
         by_link_of_order = self._invoice_order(order)
         self._paid(order)
+        by_link_of_order.line_ids.remove_move_reconcile()
         taken_back = self._create_invoice()
         self._pay(taken_back).payment_id.action_draft()
         self.tx.payment_id.action_cancel()
