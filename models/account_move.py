@@ -35,7 +35,8 @@ class AccountMove(models.Model):
         return super()._btcpay_get_refunds() | credit_notes.sudo().btcpay_refund_ids
 
     def _post(self, soft=True):
-        """Override of `account` to note what came in before the invoice was posted."""
+        """Override of `account` to note what came in before the invoice was posted, and to match
+        the two."""
         posted = super()._post(soft)
         transactions = posted._btcpay_filter_payable().sudo().transaction_ids.filtered(
             lambda tx: tx.provider_code == 'btcpay'
@@ -43,11 +44,25 @@ class AccountMove(models.Model):
         if transactions:
             hold(transactions._btcpay_get_roots())  # What is confirmed just now is noted, too.
             transactions._btcpay_note_on_invoices()
+            transactions._btcpay_reconcile_posted(posted)
         return posted
 
     def _has_to_be_paid(self):
-        """Override of `account_payment` to ask for nothing that has arrived, though late."""
-        return super()._has_to_be_paid() and not self._btcpay_is_late_in_review()
+        """Override of `account_payment` to ask for nothing that has arrived: late, by the link of
+        an order, or by a payment that is in no entry yet."""
+        return super()._has_to_be_paid() and not (
+            self._btcpay_is_late_in_review() or self._btcpay_is_all_paid()
+        )
+
+    def _btcpay_is_all_paid(self):
+        """Return whether what is open was paid in Bitcoin, whether it is matched or not."""
+        self.ensure_one()
+        return (
+            any(
+                tx.provider_code == 'btcpay' and tx.state == 'done'
+                for tx in self._btcpay_get_related_transactions()
+            ) and self._btcpay_get_amount_due() <= 0
+        )
 
     # === CREDIT NOTES === #
 
@@ -185,6 +200,14 @@ class AccountMove(models.Model):
             ))
         due = self._btcpay_get_refund_amount_due()
         if self.currency_id.compare_amounts(amount, due) > 0:
+            if (uncredited := self._btcpay_get_uncredited_amount()) > 0:
+                raise UserError(_(
+                    "Only %(due)s of the credit note %(credit_note)s is left to be refunded:"
+                    " %(refunded)s was refunded before there was a credit note. If that was for"
+                    " something else, refund the payment itself.",
+                    credit_note=self.display_name, due=self.currency_id.format(due),
+                    refunded=self.currency_id.format(uncredited),
+                ))
             raise UserError(_(
                 "Only %(due)s of the credit note %(credit_note)s is left to be refunded.",
                 credit_note=self.display_name, due=self.currency_id.format(due),
@@ -197,14 +220,46 @@ class AccountMove(models.Model):
         :rtype: payment.transaction
         """
         self.ensure_one()
+        return self._btcpay_get_credited_transactions().filtered('btcpay_can_refund')
+
+    def _btcpay_get_credited_transactions(self):
+        """Return the Bitcoin transactions of the credited invoice, or of its sales orders.
+
+        :return: The transactions that have the invoices at the server, in sudo mode.
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
         invoice = self.sudo().reversed_entry_id
         orders = (self.sudo() | invoice).invoice_line_ids.sale_line_ids.order_id
-        return (invoice.transaction_ids | orders.transaction_ids).filtered(
-            lambda tx: tx.btcpay_can_refund and tx.currency_id == self.currency_id
-        )
+        return (invoice.transaction_ids | orders.transaction_ids).filtered(lambda tx: (
+            tx.btcpay_invoice_id and not tx.source_transaction_id
+            and tx.currency_id == self.currency_id
+        ))
 
     def _btcpay_get_refund_amount_due(self):
         """Return what of the credit note is still to be refunded.
+
+        What was refunded before there was a credit note is for any of those there are now.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        due = self._btcpay_get_credit_left()
+        if due > 0 and (uncredited := self._btcpay_get_uncredited_amount()) > 0:
+            transactions = self._btcpay_get_credited_transactions()
+            others = (self.sudo().reversed_entry_id | transactions.invoice_ids).reversal_move_ids
+            others |= transactions.sale_order_ids.invoice_ids
+            others = (others - self).filtered(lambda move: (
+                move.move_type == 'out_refund' and move.state == 'posted'
+                and move.currency_id == self.currency_id
+            ))
+            due = min(due, due + sum(
+                other._btcpay_get_credit_left() for other in others
+            ) - uncredited)
+        return max(self.currency_id.round(due), 0)
+
+    def _btcpay_get_credit_left(self):
+        """Return what of the credit note is neither used nor refunded by refunds of its own.
 
         :rtype: float
         """
@@ -214,8 +269,30 @@ class AccountMove(models.Model):
         unmatched = self.sudo().btcpay_refund_ids.filtered(
             lambda tx: not tx.payment_id.move_id & matched
         )
-        due = min(
-            self.amount_total - self.btcpay_returned_amount,
-            self.amount_residual - unmatched._btcpay_get_returned_amount(),
-        )
+        left = self.amount_residual - unmatched._btcpay_get_returned_amount()
+        if invoice := self.sudo().reversed_entry_id & matched:
+            # It was open, though it is paid: by a payment that has no entry yet.
+            left += max(-unmatched._btcpay_get_amount_due(invoice), 0)
+        due = min(self.amount_total - self.btcpay_returned_amount, left)
         return max(self.currency_id.round(due), 0)
+
+    def _btcpay_get_uncredited_amount(self):
+        """Return what was given back of what the invoice was paid with, or is underway, and is for
+        no credit note yet.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        transactions = self._btcpay_get_credited_transactions()
+        receipts = transactions.browse().union(
+            *(tx._btcpay_get_receipts() for tx in transactions)
+        )
+        refunds = transactions.btcpay_refund_ids.filtered(lambda tx: (
+            not tx.btcpay_credit_note_id and tx.state not in ('cancel', 'error')
+        ))
+        booked = refunds.filtered(lambda tx: tx.payment_id._btcpay_has_entry())
+        # Of what paid no invoice a refund needs no credit note: it is matched with that.
+        return self.currency_id.round(
+            (refunds - booked)._btcpay_get_returned_amount()
+            - (receipts | booked)._btcpay_get_open_amount()
+        )

@@ -33,6 +33,61 @@ class AccountPayment(models.Model):
         tx = self.payment_transaction_id
         return (tx if tx.operation == 'refund' else tx._btcpay_get_root()).get_formview_action()
 
+    # === ENTRIES === #
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Override of `account` to have an entry where something is written off, also where
+        payments have none: it would be lost, and asked for when the bank statement comes."""
+        if any(self._btcpay_is_entry_needed(vals) for vals in vals_list):
+            forced = self.with_context(force_payment_move=True)
+            return super(AccountPayment, forced).create(vals_list).with_env(self.env)
+        return super().create(vals_list)
+
+    @api.model
+    def _btcpay_is_entry_needed(self, vals):
+        """Return whether a payment of ours needs an entry that Odoo would not make.
+
+        :param dict vals: The values of the payment.
+        :rtype: bool
+        """
+        if not (vals.get('write_off_line_vals') and vals.get('payment_transaction_id')):
+            return False
+        tx = self.env['payment.transaction'].sudo().browse(vals['payment_transaction_id'])
+        method_line = self.env['account.payment.method.line'].sudo().browse(
+            vals.get('payment_method_line_id')
+        )
+        return tx.provider_code == 'btcpay' and not method_line.payment_account_id
+
+    def _generate_journal_entry(self, write_off_line_vals=None, **kwargs):
+        """Override of `account` to write off again what was, where a payment was canceled, which
+        deletes its entry, and is confirmed anew."""
+        if write_off_line_vals is None:
+            for payment in self:
+                tx = payment.payment_transaction_id.sudo()
+                if (
+                    tx.provider_code == 'btcpay' and tx.payment_id == payment
+                    and (lines := tx._btcpay_prepare_write_off_lines())
+                ):
+                    super(AccountPayment, payment)._generate_journal_entry(lines, **kwargs)
+                    self -= payment
+        return super()._generate_journal_entry(write_off_line_vals, **kwargs)
+
+    def _btcpay_has_entry(self):
+        """Return whether the payment is in the books by an entry that is neither canceled nor
+        reversed; that of a draft keeps what it is matched with."""
+        move = self.move_id
+        return bool(move) and move.state != 'cancel' and not is_reversed(move)
+
+    def _btcpay_is_taken_back(self):
+        """Return whether an accountant has taken the payment back: canceled it, set it to draft,
+        or reversed its entry."""
+        self.ensure_one()
+        return (
+            self.state in ('draft', 'canceled', 'rejected') or self.move_id.state == 'draft'
+            or is_reversed(self.move_id)
+        )
+
     def _compute_amount_available_for_refund(self):
         """Override of `account_payment` to count what is underway: Odoo's own forgets it."""
         super()._compute_amount_available_for_refund()
@@ -63,3 +118,15 @@ class AccountPayment(models.Model):
                 " Cancel it instead: then it can be confirmed again.",
                 ", ".join(ours.mapped('display_name')),
             ))
+
+
+def is_reversed(move):
+    """Return whether a journal entry is reversed, and its reversal is not.
+
+    :param account.move move: The journal entry.
+    :rtype: bool
+    """
+    return any(
+        reversal.state == 'posted' and not is_reversed(reversal)
+        for reversal in move.reversal_move_ids
+    )

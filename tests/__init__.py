@@ -65,6 +65,7 @@ from .order import (
     test_order_story,
     test_printed_qr_code,
     test_receipts,
+    test_taken_back,
     test_unmatched_money,
 )
 from .other_modules import test_coupons, test_event_tickets, test_stock, test_till

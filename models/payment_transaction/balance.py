@@ -32,7 +32,9 @@ class PaymentTransaction(models.Model):
         family = without | without.child_transaction_ids
         if documents._name == 'account.move':
             # What is booked is in the residual amounts, where it is matched with the documents.
-            unbooked = (documents.transaction_ids - family)._btcpay_filter_without_entry()
+            unbooked = (documents.transaction_ids - family).filtered(
+                lambda tx: not tx.invoice_ids - documents
+            )._btcpay_filter_without_entry()
             due = sum(documents.mapped('amount_residual')) - unbooked._btcpay_get_net_amount()
             due += family._btcpay_get_booked_amount(documents)
             orders = documents.line_ids.sale_line_ids.order_id
@@ -40,12 +42,13 @@ class PaymentTransaction(models.Model):
             others -= family | unbooked
             if (unmatched := others._btcpay_get_unmatched_amount()) > 0:
                 # That is for any of the invoices that they, or their orders' links, are to pay.
-                moves = orders.invoice_ids | others.invoice_ids
-                moves = (moves - documents).filtered(lambda move: (
+                moves = documents | orders.invoice_ids | others.invoice_ids
+                moves = moves.filtered(lambda move: (
                     move.state == 'posted' and move.move_type == 'out_invoice'
                     and move.currency_id == documents.currency_id
                 ))
-                left = due + sum(moves.mapped('amount_residual')) - unmatched
+                unmatched -= (others | family)._btcpay_get_replaced_amount(moves)
+                left = due + sum((moves - documents).mapped('amount_residual')) - unmatched
                 due = min(due, max(left, 0))
         else:
             moves = documents.invoice_ids.filtered(lambda move: (
@@ -127,21 +130,6 @@ class PaymentTransaction(models.Model):
             for partial in self.payment_id.move_id.line_ids.matched_debit_ids
             if partial.debit_move_id.move_id in moves
         )
-
-    def _btcpay_filter_without_entry(self):
-        """Return the transactions whose money is in no journal entry, so that it is not in the
-        residual amounts of what it pays: not booked yet, or where payments have no outstanding
-        account, until the bank statement has it.
-
-        Of one that a person has validated Odoo knows that only by its invoices.
-
-        :rtype: payment.transaction
-        """
-        return self.filtered(lambda tx: (
-            not tx.payment_id.move_id and (tx.payment_id.state == 'in_process' or (
-                tx.payment_id.state == 'paid' and not tx.invoice_ids.line_ids.matched_credit_ids
-            ))
-        ) if tx.payment_id else tx.state != 'done' or not tx.is_post_processed)
 
     def _btcpay_get_net_amount(self):
         """Return what came in by the transactions, without what was refunded of it.

@@ -52,6 +52,8 @@ class PaymentTransaction(models.Model):
             if tx.provider_code == 'btcpay':
                 tx._btcpay_confirm_seen()
                 tx._btcpay_reconcile_assigned()
+                if tx.operation == 'refund' and tx.state == 'done':
+                    tx._btcpay_as_odoo()._btcpay_report_taken_back()
                 tx.btcpay_is_handled = tx._btcpay_is_all_handled()
             elif not any(
                 other.provider_code == 'btcpay' for other in tx._btcpay_get_payment_siblings()

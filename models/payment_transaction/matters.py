@@ -238,6 +238,8 @@ class PaymentTransaction(models.Model):
                 is_kept = self.state == 'done' or self._btcpay_get_kept_amount() > 0
                 is_given_back = self.btcpay_returned_amount and self._btcpay_get_kept_amount() <= 0
                 return self._btcpay_are_documents_canceled() and is_kept and not is_given_back
+            case 'taken_back':  # Paid out, while the books do not show that it came in.
+                return bool(self._btcpay_find_taken_back())
             case 'double':
                 return self._btcpay_is_paid_twice()
             case 'changed':

@@ -33,6 +33,20 @@ class PaymentTransaction(models.Model):
             ):
                 tx._btcpay_reconcile_invoices(tx.payment_id, tx.invoice_ids)
 
+    def _btcpay_reconcile_posted(self, invoices):
+        """Reconcile with invoices that were posted what is open of the payments that pay them:
+        Odoo itself leaves out those that wait for no bank statement, and those by which another
+        invoice is paid in full.
+
+        :param account.move invoices: The customer invoices.
+        """
+        for tx in self:
+            if (
+                tx.state == 'done' and tx.operation != 'refund' and tx.payment_id
+                and tx._btcpay_is_enough_left_for_refunds()
+            ):
+                tx._btcpay_reconcile_invoices(tx.payment_id, tx.invoice_ids & invoices)
+
     def _btcpay_is_enough_left_for_refunds(self):
         """Return whether enough of what came in stays open for the refunds that are under way,
         which are reconciled with it, where the payment is reconciled with its invoices."""
@@ -45,6 +59,39 @@ class PaymentTransaction(models.Model):
             taken = min(taken, sum(invoices.mapped('amount_residual')))
         left = root._btcpay_get_receipts()._btcpay_get_open_amount() - taken
         return self.currency_id.compare_amounts(left, -sum(pending.mapped('amount'))) >= 0
+
+    def _btcpay_filter_without_entry(self):
+        """Return the transactions whose money is in no journal entry, so that it is not in the
+        residual amounts of what it pays: not booked yet, taken back by an accountant, or where
+        payments have no outstanding account, until the bank statement has it.
+
+        Of one that a person has validated Odoo knows that only by its invoices.
+
+        :rtype: payment.transaction
+        """
+        return self.filtered(lambda tx: (
+            not tx.payment_id._btcpay_has_entry() and (
+                tx.payment_id.state != 'paid' or tx.payment_id.move_id
+                or not tx.invoice_ids.line_ids.matched_credit_ids
+            )
+        ) if tx.payment_id else tx.state != 'done' or not tx.is_post_processed)
+
+    def _btcpay_get_replaced_amount(self, moves):
+        """Return what of the money that is in no journal entry of its own invoices may be paid by
+        all the same: by an accountant's entry in the place of one that was taken back, or by the
+        bank statement.
+
+        :param account.move moves: The customer invoices that the transactions pay.
+        :rtype: float
+        """
+        doubtful = self._btcpay_filter_without_entry().filtered(
+            lambda tx: tx.payment_id and tx.payment_id.state != 'in_process'
+        )
+        if not doubtful:
+            return 0
+        paid = sum(move.amount_total - move.amount_residual for move in moves)
+        paid -= self._btcpay_get_booked_amount(moves)
+        return max(min(doubtful._btcpay_get_net_amount(), paid), 0)
 
     def _btcpay_get_unmatched_amount(self):
         """Return what came in by the transactions for documents and has paid no invoice yet, or
@@ -71,6 +118,22 @@ class PaymentTransaction(models.Model):
             lambda line: line.account_type == 'asset_receivable' and line.parent_state == 'posted'
         )
         return -sum(lines.mapped('amount_residual_currency'))
+
+    def _btcpay_get_receivable_account(self):
+        """Return the account on which what the payment is for is owed: on no other the two are
+        matched. It may not be the customer's own, or not any more.
+
+        :return: The account; empty where nothing is invoiced yet.
+        :rtype: account.account
+        """
+        self.ensure_one()
+        if self.operation == 'refund' and not self.btcpay_credit_note_id:
+            return self.source_transaction_id.payment_id.destination_account_id
+        root = self._btcpay_get_root()
+        moves = self.btcpay_credit_note_id or root.invoice_ids or root.sale_order_ids.invoice_ids
+        return moves.line_ids.filtered(
+            lambda line: line.display_type == 'payment_term'
+        ).account_id[:1]
 
     def _btcpay_reconcile_invoices(self, payment, invoices):
         """Reconcile a payment with posted invoices, as far as both are open.

@@ -4,6 +4,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import RowBusy, commit_and_refresh
 from odoo.addons.payment_btcpay.greenfield import Forbidden, GreenfieldError, format_crypto
+from odoo.addons.payment_btcpay.models.account_payment import is_reversed
 from odoo.addons.payment_btcpay.utils import notify
 
 
@@ -223,10 +224,13 @@ class PaymentTransaction(models.Model):
                 "The payment %s is not confirmed yet. It can be refunded once it is.",
                 self.reference,
             ))
-        taken_back = self._btcpay_get_receipts().payment_id.filtered(
-            lambda payment: payment.state in ('draft', 'canceled', 'rejected')
-            or payment.move_id.state == 'draft'
-        )
+        taken_back = self._btcpay_find_taken_back()
+        if reversed_ := taken_back.filtered(lambda payment: is_reversed(payment.move_id)):
+            raise UserError(_(
+                "The payment %s by which the money is booked was reversed in Odoo: a refund would"
+                " show money out that never came in. Reverse the reversal in turn or cancel it;"
+                " then refund.", ", ".join(reversed_.mapped('display_name')),
+            ))
         if taken_back:
             raise UserError(_(
                 "The payment %s by which the money is booked was canceled or set to draft in Odoo:"

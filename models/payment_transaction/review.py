@@ -86,6 +86,33 @@ class PaymentTransaction(models.Model):
             - given_back - self._btcpay_get_reversed_write_off()
         )
 
+    def _btcpay_report_taken_back(self):
+        """Flag for review that a refund was paid out of money that the books do not show any more.
+
+        Note: `self.ensure_one()`; called on the refund.
+        """
+        self.ensure_one()
+        tx = self._btcpay_get_root()
+        if taken_back := tx._btcpay_find_taken_back():
+            tx._btcpay_flag_for_review(_(
+                "The refund %(reference)s of %(amount)s was paid out and is booked, but the payment"
+                " %(payment)s, by which the money came in, was canceled, set to draft or reversed"
+                " in Odoo meanwhile: the books show money out that never came in. Confirm the"
+                " payment again, or undo its reversal, and match it with the refund.",
+                reference=self.reference, amount=self.currency_id.format(-self.amount),
+                payment=", ".join(taken_back.mapped('display_name')),
+            ), 'taken_back')
+
+    def _btcpay_find_taken_back(self):
+        """Return the payments of what was received that an accountant has taken back.
+
+        :rtype: account.payment
+        """
+        self.ensure_one()
+        return self._btcpay_get_receipts().payment_id.filtered(
+            lambda payment: payment._btcpay_is_taken_back()
+        )
+
     def _btcpay_report_canceled_documents(self):
         """Flag for review that something was paid that had been canceled."""
         self.ensure_one()

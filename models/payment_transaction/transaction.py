@@ -340,6 +340,10 @@ class PaymentTransaction(models.Model):
             self._btcpay_reconcile_refund(payment)
         elif self.source_transaction_id:
             self._btcpay_reconcile_partial(payment)
+        if self.operation != 'refund':
+            # Orders are invoiced before they are paid, too.
+            invoices = self.sale_order_ids.invoice_ids._btcpay_filter_payable()
+            self._btcpay_reconcile_invoices(payment, invoices)
         return payment
 
     def _refund(self, amount_to_refund=None):

@@ -156,19 +156,19 @@ class PaymentTransaction(models.Model):
     def _btcpay_get_booking_values(self):
         """Return the values of the transaction's payment that differ from the framework's.
 
-        :return: The values; empty where the payment is of the transaction's amount.
+        :return: The values.
         :rtype: dict
         """
         self.ensure_one()
         values = {}
+        if account := self._btcpay_get_receivable_account():
+            values['destination_account_id'] = account.id
         if self.btcpay_difference_amount:
             values['amount'] = self.currency_id.round(self.amount - self.btcpay_difference_amount)
-        write_off = self.btcpay_write_off_amount
         if self.operation == 'refund':
-            write_off = -self._btcpay_get_write_off_to_reverse()
-            self.btcpay_write_off_amount = write_off
-        if write_off and self.provider_id.sudo()._btcpay_get_write_off_account():
-            values['write_off_line_vals'] = [self._btcpay_prepare_write_off_line(write_off)]
+            self.btcpay_write_off_amount = -self._btcpay_get_write_off_to_reverse()
+        if lines := self._btcpay_prepare_write_off_lines():
+            values['write_off_line_vals'] = lines
         return values
 
     def _btcpay_book_missing(self):
@@ -259,6 +259,17 @@ class PaymentTransaction(models.Model):
         return self._btcpay_get_reversed_write_off() + sum(
             (refunds - self).mapped('btcpay_write_off_amount')
         )
+
+    def _btcpay_prepare_write_off_lines(self):
+        """Return the values of the journal items by which what is written off is.
+
+        :rtype: list[dict]
+        """
+        self.ensure_one()
+        write_off = self.btcpay_write_off_amount
+        if not write_off or not self.provider_id.sudo()._btcpay_get_write_off_account():
+            return []
+        return [self._btcpay_prepare_write_off_line(write_off)]
 
     def _btcpay_prepare_write_off_line(self, amount):
         """Return the values of the journal item by which an amount is written off.

@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 from odoo.exceptions import ValidationError
 from odoo.fields import Command
 from odoo.tests import tagged
@@ -108,14 +110,7 @@ class TestUnderpaid(RefundMixin, BTCPayCommon):
         for policy, losses, paid, due in (('received', 0, 96, 4), ('write_off', 4, 100, 0)):
             with self.subTest(policy=policy):
                 self._set_policy(policy)
-                invoice = self._create_invoice()
-                self.tx = self._create_btcpay_transaction(
-                    invoice_ids=[Command.set(invoice.ids)], partner_id=self.partner.id,
-                    reference=invoice.name,
-                )
-                self.world.pay(self.tx.btcpay_invoice_id, fraction='0.96')
-                self.world.mine()
-                self._catch_up()
+                invoice = self._pay_invoice_short()
                 self.assertEqual(invoice.amount_residual, due)
                 self.assertEqual(self._books(), (96, losses, paid))
                 self.assertEqual(self._due(invoice), due)
@@ -137,6 +132,49 @@ class TestUnderpaid(RefundMixin, BTCPayCommon):
         ])
         self.assertEqual((line.amount_currency, line.balance, line.currency_id), (4, 8, euro))
         self.assertEqual(self._books(), (192, 8, 200))
+
+    def _pay_invoice_short(self):
+        invoice = self._create_invoice()
+        self.tx = self._create_btcpay_transaction(
+            invoice_ids=[Command.set(invoice.ids)], partner_id=self.partner.id,
+            reference=invoice.name,
+        )
+        self.world.pay(self.tx.btcpay_invoice_id, fraction='0.96')
+        self.world.mine()
+        self._catch_up()
+        return invoice
+
+    def test_when_payments_have_no_entries_then_what_is_written_off_has_one(self):
+        """As with Odoo's accounting app, where the bank statement makes the entries."""
+        self._set_policy('write_off')
+        journal = self.btcpay.journal_id
+        journal.inbound_payment_method_line_ids.payment_account_id = False
+        self.startPatcher(patch.object(
+            self.registry['account.move'], '_get_invoice_in_payment_state',
+            lambda _move: 'in_payment',
+        ))
+        invoice = self._pay_invoice_short()
+        self.assertEqual(self._books()[1:], (4, 100))
+        self.assertEqual((invoice.amount_residual, self._due(invoice)), (0, 0))
+        self.tx.payment_id.action_validate()
+        self.assertEqual((invoice.payment_state, self._due(invoice)), ('in_payment', 0))
+        self._pay_short('1')
+        self.assertFalse(self.tx.payment_id.move_id)
+
+    def test_when_the_payment_is_canceled_and_confirmed_again_then_it_is_written_off_again(self):
+        self._set_policy('write_off')
+        invoice = self._pay_invoice_short()
+        payment = self.tx.payment_id
+        payment.action_draft()
+        payment.action_cancel()
+        self.assertEqual(self._books(), (0, 0, 0))
+        payment.action_draft()
+        payment.action_post()
+        self.assertEqual(self._books(), (96, 4, 100))
+        self.tx._btcpay_reconcile_invoices(payment, invoice)
+        self.assertEqual((invoice.amount_residual, self._due(invoice)), (0, 0))
+        self._refund(96)
+        self.assertEqual(self._books(), (0, 0, 0))
 
     def test_when_nothing_is_missing_then_the_setting_changes_nothing(self):
         self._set_policy('write_off')

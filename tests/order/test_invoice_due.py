@@ -192,6 +192,18 @@ class TestInvoiceDue(RefundMixin, BTCPayCommon):
         self.assertEqual(self._due(invoice), 0)
         self.assertFalse(invoice.activity_ids, self._activities(invoice))
 
+    def test_when_payments_have_no_entries_then_what_was_discounted_is_not_due(self):
+        self._book_without_entries()
+        term = self.env['account.payment.term'].create({
+            'name': "2 % within 10 days", 'early_discount': True, 'discount_percentage': 2,
+            'discount_days': 10,
+        })
+        invoice = self._create_invoice(invoice_payment_term_id=term.id)
+        self._begin(invoice, amount=98)
+        self._receive()
+        self.assertEqual((invoice.payment_state, self._due(invoice)), ('in_payment', 0))
+        self.assertFalse(self.tx._btcpay_get_amount_due_links())
+
     def test_when_payments_have_no_entries_then_what_is_paid_twice_is_told(self):
         self._book_without_entries()
         invoice = self._create_invoice()
@@ -201,6 +213,27 @@ class TestInvoiceDue(RefundMixin, BTCPayCommon):
         self.assertIn("the customer paid twice", self._activities(invoice))
         self.assertEqual(first._btcpay_get_double_amount(), 100)
 
+    def test_when_payments_have_no_entries_then_a_credit_note_can_be_refunded_once(self):
+        """Odoo matches it with the invoice, which is open until the bank statement."""
+        self._book_without_entries()
+        for is_refunded_before in (False, True):
+            with self.subTest(is_refunded_before=is_refunded_before):
+                invoice = self._create_invoice()
+                tx = self._pay(invoice)
+                if is_refunded_before:
+                    self._refund(tx, 40)
+                credit_note = self._credit(invoice, 40)
+                self.assertEqual((invoice.amount_residual, credit_note.amount_residual), (60, 0))
+                if not is_refunded_before:
+                    self.assertTrue(credit_note.btcpay_can_refund)
+                    self._pay_out(tx._btcpay_request_refund(40, credit_note=credit_note))
+                self.env.invalidate_all()
+                self.assertFalse(credit_note.btcpay_can_refund)
+                self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 0)
+                self.assertEqual(self._due(invoice), 0)
+        open_invoice = self._create_invoice()
+        self.assertFalse(self._credit(open_invoice, 40).btcpay_can_refund)
+
     def test_when_payments_have_no_entries_then_the_invoice_of_a_paid_order_is_not_due(self):
         self._book_without_entries()
         order = self._create_order()
@@ -208,6 +241,34 @@ class TestInvoiceDue(RefundMixin, BTCPayCommon):
         self.assertFalse(tx.payment_id.move_id)
         invoice = self._invoice_order(order)
         self.assertEqual((self._due(order), self._due(invoice)), (0, 0))
+
+    # === THE CUSTOMER'S PAGE === #
+
+    def test_when_all_has_arrived_then_the_customers_page_asks_for_it_by_no_provider(self):
+        self.env['ir.config_parameter'].sudo().set_param(
+            'account_payment.enable_portal_payment', 'True'
+        )
+        self._add_outstanding_account()
+        order = self._create_order()
+        order.action_confirm()
+        by_link_of_order = self._invoice_order(order)
+        self._paid(order)
+        by_link_of_order.line_ids.remove_move_reconcile()
+        taken_back = self._create_invoice()
+        self._pay(taken_back).payment_id.action_draft()
+        self.tx.payment_id.action_cancel()
+        self._book_without_entries()
+        without_entry = self._create_invoice()
+        self._pay(without_entry)
+        for invoice in (by_link_of_order, taken_back, without_entry):
+            self.assertEqual((invoice.amount_residual, invoice._has_to_be_paid()), (100, False))
+        self._refund(self.tx, 30)
+        self.assertTrue(without_entry._has_to_be_paid())
+        part = self._create_invoice()
+        self._pay(part, '0.4').action_btcpay_accept_partial()
+        self._post_process()
+        self.assertTrue(part._has_to_be_paid())
+        self.assertTrue(self._create_invoice()._has_to_be_paid())
 
     # === WHAT BECAME OF THE PAYMENT === #
 

@@ -125,6 +125,64 @@ class TestUnmatchedMoney(RefundMixin, BTCPayCommon):
         self._unmatch(down_payment)
         self.assertEqual(self._due(order, down_payment, final), (0, 0, 0))
 
+    # === MATCHED BY ITSELF === #
+
+    def _invoice_line(self, line):
+        line.qty_delivered = 1
+        invoice = line.order_id._create_invoices()
+        invoice.action_post()
+        return invoice
+
+    def _create_order_of_two(self):
+        """Return a confirmed order that is invoiced in two steps."""
+        self.product.invoice_policy = 'delivery'
+        order = self._create_order(100)
+        order.order_line = [Command.create({'product_id': self.product.id, 'price_unit': 50})]
+        order.action_confirm()
+        return order
+
+    def test_when_a_paid_order_is_invoiced_in_two_steps_then_both_invoices_are_paid(self):
+        order = self._create_order_of_two()
+        tx = self._receive_for(order)
+        moves = self.env['account.move'].union(*map(self._invoice_line, order.order_line))
+        self.assertEqual(moves.mapped('amount_residual'), [0, 0])
+        self.assertEqual(tx._btcpay_get_open_amount(), 0)
+
+    def test_when_the_journal_has_no_statements_then_the_paid_orders_invoice_is_paid(self):
+        """Its payments are paid at once, on the account of the bank itself."""
+        lines = self.btcpay.journal_id.inbound_payment_method_line_ids
+        lines.payment_account_id = self.btcpay.journal_id.default_account_id
+        for fraction, due in (('1', 0), ('0.4', 60)):
+            with self.subTest(fraction=fraction):
+                order = self._create_order()
+                self._receive_for(order, fraction)
+                self.assertEqual(self._invoice(order).amount_residual, due)
+
+    def test_when_an_invoiced_order_is_paid_by_its_link_then_its_invoices_are_paid(self):
+        order = self._create_order_of_two()
+        first = self._invoice_line(order.order_line[0])
+        self._receive_for(order, '0.4')
+        self.assertEqual(self._due(order, first), (90, 40))
+        self.assertEqual(first.amount_residual, 40)
+        self._receive_for(order)
+        second = self._invoice_line(order.order_line[1])
+        self.assertEqual((first | second).mapped('amount_residual'), [0, 0])
+        self.assertEqual(self._due(order, first, second), (0, 0, 0))
+
+    def test_when_a_refund_is_under_way_then_what_it_takes_stays_open(self):
+        lines = self.btcpay.journal_id.inbound_payment_method_line_ids
+        lines.payment_account_id = self.btcpay.journal_id.default_account_id
+        order = self._create_order()
+        refund = self._receive_for(order)._btcpay_request_refund(40)
+        invoice = self._invoice(order)
+        self.assertEqual(invoice.amount_residual, 100)
+        self._claim(refund)
+        refund._btcpay_sync()
+        self._post_process()
+        self.assertTrue(refund.payment_id.move_id.line_ids.filtered(
+            lambda line: line.account_type == 'asset_receivable'
+        ).reconciled)
+
     # === ROUNDED TO CASH === #
 
     def _round_to_cash(self, method):

@@ -38,9 +38,9 @@ class RefundMixin(MoneyMixin):
         self._post_process()
         return tx
 
-    def _invoiced(self):
+    def _invoiced(self, invoice=None):
         """Return an invoice and the transaction that paid it."""
-        invoice = self._create_invoice()
+        invoice = invoice or self._create_invoice()
         tx = self._create_btcpay_transaction(
             invoice_ids=[Command.set(invoice.ids)], partner_id=self.partner.id,
             reference=invoice.name,

@@ -1,5 +1,6 @@
 from unittest.mock import patch
 
+from odoo.fields import Command
 from odoo.tests import tagged
 
 from odoo.addons.payment_btcpay.db import RowBusy
@@ -169,6 +170,44 @@ class TestRefundBooks(RefundMixin, BTCPayCommon):
         credit_note = self._credit(invoice)
         self.assertFalse(credit_note.btcpay_can_refund)
         self._assert_refused(credit_note.action_btcpay_refund, "No Bitcoin payment")
+
+    def _invoice_elsewhere(self):
+        """Return an invoice on a receivable account that is not the customer's any more."""
+        own = self.partner.property_account_receivable_id
+        self.partner.property_account_receivable_id = self.env['account.account'].create({
+            'name': "Foreign customers", 'code': f'{own.code}9',
+            'account_type': 'asset_receivable', 'reconcile': True,
+        })
+        invoice = self._create_invoice()
+        self.partner.property_account_receivable_id = own
+        return invoice
+
+    def test_when_the_credit_note_is_on_another_receivable_account_then_it_is_paid(self):
+        invoice, tx = self._invoiced(self._invoice_elsewhere())
+        credit_note = self._credit(invoice, 40)
+        refund = self._refund_all(tx, 40, credit_note_id=credit_note.id)
+        self.assertEqual((credit_note.amount_residual, invoice.amount_residual), (0, 0))
+        other = self._refund_all(tx, 60)
+        self.assertEqual(
+            (refund | other).payment_id.destination_account_id,
+            invoice.line_ids.account_id & tx.payment_id.destination_account_id,
+        )
+
+    def test_when_the_invoice_is_on_another_receivable_account_then_what_was_loose_pays_it(self):
+        invoice = self._invoice_elsewhere()
+        tx = self._create_btcpay_transaction(
+            invoice_ids=[Command.set(invoice.ids)], partner_id=self.partner.id,
+        )
+        self.world.expire(tx.btcpay_invoice_id)
+        self.world.pay(tx.btcpay_invoice_id, fraction='0.4')
+        self.world.mine()
+        tx._btcpay_sync()
+        refund = tx._btcpay_request_refund(40)
+        self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
+        refund._btcpay_sync()
+        tx.action_btcpay_accept_partial()
+        self._post_process()
+        self.assertEqual(invoice.amount_residual, 60)
 
     # === MONEY THAT IS NOT BOOKED === #
 

@@ -155,3 +155,54 @@ class TestRefundGuards(RefundMixin, BTCPayCommon):
         credit_note, tx = self._credited()
         tx._btcpay_request_refund(70)
         self.assertEqual(self._open_wizard(credit_note).amount, 30)
+
+    def test_when_it_was_refunded_before_its_credit_note_then_it_is_not_refunded_again(self):
+        self._add_outstanding_account()
+        for is_paid_out in (False, True):
+            with self.subTest(is_paid_out=is_paid_out):
+                invoice, tx = self._invoiced()
+                refund = tx._btcpay_request_refund(40)
+                if is_paid_out:
+                    self._claim(refund)
+                    self._look(refund)
+                    self._post_process()
+                credit_note = self._credit(invoice, 40)
+                self.assertFalse(credit_note.btcpay_can_refund)
+                self._assert_refused(
+                    lambda tx=tx, credit_note=credit_note: tx._btcpay_request_refund(
+                        40, credit_note=credit_note
+                    ), "was refunded before there was a credit note",
+                )
+                other = self._credit(invoice, 30)
+                self.assertEqual(other._btcpay_get_refund_amount_due(), 30)
+                tx._btcpay_request_refund(30, credit_note=other)
+                self.env.invalidate_all()
+                self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 0)
+
+    def test_when_what_was_never_invoiced_is_refunded_then_a_credit_note_can_be_refunded(self):
+        self._add_outstanding_account()
+        order = self._create_order()
+        tx = self._paid(order)
+        order.order_line.write({'price_unit': 80, 'qty_delivered': 1})
+        invoice = order._create_invoices()
+        invoice.action_post()
+        refund = tx._btcpay_request_refund(20)
+        credit_note = self._credit(invoice, 30)
+        self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 30)
+        self._claim(refund)
+        self._look(refund)
+        self._post_process()
+        self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 30)
+
+    def test_when_that_refund_is_matched_with_its_credit_note_then_another_can_be_refunded(self):
+        self._add_outstanding_account()
+        invoice, tx = self._invoiced()
+        refund = tx._btcpay_request_refund(40)
+        self._claim(refund)
+        self._look(refund)
+        self._post_process()
+        (self._credit(invoice, 40) | refund.payment_id.move_id).line_ids.filtered(
+            lambda line: line.account_type == 'asset_receivable'
+        ).reconcile()
+        self.env.cr.commit()
+        self.assertEqual(self._open_wizard(self._credit(invoice, 25)).amount, 25)
