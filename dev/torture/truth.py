@@ -208,15 +208,20 @@ class Truth:
             self.bad('Mails of a payment:', subjects, order)
 
     def alarms(self):
-        """Each matter is told of once; other people's invoices never are."""
+        """Each matter is told of once; other people's invoices never are.
+
+        A refund closes the activity that asked for it; when it is canceled there is another.
+        """
         found = self.rig.sql(
-            'SELECT res_model, res_id, summary, note, count(*) FROM mail_activity '
+            'SELECT res_model, res_id, summary, note, count(*), '
+            'count(*) FILTER (WHERE active) AS open FROM mail_activity '
             "WHERE (res_model = 'sale.order' AND res_id = ANY(%s)) "
             "OR (res_model = 'account.move' AND res_id = ANY(%s)) "
             'GROUP BY res_model, res_id, summary, note',
             list(self.history.orders), list(self.history.moves))
+        canceled = sum(refund['state'] == 'cancel' for refund in self.refunds)
         for row in found:
-            if row['count'] > 1:
+            if row['open'] > 1 or row['count'] > 1 + canceled:
                 self.bad('Told more than once:', row)
         for text in (*(row['note'] or '' for row in found), *(tx['note'] or '' for tx in self.txs)):
             if any(invoice_id in text for invoice_id in self.history.foreign):
