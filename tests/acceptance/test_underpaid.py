@@ -1,5 +1,3 @@
-from unittest.mock import patch
-
 from odoo.exceptions import ValidationError
 from odoo.fields import Command
 from odoo.tests import tagged
@@ -145,14 +143,8 @@ class TestUnderpaid(RefundMixin, BTCPayCommon):
         return invoice
 
     def test_when_payments_have_no_entries_then_what_is_written_off_has_one(self):
-        """As with Odoo's accounting app, where the bank statement makes the entries."""
         self._set_policy('write_off')
-        journal = self.btcpay.journal_id
-        journal.inbound_payment_method_line_ids.payment_account_id = False
-        self.startPatcher(patch.object(
-            self.registry['account.move'], '_get_invoice_in_payment_state',
-            lambda _move: 'in_payment',
-        ))
+        self._book_without_entries()
         invoice = self._pay_invoice_short()
         self.assertEqual(self._books()[1:], (4, 100))
         self.assertEqual((invoice.amount_residual, self._due(invoice)), (0, 0))

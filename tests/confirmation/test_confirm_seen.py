@@ -24,6 +24,15 @@ class TestConfirmSeen(DiscountMixin, BTCPayCommon):
         self._post_process()
         return tx
 
+    def _assert_settled_when_paid_again(self, tx):
+        """Check that what is paid again needs no warning any more."""
+        self.world.pay(tx.btcpay_invoice_id)
+        self.world.mine()
+        self._look(tx)
+        self._post_process()
+        self.assertEqual(tx.state, 'done')
+        self.assertFalse(tx.sale_order_ids.activity_ids)
+
     def test_when_the_default_is_kept_then_a_seen_payment_confirms_nothing(self):
         self.btcpay.sudo().btcpay_confirm_when = 'settled'
         order = self._create_order()
@@ -72,13 +81,7 @@ class TestConfirmSeen(DiscountMixin, BTCPayCommon):
         self.assertEqual(order.state, 'sale')  # It is a person who cancels.
         self.assertEqual(len(order.activity_ids), 1)
         self.assertIn("the order is not paid. Ship nothing.", self._activities(order))
-        # What is paid again needs no warning any more.
-        self.world.pay(tx.btcpay_invoice_id)
-        self.world.mine()
-        self._look(tx)
-        self._post_process()
-        self.assertEqual(tx.state, 'done')
-        self.assertFalse(order.activity_ids)
+        self._assert_settled_when_paid_again(tx)
 
     def test_when_dust_is_left_of_what_vanishes_then_a_person_is_asked_all_the_same(self):
         order = self._create_order()
@@ -92,12 +95,7 @@ class TestConfirmSeen(DiscountMixin, BTCPayCommon):
         self._look(tx)
         self.assertEqual((tx.state, tx.btcpay_paid_amount), ('pending', 0.3))
         self.assertIn("the order is not paid. Ship nothing.", self._activities(order))
-        self.world.pay(tx.btcpay_invoice_id)
-        self.world.mine()
-        self._look(tx)
-        self._post_process()
-        self.assertEqual(tx.state, 'done')
-        self.assertFalse(order.activity_ids)
+        self._assert_settled_when_paid_again(tx)
 
     def test_when_dust_comes_to_what_was_seen_then_nobody_is_asked(self):
         """The server takes a fee off for it, so that less counts, but all of it is there."""

@@ -1,5 +1,3 @@
-from unittest.mock import patch
-
 from odoo.exceptions import UserError
 from odoo.fields import Command
 from odoo.tests import new_test_user, tagged
@@ -135,18 +133,6 @@ class TestInvoiceDue(RefundMixin, BTCPayCommon):
         self._post_process()
 
     # === PAYMENTS WITHOUT JOURNAL ENTRIES === #
-
-    def _book_without_entries(self):
-        """As with Odoo's accounting app, where the journal's methods have no outstanding account:
-        the entry is made by the bank statement."""
-        journal = self.btcpay.journal_id
-        (
-            journal.inbound_payment_method_line_ids | journal.outbound_payment_method_line_ids
-        ).payment_account_id = False
-        self.startPatcher(patch.object(
-            self.registry['account.move'], '_get_invoice_in_payment_state',
-            lambda _move: 'in_payment',
-        ))
 
     def test_when_payments_have_no_entries_then_what_is_paid_is_not_due(self):
         self._book_without_entries()

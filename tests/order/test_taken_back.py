@@ -1,5 +1,3 @@
-from unittest.mock import patch
-
 from odoo.fields import Command
 from odoo.tests import tagged
 
@@ -147,13 +145,7 @@ class TestTakenBack(RefundMixin, BTCPayCommon):
     # === MONEY OF SEVERAL INVOICES, WITHOUT ENTRIES === #
 
     def test_when_an_order_is_paid_in_part_and_invoiced_twice_then_each_cent_is_asked_for(self):
-        """As with Odoo's accounting app: what is paid is in no entry until the bank statement."""
-        journal = self.btcpay.journal_id
-        journal.inbound_payment_method_line_ids.payment_account_id = False
-        self.startPatcher(patch.object(
-            self.registry['account.move'], '_get_invoice_in_payment_state',
-            lambda _move: 'in_payment',
-        ))
+        self._book_without_entries()
         self.product.invoice_policy = 'delivery'
         order = self._create_order(100)
         order.order_line = [Command.create({'product_id': self.product.id, 'price_unit': 50})]

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from unittest.mock import patch
 
 from odoo import fields
 from odoo.exceptions import UserError
@@ -31,6 +32,18 @@ class RefundMixin(MoneyMixin):
         })
         lines = journal.inbound_payment_method_line_ids | journal.outbound_payment_method_line_ids
         lines.payment_account_id = cls.outstanding
+
+    def _book_without_entries(self):
+        """As with Odoo's accounting app, where the journal's methods have no outstanding account:
+        the entry is made by the bank statement."""
+        journal = self.btcpay.journal_id
+        (
+            journal.inbound_payment_method_line_ids | journal.outbound_payment_method_line_ids
+        ).payment_account_id = False
+        self.startPatcher(patch.object(
+            self.registry['account.move'], '_get_invoice_in_payment_state',
+            lambda _move: 'in_payment',
+        ))
 
     def _paid(self, order=None, **pay_values):
         """Return a transaction that is paid and booked."""
