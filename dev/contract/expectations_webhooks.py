@@ -25,6 +25,7 @@ HOOK = '/stores/{store}/webhooks/{webhook}'
 SECOND = '/stores/{store}/webhooks/{second}'
 EVERYTHING = {'everything': True, 'specificEvents': []}
 MINUTE = 60
+DAY = 24 * 60 * MINUTE
 
 
 def told(status, code, error=None):
@@ -99,6 +100,21 @@ STORIES = (
     Story(
         'Less than no deliveries is an error of the server',
         (empty('GET', HOOK + '/deliveries?count=-1', status=500),),
+    ),
+    Story(
+        'After sixty days the server lists a delivery, but has forgotten what it sent',
+        (
+            new(),
+            received(1),
+            redeliver(),
+            received(2),
+            time(61 * DAY),
+            call('GET', HOOK + '/deliveries', answer=[{'id': '{again}'}, {'id': '{original}'}]),
+            call('GET', HOOK + '/deliveries/{original}/request', status=409, answer={
+                'code': 'webhookdelivery-pruned'}),
+            call('POST', HOOK + '/deliveries/{original}/redeliver', status=409, answer={
+                'code': 'webhookdelivery-pruned'}),
+        ),
     ),
     Story(
         'There is no way to have a webhook tested',

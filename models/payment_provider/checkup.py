@@ -1,4 +1,5 @@
 """The whole connection is looked at: server, key, store, webhook, and events that are missing."""
+from contextlib import suppress
 from datetime import timedelta
 
 from odoo import _, fields, models
@@ -10,6 +11,7 @@ from odoo.addons.payment_btcpay.greenfield import (
     Forbidden,
     GreenfieldError,
     NotFound,
+    Refused,
     ServerFault,
 )
 from odoo.addons.payment_btcpay.utils import notify
@@ -187,10 +189,11 @@ class PaymentProvider(models.Model):
         missed = [d for d in deliveries if not d.is_answered and d.sent_at and d.sent_at > limit]
         by_event = {}
         for delivery in missed[:const.UNDELIVERED_SIZE]:
-            original = client.get_delivery_original(
-                self.btcpay_store_id, self.btcpay_webhook_id, delivery.id
-            )
-            by_event[original] = delivery.id
+            # What is older than two months is listed, but the server has forgotten the event.
+            with suppress(NotFound, Refused):
+                by_event[client.get_delivery_original(
+                    self.btcpay_store_id, self.btcpay_webhook_id, delivery.id
+                )] = delivery.id
         known = set(self.env['btcpay.delivery'].sudo().search([
             ('provider_id', '=', self.id), ('original_ref', 'in', list(by_event)),
         ]).mapped('original_ref')) if by_event else set()

@@ -376,6 +376,16 @@ class TestRedelivery(CheckupCommon):
                 client, self.btcpay.sudo()._btcpay_list_deliveries(client)
             ))
 
+    def test_when_the_server_has_forgotten_an_old_event_then_the_connection_is_well(self):
+        self._miss()
+        for status in (404, 409):
+            with self.subTest(status=status):
+                self.world.fault('status', path='/request$', status=status)
+                self.assertEqual(self._check(), 'success')
+                self.assertEqual(self.btcpay.btcpay_undelivered_count, 0)
+                self.assertEqual(self.btcpay.btcpay_health, 'healthy')
+                self.assertFalse(self.btcpay.btcpay_retry_at)
+
     def test_when_the_server_does_not_answer_then_nothing_is_lost(self):
         self._miss()
         self._check()

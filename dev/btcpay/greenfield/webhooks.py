@@ -11,6 +11,8 @@ from .http import HEADERS, Api
 api = Api()
 
 POLICY = 'btcpay.store.webhooks.canmodifywebhooks'
+#: the seconds after which what was sent is forgotten, though not that it was
+PRUNE_AFTER = 60 * 24 * 3600
 
 
 def webhook_json(webhook, secret=False):
@@ -116,10 +118,13 @@ def deliveries(context):
     return [delivery_json(delivery) for delivery in found[:count]]
 
 
-def _delivery(context, delivery_id):
+def _delivery(context, delivery_id, with_body=False):
     delivery = context.server.deliveries.get(delivery_id)
     if delivery is None or delivery.webhook_id != context.webhook.id:
         raise refusal(404, 'webhookdelivery-not-found', 'The webhook delivery was not found')
+    if with_body and context.server.now() - delivery.timestamp > PRUNE_AFTER:
+        raise refusal(409, 'webhookdelivery-pruned',
+                      "This webhook delivery has been pruned, so it can't be redelivered")
     return delivery
 
 
@@ -131,9 +136,10 @@ def delivery(context, delivery_id):
 @api('GET', *both('/deliveries/<delivery_id>/request'), policy=POLICY)
 def delivery_request(context, delivery_id):
     return Response(
-        _delivery(context, delivery_id).body, headers=HEADERS, content_type='application/json')
+        _delivery(context, delivery_id, with_body=True).body, headers=HEADERS, content_type='application/json')
 
 
 @api('POST', *both('/deliveries/<delivery_id>/redeliver'), policy=POLICY)
 def redeliver(context, delivery_id):
-    return context.server.dispatcher.redeliver(_delivery(context, delivery_id))
+    return context.server.dispatcher.redeliver(
+        _delivery(context, delivery_id, with_body=True))
