@@ -162,5 +162,5 @@ class Delivery:
             http_code=read.integer('httpCode', 0, 999) or None,
             error_message=read.text('errorMessage', 500),
             due_at=read.time('timestamp'),
-            sent_at=read.time('deliveryTime'),
+            sent_at=read.time('deliveryTime') or read.time('timestamp'),  # Since 2.3.4.
         )
