@@ -129,8 +129,9 @@ CLOCK_DIFFERENCE = 10
 # How many deliveries of the webhook are looked at, and of how many it is asked which event it was.
 DELIVERIES_SIZE = 50
 UNDELIVERED_SIZE = 20
-# The oldest version of BTCPay Server whose API is as it has to be.
-MIN_VERSION = (2, 0)
+# The oldest version of BTCPay Server whose API is as it has to be: what was paid of an invoice is
+# told since 2.1.2, what a refund comes to since 2.2.
+MIN_VERSION = (2, 2)
 # How many invoices are asked for with one call, and how many the server may answer: what was made
 # by hand at the server may have the same order id.
 LIST_SIZE = 50

@@ -211,12 +211,14 @@ class TestConnectRefusedByServer(RefusalCommon):
                     self._assert_key_refused('server', text)
 
     def test_when_the_server_is_too_old_then_the_connection_is_refused(self):
-        for version, is_refused in (('1.13.7+abc', True), ('2.0.0', False), ('', False)):
+        for version, is_refused in (
+            ('1.13.7+abc', True), ('2.1.6', True), ('2.2.0', False), ('', False),
+        ):
             with self.subTest(version=version), patch.object(
                 Client, 'get_server_info', lambda _client, v=version: ServerInfo(v, True)
             ):
                 if is_refused:
-                    self._assert_key_refused('version', "has version 1.13.7+abc, which is too old")
+                    self._assert_key_refused('version', f"has version {version}, which is too old")
                 else:
                     self._connect_well()
                     self.btcpay.action_reset_credentials()
