@@ -249,7 +249,7 @@ class PaymentTransaction(models.Model):
                 "The Bitcoin network needs about ten minutes to confirm it. You can close this"
                 " page."
             )
-        if self.btcpay_status == 'New' and self.btcpay_additional_status == 'PaidPartial':
+        if self.btcpay_status == 'New' and self.btcpay_paid_amount:
             return _(
                 "%(paid)s of %(amount)s has arrived. Please pay the amount due, %(asked)s, before"
                 " the invoice expires.", **self._btcpay_get_sums(),

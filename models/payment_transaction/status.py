@@ -3,6 +3,7 @@
 The statuses are those of `InvoiceData` of the Greenfield API. A row that applies to a transaction
 which is already further on does not take it back: see `_btcpay_set_state`.
 """
+from functools import partial
 from typing import NamedTuple
 
 from odoo import _, api, models
@@ -40,17 +41,20 @@ TABLE = {
 }  # fmt: skip
 
 
-def find_row(status, additional_status, is_underpaid=False):
+def find_row(status, additional_status, is_underpaid=False, is_paid=True):
     """Find the row of an invoice.
 
     :param str status: The invoice's `status`.
     :param str additional_status: The invoice's `additionalStatus`.
     :param bool is_underpaid: Whether less than the invoice's amount was paid.
+    :param bool is_paid: Whether anything was.
     :return: The row, or None if the table has none.
     :rtype: Row|None
     """
     if status == 'Settled' and additional_status == 'None' and is_underpaid:
         additional_status = UNDERPAID
+    elif (status, additional_status) == ('New', 'PaidPartial') and not is_paid:
+        additional_status = 'None'  # The server says so still when what it saw was replaced.
     return TABLE.get((status, additional_status)) or TABLE.get((status, ANY))
 
 
@@ -65,7 +69,7 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         row = find_row(
             self.btcpay_status, self.btcpay_additional_status,
-            is_underpaid=self._btcpay_is_underpaid(),
+            is_underpaid=self._btcpay_is_underpaid(), is_paid=bool(self.btcpay_paid_amount),
         )
         if not row:
             self._btcpay_flag_for_review(_(
@@ -250,10 +254,7 @@ class PaymentTransaction(models.Model):
         :rtype: dict
         """
         self.ensure_one()
-
-        def shown(amount):
-            return formatLang(self.env, amount, currency_obj=self.currency_id)
-
+        shown = partial(formatLang, self.env, currency_obj=self.currency_id)
         return {
             'reference': self.reference,
             'amount': shown(self._btcpay_get_asked_amount()),
@@ -302,6 +303,8 @@ class PaymentTransaction(models.Model):
         if self.btcpay_invalidated_at:
             return _("Invalidated, but paid") if self.btcpay_paid_amount else _("Invalidated")
         status, additional = self.btcpay_status, self.btcpay_additional_status
+        if status in ('New', 'Expired') and not self.btcpay_paid_amount:
+            additional = 'None'  # What was seen was replaced.
         if (status, additional) == ('Settled', 'Marked') and not self._btcpay_is_underpaid():
             return _("Paid late, accepted")
         if self.state == 'error' and status != 'Invalid':

@@ -70,6 +70,7 @@ class TestStatusTable(BTCPayCommon):
         ]:
             with self.subTest(status=status, additional=additional, is_short=is_short):
                 self.assertIs(find(status, additional, is_short), table[key])
+        self.assertIs(find('New', 'PaidPartial', is_paid=False), table['New', 'None'])
         for status, additional in [
             ('New', 'PaidOver'), ('Settled', 'PaidLate'), ('Settled', 'Underpaid'),
             ('Expired', '*'), ('Refunded', 'None'), ('settled', 'None'), ('', ''),
@@ -98,6 +99,36 @@ class TestStatusTable(BTCPayCommon):
         self.assertIn(
             "pay the amount due, $\xa065.00 by Bitcoin", self.tx._btcpay_get_wait_message()
         )
+
+    def test_when_a_partial_payment_is_replaced_then_it_is_gone_and_not_0_arrived(self):
+        """The server says “PaidPartial” of it all the same."""
+        txid = self.world.pay(self.invoice_id, fraction='0.4', replaceable=True)
+        self._look('New', 'PaidPartial')
+        self.world.replace(txid)
+        self.world.mine()
+        messages = self.order.message_ids
+        notes, activities = self._look('New', 'PaidPartial')
+        self.assertIn("is gone", activities)
+        self.assertIn("Nothing is paid now", notes)
+        self.assertNotIn("0.00", self._get_text((self.order.message_ids - messages).mapped('body')))
+        self.assertEqual(self.tx.btcpay_status_text, "Waiting for payment")
+        self.assertEqual(self.tx._btcpay_get_wait_message(), "No payment has been seen yet.")
+        self.assertTrue(self.tx._btcpay_is_payable())
+        self.world.expire(self.invoice_id)
+        _notes, activities = self._look('Expired', 'PaidPartial')
+        self.assertFalse(activities)
+        self.assertFalse(self.order.activity_ids)
+        self.assertEqual((self.tx.state, self.tx.btcpay_status_text), ('cancel', "Expired"))
+
+    def test_when_a_late_payment_is_replaced_then_nothing_is_left_to_decide(self):
+        self.world.expire(self.invoice_id)
+        txid = self.world.pay(self.invoice_id, replaceable=True)
+        self._look('Expired', 'PaidLate')
+        self.world.replace(txid)
+        self.world.mine()
+        self._look('Expired', 'PaidLate')
+        self.assertFalse(self.order.activity_ids)
+        self.assertEqual(self.tx.btcpay_status_text, "Expired")
 
     def test_row_processing_any(self):
         self.world.pay(self.invoice_id)
