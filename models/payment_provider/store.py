@@ -10,6 +10,7 @@ from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import commit_and_refresh, lock
 from odoo.addons.payment_btcpay.greenfield import (
     GreenfieldError,
+    Refused,
     is_lightning,
 )
 from odoo.addons.payment_btcpay.models.payment_provider.client import NothingEnabled, StoreGone
@@ -171,16 +172,19 @@ class PaymentProvider(models.Model):
         # All that there are: those that are not active may be some day.
         # pylint: disable-next=no-search-all
         currencies = self.env['res.currency'].with_context(active_test=False).search([])
-        cryptos = {method_id.partition('-')[0] for method_id in methods}
+        cryptos = {method_id.partition('-')[0].upper() for method_id in methods}  # As it answers.
         pairs = {
             f'{crypto}_{currency._btcpay_get_code()}': currency
             for crypto in sorted(cryptos) for currency in currencies
         }
         rated = self.env['res.currency']
-        for some in split_every(const.RATES_SIZE, pairs):
-            for rate in client.list_rates(store_id, some):
-                if rate.rate:
-                    rated |= pairs.get(rate.pair, rated)
+        try:
+            for some in split_every(const.RATES_SIZE, pairs):
+                for rate in client.list_rates(store_id, some):
+                    if rate.rate:
+                        rated |= pairs.get(rate.pair, rated)
+        except Refused:  # A plugin's method has another name than its currency: nothing is known.
+            return rated.browse()
         return currencies - rated if pairs else rated
 
     @api.depends('btcpay_unrated_currencies')

@@ -134,6 +134,22 @@ class TestStore(BTCPayCommon):
         )
         self.assertEqual(unrated.mapped('name'), ['NOK'])
 
+    def test_when_a_methods_currency_is_written_otherwise_then_its_rates_are_found(self):
+        self.world.set_rates(self.store_id, USDT_USD='1', USDT_NOK=None)
+        unrated = self.btcpay._btcpay_find_unrated(
+            self.btcpay._btcpay_client(), self.store_id, ['USDt-CHAIN']
+        )
+        self.assertIn('NOK', unrated.mapped('name'))
+        self.assertNotIn('USD', unrated.mapped('name'))
+
+    def test_when_the_server_takes_a_method_for_no_currency_then_all_are_offered(self):
+        """As of a plugin's with a longer name: it refuses to tell any rate then."""
+        self.world.set_rates(self.store_id, BTC_ISK=None)
+        with mute_logger(REQUEST):
+            self.assertFalse(self.btcpay._btcpay_find_unrated(
+                self.btcpay._btcpay_client(), self.store_id, ['BTC-CHAIN', 'BANKTRANSFER']
+            ))
+
     def test_when_currencies_are_supported_then_they_are_all_that_odoo_has_less_those(self):
         everything = self.env['res.currency'].with_context(active_test=False).search([])
         self.btcpay._btcpay_refresh()

@@ -205,7 +205,7 @@ def rates(context):
     problems = Invalid()
     for pair in pairs:
         left, underscore, right = pair.partition('_')
-        if not (left and underscore and right):
+        if not (left and underscore and right) or len(pair) > 12:
             problems.add('currencyPair', f'Invalid currency pair {pair}')
     problems.check()
     result = []
