@@ -1,6 +1,7 @@
 """Refunds: their pull payments, which the customer claims by payouts."""
+import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -190,7 +191,8 @@ class Payout:
     :param str state: one of `status.PAYOUT_STATES`
     :param Money claimed: in the pull payment's currency
     :param Money|None paid: in the crypto currency; None until it is approved
-    :param str proof: the id of the on-chain transaction, or the Lightning payment's preimage
+    :param str proof: by what explorers and wallets list it: the id of the on-chain transaction, or
+        the Lightning payment's hash
     """
 
     id: str
@@ -216,7 +218,6 @@ class Payout:
             raise read.refuse('state')
         paid = read.optional_amount('payoutAmount')
         paid_currency = read.optional_word('payoutCurrency')
-        proof = Reader(read.mapping('paymentProof'), 'payout.paymentProof')
         return cls(
             id=read.api_id(),
             state=state,
@@ -226,6 +227,20 @@ class Payout:
             method=read.optional_word('payoutMethodId'),
             paid_currency=paid_currency,
             destination=read.text('destination'),
-            proof=proof.text('id') or proof.text('preimage'),
+            proof=_read_proof(read.mapping('paymentProof')),
             claimed_at=read.time('date'),
         )
+
+
+def _read_proof(proof: Mapping[str, object]) -> str:
+    """Return by what a payout is listed.
+
+    What the server pays over Lightning has `PaymentHash`, on-chain `transactionId`; what is marked
+    as paid has what the merchant gave, as `id` by custom.
+    """
+    read = Reader({name.lower(): value for name, value in proof.items()}, 'payout.paymentProof')
+    preimage = read.text('preimage')
+    if re.fullmatch('[0-9a-fA-F]{64}', preimage):
+        preimage = hashlib.sha256(bytes.fromhex(preimage)).hexdigest()
+    known = map(read.text, ('transactionid', 'paymenthash', 'id'))
+    return next(filter(None, known), preimage)

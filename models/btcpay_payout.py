@@ -1,5 +1,3 @@
-import hashlib
-import re
 from decimal import Decimal
 
 from odoo import api, fields, models
@@ -38,9 +36,7 @@ class BTCPayPayout(models.Model):
     crypto_amount = fields.Char(readonly=True)
     crypto_currency = fields.Char(readonly=True)
     destination = fields.Char(readonly=True)
-    proof = fields.Char(
-        help="The transaction id or the payment's preimage.", readonly=True
-    )
+    proof = fields.Char(string="Transaction ID or Payment Hash", readonly=True)
     # What people read of it.
     claimed_text = fields.Char(string="Claimed", compute='_compute_texts')
     crypto_text = fields.Char(string="Paid Out As", compute='_compute_texts')
@@ -100,18 +96,6 @@ class BTCPayPayout(models.Model):
         """
         self.ensure_one()
         return '' if is_lightning(self.method or '') else self.proof or ''
-
-    def _get_tx_hash(self):
-        """Return by what explorers and wallets list the payout, as the receipts have it.
-
-        Of those by Lightning the server has the preimage; wallets list its hash.
-
-        :rtype: str|bool
-        """
-        self.ensure_one()
-        if is_lightning(self.method or '') and re.fullmatch('[0-9a-f]{64}', self.proof or ''):
-            return hashlib.sha256(bytes.fromhex(self.proof)).hexdigest()
-        return self.proof
 
     def _get_paid_out_amount(self):
         """Return what was paid out, in the currency of the pull payment.

@@ -138,9 +138,7 @@ class BTCPayReceipt(models.Model):
                        refund.btcpay_paid_out_amount * %(claimed)s::numeric / NULLIF(
                            SUM(%(claimed)s::numeric) OVER (PARTITION BY payout.transaction_id), 0
                        ) AS worth,
-                       CASE WHEN payout.method LIKE '%%-LN%%' AND payout.proof ~ '^[0-9a-f]{64}$'
-                            THEN encode(sha256(decode(payout.proof, 'hex')), 'hex')
-                            ELSE payout.proof END AS tx_hash
+                       payout.proof AS tx_hash
                   FROM btcpay_payout AS payout
                   JOIN payment_transaction AS refund ON refund.id = payout.transaction_id
                  WHERE payout.state = 'Completed'

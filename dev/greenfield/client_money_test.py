@@ -10,6 +10,7 @@ from greenfield import (
     Money,
     NotFound,
     NotUnderstood,
+    Payout,
     RefundDraft,
     Refused,
     Unreachable,
@@ -328,6 +329,23 @@ def test_unknown_pull_payment(connect):
         connect().get_pull_payment('nosuch')
     with pytest.raises(NotFound):
         connect().list_pull_payment_payouts('nosuch')
+
+
+HASH_OF_ZEROS = '66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925'
+
+
+@pytest.mark.parametrize(('proof', 'expected'), [
+    # As the server writes them itself: of one kind in Pascal's case.
+    ({'transactionId': 'ab' * 32, 'candidates': ['ab' * 32], 'accounted': True,
+      'proofType': 'PayoutTransactionOnChainBlob'}, 'ab' * 32),
+    ({'PaymentHash': HASH_OF_ZEROS, 'ProofType': 'PayoutLightningBlob', 'Link': None,
+      'Id': HASH_OF_ZEROS, 'Preimage': '00' * 32}, HASH_OF_ZEROS),
+    ({'preimage': '00' * 32}, HASH_OF_ZEROS),
+])
+def test_payout_is_known_by_what_wallets_and_explorers_list(proof, expected):
+    assert Payout.parse({
+        'id': 'a', 'state': 'Completed', 'originalAmount': '1', 'paymentProof': proof,
+    }).proof == expected
 
 
 @pytest.mark.parametrize(('ask', 'answer'), [

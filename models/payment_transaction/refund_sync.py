@@ -121,7 +121,7 @@ class PaymentTransaction(models.Model):
                     "%(claimed)s of the refund %(reference)s has left the wallet: %(crypto)s by"
                     " %(method)s. Transaction ID or payment hash: %(hash)s", **values,
                     crypto=payout.crypto_text or payout.claimed_text, method=payout.method_name,
-                    hash=payout._get_tx_hash() or _("unknown"),
+                    hash=payout.proof or _("unknown"),
                 ))
 
     def _btcpay_is_paid_out(self, paid_out, pull_payment):

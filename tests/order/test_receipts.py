@@ -37,9 +37,12 @@ class TestReceipts(RefundMixin, BTCPayHttpCommon):
             ('transaction_id', 'in', self.env['payment.transaction'].union(*transactions).ids),
         ])
 
-    def _refunded(self, tx, amount):
+    def _refunded(self, tx, amount, **proof):
         refund = self._refund_by(self._open_wizard(tx, scope='amount', amount=amount))
-        self._claim(refund)
+        payout_id = self._claim(refund, pay=not proof)
+        if proof:
+            self.world.approve(payout_id)
+            self.world.pay_payout(payout_id, **proof)
         refund._btcpay_sync()
         self.assertEqual(refund.state, 'done')
         return refund
@@ -107,15 +110,15 @@ class TestReceipts(RefundMixin, BTCPayHttpCommon):
         payout.copy({'payout_ref': 'open', 'claimed_amount': '0.005', 'state': 'InProgress'})
         self.assertEqual(sorted(self._receipts(refund).mapped('amount')), [-60, -30])
 
-    def test_when_a_refund_left_by_lightning_then_its_payment_hash_is_listed(self):
-        refund = self._refunded(self._paid(), 40)
-        refund.btcpay_payout_ids.sudo().write({'method': 'BTC-LN', 'proof': '00' * 32})
-        self.assertEqual(
-            self._receipts(refund).tx_hash,
-            '66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925',
-        )
-        self.assertEqual(
-            refund.btcpay_payout_ids._get_tx_hash(), self._receipts(refund).tx_hash)
+    def test_when_the_server_has_paid_a_refund_then_its_transaction_or_hash_is_listed(self):
+        for tx_hash, proof in (
+            ('ab' * 32, {'transactionId': 'ab' * 32, 'proofType': 'PayoutTransactionOnChainBlob'}),
+            ('cd' * 32, {'PaymentHash': 'cd' * 32, 'Id': 'cd' * 32, 'Preimage': '00' * 32,
+                         'proofType': 'PayoutLightningBlob'}),
+        ):
+            with self.subTest(proof=proof):
+                refund = self._refunded(self._paid(), 40, **proof)
+                self.assertEqual(self._receipts(refund).tx_hash, tx_hash)
 
     def test_when_exported_then_tax_tools_have_each_amount_exactly(self):
         tx = self._create_btcpay_transaction(self._create_order(4321.09))

@@ -136,7 +136,8 @@ def delivery(context, delivery_id):
 @api('GET', *both('/deliveries/<delivery_id>/request'), policy=POLICY)
 def delivery_request(context, delivery_id):
     return Response(
-        _delivery(context, delivery_id, with_body=True).body, headers=HEADERS, content_type='application/json')
+        _delivery(context, delivery_id, with_body=True).body, headers=HEADERS,
+        content_type='application/json')
 
 
 @api('POST', *both('/deliveries/<delivery_id>/redeliver'), policy=POLICY)
