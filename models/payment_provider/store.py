@@ -274,8 +274,10 @@ class PaymentProvider(models.Model):
         :rtype: set
         """
         self.ensure_one()
-        methods = self._btcpay_get_store_methods()
-        kinds = {is_lightning(method_id) for method_id in methods}
+        kinds = {
+            is_lightning(method_id) for method_id in self._btcpay_get_store_methods()
+            if method_id.startswith('BTC-')  # Of other coins none of these methods takes any.
+        }
         if len(kinds) != 1:
             return const.DEFAULT_PAYMENT_METHOD_CODES
         return {'btcpay_lightning'} if kinds.pop() else {'btcpay_chain'}

@@ -142,6 +142,17 @@ class TestMethods(MethodsMixin, BTCPayCommon):
                 ours = other.with_context(active_test=False).payment_method_ids
                 self.assertEqual(set(ours.filtered('active').mapped('code')), active)
 
+    def test_when_the_store_has_other_coins_then_they_do_not_choose_the_method(self):
+        for methods, codes in [
+            ('BTC-LN LTC-CHAIN', {'btcpay_lightning'}),
+            ('BTC-CHAIN LTC-LN XMR-CHAIN', {'btcpay_chain'}),
+            ('BTC-CHAIN BTC-LN XMR-CHAIN', {'btcpay'}),
+            ('XMR-CHAIN', {'btcpay'}),
+        ]:
+            with self.subTest(methods=methods):
+                self.btcpay.sudo().btcpay_store_payment_methods = methods
+                self.assertEqual(self.btcpay._get_default_payment_method_codes(), codes)
+
     # === NAMES, AND FURTHER METHODS === #
 
     def test_when_the_store_has_what_odoo_has_not_then_a_click_adds_it_by_its_name(self):
