@@ -87,7 +87,8 @@ class Invoice:
     :param Decimal paid_amount: what was received less fees for further payments, in `currency`
     :param str order_id: the draft's; empty if there is none, or one that is not ours for sure
     :param Mapping metadata: as it was sent, by whomever: to be compared, not to be stored
-    :param tuple[str, ...] payment_methods: the ids of the methods that it can be paid by
+    :param tuple[str, ...]|None payment_methods: the ids of the methods that it can be paid by; None
+        if the server does not say
     :param str|None checkout_link: the page where the customer pays
     """
 
@@ -100,7 +101,7 @@ class Invoice:
     paid_amount: Decimal
     order_id: str = ''
     metadata: Mapping[str, object] = field(default_factory=dict, hash=False)
-    payment_methods: tuple[str, ...] = ()
+    payment_methods: tuple[str, ...] | None = None
     checkout_link: str | None = None
     created_at: datetime | None = None
     expires_at: datetime | None = None
@@ -127,9 +128,9 @@ class Invoice:
             paid_amount=max(read.decimal('paidAmount'), Decimal(0)),
             order_id=Reader(metadata, 'invoice.metadata').optional_word('orderId', MAX_LENGTH),
             metadata=metadata,
-            payment_methods=tuple(
-                method for method in (methods if isinstance(methods, list) else [])
-                if is_api_id(method)
+            payment_methods=(
+                tuple(method for method in methods if is_api_id(method))
+                if isinstance(methods, list) else None
             ),
             checkout_link=read.link('checkoutLink'),
             created_at=read.time('createdTime'),

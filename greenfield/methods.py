@@ -32,15 +32,17 @@ def list_known_methods() -> list[str]:
     ]
 
 
-def find_missing_methods(asked: Iterable[str], made: Collection[str]) -> list[str]:
+def find_missing_methods(asked: Iterable[str], made: Collection[str] | None) -> list[str]:
     """Return the methods that an invoice lacks.
 
     While the Lightning node is down the server leaves out its invoice, but not the LNURL, which
     nobody can pay then.
 
     :param Iterable asked: the ids of the methods that were asked for
-    :param Collection made: the ids of those that the invoice has
+    :param Collection|None made: the ids of those that the invoice has; None if that is not known
     """
+    if made is None:
+        return []
     asked = list(asked)
     missing = [method_id for method_id in asked if method_id not in made]
     return [

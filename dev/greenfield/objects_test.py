@@ -147,8 +147,9 @@ OPTIONAL = [
     *((Invoice, 'metadata', value, 'metadata', {}) for value in (None, [], 'a')),
     *((Invoice, 'metadata', {'orderId': value}, 'order_id', '')
       for value in (*BAD_WORDS[:-1], 'a' * 4097)),
-    *((Invoice, 'checkout', value, 'payment_methods', ()) for value in (
-        None, [], {}, {'paymentMethods': 'BTC'}, {'paymentMethods': [5, None, 'a/b']})),
+    *((Invoice, 'checkout', value, 'payment_methods', None) for value in (
+        None, [], {}, {'paymentMethods': None}, {'paymentMethods': 'BTC'})),
+    (Invoice, 'checkout', {'paymentMethods': [5, None, 'a/b']}, 'payment_methods', ()),
     *((Payment, 'fee', value, 'fee', 0) for value in BAD_AMOUNTS),
     *((Payment, 'status', value, 'status', '') for value in (*BAD_WORDS, 'Dreaming')),
     *((Payment, 'receivedDate', value, 'received_at', None) for value in BAD_TIMES),

@@ -176,6 +176,10 @@ def test_methods_that_an_invoice_lacks(asked, made, missing):
     assert find_missing_methods(asked.split(), made.split()) == missing.split()
 
 
+def test_an_invoice_lacks_nothing_where_the_server_does_not_say_what_it_has():
+    assert find_missing_methods(['BTC-CHAIN'], None) == []
+
+
 def test_the_servers_log_is_summed_up():
     log = (
         'Error retrieving a matching payment method or rate.\n'

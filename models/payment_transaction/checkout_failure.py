@@ -148,9 +148,10 @@ class PaymentTransaction(models.Model):
             return
         # A method that is left out may be one for larger amounts; but an LNURL without Lightning
         # says that the node is down.
+        made = invoice.payment_methods or ()
         missing = find_missing_methods(asked, invoice.payment_methods)
-        is_node_down = any(method_id in invoice.payment_methods for method_id in missing)
+        is_node_down = any(method_id in made for method_id in missing)
         provider._btcpay_report_methods(
             down=missing if is_node_down else (),
-            works=[method_id for method_id in invoice.payment_methods if method_id not in missing],
+            works=[method_id for method_id in made if method_id not in missing],
         )

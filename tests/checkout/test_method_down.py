@@ -1,6 +1,10 @@
+from dataclasses import replace
+from unittest.mock import patch
+
 from odoo.tests import tagged
 from odoo.tools import html2plaintext, mute_logger
 
+from odoo.addons.payment_btcpay.greenfield import Client
 from odoo.addons.payment_btcpay.tests.checkout.methods_common import MethodsMixin
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
@@ -51,6 +55,17 @@ class TestMethodDown(MethodsMixin, MoneyMixin, BTCPayCommon):
                 'GET', f'/stores/{self.store_id}/invoices', params={'orderId': tx.reference}
             )
         ]
+
+    def test_when_the_server_does_not_say_what_an_invoice_has_then_it_can_be_paid(self):
+        create = Client.create_invoice
+        with patch.object(Client, 'create_invoice', lambda *args: replace(
+            create(*args), payment_methods=None
+        )):
+            tx, values = self._pay(self.lightning)
+        self.assertEqual(tx.state, 'draft')
+        self.assertTrue(tx.btcpay_invoice_id)
+        self.assertNotIn('btcpay_other_method_id', values)
+        self.assertFalse(self._alerts())
 
     def test_when_a_method_is_down_then_the_other_is_offered_in_the_same_step(self):
         for down, chosen, other, made in [
