@@ -11,12 +11,8 @@ from .text import clean
 #: The policy of keys that may do everything.
 UNRESTRICTED = 'unrestricted'
 _STORE_POLICIES = 'btcpay.store.'
-#: Policies by which others are granted, where keys have them instead: see `/misc/permissions`.
+#: policies by which others are granted, where keys have them instead
 _WIDER = {
-    'btcpay.store.canviewinvoices': (
-        'btcpay.store.canmodifyinvoices', 'btcpay.store.canviewstoresettings',
-    ),
-    'btcpay.store.cancreateinvoice': ('btcpay.store.canmodifyinvoices',),
     'btcpay.store.cancreatenonapprovedpullpayments': (
         'btcpay.store.cancreatepullpayments', 'btcpay.store.canmanagepullpayments',
     ),

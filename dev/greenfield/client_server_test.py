@@ -5,7 +5,6 @@ from decimal import Decimal
 import pytest
 
 from greenfield import (
-    ApiKey,
     Forbidden,
     NotFound,
     Permission,
@@ -20,7 +19,6 @@ from greenfield import (
     is_signed,
 )
 
-from ..btcpay.permissions import ALL, IMPLIED, STORE, implies
 from ..contract.replay_receiver import Receiver
 from ..world.base import GUIDE
 
@@ -80,17 +78,6 @@ def test_unrestricted_key(world, connect, store):
     key = connect(world.control('/key', {'permissions': ['unrestricted']})['apiKey'])
     assert key.get_current_key().get_missing(GUIDE, store) == []
     assert key.get_current_key().is_for_all_stores
-
-
-@pytest.mark.parametrize('policies', [
-    *([policy] for policy in sorted(ALL)),
-    [policy for policy in GUIDE if policy not in IMPLIED['btcpay.store.canmodifyinvoices']],
-])
-def test_a_policy_that_implies_others_grants_them(world, connect, store, policies):
-    key = connect(world.new_key(store, policies)).get_current_key() if policies[0].startswith(
-        STORE) else ApiKey(tuple(map(Permission, policies)))
-    for wanted in GUIDE:
-        assert key.is_granted(wanted, store) == any(implies(own, wanted) for own in policies)
 
 
 def test_revoked_key_is_unauthorized(world, connect, store):
