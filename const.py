@@ -86,9 +86,8 @@ MAX_SYNC_ATTEMPTS = 4
 # answered, and while it has not.
 SYNC_INTERVAL = 2
 ANSWER_INTERVAL = 2 * SHORT_TIMEOUT
-# The largest event accepted by the webhook, in bytes. Real ones have less than 2 KiB; each repeats
-# the order's lines where the shop shares them, of which there can be thousands.
-MAX_WEBHOOK_SIZE = 1024 * 1024
+# The largest event accepted by the webhook, in bytes. Real ones have less than 2 KiB.
+MAX_WEBHOOK_SIZE = 64 * 1024
 # The largest form, and the key of the authorize page in it, in bytes.
 MAX_FORM_SIZE = 8 * 1024
 
