@@ -86,8 +86,11 @@ MAX_SYNC_ATTEMPTS = 4
 # answered, and while it has not.
 SYNC_INTERVAL = 2
 ANSWER_INTERVAL = 2 * SHORT_TIMEOUT
-# The largest event accepted by the webhook, in bytes. Real ones have less than 2 KiB.
+# The largest event accepted by the webhook, in bytes. Real ones have less than 2 KiB, but that each
+# repeats the lines that the shop shares: so many, and of each so many characters.
 MAX_WEBHOOK_SIZE = 64 * 1024
+MAX_SHARED_LINES = 100
+MAX_SHARED_NAME = 100
 # The largest form, and the key of the authorize page in it, in bytes.
 MAX_FORM_SIZE = 8 * 1024
 

@@ -183,7 +183,7 @@ class PaymentTransaction(models.Model):
         return f'{base_url}/mail/view?{query}'
 
     def _btcpay_get_sold_lines(self):
-        """Return what is paid for, line by line.
+        """Return what is paid for, line by line; of what is too much for an event the sum.
 
         :rtype: list[dict[str, str]]
         """
@@ -194,14 +194,18 @@ class PaymentTransaction(models.Model):
         ).filtered(lambda line: line.display_type in (False, 'product'))
         quantity = 'product_uom_qty' if self.sale_order_ids else 'quantity'
         decimals = documents.currency_id[:1].decimal_places
-        return [
+        rows = [
             {
-                'name': line.name or line.product_id.name,
+                'name': (line.name or line.product_id.name or '')[:const.MAX_SHARED_NAME],
                 'quantity': f'{line[quantity]:g}',
                 'total': format_amount(line.price_total, decimals),
             }
-            for line in lines
+            for line in lines[:const.MAX_SHARED_LINES]
         ]
+        if rest := lines[const.MAX_SHARED_LINES:]:
+            total = format_amount(sum(rest.mapped('price_total')), decimals)
+            rows.append({'name': f'… + {len(rest)}', 'quantity': '', 'total': total})
+        return rows
 
 
 def _read_choice(choice):

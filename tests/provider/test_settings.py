@@ -1,3 +1,5 @@
+import json
+
 from odoo.exceptions import ValidationError
 from odoo.fields import Command
 from odoo.tests import tagged
@@ -126,6 +128,20 @@ class TestSettings(MoneyMixin, BTCPayCommon):
                 for name in ('orderId', const.TOKEN_KEY):
                     metadata.pop(name)
                 self.assertEqual(metadata, sent)
+
+    def test_when_an_order_has_hundreds_of_lines_then_its_events_are_not_too_long(self):
+        order = self._create_order()
+        order.order_line.copy({'order_id': order.id})
+        order.order_line[0].name = "帽子" * 5000
+        self.btcpay.sudo().btcpay_send_lines = True
+        self.patch(const, 'MAX_SHARED_LINES', 1)
+        lines = self._make(order)['metadata']['posData']['orderLines']
+        self.assertEqual(lines, [
+            {'name': "帽子" * 50, 'quantity': '1', 'total': '100.00'},
+            {'name': "… + 1", 'quantity': '', 'total': '100.00'},
+        ])
+        longest = json.dumps({'lines': [lines[0]] * 100}, indent=8, ensure_ascii=False).encode()
+        self.assertLess(len(longest), const.MAX_WEBHOOK_SIZE - 4096)
 
     def test_when_an_invoice_is_paid_then_its_lines_and_its_link_are_sent(self):
         move = self._create_invoice(60)
