@@ -239,6 +239,14 @@ class PaymentTransaction(models.Model):
         transactions.filtered(lambda tx: tx.provider_code == 'btcpay')._btcpay_begin()
         return transactions
 
+    def modified(self, fnames, create=False, before=False):
+        """Override to look for nothing that depends on our fields, all empty, where a transaction
+        of another provider begins."""
+        if create and 'btcpay' not in self.provider_id.mapped('code'):
+            foreign = self._btcpay_get_foreign_names()
+            fnames = [name for name in fnames if name in foreign]
+        return super().modified(fnames, create=create, before=before)
+
     def write(self, vals):
         """Override of `payment` to let nobody make another provider's transaction one of ours, and
         to log each change of state."""
