@@ -1,4 +1,5 @@
 """RESULTS.md: what was measured, for people."""
+from .goals import STEPS, ratio
 
 INTRODUCTION = """# What payments cost
 
@@ -87,8 +88,6 @@ def _cell(figures):
 
 
 def steps(found):
-    from .results import STEPS, ratio
-
     rows = []
     for step, (title, goal) in STEPS.items():
         now = latest(found).get(step)
