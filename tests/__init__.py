@@ -52,6 +52,7 @@ from .module import (
 )
 from .obsolete import test_changed_orders, test_lowered_documents, test_several_invoices
 from .order import (
+    test_bank_statements,
     test_branches,
     test_decision_tour,
     test_decisions,

@@ -61,20 +61,41 @@ class PaymentTransaction(models.Model):
         return self.currency_id.compare_amounts(left, -sum(pending.mapped('amount'))) >= 0
 
     def _btcpay_filter_without_entry(self):
-        """Return the transactions whose money is in no journal entry, so that it is not in the
-        residual amounts of what it pays: not booked yet, taken back by an accountant, or where
-        payments have no outstanding account, until the bank statement has it.
-
-        Of one that a person has validated Odoo knows that only by its invoices.
+        """Return the transactions whose money is in no journal entry of their own, so that it may
+        not be in the residual amounts of what it pays: not booked yet, taken back by an accountant,
+        or where payments have no outstanding account: then it is in that of a bank statement.
 
         :rtype: payment.transaction
         """
         return self.filtered(lambda tx: (
-            not tx.payment_id._btcpay_has_entry() and (
-                tx.payment_id.state != 'paid' or tx.payment_id.move_id
-                or not tx.invoice_ids.line_ids.matched_credit_ids
-            )
-        ) if tx.payment_id else tx.state != 'done' or not tx.is_post_processed)
+            not tx.payment_id._btcpay_has_entry() if tx.payment_id
+            else tx.state != 'done' or not tx.is_post_processed
+        ))
+
+    def _btcpay_get_stated_amount(self, moves):
+        """Return what of the money that is in no journal entry of its own has paid invoices by bank
+        statements: those of the journals of its payments, which are validated by them.
+
+        Odoo validates a payment by whatever else of the same amount pays its invoice, too, and so
+        may a person, before there is a statement.
+
+        :param account.move moves: The customer invoices that the transactions pay.
+        :rtype: float
+        """
+        validated = self.filtered(lambda tx: tx.payment_id._btcpay_is_validated())
+        if not validated:
+            return 0
+        matched = moves.line_ids.matched_credit_ids.filtered(
+            lambda partial: not partial.credit_move_id.move_id.origin_payment_id
+        ).grouped(lambda partial: partial.credit_move_id.journal_id)
+        by_journal = validated.grouped(lambda tx: tx.payment_id.journal_id)
+        return sum(
+            max(min(
+                transactions._btcpay_get_net_amount(),
+                sum(partial.debit_amount_currency for partial in matched.get(journal, ())),
+            ), 0)
+            for journal, transactions in by_journal.items()
+        )
 
     def _btcpay_get_replaced_amount(self, moves):
         """Return what of the money that is in no journal entry of its own invoices may be paid by
@@ -84,14 +105,16 @@ class PaymentTransaction(models.Model):
         :param account.move moves: The customer invoices that the transactions pay.
         :rtype: float
         """
-        doubtful = self._btcpay_filter_without_entry().filtered(
-            lambda tx: tx.payment_id and tx.payment_id.state != 'in_process'
+        stated = self._btcpay_get_stated_amount(moves)
+        taken_back = self._btcpay_filter_without_entry().filtered(
+            lambda tx: tx.payment_id.state not in (False, 'in_process')
+            and not tx.payment_id._btcpay_is_validated()
         )
-        if not doubtful:
-            return 0
+        if not taken_back:
+            return stated
         paid = sum(move.amount_total - move.amount_residual for move in moves)
-        paid -= self._btcpay_get_booked_amount(moves)
-        return max(min(doubtful._btcpay_get_net_amount(), paid), 0)
+        paid -= self._btcpay_get_booked_amount(moves) + stated
+        return stated + max(min(taken_back._btcpay_get_net_amount(), paid), 0)
 
     def _btcpay_get_unmatched_amount(self):
         """Return what came in by the transactions for documents and has paid no invoice yet, or

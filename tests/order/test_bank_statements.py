@@ -1,0 +1,93 @@
+from odoo.fields import Command
+from odoo.tests import tagged
+
+from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
+from odoo.addons.payment_btcpay.tests.refund.refund_common import RefundMixin
+
+
+@tagged('post_install', '-at_install')
+class TestBankStatements(RefundMixin, BTCPayCommon):
+    """Where payments have no entries, the statements of their journal are matched with the
+    invoices: before or after the payments are validated, and beside what came by bank."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.bank = cls.btcpay.journal_id.copy({'name': "Bank"})
+
+    def setUp(self):
+        super().setUp()
+        self._book_without_entries()
+
+    def _pay(self, invoice, amount):
+        self.tx = self._create_btcpay_transaction(
+            invoice_ids=[Command.set(invoice.ids)], partner_id=self.partner.id, amount=amount,
+            reference=self.env['payment.transaction']._compute_reference('btcpay', 'invoice'),
+        )
+        self._receive()
+        return self.tx
+
+    def _state(self, move, amount, journal=None):
+        """Match a line of a bank statement with an invoice or a credit note."""
+        line = self.env['account.bank.statement.line'].create({
+            'journal_id': (journal or self.btcpay.journal_id).id, 'payment_ref': "Statement",
+            'amount': amount, 'partner_id': self.partner.id,
+        })
+        _liquidity, suspense, _others = line._seek_for_lines()
+        receivable = move.line_ids.filtered(lambda it: it.display_type == 'payment_term')
+        suspense.account_id = receivable.account_id
+        (suspense | receivable).reconcile()
+        self.env.cr.commit()
+
+    def _due(self, invoice):
+        """Return what is open in the books, and what the customer is asked for."""
+        self.env.invalidate_all()
+        return invoice.amount_residual, invoice._btcpay_get_amount_due()
+
+    def test_when_validated_after_a_part_came_by_bank_then_nothing_is_asked_for(self):
+        for amount in (40, 60):  # As much as came by bank, Odoo validates it by that.
+            with self.subTest(amount=amount):
+                invoice = self._create_invoice(60 + amount)
+                self._state(invoice, 60, self.bank)
+                self._pay(invoice, amount).payment_id.action_validate()
+                self.assertEqual(self._due(invoice), (amount, 0))
+                self.assertFalse(self.tx._btcpay_get_amount_due_links())
+                self.assertEqual(self.tx._btcpay_get_amount_due_without_this(), amount)
+                self._state(invoice, amount)
+                self.assertEqual(self._due(invoice), (0, 0))
+                self.assertEqual(self.tx._btcpay_get_amount_due_without_this(), amount)
+
+    def test_when_as_much_comes_by_bank_afterwards_then_nothing_is_asked_for(self):
+        invoice = self._create_invoice()
+        payment = self._pay(invoice, 50).payment_id
+        self._state(invoice, 50, self.bank)
+        self.assertEqual(payment.state, 'paid')  # Odoo's own doing.
+        self.assertEqual(self._due(invoice), (50, 0))
+        self._state(invoice, 50)
+        self.assertEqual(self._due(invoice), (0, 0))
+
+    def test_when_two_payments_are_validated_then_one_statement_is_for_one_of_them(self):
+        invoice = self._create_invoice(150)
+        payments = self._pay(invoice, 40).payment_id | self._pay(invoice, 60).payment_id
+        self._state(invoice, 60)
+        self.assertEqual(self._due(invoice), (90, 50))
+        payments.action_validate()
+        self.assertEqual(self._due(invoice), (90, 50))
+        self._state(invoice, 40)
+        self.assertEqual(self._due(invoice), (50, 50))
+
+    def test_when_the_whole_invoice_is_credited_then_the_credit_note_can_be_refunded_once(self):
+        """Odoo matches the two, and validates the payment by that."""
+        invoice = self._create_invoice()
+        tx = self._pay(invoice, 100)
+        credit_note = self._credit(invoice)
+        self.env.invalidate_all()
+        self.assertEqual((invoice.amount_residual, tx.payment_id.state), (0, 'paid'))
+        self.assertTrue(credit_note.btcpay_can_refund)
+        refund = tx._btcpay_request_refund(100, credit_note=credit_note)
+        self._claim(refund)
+        refund._btcpay_sync()
+        self._post_process()
+        self.env.invalidate_all()
+        self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 0)
+        self.assertEqual(self._due(invoice), (0, 0))
