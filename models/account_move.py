@@ -36,7 +36,7 @@ class AccountMove(models.Model):
 
     def _post(self, soft=True):
         """Override of `account` to note what came in before the invoice was posted, and to match
-        the two."""
+        the two; and credit notes with their refunds."""
         posted = super()._post(soft)
         transactions = posted._btcpay_filter_payable().sudo().transaction_ids.filtered(
             lambda tx: tx.provider_code == 'btcpay'
@@ -45,6 +45,9 @@ class AccountMove(models.Model):
             hold(transactions._btcpay_get_roots())  # What is confirmed just now is noted, too.
             transactions._btcpay_note_on_invoices()
             transactions._btcpay_reconcile_posted(posted)
+        for refund in posted.filtered('btcpay_returned_amount').sudo().btcpay_refund_ids:
+            if refund.payment_id:  # It was paid out while the credit note was a draft.
+                refund._btcpay_reconcile_refund(refund.payment_id)
         return posted
 
     def _has_to_be_paid(self):
@@ -278,7 +281,7 @@ class AccountMove(models.Model):
 
     def _btcpay_get_uncredited_amount(self):
         """Return what was given back of what the invoice was paid with, or is underway, and is for
-        no credit note yet.
+        no credit note yet, or for one that was taken back.
 
         :rtype: float
         """
@@ -288,7 +291,7 @@ class AccountMove(models.Model):
             *(tx._btcpay_get_receipts() for tx in transactions)
         )
         refunds = transactions.btcpay_refund_ids.filtered(lambda tx: (
-            not tx.btcpay_credit_note_id and tx.state not in ('cancel', 'error')
+            tx.btcpay_credit_note_id.state != 'posted' and tx.state not in ('cancel', 'error')
         ))
         booked = refunds.filtered(lambda tx: tx.payment_id._btcpay_has_entry())
         # Of what paid no invoice a refund needs no credit note: it is matched with that.

@@ -105,6 +105,7 @@ from .refund import (
     test_refund_cancel,
     test_refund_changed,
     test_refund_claims,
+    test_refund_credit_notes,
     test_refund_group,
     test_refund_guards,
     test_refund_http,
