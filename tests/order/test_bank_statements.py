@@ -1,3 +1,6 @@
+from datetime import timedelta
+
+from odoo import fields
 from odoo.fields import Command
 from odoo.tests import tagged
 
@@ -91,3 +94,34 @@ class TestBankStatements(RefundMixin, BTCPayCommon):
         self.env.invalidate_all()
         self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 0)
         self.assertEqual(self._due(invoice), (0, 0))
+
+    def test_when_an_installment_is_paid_then_the_next_one_is_asked_for_when_it_is_due(self):
+        self.env['ir.config_parameter'].sudo().set_param(
+            'account_payment.enable_portal_payment', 'True'
+        )
+        self.partner.write({'email': 'customer@example.com', 'btcpay_request_due': True})
+        today = fields.Date.today()
+        later = today + timedelta(days=30)
+        terms = self.env['account.payment.term'].create({
+            'name': "30 now, 70 later", 'line_ids': [
+                Command.create({'value_amount': 30, 'nb_days': 0}),
+                Command.create({'value_amount': 70, 'nb_days': 30}),
+            ],
+        })
+        for paid, installments in (
+            (20, [(today, 10), (later, 70)]), (30, [(later, 70)]), (65, [(later, 35)]),
+        ):
+            with self.subTest(paid=paid):
+                invoice = self._create_invoice(
+                    invoice_payment_term_id=terms.id, invoice_date=today
+                )
+                self._pay(invoice, paid)
+                self.env.invalidate_all()
+                self.assertEqual(invoice.amount_residual, 100)
+                self.assertEqual(invoice._btcpay_get_open_installments(), installments)
+                self.assertEqual(invoice._btcpay_get_amount_asked(), installments[0][1])
+                self.assertEqual(invoice._btcpay_get_amount_due(), 100 - paid)
+                self.env['account.move']._cron_btcpay_request_due()
+                self.assertEqual(
+                    invoice.btcpay_requested_until, installments[0][0] == today and today
+                )
