@@ -273,11 +273,26 @@ class AccountMove(models.Model):
             lambda tx: not tx.payment_id.move_id & matched
         )
         left = self.amount_residual - unmatched._btcpay_get_returned_amount()
-        if invoice := self.sudo().reversed_entry_id & matched:
+        if self.sudo().reversed_entry_id & matched:
             # It was open, though it is paid: by a payment that has no entry yet.
-            left += max(-unmatched._btcpay_get_amount_due(invoice), 0)
+            invoices = self._btcpay_get_payable_invoices()
+            left += max(-unmatched._btcpay_get_amount_due(invoices), 0)
         due = min(self.amount_total - self.btcpay_returned_amount, left)
         return max(self.currency_id.round(due), 0)
+
+    def _btcpay_get_payable_invoices(self):
+        """Return the credited invoice, and the others that its Bitcoin transactions are for.
+
+        :rtype: account.move
+        """
+        self.ensure_one()
+        transactions = self._btcpay_get_credited_transactions()
+        invoices = self.sudo().reversed_entry_id | transactions.invoice_ids
+        invoices |= transactions.sale_order_ids.invoice_ids
+        return invoices.filtered(lambda move: (
+            move.move_type == 'out_invoice' and move.state == 'posted'
+            and move.currency_id == self.currency_id
+        ))
 
     def _btcpay_get_uncredited_amount(self):
         """Return what was given back of what the invoice was paid with, or is underway, and is for

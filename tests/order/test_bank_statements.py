@@ -95,6 +95,31 @@ class TestBankStatements(RefundMixin, BTCPayCommon):
         self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 0)
         self.assertEqual(self._due(invoice), (0, 0))
 
+    def test_when_an_order_has_several_invoices_then_each_credit_note_can_be_refunded_once(self):
+        order = self._create_order()
+        self.tx = self._create_btcpay_transaction(order)
+        self._receive()
+        self.env['sale.advance.payment.inv'].create({
+            'advance_payment_method': 'fixed', 'fixed_amount': 30,
+            'sale_order_ids': [Command.set(order.ids)],
+        }).create_invoices()
+        down_payment = order.invoice_ids
+        order.order_line.filtered(lambda line: not line.is_downpayment).qty_delivered = 1
+        final = order._create_invoices(final=True)
+        (down_payment | final).action_post()
+        for invoice, amount in ((down_payment, 30), (final, 70)):
+            credit_note = self._credit(invoice)
+            self.env.invalidate_all()
+            self.assertEqual((invoice.amount_residual, credit_note.amount_residual), (0, 0))
+            self.assertEqual(credit_note._btcpay_get_refund_amount_due(), amount)
+            refund = self.tx._btcpay_request_refund(amount, credit_note=credit_note)
+            self._claim(refund)
+            refund._btcpay_sync()
+            self._post_process()
+            self.env.invalidate_all()
+            self.assertFalse(credit_note.btcpay_can_refund)
+        self.assertEqual(self.tx._btcpay_get_refund_sums()['available'], 0)
+
     def test_when_an_installment_is_paid_then_the_next_one_is_asked_for_when_it_is_due(self):
         self.env['ir.config_parameter'].sudo().set_param(
             'account_payment.enable_portal_payment', 'True'
