@@ -74,28 +74,50 @@ class PaymentTransaction(models.Model):
 
     def _btcpay_get_stated_amount(self, moves):
         """Return what of the money that is in no journal entry of its own has paid invoices by bank
-        statements: those of the journals of its payments, which are validated by them.
+        statements.
 
-        Odoo validates a payment by whatever else of the same amount pays its invoice, too, and so
-        may a person, before there is a statement.
+        Those are of the journals of its payments. A payment may be validated before there is a
+        statement: Odoo does it by whatever of the same amount pays its invoice. And it may not be
+        though there is one, which is divided among several invoices or installments.
 
         :param account.move moves: The customer invoices that the transactions pay.
         :rtype: float
         """
-        validated = self.filtered(lambda tx: tx.payment_id._btcpay_is_validated())
-        if not validated:
+        without_move = self.filtered(lambda tx: (
+            tx.payment_id.state in ('in_process', 'paid') and not tx.payment_id.move_id
+        ))
+        if not without_move:
             return 0
         matched = moves.line_ids.matched_credit_ids.filtered(
             lambda partial: not partial.credit_move_id.move_id.origin_payment_id
         ).grouped(lambda partial: partial.credit_move_id.journal_id)
-        by_journal = validated.grouped(lambda tx: tx.payment_id.journal_id)
+        by_journal = without_move.grouped(lambda tx: tx.payment_id.journal_id)
         return sum(
-            max(min(
-                transactions._btcpay_get_net_amount(),
-                sum(partial.debit_amount_currency for partial in matched.get(journal, ())),
-            ), 0)
-            for journal, transactions in by_journal.items()
+            transactions._btcpay_get_amount_of_statements(matched[journal])
+            for journal, transactions in by_journal.items() if journal in matched
         )
+
+    def _btcpay_get_amount_of_statements(self, partials):
+        """Return what of the money the statements of its journal have paid of invoices: all that
+        was validated, and of what waits for a statement what is in one of the same amount.
+
+        :param account.partial.reconcile partials: What the statements have paid.
+        :rtype: float
+        """
+        validated = self.filtered(lambda tx: tx.payment_id.state == 'paid')
+        waiting = self - validated
+        own = partials.filtered(lambda partial: any(
+            payment.currency_id.compare_amounts(line.amount_currency or line.amount, payment.amount)
+            == 0
+            for line in partial.credit_move_id.move_id.statement_line_id
+            for payment in waiting.payment_id
+        ))
+        total = sum(partials.mapped('debit_amount_currency'))
+        amount = max(min(validated._btcpay_get_net_amount(), total), 0)
+        return amount + max(min(
+            waiting._btcpay_get_net_amount(), sum(own.mapped('debit_amount_currency')),
+            total - amount,
+        ), 0)
 
     def _btcpay_get_replaced_amount(self, moves):
         """Return what of the money that is in no journal entry of its own invoices may be paid by

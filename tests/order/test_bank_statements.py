@@ -39,7 +39,7 @@ class TestBankStatements(RefundMixin, BTCPayCommon):
         _liquidity, suspense, _others = line._seek_for_lines()
         receivable = move.line_ids.filtered(lambda it: it.display_type == 'payment_term')
         suspense.account_id = receivable.account_id
-        (suspense | receivable).reconcile()
+        (suspense | receivable.sorted('id')).reconcile()
         self.env.cr.commit()
 
     def _due(self, invoice):
@@ -94,6 +94,36 @@ class TestBankStatements(RefundMixin, BTCPayCommon):
         self.env.invalidate_all()
         self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 0)
         self.assertEqual(self._due(invoice), (0, 0))
+
+    def test_when_a_statement_is_divided_among_invoices_then_its_payment_counts_once(self):
+        """Odoo validates a payment only by what is matched with one invoice of the same amount."""
+        first, second = self._create_invoice(60), self._create_invoice(60)
+        payment = self._pay(first | second, 90).payment_id
+        self.assertEqual((self._due(first), self._due(second)), ((60, 30), (60, 30)))
+        self._state(first | second, 90)
+        self.assertEqual(payment.state, 'in_process')
+        self.assertEqual((self._due(first), self._due(second)), ((0, 0), (30, 30)))
+        credit_note = self._credit(second, 20)
+        self.assertEqual((second.amount_residual, credit_note.amount_residual), (10, 0))
+        self.assertFalse(credit_note.btcpay_can_refund)
+        self.assertEqual(self._due(second), (10, 10))
+
+    def test_when_the_statement_of_an_order_is_matched_then_its_next_invoice_is_due(self):
+        """Its payment was made before there was an invoice, and stays unvalidated."""
+        self.product.invoice_policy = 'delivery'
+        order = self._create_order(100)
+        order.order_line = [Command.create({'product_id': self.product.id, 'price_unit': 50})]
+        order.action_confirm()
+        self.tx = self._create_btcpay_transaction(order, amount=100)
+        self._receive()
+        invoices = self.env['account.move']
+        for line in order.order_line:
+            line.qty_delivered = 1
+            invoices |= order._create_invoices()
+        invoices.action_post()
+        self._state(invoices[0], 100)
+        self.assertEqual(self.tx.payment_id.state, 'in_process')
+        self.assertEqual([self._due(invoice) for invoice in invoices], [(0, 0), (50, 50)])
 
     def test_when_an_order_has_several_invoices_then_each_credit_note_can_be_refunded_once(self):
         order = self._create_order()
