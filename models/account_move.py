@@ -36,7 +36,7 @@ class AccountMove(models.Model):
 
     def _post(self, soft=True):
         """Override of `account` to note what came in before the invoice was posted, and to match
-        the two."""
+        the two; and credit notes with their refunds."""
         posted = super()._post(soft)
         transactions = posted._btcpay_filter_payable().sudo().transaction_ids.filtered(
             lambda tx: tx.provider_code == 'btcpay'
@@ -45,6 +45,9 @@ class AccountMove(models.Model):
             hold(transactions._btcpay_get_roots())  # What is confirmed just now is noted, too.
             transactions._btcpay_note_on_invoices()
             transactions._btcpay_reconcile_posted(posted)
+        for refund in posted.filtered('btcpay_returned_amount').sudo().btcpay_refund_ids:
+            if refund.payment_id:  # It was paid out while the credit note was a draft.
+                refund._btcpay_reconcile_refund(refund.payment_id)
         return posted
 
     def _has_to_be_paid(self):
@@ -270,15 +273,30 @@ class AccountMove(models.Model):
             lambda tx: not tx.payment_id.move_id & matched
         )
         left = self.amount_residual - unmatched._btcpay_get_returned_amount()
-        if invoice := self.sudo().reversed_entry_id & matched:
+        if self.sudo().reversed_entry_id & matched:
             # It was open, though it is paid: by a payment that has no entry yet.
-            left += max(-unmatched._btcpay_get_amount_due(invoice), 0)
+            invoices = self._btcpay_get_payable_invoices()
+            left += max(-unmatched._btcpay_get_amount_due(invoices), 0)
         due = min(self.amount_total - self.btcpay_returned_amount, left)
         return max(self.currency_id.round(due), 0)
 
+    def _btcpay_get_payable_invoices(self):
+        """Return the credited invoice, and the others that its Bitcoin transactions are for.
+
+        :rtype: account.move
+        """
+        self.ensure_one()
+        transactions = self._btcpay_get_credited_transactions()
+        invoices = self.sudo().reversed_entry_id | transactions.invoice_ids
+        invoices |= transactions.sale_order_ids.invoice_ids
+        return invoices.filtered(lambda move: (
+            move.move_type == 'out_invoice' and move.state == 'posted'
+            and move.currency_id == self.currency_id
+        ))
+
     def _btcpay_get_uncredited_amount(self):
         """Return what was given back of what the invoice was paid with, or is underway, and is for
-        no credit note yet.
+        no credit note yet, or for one that was taken back.
 
         :rtype: float
         """
@@ -288,7 +306,7 @@ class AccountMove(models.Model):
             *(tx._btcpay_get_receipts() for tx in transactions)
         )
         refunds = transactions.btcpay_refund_ids.filtered(lambda tx: (
-            not tx.btcpay_credit_note_id and tx.state not in ('cancel', 'error')
+            tx.btcpay_credit_note_id.state != 'posted' and tx.state not in ('cancel', 'error')
         ))
         booked = refunds.filtered(lambda tx: tx.payment_id._btcpay_has_entry())
         # Of what paid no invoice a refund needs no credit note: it is matched with that.

@@ -36,6 +36,7 @@ class PaymentTransaction(models.Model):
                 lambda tx: not tx.invoice_ids - documents
             )._btcpay_filter_without_entry()
             due = sum(documents.mapped('amount_residual')) - unbooked._btcpay_get_net_amount()
+            due += (unbooked | family)._btcpay_get_stated_amount(documents)
             due += family._btcpay_get_booked_amount(documents)
             orders = documents.line_ids.sale_line_ids.order_id
             others = orders.transaction_ids | (documents | orders.invoice_ids).transaction_ids
