@@ -119,8 +119,6 @@ class AccountMove(models.Model):
     def action_btcpay_view_refunds(self):
         """Open the refunds by which the credit note is paid back.
 
-        Note: `self.ensure_one()`
-
         :return: The action.
         :rtype: dict
         """
@@ -140,8 +138,6 @@ class AccountMove(models.Model):
 
     def action_btcpay_refund(self):
         """Open the wizard that pays the credit note back in Bitcoin.
-
-        Note: `self.ensure_one()`
 
         :return: The action: of the wizard, or of the payments to choose from.
         :rtype: dict
@@ -163,8 +159,6 @@ class AccountMove(models.Model):
     def _btcpay_open_refund(self, transaction):
         """Open the wizard that pays the credit note back from a payment.
 
-        Note: `self.ensure_one()`
-
         :param payment.transaction transaction: The transaction that has the invoice.
         :return: The action of the wizard.
         :rtype: dict
@@ -184,8 +178,6 @@ class AccountMove(models.Model):
 
     def _btcpay_check_refund(self, transaction, amount=0):
         """Check that the credit note can be paid back by a refund.
-
-        Note: `self.ensure_one()`
 
         :param payment.transaction transaction: The transaction that is refunded, if there is one.
         :param float amount: The amount, fee included.

@@ -165,8 +165,6 @@ class AccountMove(models.Model):
     def _btcpay_ask(self):
         """Mail the customer the link to pay with Bitcoin what is to be paid now.
 
-        Note: `self.ensure_one()`
-
         :raise UserError: If it cannot be paid, or not be mailed.
         """
         self.ensure_one()

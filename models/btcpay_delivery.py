@@ -193,8 +193,6 @@ class BTCPayDelivery(models.Model):
     def _process(self, timeout=const.TIMEOUT, transaction=None, answered=None, turn=None):
         """Sync the transaction that the event is about. What fails is tried again later.
 
-        Note: `self.ensure_one()`
-
         :param int timeout: The number of seconds to wait for each of the server's answers.
         :param payment.transaction transaction: What it is about, if that was looked for just now.
         :param btcpay.delivery answered: All that the sync is to answer, by default all that are

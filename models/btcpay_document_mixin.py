@@ -127,8 +127,6 @@ class BTCPayDocumentMixin(models.AbstractModel):
     def action_btcpay_sync(self):
         """Sync the payments and refunds with the server now, because a person wants to know.
 
-        Note: `self.ensure_one()`
-
         :return: The notification of what was found.
         :rtype: dict
         """
@@ -144,8 +142,6 @@ class BTCPayDocumentMixin(models.AbstractModel):
 
     def action_btcpay_view_transactions(self):
         """Open the Bitcoin payments.
-
-        Note: `self.ensure_one()`
 
         :return: The action.
         :rtype: dict

@@ -83,8 +83,6 @@ class BTCPayRequestMixin(models.AbstractModel):
     def action_btcpay_request(self):
         """Open the wizard that asks the customer for a Bitcoin payment.
 
-        Note: `self.ensure_one()`
-
         :return: The action.
         :rtype: dict
         """
@@ -259,8 +257,6 @@ class BTCPayRequestMixin(models.AbstractModel):
     def _btcpay_compose_request(self, amount):
         """Open Odoo's composer with the mail that asks the customer for a payment.
 
-        Note: `self.ensure_one()`
-
         :param float amount: The amount to be paid.
         :return: The action of the composer.
         :rtype: dict
@@ -291,8 +287,6 @@ class BTCPayRequestMixin(models.AbstractModel):
 
     def _btcpay_send_request(self, amount):
         """Mail the customer, in their language, the link to pay with Bitcoin.
-
-        Note: `self.ensure_one()`
 
         :param float amount: The amount to be paid.
         """

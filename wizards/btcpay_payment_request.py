@@ -107,8 +107,6 @@ class BTCPayPaymentRequest(models.TransientModel):
     def action_send(self):
         """Show the mail that asks the customer, to be sent from there.
 
-        Note: `self.ensure_one()`
-
         :return: The action of Odoo's composer.
         :rtype: dict
         :raise UserError: If it cannot be sent.

@@ -54,8 +54,6 @@ class BTCPayPaymentRequestMany(models.TransientModel):
     def action_send(self):
         """Mail the requests; one that fails leaves the others alone.
 
-        Note: `self.ensure_one()`
-
         :return: The notification of what was done.
         :rtype: dict
         """

@@ -265,8 +265,6 @@ class BTCPayRefundWizard(models.TransientModel):
     def action_refund(self):
         """Make the refund.
 
-        Note: `self.ensure_one()`
-
         :return: The action that shows the refund with its link.
         :rtype: dict
         :raise UserError: If the refund is refused.

@@ -39,8 +39,6 @@ class PaymentProvider(models.Model):
     def action_btcpay_connect(self):
         """Open the wizard that connects the provider with a store of a BTCPay Server.
 
-        Note: `self.ensure_one()`
-
         :return: The action of the wizard.
         :rtype: dict
         """
@@ -56,8 +54,6 @@ class PaymentProvider(models.Model):
 
     def action_btcpay_disconnect(self):
         """Open the dialog that says what is under way, and disconnects.
-
-        Note: `self.ensure_one()`
 
         :return: The action of the dialog.
         :rtype: dict
@@ -86,8 +82,6 @@ class PaymentProvider(models.Model):
         """Connect the provider with the one store that an API key is for, or change nothing.
 
         What was made at the server along the way is removed again when the connection fails.
-
-        Note: `self.ensure_one()`
 
         :param str server_url: The normalized address of the server.
         :param str api_key: The key, as it came: nothing about it is known yet.

@@ -25,8 +25,6 @@ class PaymentProvider(models.Model):
     def action_btcpay_repair_webhook(self):
         """Register the webhook (again), with the key there is.
 
-        Note: `self.ensure_one()`
-
         :raise UserError: If that could not be done.
         """
         self.ensure_one()
@@ -89,8 +87,6 @@ class PaymentProvider(models.Model):
 
     def action_btcpay_disable_webhook(self):
         """Poll the server from now on, without a webhook.
-
-        Note: `self.ensure_one()`
 
         :return: The notification of what is left to do, if anything.
         :rtype: dict|None

@@ -15,8 +15,6 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
     def action_btcpay_accept_partial(self):
         """Book what was received before the invoice expired, and ask for the amount due.
 
-        Note: `self.ensure_one()`
-
         :raise UserError: If there is nothing to accept.
         """
         self.ensure_one()
@@ -36,8 +34,6 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
         """Accept a payment that was made after the invoice had expired.
 
         The invoice is marked as settled at the server, and everything goes on from there.
-
-        Note: `self.ensure_one()`
 
         :raise UserError: If there is none.
         """
@@ -270,7 +266,7 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
 
         The transaction itself must not be done beside it: the order would count both.
 
-        Note: `self.ensure_one()`; the transaction is locked.
+        Note: the transaction is locked.
 
         :param float amount: The amount to book; by default what can be accepted.
         """
@@ -304,7 +300,7 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
         """Book for the documents what the server counts as paid, where parts of it are booked
         already or were given back: what is not given back, up to the amount asked for.
 
-        Note: `self.ensure_one()`; the transaction is locked.
+        Note: the transaction is locked.
         """
         self.ensure_one()
         if self._btcpay_is_counted_in_full():

@@ -43,8 +43,6 @@ class PaymentTransaction(models.Model):
         failure, which must neither forget this invoice nor make a second one, and no row may be
         locked while waiting for the server. If the call fails the transaction ends in error, see
         `_btcpay_fail_checkout`.
-
-        Note: `self.ensure_one()`
         """
         self.ensure_one()
         if self.btcpay_invoice_id or self.state != 'draft':

@@ -31,8 +31,6 @@ class PaymentTransaction(models.Model):
 
         The mail leaves when the database transaction is committed, together with what it is about.
 
-        Note: `self.ensure_one()`
-
         :param str template_name: The name of the mail template in this module.
         :return: Whether the customer was mailed.
         :rtype: bool

@@ -120,8 +120,6 @@ class PaymentTransaction(models.Model):
     def action_btcpay_view_document(self):
         """Open the order, invoice or customer on which the payment is decided.
 
-        Note: `self.ensure_one()`
-
         :return: The action.
         :rtype: dict
         """

@@ -180,8 +180,6 @@ class PaymentTransaction(models.Model):
 
         The invoice is read once more before: what is no more as it was is left to a person.
 
-        Note: `self.ensure_one()`
-
         :param int timeout: The number of seconds to wait for each of the server's answers.
         :raise GreenfieldError: If the server did not answer; the action stays pending.
         """

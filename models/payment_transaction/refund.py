@@ -65,8 +65,6 @@ class PaymentTransaction(models.Model):
     def action_btcpay_refund(self):
         """Open the wizard that refunds the transaction, for the credit note that led there.
 
-        Note: `self.ensure_one()`
-
         :return: The action of the wizard.
         :rtype: dict
         """
@@ -78,8 +76,6 @@ class PaymentTransaction(models.Model):
 
     def action_btcpay_send_refund_link(self):
         """Mail the link of a refund to the customer (again).
-
-        Note: `self.ensure_one()`
 
         :return: The notification.
         :rtype: dict
@@ -105,8 +101,6 @@ class PaymentTransaction(models.Model):
 
     def action_btcpay_cancel_refund(self):
         """Cancel a refund: archive its pull payment, with the claims that are not sent yet.
-
-        Note: `self.ensure_one()`
 
         :raise UserError: If the server does not let us, with what is to be done there.
         """

@@ -177,8 +177,6 @@ class PaymentTransaction(models.Model):
     def _btcpay_send_refund(self, is_asked_again=False):
         """Have the server make the pull payment of a refund that is stored with its request.
 
-        Note: `self.ensure_one()`
-
         :param bool is_asked_again: Whether the person is asked again without the methods that the
                                     server refuses: there was no refund then, and nothing to tell.
         :raise GreenfieldError: If the server did not answer or refused; refused ones end in error.
@@ -205,8 +203,6 @@ class PaymentTransaction(models.Model):
 
     def _btcpay_complete_refund(self):
         """Go on with a refund whose making was not answered: find what was made, or make it.
-
-        Note: `self.ensure_one()`
 
         :raise GreenfieldError: If the server did not answer again, or refused.
         :raise RowBusy: If somebody else holds the refund.

@@ -40,8 +40,6 @@ class PaymentTransaction(models.Model):
         database transaction, unless somebody else's answer was applied meanwhile: that one may be
         the newer, so that the server is asked again.
 
-        Note: `self.ensure_one()`
-
         :param int timeout: The number of seconds to wait for each of the server's answers.
         :param dict found: The payment data, if they were read already.
         :param int sync_count: The transaction's `btcpay_sync_count` of before they were read.
@@ -105,8 +103,6 @@ class PaymentTransaction(models.Model):
 
     def _btcpay_sync_in_batch(self, found=None, sync_count=None, is_absent=False):
         """Sync the transaction; whatever happens, others have their turn before it again.
-
-        Note: `self.ensure_one()`
 
         :param dict found: The payment data that were read already, see `_btcpay_sync`.
         :param int sync_count: The transaction's `btcpay_sync_count` of before they were read.

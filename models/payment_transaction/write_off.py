@@ -47,8 +47,6 @@ class PaymentTransaction(models.Model):
         What the store's tolerance takes is written off if the provider is set so. A merchant's word
         is no tolerance: what was received counts, the rest stays due.
 
-        Note: `self.ensure_one()`
-
         :param float received: What was received of the amount.
         """
         self.ensure_one()
