@@ -185,9 +185,7 @@ class PaymentTransaction(models.Model):
 
     def _btcpay_is_paid_in_full(self):
         """Return whether all that was asked for was received, confirmed or not."""
-        self.ensure_one()
-        paid, asked = self.btcpay_paid_amount, self._btcpay_get_asked_amount()
-        return paid >= asked or self.currency_id.compare_amounts(paid, asked) == 0
+        return self._btcpay_is_enough(self.btcpay_paid_amount)
 
     def _btcpay_is_confirmed(self):
         """Return whether all that was received is confirmed: what is not may still vanish."""

@@ -228,9 +228,8 @@ class PaymentTransaction(models.Model):
             case 'returned':  # Settled at the server after it was given back.
                 return (
                     self.btcpay_status == 'Settled' and self.state != 'done'
-                    and not self._btcpay_is_counted_in_full() and self.currency_id.compare_amounts(
-                        self._btcpay_get_kept_amount(), self._btcpay_get_asked_amount()
-                    ) < 0
+                    and not self._btcpay_is_counted_in_full()
+                    and not self._btcpay_is_enough(self._btcpay_get_kept_amount())
                 )
             case 'canceled':  # Paid for what was canceled.
                 is_kept = self.state == 'done' or self._btcpay_get_kept_amount() > 0

@@ -184,12 +184,10 @@ class PaymentTransaction(models.Model):
         if self._btcpay_is_confirmed():
             return gross
         confirmed = min(self._btcpay_get_confirmed_amount(), gross)
-        beyond = max(self.currency_id.round(confirmed - self._btcpay_get_asked_amount()), 0)
-        is_price_there = self.currency_id.compare_amounts(
-            confirmed, self._btcpay_get_asked_amount()
-        ) >= 0
         is_whole = self.btcpay_status == 'Settled' and not self.btcpay_overpaid_amount
-        return confirmed if is_whole and is_price_there else beyond
+        if is_whole and self._btcpay_is_enough(confirmed):
+            return confirmed
+        return max(self.currency_id.round(confirmed - self._btcpay_get_asked_amount()), 0)
 
     def _btcpay_is_claimable(self):
         """Return whether the customer can still claim (more of) the refund."""
