@@ -166,7 +166,7 @@ class PaymentTransaction(models.Model):
                 " %(reference)s. Check the payment there.",
                 invoice=invoice.id, other=invoice.order_id or None, reference=self.reference,
             )
-        if not invoice.money.is_rounded_from(self._btcpay_get_money()):
+        if not invoice.money.is_rounded_from(self._btcpay_get_money(self.amount)):
             return _(
                 "The invoice %(invoice)s at the BTCPay Server is for %(other_amount)s"
                 " %(other_currency)s, the transaction for %(amount)s. Check the payment there.",

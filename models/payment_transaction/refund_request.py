@@ -16,7 +16,6 @@ from odoo.addons.payment_btcpay.greenfield import (
     count_decimals,
     find_unsupported_methods,
     is_lightning,
-    round_amount,
 )
 
 
@@ -306,21 +305,20 @@ class PaymentTransaction(models.Model):
         if not self.btcpay_refund_request:
             return True  # Made at the server itself.
         amount = Decimal(self.btcpay_pull_amount)
-        draft = RefundDraft.parse(self.btcpay_refund_request)
+        custom = RefundDraft.parse(self.btcpay_refund_request).custom
         is_fiat = self.btcpay_pull_currency == self.currency_id._btcpay_get_code()
         value = self._btcpay_get_root()._btcpay_get_value(amount, self.btcpay_pull_currency)
-        compare = self.currency_id.compare_amounts
         whole = self.btcpay_refund_fee_amount - self.amount
-        is_another = not amount
-        if custom := draft.custom:
-            is_another = is_another or (
+        is_another = (
+            not amount
+            or (custom and (
                 self.btcpay_pull_currency != custom.currency or amount > custom.amount
-            )
-        # What bitcoin is worth today is not compared with what it was worth then.
-        if value is not None and (is_fiat or not custom):
-            is_another = is_another or not self._btcpay_is_amount_received(value, whole)
-        if is_fiat:
-            is_another = is_another or self._btcpay_is_amount_missing(amount, custom)
+            ))
+            # What bitcoin is worth today is not compared with what it was worth then.
+            or (value is not None and (is_fiat or not custom)
+                and not self._btcpay_is_amount_received(value, whole))
+            or (is_fiat and self._btcpay_is_amount_missing(amount, custom))
+        )
         if is_another:
             self._btcpay_flag_for_review(_(
                 "The BTCPay Server made the refund %(reference)s of %(made)s instead of"
@@ -329,7 +327,7 @@ class PaymentTransaction(models.Model):
                 reference=self.reference, made=self.btcpay_pull_text,
                 amount=self.currency_id.format(-self.amount), name=self.btcpay_refund_name,
             ))
-        elif is_fiat and compare(value, -self.amount) != 0:
+        elif is_fiat and self.currency_id.compare_amounts(value, -self.amount) != 0:
             self.write({
                 'amount': -value,
                 'btcpay_refund_fee_amount': max(self.currency_id.round(whole - value), 0),
@@ -344,13 +342,7 @@ class PaymentTransaction(models.Model):
         :param float whole: What was asked for.
         :rtype: bool
         """
-        made, asked = (
-            Money(
-                round_amount(amount, self.currency_id.decimal_places),
-                self.currency_id._btcpay_get_code(),
-            )
-            for amount in (value, whole)
-        )
+        made, asked = map(self._btcpay_get_money, (value, whole))
         return made.amount <= asked.amount or asked.is_rounded_from(made)
 
     def _btcpay_is_amount_missing(self, amount, custom):
