@@ -225,8 +225,8 @@ class BTCPayDelivery(models.Model):
             if not self.exists():
                 raise  # It could not be kept: the server sends it again.
             if isinstance(error, (GreenfieldError, RowBusy)):
-                is_of_server = getattr(error, 'is_of_server', False)
-                failure = error if is_of_server and transaction._btcpay_is_store_current() else None
+                if error.is_of_server and transaction._btcpay_is_store_current():
+                    failure = error
                 reason = self.provider_id._btcpay_explain(error)
             else:
                 _logger.exception("Delivery %s could not be processed.", self.delivery_ref)

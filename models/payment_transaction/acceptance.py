@@ -51,7 +51,7 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
         tx._btcpay_settle_matters('expired')
         try:
             tx._btcpay_run_pending_action()
-        except GreenfieldError as error:
+        except (GreenfieldError, RowBusy) as error:
             self.env.cr.rollback()
             reason = tx.provider_id._btcpay_explain(error)
             if error.is_temporary:
@@ -61,11 +61,6 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
             tx._btcpay_drop_pending_action(error)
             commit_and_refresh(self.env)
             raise UserError(reason) from error
-        except RowBusy as error:
-            self.env.cr.rollback()
-            raise UserError(_(
-                "%s The late payment is accepted as soon as the server answers.", error.args[0]
-            )) from error
 
     def _btcpay_sync_before_decision(self):
         """Decide on what is so now, as far as the server says.

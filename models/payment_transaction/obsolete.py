@@ -141,11 +141,10 @@ class PaymentTransaction(models.Model):
             except (GreenfieldError, RowBusy) as error:
                 self.env.cr.rollback()
                 _logger.warning("Nothing done for transaction %s: %s", tx.reference, error)
-                if isinstance(error, GreenfieldError):
-                    if not error.is_temporary:
-                        tx._btcpay_drop_pending_action(error)
-                    elif error.is_of_server and tx._btcpay_is_store_current():
-                        unreachable |= tx.provider_id
+                if not error.is_temporary:
+                    tx._btcpay_drop_pending_action(error)
+                elif error.is_of_server and tx._btcpay_is_store_current():
+                    unreachable |= tx.provider_id
             except Exception:
                 self.env.cr.rollback()
                 _logger.exception("Nothing done for transaction %s", tx.reference)

@@ -117,9 +117,7 @@ class PaymentTransaction(models.Model):
             commit_and_refresh(self.env)
             refund._btcpay_client().archive_pull_payment(store_id, refund.btcpay_pull_payment_id)
             refund._btcpay_sync()
-        except RowBusy as error:
-            raise UserError(error.args[0]) from error
-        except GreenfieldError as error:
+        except (GreenfieldError, RowBusy) as error:
             if isinstance(error, Forbidden) and error.missing_permission:
                 raise UserError(_(
                     "Odoo's API key lacks the permission to cancel refunds. Log in to your BTCPay"

@@ -107,8 +107,8 @@ class PaymentTransaction(models.Model):
         :param dict found: The payment data that were read already, see `_btcpay_sync`.
         :param int sync_count: The transaction's `btcpay_sync_count` of before they were read.
         :param bool is_absent: Whether it is known already that the server has no invoice of it.
-        :return: What failed, None if nothing did.
-        :rtype: GreenfieldError|None
+        :return: What failed, None if nothing did that is expected.
+        :rtype: GreenfieldError|RowBusy|None
         """
         self.ensure_one()
         failure = None
@@ -119,9 +119,8 @@ class PaymentTransaction(models.Model):
                 self._btcpay_note_sync_attempt()
         except Exception as error:
             self.env.cr.rollback()
-            if isinstance(error, GreenfieldError):
-                failure = error
             if isinstance(error, (GreenfieldError, RowBusy)):
+                failure = error
                 _logger.warning("Transaction %s could not be synced: %s", self.reference, error)
             else:
                 _logger.exception("Transaction %s could not be synced", self.reference)
@@ -142,10 +141,8 @@ class PaymentTransaction(models.Model):
         for tx in self.filtered(lambda t: t.provider_code == 'btcpay'):
             try:
                 tx._btcpay_sync()
-            except GreenfieldError as error:
+            except (GreenfieldError, RowBusy) as error:
                 errors.append(f'{tx.reference}: {tx.provider_id._btcpay_explain(error)}')
-            except RowBusy as error:
-                errors.append(f'{tx.reference}: {error.args[0]}')
         return notify(
             "\n".join(errors) or _("Odoo is in sync with the BTCPay Server."),
             type='warning' if errors else 'success', sticky=bool(errors), reload=True,

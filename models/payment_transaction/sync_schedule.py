@@ -112,7 +112,7 @@ class PaymentTransaction(models.Model):
     def _btcpay_note_sync_attempt(self, failure=None):
         """Note that a sync was tried; what will not succeed later either is flagged for review.
 
-        :param GreenfieldError failure: What failed, if anything.
+        :param GreenfieldError|RowBusy failure: What failed, if anything.
         """
         self.ensure_one()
         commit_and_refresh(self.env)
