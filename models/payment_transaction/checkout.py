@@ -224,16 +224,6 @@ class PaymentTransaction(models.Model):
             and self._btcpay_has_asked_method(invoice)
         )
 
-    def _btcpay_adopt_invoice(self, invoice):
-        """Adopt an invoice the server made without our getting its answer.
-
-        :param Invoice invoice: The invoice.
-        """
-        self.ensure_one()
-        if self._btcpay_is_adoptable(invoice):
-            _logger.info("Found invoice %s of transaction %s.", invoice.id, self.reference)
-            self._btcpay_store_invoice(invoice)
-
     def _btcpay_store_invoice(self, invoice):
         """Remember the invoice of the transaction.
 

@@ -76,20 +76,12 @@ class PaymentTransaction(models.Model):
             return self.company_id.partner_id
         return document._btcpay_get_sender()
 
-    def _btcpay_filter_told_to_customer(self):
-        """Return those of which a mail of ours tells how the payment stands, in place of Odoo's.
-
-        Odoo's takes a partial payment for the whole, and has no link to pay the amount due.
-
-        :rtype: payment.transaction
-        """
-        return self.filtered(
-            lambda tx: tx.provider_code == 'btcpay' and tx._btcpay_is_told_to_customer()
-        )
-
     def _btcpay_is_told_to_customer(self):
-        """Return whether a mail of ours tells how the payment stands."""
+        """Return whether a mail of ours tells how the payment stands, in place of Odoo's: that
+        takes a partial payment for the whole, and has no link to pay the amount due."""
         self.ensure_one()
+        if self.provider_code != 'btcpay':
+            return False
         match self.state:
             case 'pending':
                 # In part, or with nothing any more: the wallet replaced it. Or by the confirmation.

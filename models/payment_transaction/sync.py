@@ -276,8 +276,9 @@ class PaymentTransaction(models.Model):
         :param dict data: The payment data, see `_btcpay_read`.
         """
         self.ensure_one()
-        if 'invoice' in data and not self.btcpay_invoice_id:
-            self._btcpay_adopt_invoice(data['invoice'])
+        if 'invoice' in data and self._btcpay_is_adoptable(data['invoice']):
+            _logger.info("Found invoice %s of transaction %s.", data['invoice'].id, self.reference)
+            self._btcpay_store_invoice(data['invoice'])
         self._process('btcpay', data)
         self._btcpay_settle_matters('sync')
         self.write({
