@@ -27,11 +27,7 @@ class PaymentProvider(models.Model):
 
         :raise UserError: If that could not be done.
         """
-        self.ensure_one()
-        self.check_access('write')
-        provider = self.sudo()
-        if not provider._btcpay_is_connected():
-            raise UserError(_("Connect a store first."))
+        provider = self._btcpay_begin_check()
         if provider.state == 'disabled':
             raise UserError(_("Enable the payment provider first."))
         connection = provider._btcpay_get_own_connection()
@@ -40,7 +36,6 @@ class PaymentProvider(models.Model):
                 "This database is a copy of another one, whose webhook this is. Connect a store to"
                 " this one first."
             ))
-        commit_and_refresh(self.env)  # No row may be held while waiting for the server.
         with provider._btcpay_undo_on_failure() as undo:
             values = provider._btcpay_register_webhook(
                 provider._btcpay_client(), connection.store_id, connection, undo
