@@ -52,6 +52,15 @@ def notify(message, *, type='success', sticky=False, reload=False, then=None):  
     }
 
 
+def warn(message):
+    """Return the action that shows a warning to the user, with what is so now behind it.
+
+    :param str message: What happened and what to do.
+    :rtype: dict
+    """
+    return notify(message, type='warning', sticky=True, reload=True)
+
+
 def download(record, name):
     """Return the action that has the user download the `content` of a record, at once.
 
@@ -94,7 +103,7 @@ def make_qr_code(link):
 def open_dialog(record, name, **values):
     """Return the action that shows a record in a dialog.
 
-    :param recordset record: The record, e.g. a wizard.
+    :param recordset record: The record, e.g. a wizard; a new one where it is empty.
     :param str name: The dialog's title.
     :param values: Other values of the action.
     :return: The action.

@@ -13,7 +13,7 @@ from odoo.addons.payment_btcpay.greenfield import (
     is_lightning,
 )
 from odoo.addons.payment_btcpay.models.payment_provider.client import NothingEnabled, StoreGone
-from odoo.addons.payment_btcpay.utils import name_method, notify
+from odoo.addons.payment_btcpay.utils import name_method, notify, warn
 
 
 class PaymentProvider(models.Model):
@@ -53,7 +53,7 @@ class PaymentProvider(models.Model):
         try:
             self._btcpay_refresh()
         except GreenfieldError as error:
-            return notify(self._btcpay_explain(error), type='warning', sticky=True, reload=True)
+            return warn(self._btcpay_explain(error))
         return notify(_("What the store has was read from the BTCPay Server."), reload=True)
 
     def action_btcpay_add_methods(self):

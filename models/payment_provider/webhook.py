@@ -9,7 +9,7 @@ from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import commit_and_refresh, lock
 from odoo.addons.payment_btcpay.greenfield import GreenfieldError, NotFound, WebhookDraft
-from odoo.addons.payment_btcpay.utils import ConnectionRefused, notify
+from odoo.addons.payment_btcpay.utils import ConnectionRefused, notify, warn
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -74,10 +74,7 @@ class PaymentProvider(models.Model):
         except GreenfieldError as error:
             # It may have taken the new one: nothing tells which of them it signs with.
             provider._btcpay_store_secret(old, is_other_kept=error.is_temporary)
-            return notify(
-                _("The secret could not be renewed. %s", self._btcpay_explain(error)),
-                type='warning', sticky=True, reload=True,
-            )
+            return warn(_("The secret could not be renewed. %s", self._btcpay_explain(error)))
         return notify(_("The webhook has a new secret."), reload=True)
 
     def action_btcpay_disable_webhook(self):
@@ -97,13 +94,10 @@ class PaymentProvider(models.Model):
             provider._btcpay_client(), connection.store_id, url
         ):
             return None
-        return notify(
-            _(
-                "Odoo polls the BTCPay Server from now on, but its webhook could not be removed"
-                " there. Remove it in the store's settings on the server."
-            ),
-            type='warning', sticky=True, reload=True,
-        )
+        return warn(_(
+            "Odoo polls the BTCPay Server from now on, but its webhook could not be removed"
+            " there. Remove it in the store's settings on the server."
+        ))
 
     # === REGISTER AND REMOVE === #
 
