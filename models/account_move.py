@@ -192,17 +192,15 @@ class AccountMove(models.Model):
             ))
         due = self._btcpay_get_refund_amount_due()
         if self.currency_id.compare_amounts(amount, due) > 0:
-            if (uncredited := self._btcpay_get_uncredited_amount()) > 0:
-                raise UserError(_(
-                    "Only %(due)s of the credit note %(credit_note)s is left to be refunded:"
-                    " %(refunded)s was refunded before there was a credit note. If that was for"
-                    " something else, refund the payment itself.",
-                    credit_note=self.display_name, due=self.currency_id.format(due),
-                    refunded=self.currency_id.format(uncredited),
-                ))
+            uncredited = self._btcpay_get_uncredited_amount()
+            values = {'credit_note': self.display_name, 'due': self.currency_id.format(due)}
             raise UserError(_(
-                "Only %(due)s of the credit note %(credit_note)s is left to be refunded.",
-                credit_note=self.display_name, due=self.currency_id.format(due),
+                "Only %(due)s of the credit note %(credit_note)s is left to be refunded:"
+                " %(refunded)s was refunded before there was a credit note. If that was for"
+                " something else, refund the payment itself.",
+                refunded=self.currency_id.format(uncredited), **values,
+            ) if uncredited > 0 else _(
+                "Only %(due)s of the credit note %(credit_note)s is left to be refunded.", **values
             ))
 
     def _btcpay_get_refundable_transactions(self):
