@@ -108,7 +108,14 @@ class BTCPayRequestMixin(models.AbstractModel):
         self.ensure_one()
         if self._btcpay_get_amount_due() <= 0:
             return _("Nothing is due.")
-        return '' if self._btcpay_get_provider() else self._btcpay_explain_no_provider()
+        if self._btcpay_get_provider():
+            return ''
+        if connected := self.env['payment.provider'].sudo()._btcpay_find_connected(self):
+            return connected[0]._btcpay_explain_unusable(self)
+        return _(
+            "No BTCPay Server is connected for %s. An administrator can connect one in the"
+            " settings of the payment providers.", self.sudo().company_id.name,
+        )
 
     def _btcpay_find_request_problem(self, amount):
         """Return why the customer cannot be asked for an amount.
@@ -131,7 +138,14 @@ class BTCPayRequestMixin(models.AbstractModel):
                 "%s was already received and is not confirmed yet. Wait until it is, or request"
                 " less.", self.currency_id.format(underway),
             )
-        return self._btcpay_find_offer_problem(amount)
+        provider = self._btcpay_get_provider()
+        if not provider._btcpay_filter_offered(self, amount):
+            return _(
+                "The payment page would not offer Bitcoin for this: the payment provider"
+                " “%s” is limited to other amounts or countries, or its payment method is switched"
+                " off. An administrator can change that.", provider.name,
+            )
+        return ''
 
     def _btcpay_get_amount_underway(self):
         """Return what was received for the document, by whichever link, and is not confirmed yet.
@@ -143,39 +157,6 @@ class BTCPayRequestMixin(models.AbstractModel):
             tx.provider_code == 'btcpay' and tx.state == 'pending'
             and not tx.source_transaction_id and tx.currency_id == self.currency_id
         )).mapped('btcpay_paid_amount'))
-
-    def _btcpay_explain_no_provider(self):
-        """Return why there is no provider with which the document can be paid in Bitcoin.
-
-        :return: The reason, for the user.
-        :rtype: str
-        """
-        self.ensure_one()
-        providers = self.env['payment.provider'].sudo()
-        connected = providers._btcpay_find_connected(self)
-        if connected:
-            return connected[0]._btcpay_explain_unusable(self)
-        return _(
-            "No BTCPay Server is connected for %s. An administrator can connect one in the"
-            " settings of the payment providers.", self.sudo().company_id.name,
-        )
-
-    def _btcpay_find_offer_problem(self, amount):
-        """Return why the page behind the link would not offer Bitcoin to the customer.
-
-        :param float amount: The amount.
-        :return: The reason, for the user; empty if there is none.
-        :rtype: str
-        """
-        self.ensure_one()
-        provider = self._btcpay_get_provider()
-        if not provider._btcpay_filter_offered(self, amount):
-            return _(
-                "The payment page would not offer Bitcoin for this: the payment provider"
-                " “%s” is limited to other amounts or countries, or its payment method is switched"
-                " off. An administrator can change that.", provider.name,
-            )
-        return ''
 
     def _btcpay_find_mail_problem(self):
         """Return why the customer cannot be mailed.
