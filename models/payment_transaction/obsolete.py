@@ -174,12 +174,11 @@ class PaymentTransaction(models.Model):
             if time.monotonic() > deadline:
                 break
 
-    def _btcpay_run_pending_action(self, timeout=const.TIMEOUT):
+    def _btcpay_run_pending_action(self):
         """Do at the server what is pending for the transaction, then sync what came of it.
 
         The invoice is read once more before: what is no more as it was is left to a person.
 
-        :param int timeout: The number of seconds to wait for each of the server's answers.
         :raise GreenfieldError: If the server did not answer; the action stays pending.
         """
         self.ensure_one()
@@ -191,9 +190,9 @@ class PaymentTransaction(models.Model):
             self.btcpay_pending_action = False
             commit_and_refresh(self.env)
             if not is_invalidation:
-                self._btcpay_sync(timeout=timeout)
+                self._btcpay_sync()
             return
-        client = self._btcpay_client(timeout)
+        client = self._btcpay_client()
         invoice = self._btcpay_fetch_invoice(client)
         now = fields.Datetime.now()
         if not invoice and self.btcpay_requested_at and self._btcpay_get_answer_deadline() > now:
@@ -218,7 +217,7 @@ class PaymentTransaction(models.Model):
         commit_and_refresh(self.env)
         if not invoice:
             return
-        self._btcpay_sync(timeout=timeout)
+        self._btcpay_sync()
         # Where it was paid just before it was to be invalidated.
         self._btcpay_invalidate_obsolete()
 
