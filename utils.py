@@ -34,7 +34,6 @@ def notify(message, *, type='success', sticky=False, reload=False, then=None):  
     :param bool sticky: Whether it stays until it is closed.
     :param bool reload: Whether what is on the screen is read again.
     :param dict then: The action that follows.
-    :return: The action.
     :rtype: dict
     """
     if reload:
@@ -106,7 +105,6 @@ def open_dialog(record, name, **values):
     :param recordset record: The record, e.g. a wizard; a new one where it is empty.
     :param str name: The dialog's title.
     :param values: Other values of the action.
-    :return: The action.
     :rtype: dict
     """
     return {
@@ -148,7 +146,6 @@ def next_wait(tries, waits):
 
     :param int tries: How often it has failed.
     :param tuple[int] waits: The minutes to wait before each new try, the last one again and again.
-    :return: The time.
     :rtype: datetime
     """
     return fields.Datetime.now() + timedelta(minutes=waits[min(tries, len(waits)) - 1])

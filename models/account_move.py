@@ -119,7 +119,6 @@ class AccountMove(models.Model):
     def action_btcpay_view_refunds(self):
         """Open the refunds by which the credit note is paid back.
 
-        :return: The action.
         :rtype: dict
         """
         self.ensure_one()
@@ -160,7 +159,6 @@ class AccountMove(models.Model):
         """Open the wizard that pays the credit note back from a payment.
 
         :param payment.transaction transaction: The transaction that has the invoice.
-        :return: The action of the wizard.
         :rtype: dict
         :raise UserError: If it cannot be paid back from that.
         """

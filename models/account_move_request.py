@@ -175,7 +175,6 @@ class AccountMove(models.Model):
     def action_btcpay_request_many(self):
         """Open the wizard that asks the customers of the selected invoices for Bitcoin payments.
 
-        :return: The action.
         :rtype: dict
         """
         self.check_access('read')

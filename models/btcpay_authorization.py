@@ -122,7 +122,6 @@ class BTCPayAuthorization(models.Model):
     def _take_key(self):
         """Hand out the key, once, and forget it.
 
-        :return: The key.
         :rtype: str
         """
         self.ensure_one()

@@ -128,7 +128,6 @@ class BTCPayDecisionMixin(models.AbstractModel):
     def action_btcpay_view_undecided(self):
         """Open the payments and refunds of which something is to be decided.
 
-        :return: The action.
         :rtype: dict
         """
         self.ensure_one()

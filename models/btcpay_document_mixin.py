@@ -143,7 +143,6 @@ class BTCPayDocumentMixin(models.AbstractModel):
     def action_btcpay_view_transactions(self):
         """Open the Bitcoin payments.
 
-        :return: The action.
         :rtype: dict
         """
         self.ensure_one()

@@ -83,7 +83,6 @@ class BTCPayRequestMixin(models.AbstractModel):
     def action_btcpay_request(self):
         """Open the wizard that asks the customer for a Bitcoin payment.
 
-        :return: The action.
         :rtype: dict
         """
         self.ensure_one()
@@ -185,7 +184,6 @@ class BTCPayRequestMixin(models.AbstractModel):
         The restriction holds at the server too, see `controllers/payment_request.py`.
 
         :param float amount: The amount to be paid.
-        :return: The link.
         :rtype: str
         """
         self.ensure_one()
@@ -196,7 +194,6 @@ class BTCPayRequestMixin(models.AbstractModel):
         """Make Odoo's own payment link.
 
         :param float amount: The amount to be paid.
-        :return: The link.
         :rtype: str
         """
         self.ensure_one()
@@ -239,7 +236,6 @@ class BTCPayRequestMixin(models.AbstractModel):
         """Open Odoo's composer with the mail that asks the customer for a payment.
 
         :param float amount: The amount to be paid.
-        :return: The action of the composer.
         :rtype: dict
         :raise UserError: If the customer has no email address.
         """

@@ -19,7 +19,6 @@ class BTCPayLogExport(models.TransientModel):
         """Have the user, an administrator, download entries.
 
         :param btcpay.log.entry entries: The entries.
-        :return: The action.
         :rtype: dict
         """
         entries.check_access('read')

@@ -91,7 +91,6 @@ class BTCPayPaymentRequest(models.TransientModel):
         """Open the wizard for a document.
 
         :param sale.order|account.move document: The document.
-        :return: The action of the wizard.
         :rtype: dict
         :raise UserError: If nothing is to be paid, or not with Bitcoin.
         """
@@ -107,7 +106,6 @@ class BTCPayPaymentRequest(models.TransientModel):
     def action_send(self):
         """Show the mail that asks the customer, to be sent from there.
 
-        :return: The action of Odoo's composer.
         :rtype: dict
         :raise UserError: If it cannot be sent.
         """

@@ -43,7 +43,6 @@ class BTCPayPaymentRequestMany(models.TransientModel):
         """Open the wizard, which says how many it will mail to and asks.
 
         :param account.move moves: The invoices.
-        :return: The action of the wizard.
         :rtype: dict
         """
         wizard = self.create({'move_ids': [Command.set(moves.ids)]})

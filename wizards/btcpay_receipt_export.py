@@ -31,7 +31,6 @@ class BTCPayReceiptExport(models.TransientModel):
         """Have the user download receipts.
 
         :param btcpay.receipt receipts: The receipts.
-        :return: The action.
         :rtype: dict
         :raise AccessError: If the user may not export.
         """

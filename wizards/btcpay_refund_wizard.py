@@ -229,7 +229,6 @@ class BTCPayRefundWizard(models.TransientModel):
 
         :param payment.transaction transaction: The transaction that has the invoice.
         :param dict values: Other values of the wizard.
-        :return: The action of the wizard.
         :rtype: dict
         """
         transaction._btcpay_check_refund_rights()

@@ -39,7 +39,6 @@ class PaymentProvider(models.Model):
     def action_btcpay_connect(self):
         """Open the wizard that connects the provider with a store of a BTCPay Server.
 
-        :return: The action of the wizard.
         :rtype: dict
         """
         self.ensure_one()
@@ -51,7 +50,6 @@ class PaymentProvider(models.Model):
     def action_btcpay_disconnect(self):
         """Open the dialog that says what is under way, and disconnects.
 
-        :return: The action of the dialog.
         :rtype: dict
         """
         self.ensure_one()

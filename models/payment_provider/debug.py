@@ -63,7 +63,6 @@ class PaymentProvider(models.Model):
     def action_btcpay_view_log(self):
         """Open the debug log of the provider.
 
-        :return: The action.
         :rtype: dict
         """
         self.ensure_one()

@@ -144,7 +144,6 @@ class PaymentProvider(models.Model):
     def _get_btcpay_languages(self):
         """Return the languages that can be chosen: those of the servers, by their names.
 
-        :return: The selection.
         :rtype: list[tuple[str, str]]
         """
         codes = set()

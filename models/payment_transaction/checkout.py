@@ -260,7 +260,6 @@ class PaymentTransaction(models.Model):
         """Return what is stored of an invoice with its transaction.
 
         :param Invoice invoice: The invoice.
-        :return: The values to write.
         :rtype: dict
         """
         return {

@@ -25,7 +25,6 @@ class PaymentTransaction(models.Model):
     def action_btcpay_view_log(self):
         """Open what debug mode has kept of the transaction and of its refunds.
 
-        :return: The action.
         :rtype: dict
         """
         self.ensure_one()

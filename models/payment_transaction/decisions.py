@@ -113,7 +113,6 @@ class PaymentTransaction(models.Model):
     def action_btcpay_view_document(self):
         """Open the order, invoice or customer on which the payment is decided.
 
-        :return: The action.
         :rtype: dict
         """
         self.ensure_one()

@@ -65,7 +65,6 @@ class PaymentTransaction(models.Model):
     def action_btcpay_refund(self):
         """Open the wizard that refunds the transaction, for the credit note that led there.
 
-        :return: The action of the wizard.
         :rtype: dict
         """
         self.ensure_one()

@@ -28,7 +28,6 @@ class PaymentTransaction(models.Model):
         """Refund from Odoo's own wizard.
 
         :param float amount: The amount to give back.
-        :return: The refund.
         :rtype: payment.transaction
         :raise ValidationError: If the refund is refused.
         """

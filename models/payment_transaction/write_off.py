@@ -155,7 +155,6 @@ class PaymentTransaction(models.Model):
     def _btcpay_get_booking_values(self):
         """Return the values of the transaction's payment that differ from the framework's.
 
-        :return: The values.
         :rtype: dict
         """
         self.ensure_one()
