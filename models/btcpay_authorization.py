@@ -34,8 +34,7 @@ class BTCPayAuthorization(models.Model):
         selection=[
             ('started', "Started"), ('received', "Key received"), ('used', "Used"),
         ],
-        default='started',
-        required=True,
+        default='started', required=True,
     )
     api_key = fields.Char(string="API Key", groups=NO_ACCESS)
     # What came too late or besides: to be revoked at the server.

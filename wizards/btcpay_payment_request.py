@@ -21,9 +21,7 @@ class BTCPayPaymentRequest(models.TransientModel):
     has_installment = fields.Boolean(compute='_compute_document')
     has_down_payment = fields.Boolean(compute='_compute_document')
     due_text = fields.Char(string="Amount Due (text)", compute='_compute_document')
-    down_payment_text = fields.Char(
-        string="Down Payment (text)", compute='_compute_document'
-    )
+    down_payment_text = fields.Char(string="Down Payment (text)", compute='_compute_document')
     installment_text = fields.Char(string="Installment (text)", compute='_compute_document')
     amount_type = fields.Selection(
         string="Amount Requested",

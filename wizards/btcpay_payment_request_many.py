@@ -15,9 +15,7 @@ class BTCPayPaymentRequestMany(models.TransientModel):
     _name = 'btcpay.payment.request.many'
     _description = "Request Bitcoin Payments of Several Invoices"
 
-    move_ids = fields.Many2many(
-        string="Invoices", comodel_name='account.move', readonly=True
-    )
+    move_ids = fields.Many2many(string="Invoices", comodel_name='account.move', readonly=True)
     mailed_count = fields.Integer(compute='_compute_texts')
     summary = fields.Char(compute='_compute_texts')
     problems = fields.Text(string="Not Mailed", compute='_compute_texts')
