@@ -6,12 +6,7 @@ from odoo.exceptions import UserError
 
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import commit_and_refresh, lock
-from odoo.addons.payment_btcpay.greenfield import (
-    Forbidden,
-    GreenfieldError,
-    NotFound,
-    ServerFault,
-)
+from odoo.addons.payment_btcpay.greenfield import Forbidden, GreenfieldError, NotFound, ServerFault
 from odoo.addons.payment_btcpay.utils import notify, warn
 
 

@@ -8,11 +8,7 @@ from odoo.tools import format_list
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import commit_and_refresh
-from odoo.addons.payment_btcpay.greenfield import (
-    GreenfieldError,
-    NotFound,
-    Unauthorized,
-)
+from odoo.addons.payment_btcpay.greenfield import GreenfieldError, NotFound, Unauthorized
 from odoo.addons.payment_btcpay.utils import open_dialog, warn
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)

@@ -8,10 +8,7 @@ from odoo.tools import file_open, split_every
 
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import commit_and_refresh, lock
-from odoo.addons.payment_btcpay.greenfield import (
-    GreenfieldError,
-    is_lightning,
-)
+from odoo.addons.payment_btcpay.greenfield import GreenfieldError, is_lightning
 from odoo.addons.payment_btcpay.models.payment_provider.client import NothingEnabled, StoreGone
 from odoo.addons.payment_btcpay.utils import name_method, notify, warn
 

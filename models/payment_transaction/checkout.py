@@ -7,11 +7,7 @@ from odoo import _, fields, models
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import commit_and_refresh, lock
-from odoo.addons.payment_btcpay.greenfield import (
-    GreenfieldError,
-    NotUnderstood,
-    Unreachable,
-)
+from odoo.addons.payment_btcpay.greenfield import GreenfieldError, NotUnderstood, Unreachable
 from odoo.addons.payment_btcpay.models.payment_provider.client import AnotherInvoice, MethodMissing
 from odoo.addons.payment_btcpay.utils import make_local
 

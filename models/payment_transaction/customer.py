@@ -6,12 +6,7 @@ from odoo.tools import format_date, format_time
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.utils import (
-    mail_privately,
-    name_method,
-    one_line,
-    post_template,
-)
+from odoo.addons.payment_btcpay.utils import mail_privately, name_method, one_line, post_template
 
 # Whoever has the link can claim the money: only the customer gets it.
 REFUND_LINK_TEMPLATE = 'mail_template_refund'

@@ -10,12 +10,7 @@ from odoo.tools import split_every
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.db import (
-    CONCURRENCY_ERRORS,
-    RowBusy,
-    commit_and_refresh,
-    lock,
-)
+from odoo.addons.payment_btcpay.db import CONCURRENCY_ERRORS, RowBusy, commit_and_refresh, lock
 from odoo.addons.payment_btcpay.greenfield import GreenfieldError
 from odoo.addons.payment_btcpay.utils import trigger_once
 

@@ -7,12 +7,7 @@ from odoo.exceptions import AccessError
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.db import (
-    CONCURRENCY_ERRORS,
-    RowBusy,
-    commit_and_refresh,
-    lock,
-)
+from odoo.addons.payment_btcpay.db import CONCURRENCY_ERRORS, RowBusy, commit_and_refresh, lock
 from odoo.addons.payment_btcpay.greenfield import GreenfieldError, NotUnderstood
 from odoo.addons.payment_btcpay.utils import notify, trigger_once, upsert
 
