@@ -13,16 +13,13 @@ class AccountMove(models.Model):
     _inherit = ['account.move', 'btcpay.decision.mixin']
 
     _btcpay_link_field = 'invoice_ids'
+    _btcpay_date_field = 'invoice_date'
 
     btcpay_received_amount = fields.Monetary(
         string="Bitcoin Received", compute='_compute_btcpay_summary', compute_sudo=True
     )
 
     # === TRANSACTIONS === #
-
-    def _btcpay_get_date(self):
-        """Override to convert what was received at the rate of the invoice."""
-        return self.invoice_date
 
     def _btcpay_filter_payable(self):
         """Override to leave bills and entries alone."""

@@ -29,6 +29,7 @@ class BTCPayDocumentMixin(models.AbstractModel):
     _description = "Document That Is Paid in Bitcoin"
 
     _btcpay_link_field = None  #: of transactions, to the documents they are for
+    _btcpay_date_field = None  #: of the documents, at whose rate what was received is converted
 
     btcpay_has_transactions = fields.Boolean(
         string="Has Bitcoin Payments", compute='_compute_btcpay_summary', compute_sudo=True
@@ -53,7 +54,7 @@ class BTCPayDocumentMixin(models.AbstractModel):
                 received if tx.currency_id == document.currency_id
                 else tx.currency_id._convert(
                     received, document.currency_id, document.company_id,
-                    document._btcpay_get_date() or fields.Date.today(),
+                    document[self._btcpay_date_field] or fields.Date.today(),
                 )
                 for tx in transactions if (received := (
                     tx.amount - tx.btcpay_difference_amount if tx.source_transaction_id
@@ -113,14 +114,6 @@ class BTCPayDocumentMixin(models.AbstractModel):
         :rtype: btcpay.document.mixin
         """
         return self
-
-    def _btcpay_get_date(self):
-        """Return the date of whose rate what was received is converted.
-
-        :rtype: date|datetime|bool
-        """
-        self.ensure_one()
-        raise NotImplementedError
 
     # === ACTION METHODS === #
 

@@ -12,7 +12,7 @@ class SaleOrder(models.Model):
     _inherit = ['sale.order', 'btcpay.decision.mixin', 'btcpay.request.mixin']
 
     _btcpay_link_field = 'sale_order_ids'
-
+    _btcpay_date_field = 'date_order'
     _btcpay_request_template = 'payment_btcpay.mail_template_request_order'
 
     btcpay_received_amount = fields.Monetary(
@@ -230,12 +230,6 @@ class SaleOrder(models.Model):
         if not self._btcpay_is_partly_paid():
             required -= self._btcpay_get_paid_amount()
         return max(self.currency_id.round(required), 0)
-
-    # === TRANSACTIONS === #
-
-    def _btcpay_get_date(self):
-        """Override to convert what was received at the rate of the order."""
-        return self.date_order
 
     # === REQUESTS === #
 
