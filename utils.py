@@ -60,13 +60,15 @@ def warn(message):
     return notify(message, type='warning', sticky=True, reload=True)
 
 
-def download(record, name):
-    """Return the action that has the user download the `content` of a record, at once.
+def download(exports, text, name):
+    """Return the action that has the user download a text, at once.
 
-    :param Model record: The record.
+    :param Model exports: The model that keeps it, as the `content` of a new record.
+    :param str text: The text.
     :param str name: The name of the file.
     :rtype: dict
     """
+    record = exports.create({'content': base64.b64encode(text.encode())})
     return {
         'type': 'ir.actions.act_url',
         'url': f'/web/content/{record._name}/{record.id}/content/{name}?download=true',

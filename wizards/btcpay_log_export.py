@@ -1,5 +1,3 @@
-import base64
-
 from odoo import api, fields, models, release
 from odoo.modules import get_manifest
 
@@ -22,8 +20,7 @@ class BTCPayLogExport(models.TransientModel):
         :rtype: dict
         """
         entries.check_access('read')
-        export = self.create({'content': base64.b64encode(self._write(entries).encode())})
-        return download(export, 'btcpay-debug-log.txt')
+        return download(self, self._write(entries), 'btcpay-debug-log.txt')
 
     @api.model
     def _write(self, entries):
