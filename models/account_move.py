@@ -13,16 +13,13 @@ class AccountMove(models.Model):
     _inherit = ['account.move', 'btcpay.decision.mixin']
 
     _btcpay_link_field = 'invoice_ids'
+    _btcpay_date_field = 'invoice_date'
 
     btcpay_received_amount = fields.Monetary(
         string="Bitcoin Received", compute='_compute_btcpay_summary', compute_sudo=True
     )
 
     # === TRANSACTIONS === #
-
-    def _btcpay_get_date(self):
-        """Override to convert what was received at the rate of the invoice."""
-        return self.invoice_date
 
     def _btcpay_filter_payable(self):
         """Override to leave bills and entries alone."""
@@ -122,9 +119,6 @@ class AccountMove(models.Model):
     def action_btcpay_view_refunds(self):
         """Open the refunds by which the credit note is paid back.
 
-        Note: `self.ensure_one()`
-
-        :return: The action.
         :rtype: dict
         """
         self.ensure_one()
@@ -143,8 +137,6 @@ class AccountMove(models.Model):
 
     def action_btcpay_refund(self):
         """Open the wizard that pays the credit note back in Bitcoin.
-
-        Note: `self.ensure_one()`
 
         :return: The action: of the wizard, or of the payments to choose from.
         :rtype: dict
@@ -166,10 +158,7 @@ class AccountMove(models.Model):
     def _btcpay_open_refund(self, transaction):
         """Open the wizard that pays the credit note back from a payment.
 
-        Note: `self.ensure_one()`
-
         :param payment.transaction transaction: The transaction that has the invoice.
-        :return: The action of the wizard.
         :rtype: dict
         :raise UserError: If it cannot be paid back from that.
         """
@@ -188,8 +177,6 @@ class AccountMove(models.Model):
     def _btcpay_check_refund(self, transaction, amount=0):
         """Check that the credit note can be paid back by a refund.
 
-        Note: `self.ensure_one()`
-
         :param payment.transaction transaction: The transaction that is refunded, if there is one.
         :param float amount: The amount, fee included.
         :raise UserError: If it cannot.
@@ -203,17 +190,15 @@ class AccountMove(models.Model):
             ))
         due = self._btcpay_get_refund_amount_due()
         if self.currency_id.compare_amounts(amount, due) > 0:
-            if (uncredited := self._btcpay_get_uncredited_amount()) > 0:
-                raise UserError(_(
-                    "Only %(due)s of the credit note %(credit_note)s is left to be refunded:"
-                    " %(refunded)s was refunded before there was a credit note. If that was for"
-                    " something else, refund the payment itself.",
-                    credit_note=self.display_name, due=self.currency_id.format(due),
-                    refunded=self.currency_id.format(uncredited),
-                ))
+            uncredited = self._btcpay_get_uncredited_amount()
+            values = {'credit_note': self.display_name, 'due': self.currency_id.format(due)}
             raise UserError(_(
-                "Only %(due)s of the credit note %(credit_note)s is left to be refunded.",
-                credit_note=self.display_name, due=self.currency_id.format(due),
+                "Only %(due)s of the credit note %(credit_note)s is left to be refunded:"
+                " %(refunded)s was refunded before there was a credit note. If that was for"
+                " something else, refund the payment itself.",
+                refunded=self.currency_id.format(uncredited), **values,
+            ) if uncredited > 0 else _(
+                "Only %(due)s of the credit note %(credit_note)s is left to be refunded.", **values
             ))
 
     def _btcpay_get_refundable_transactions(self):

@@ -172,8 +172,6 @@ class AccountMove(models.Model):
     def _btcpay_ask(self):
         """Mail the customer the link to pay with Bitcoin what is to be paid now.
 
-        Note: `self.ensure_one()`
-
         :raise UserError: If it cannot be paid, or not be mailed.
         """
         self.ensure_one()
@@ -184,7 +182,6 @@ class AccountMove(models.Model):
     def action_btcpay_request_many(self):
         """Open the wizard that asks the customers of the selected invoices for Bitcoin payments.
 
-        :return: The action.
         :rtype: dict
         """
         self.check_access('read')

@@ -26,7 +26,6 @@ class AccountPayment(models.Model):
     def action_btcpay_view_transaction(self):
         """Open the Bitcoin payment, or the refund, that is booked by it.
 
-        :return: The action.
         :rtype: dict
         """
         self.ensure_one()

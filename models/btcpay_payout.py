@@ -38,9 +38,7 @@ class BTCPayPayout(models.Model):
     crypto_amount = fields.Char(readonly=True)
     crypto_currency = fields.Char(readonly=True)
     destination = fields.Char(readonly=True)
-    proof = fields.Char(
-        help="The transaction id or the payment's preimage.", readonly=True
-    )
+    proof = fields.Char(help="The transaction id or the payment's preimage.", readonly=True)
     # What people read of it.
     claimed_text = fields.Char(string="Claimed", compute='_compute_texts')
     crypto_text = fields.Char(string="Paid Out As", compute='_compute_texts')

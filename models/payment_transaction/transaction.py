@@ -329,7 +329,7 @@ class PaymentTransaction(models.Model):
         and to look for payments that do not fit what they are for."""
         todo = self._btcpay_claim_post_processing()
         todo._btcpay_log_confirmation()
-        told = todo._btcpay_filter_told_to_customer()
+        told = todo.filtered(lambda tx: tx._btcpay_is_told_to_customer())
         super(PaymentTransaction, told.with_context(btcpay_is_told=True))._post_process()
         super(PaymentTransaction, todo - told)._post_process()
         todo._btcpay_finish_post_processing()
