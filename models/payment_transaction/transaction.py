@@ -239,6 +239,7 @@ class PaymentTransaction(models.Model):
         transactions.filtered(lambda tx: tx.provider_code == 'btcpay')._btcpay_begin()
         return transactions
 
+    @api.private
     def modified(self, fnames, create=False, before=False):
         """Override to look for nothing that depends on our fields, all empty, where a transaction
         of another provider begins."""
