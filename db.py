@@ -25,6 +25,10 @@ class RowBusy(UserError):
     :param str message: What is busy, where it is not the payment.
     """
 
+    # As those of `GreenfieldError`, so that both can be handled alike.
+    is_temporary = True
+    is_of_server = False
+
     def __init__(self, env, message=''):
         super().__init__(
             message or env._("The payment is being processed. Try again in a moment.")

@@ -34,7 +34,6 @@ def notify(message, *, type='success', sticky=False, reload=False, then=None):  
     :param bool sticky: Whether it stays until it is closed.
     :param bool reload: Whether what is on the screen is read again.
     :param dict then: The action that follows.
-    :return: The action.
     :rtype: dict
     """
     if reload:
@@ -52,13 +51,24 @@ def notify(message, *, type='success', sticky=False, reload=False, then=None):  
     }
 
 
-def download(record, name):
-    """Return the action that has the user download the `content` of a record, at once.
+def warn(message):
+    """Return the action that shows a warning to the user, with what is so now behind it.
 
-    :param Model record: The record.
+    :param str message: What happened and what to do.
+    :rtype: dict
+    """
+    return notify(message, type='warning', sticky=True, reload=True)
+
+
+def download(exports, text, name):
+    """Return the action that has the user download a text, at once.
+
+    :param Model exports: The model that keeps it, as the `content` of a new record.
+    :param str text: The text.
     :param str name: The name of the file.
     :rtype: dict
     """
+    record = exports.create({'content': base64.b64encode(text.encode())})
     return {
         'type': 'ir.actions.act_url',
         'url': f'/web/content/{record._name}/{record.id}/content/{name}?download=true',
@@ -94,10 +104,9 @@ def make_qr_code(link):
 def open_dialog(record, name, **values):
     """Return the action that shows a record in a dialog.
 
-    :param recordset record: The record, e.g. a wizard.
+    :param recordset record: The record, e.g. a wizard; a new one where it is empty.
     :param str name: The dialog's title.
     :param values: Other values of the action.
-    :return: The action.
     :rtype: dict
     """
     return {
@@ -139,7 +148,6 @@ def next_wait(tries, waits):
 
     :param int tries: How often it has failed.
     :param tuple[int] waits: The minutes to wait before each new try, the last one again and again.
-    :return: The time.
     :rtype: datetime
     """
     return fields.Datetime.now() + timedelta(minutes=waits[min(tries, len(waits)) - 1])

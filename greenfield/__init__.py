@@ -29,14 +29,7 @@ from .methods import (
     name_method,
     to_payout_methods,
 )
-from .money import (
-    Money,
-    count_decimals,
-    format_amount,
-    format_crypto,
-    parse_decimal,
-    round_amount,
-)
+from .money import Money, count_decimals, format_amount, format_crypto, parse_decimal, round_amount
 from .reader import Listing
 from .redact import find_secrets, redact_call, redact_event, redact_parameters, redact_words
 from .refund import Payout, PullPayment, RefundDraft, RefundPreview

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from . import status as words
-from .money import Money, count_decimals, format_decimal, round_amount
+from .money import Money, count_decimals, round_amount
 from .reader import Listing, Reader, parse_listing
 from .text import MAX_LENGTH, is_api_id
 
@@ -66,7 +66,7 @@ class InvoiceDraft:
             'paymentTolerance': None if self.tolerance is None else float(self.tolerance),
         }
         body: dict[str, object] = {
-            'amount': format_decimal(self.amount),
+            'amount': format(self.amount, 'f'),
             'currency': self.currency,
             'metadata': metadata,
             'checkout': {key: value for key, value in checkout.items() if value is not None},

@@ -81,11 +81,6 @@ def format_amount(amount: Decimal | str | float, decimals: int) -> str:
     return format(round_amount(amount, decimals), 'f')
 
 
-def format_decimal(number: Decimal) -> str:
-    """Write a number as the API wants it, with the decimals that it has."""
-    return format(number, 'f')
-
-
 def format_crypto(amount: object) -> str:
     """Write an amount of a crypto currency without decimals that say nothing, e.g. `0.002`.
 

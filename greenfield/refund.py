@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from . import status as words
-from .money import Money, format_decimal
+from .money import Money
 from .reader import Reader
 
 # The variants of a refund: what the customer gets.
@@ -50,10 +50,10 @@ class RefundDraft:
         """Return it as the API wants it: JSON that can be stored, see `parse`."""
         data: dict[str, object] = {'refundVariant': self.variant}
         if self.custom:
-            data['customAmount'] = format_decimal(self.custom.amount)
+            data['customAmount'] = format(self.custom.amount, 'f')
             data['customCurrency'] = self.custom.currency
         if self.subtract_percentage:
-            data['subtractPercentage'] = format_decimal(self.subtract_percentage)
+            data['subtractPercentage'] = format(self.subtract_percentage, 'f')
         if self.payout_methods is not None:
             data['payoutMethods'] = list(self.payout_methods)
         if self.name:
@@ -125,7 +125,7 @@ class RefundPreview:
     def dump(self) -> dict[str, object]:
         """Return it as JSON that can be stored, with exact decimal strings."""
         def text(number: Decimal | None) -> str | None:
-            return None if number is None else format_decimal(number)
+            return None if number is None else format(number, 'f')
 
         return {
             'paymentCurrency': self.payment_currency,

@@ -72,7 +72,6 @@ class ApiKey:
     """What an API key may do; the key itself is not kept."""
 
     permissions: tuple[Permission, ...]
-    label: str = ''
 
     @classmethod
     def parse(cls, data: object) -> 'ApiKey':
@@ -86,7 +85,7 @@ class ApiKey:
         )
         if not permissions.is_complete:
             raise read.refuse('permissions')
-        return cls(permissions.items, read.text('label'))
+        return cls(permissions.items)
 
     @property
     def store_ids(self) -> frozenset[str]:
@@ -126,8 +125,6 @@ class Store:
 
     id: str
     name: str
-    default_currency: str = ''
-    is_archived: bool = False
 
     @classmethod
     def parse(cls, data: object) -> 'Store':
@@ -137,12 +134,7 @@ class Store:
         """
         read = Reader(data, 'store')
         store_id = read.api_id()
-        return cls(
-            id=store_id,
-            name=read.text('name', 256) or store_id,
-            default_currency=read.optional_word('defaultCurrency'),
-            is_archived=read.flag('archived'),
-        )
+        return cls(store_id, read.text('name', 256) or store_id)
 
 
 @dataclass(frozen=True, slots=True)

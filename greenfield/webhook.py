@@ -134,14 +134,12 @@ class Delivery:
     """One attempt of the server to send an event.
 
     :param str status: `HttpSuccess`, `HttpError` or `Failed` (no answer at all)
-    :param datetime|None due_at: when it was to be sent; what came before may have held it back
     """
 
     id: str
     status: str
     http_code: int | None = None
     error_message: str = ''
-    due_at: datetime | None = None
     sent_at: datetime | None = None
 
     @property
@@ -161,6 +159,5 @@ class Delivery:
             status=read.optional_word('status'),
             http_code=read.integer('httpCode', 0, 999) or None,
             error_message=read.text('errorMessage', 500),
-            due_at=read.time('timestamp'),
             sent_at=read.time('deliveryTime') or read.time('timestamp'),  # Since 2.3.4.
         )

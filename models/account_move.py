@@ -13,16 +13,13 @@ class AccountMove(models.Model):
     _inherit = ['account.move', 'btcpay.decision.mixin']
 
     _btcpay_link_field = 'invoice_ids'
+    _btcpay_date_field = 'invoice_date'
 
     btcpay_received_amount = fields.Monetary(
         string="Bitcoin Received", compute='_compute_btcpay_summary', compute_sudo=True
     )
 
     # === TRANSACTIONS === #
-
-    def _btcpay_get_date(self):
-        """Override to convert what was received at the rate of the invoice."""
-        return self.invoice_date
 
     def _btcpay_filter_payable(self):
         """Override to leave bills and entries alone."""
@@ -36,7 +33,7 @@ class AccountMove(models.Model):
 
     def _post(self, soft=True):
         """Override of `account` to note what came in before the invoice was posted, and to match
-        the two."""
+        the two; and credit notes with their refunds."""
         posted = super()._post(soft)
         transactions = posted._btcpay_filter_payable().sudo().transaction_ids.filtered(
             lambda tx: tx.provider_code == 'btcpay'
@@ -45,6 +42,9 @@ class AccountMove(models.Model):
             hold(transactions._btcpay_get_roots())  # What is confirmed just now is noted, too.
             transactions._btcpay_note_on_invoices()
             transactions._btcpay_reconcile_posted(posted)
+        for refund in posted.filtered('btcpay_returned_amount').sudo().btcpay_refund_ids:
+            if refund.payment_id:  # It was paid out while the credit note was a draft.
+                refund._btcpay_reconcile_refund(refund.payment_id)
         return posted
 
     def _has_to_be_paid(self):
@@ -119,9 +119,6 @@ class AccountMove(models.Model):
     def action_btcpay_view_refunds(self):
         """Open the refunds by which the credit note is paid back.
 
-        Note: `self.ensure_one()`
-
-        :return: The action.
         :rtype: dict
         """
         self.ensure_one()
@@ -140,8 +137,6 @@ class AccountMove(models.Model):
 
     def action_btcpay_refund(self):
         """Open the wizard that pays the credit note back in Bitcoin.
-
-        Note: `self.ensure_one()`
 
         :return: The action: of the wizard, or of the payments to choose from.
         :rtype: dict
@@ -163,10 +158,7 @@ class AccountMove(models.Model):
     def _btcpay_open_refund(self, transaction):
         """Open the wizard that pays the credit note back from a payment.
 
-        Note: `self.ensure_one()`
-
         :param payment.transaction transaction: The transaction that has the invoice.
-        :return: The action of the wizard.
         :rtype: dict
         :raise UserError: If it cannot be paid back from that.
         """
@@ -185,8 +177,6 @@ class AccountMove(models.Model):
     def _btcpay_check_refund(self, transaction, amount=0):
         """Check that the credit note can be paid back by a refund.
 
-        Note: `self.ensure_one()`
-
         :param payment.transaction transaction: The transaction that is refunded, if there is one.
         :param float amount: The amount, fee included.
         :raise UserError: If it cannot.
@@ -200,17 +190,15 @@ class AccountMove(models.Model):
             ))
         due = self._btcpay_get_refund_amount_due()
         if self.currency_id.compare_amounts(amount, due) > 0:
-            if (uncredited := self._btcpay_get_uncredited_amount()) > 0:
-                raise UserError(_(
-                    "Only %(due)s of the credit note %(credit_note)s is left to be refunded:"
-                    " %(refunded)s was refunded before there was a credit note. If that was for"
-                    " something else, refund the payment itself.",
-                    credit_note=self.display_name, due=self.currency_id.format(due),
-                    refunded=self.currency_id.format(uncredited),
-                ))
+            uncredited = self._btcpay_get_uncredited_amount()
+            values = {'credit_note': self.display_name, 'due': self.currency_id.format(due)}
             raise UserError(_(
-                "Only %(due)s of the credit note %(credit_note)s is left to be refunded.",
-                credit_note=self.display_name, due=self.currency_id.format(due),
+                "Only %(due)s of the credit note %(credit_note)s is left to be refunded:"
+                " %(refunded)s was refunded before there was a credit note. If that was for"
+                " something else, refund the payment itself.",
+                refunded=self.currency_id.format(uncredited), **values,
+            ) if uncredited > 0 else _(
+                "Only %(due)s of the credit note %(credit_note)s is left to be refunded.", **values
             ))
 
     def _btcpay_get_refundable_transactions(self):
@@ -270,15 +258,30 @@ class AccountMove(models.Model):
             lambda tx: not tx.payment_id.move_id & matched
         )
         left = self.amount_residual - unmatched._btcpay_get_returned_amount()
-        if invoice := self.sudo().reversed_entry_id & matched:
+        if self.sudo().reversed_entry_id & matched:
             # It was open, though it is paid: by a payment that has no entry yet.
-            left += max(-unmatched._btcpay_get_amount_due(invoice), 0)
+            invoices = self._btcpay_get_payable_invoices()
+            left += max(-unmatched._btcpay_get_amount_due(invoices), 0)
         due = min(self.amount_total - self.btcpay_returned_amount, left)
         return max(self.currency_id.round(due), 0)
 
+    def _btcpay_get_payable_invoices(self):
+        """Return the credited invoice, and the others that its Bitcoin transactions are for.
+
+        :rtype: account.move
+        """
+        self.ensure_one()
+        transactions = self._btcpay_get_credited_transactions()
+        invoices = self.sudo().reversed_entry_id | transactions.invoice_ids
+        invoices |= transactions.sale_order_ids.invoice_ids
+        return invoices.filtered(lambda move: (
+            move.move_type == 'out_invoice' and move.state == 'posted'
+            and move.currency_id == self.currency_id
+        ))
+
     def _btcpay_get_uncredited_amount(self):
         """Return what was given back of what the invoice was paid with, or is underway, and is for
-        no credit note yet.
+        no credit note yet, or for one that was taken back.
 
         :rtype: float
         """
@@ -288,7 +291,7 @@ class AccountMove(models.Model):
             *(tx._btcpay_get_receipts() for tx in transactions)
         )
         refunds = transactions.btcpay_refund_ids.filtered(lambda tx: (
-            not tx.btcpay_credit_note_id and tx.state not in ('cancel', 'error')
+            tx.btcpay_credit_note_id.state != 'posted' and tx.state not in ('cancel', 'error')
         ))
         booked = refunds.filtered(lambda tx: tx.payment_id._btcpay_has_entry())
         # Of what paid no invoice a refund needs no credit note: it is matched with that.

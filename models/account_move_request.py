@@ -84,18 +84,25 @@ class AccountMove(models.Model):
         return self.currency_id.round(min(self._btcpay_get_amount_due(), sum(asked)))
 
     def _btcpay_get_open_installments(self):
-        """Return what is still to be paid of the invoice, and when, as Odoo's own page has it.
+        """Return what is still to be paid of the invoice, and when, as Odoo's own page has it: but
+        that what arrived and is not matched with it yet is for what is due first.
 
         :return: The day and the amount of each installment, those that are due first before others.
         :rtype: list[tuple[date, float]]
         """
         self.ensure_one()
-        lines = self.sudo().line_ids.filtered(lambda line: line.display_type == 'payment_term')
-        return [
-            (installment['date_maturity'], installment['amount_residual_currency_unsigned'])
-            for installment in (lines._get_installments_data() if lines else [])
-            if not installment['reconciled']
-        ]
+        move = self.sudo()
+        lines = move.line_ids.filtered(lambda line: line.display_type == 'payment_term')
+        unmatched = move.amount_residual - move.transaction_ids._btcpay_get_amount_due(move)
+        installments = []
+        for installment in lines._get_installments_data() if lines else []:
+            if not installment['reconciled']:
+                amount = installment['amount_residual_currency_unsigned']
+                taken = max(min(unmatched, amount), 0)
+                unmatched -= taken
+                if (left := self.currency_id.round(amount - taken)) > 0:
+                    installments.append((installment['date_maturity'], left))
+        return installments
 
     def _btcpay_get_down_payment(self):
         """Return nothing: an invoice knows no down payment of itself.
@@ -165,8 +172,6 @@ class AccountMove(models.Model):
     def _btcpay_ask(self):
         """Mail the customer the link to pay with Bitcoin what is to be paid now.
 
-        Note: `self.ensure_one()`
-
         :raise UserError: If it cannot be paid, or not be mailed.
         """
         self.ensure_one()
@@ -177,7 +182,6 @@ class AccountMove(models.Model):
     def action_btcpay_request_many(self):
         """Open the wizard that asks the customers of the selected invoices for Bitcoin payments.
 
-        :return: The action.
         :rtype: dict
         """
         self.check_access('read')
@@ -193,7 +197,7 @@ class AccountMove(models.Model):
         due = self.search([
             ('move_type', '=', 'out_invoice'),
             ('state', '=', 'posted'),
-            ('payment_state', 'in', ('not_paid', 'partial')),
+            ('payment_state', 'in', ('not_paid', 'in_payment', 'partial')),
             ('partner_id.commercial_partner_id.btcpay_request_due', '=', True),
             '|', ('btcpay_requested_until', '=', False), ('btcpay_requested_until', '<', today),
             ('line_ids', 'any', [

@@ -26,7 +26,6 @@ class AccountPayment(models.Model):
     def action_btcpay_view_transaction(self):
         """Open the Bitcoin payment, or the refund, that is booked by it.
 
-        :return: The action.
         :rtype: dict
         """
         self.ensure_one()
@@ -78,6 +77,11 @@ class AccountPayment(models.Model):
         reversed; that of a draft keeps what it is matched with."""
         move = self.move_id
         return bool(move) and move.state != 'cancel' and not is_reversed(move)
+
+    def _btcpay_is_validated(self):
+        """Return whether the payment has no entry and was validated, by a person or as Odoo does
+        once its invoice is paid."""
+        return self.state == 'paid' and not self.move_id
 
     def _btcpay_is_taken_back(self):
         """Return whether an accountant has taken the payment back: canceled it, set it to draft,

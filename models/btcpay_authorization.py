@@ -34,8 +34,7 @@ class BTCPayAuthorization(models.Model):
         selection=[
             ('started', "Started"), ('received', "Key received"), ('used', "Used"),
         ],
-        default='started',
-        required=True,
+        default='started', required=True,
     )
     api_key = fields.Char(string="API Key", groups=NO_ACCESS)
     # What came too late or besides: to be revoked at the server.
@@ -122,7 +121,6 @@ class BTCPayAuthorization(models.Model):
     def _take_key(self):
         """Hand out the key, once, and forget it.
 
-        :return: The key.
         :rtype: str
         """
         self.ensure_one()

@@ -95,8 +95,6 @@ class BTCPayDecisionMixin(models.AbstractModel):
     def action_btcpay_accept(self):
         """Accept what came late or in part, even if nobody is asked about it any more.
 
-        Note: `self.ensure_one()`
-
         :raise UserError: If there is nothing to accept.
         """
         self.ensure_one()
@@ -114,8 +112,6 @@ class BTCPayDecisionMixin(models.AbstractModel):
     def action_btcpay_refund_decided(self):
         """Open the wizard that refunds the payment of which something is to be decided.
 
-        Note: `self.ensure_one()`
-
         :return: The action: of the wizard, or of the payments to choose from.
         :rtype: dict
         """
@@ -132,9 +128,6 @@ class BTCPayDecisionMixin(models.AbstractModel):
     def action_btcpay_view_undecided(self):
         """Open the payments and refunds of which something is to be decided.
 
-        Note: `self.ensure_one()`
-
-        :return: The action.
         :rtype: dict
         """
         self.ensure_one()
@@ -142,10 +135,7 @@ class BTCPayDecisionMixin(models.AbstractModel):
         return self._btcpay_open_transactions(self._btcpay_get_undecided())
 
     def action_btcpay_resolve(self):
-        """Leave the payments of the document as they are: what was to be decided is.
-
-        Note: `self.ensure_one()`
-        """
+        """Leave the payments of the document as they are: what was to be decided is."""
         self.ensure_one()
         self.check_access('write')
         self._btcpay_get_undecided()._btcpay_resolve()

@@ -193,8 +193,6 @@ class BTCPayDelivery(models.Model):
     def _process(self, timeout=const.TIMEOUT, transaction=None, answered=None, turn=None):
         """Sync the transaction that the event is about. What fails is tried again later.
 
-        Note: `self.ensure_one()`
-
         :param int timeout: The number of seconds to wait for each of the server's answers.
         :param payment.transaction transaction: What it is about, if that was looked for just now.
         :param btcpay.delivery answered: All that the sync is to answer, by default all that are
@@ -227,8 +225,8 @@ class BTCPayDelivery(models.Model):
             if not self.exists():
                 raise  # It could not be kept: the server sends it again.
             if isinstance(error, (GreenfieldError, RowBusy)):
-                is_of_server = getattr(error, 'is_of_server', False)
-                failure = error if is_of_server and transaction._btcpay_is_store_current() else None
+                if error.is_of_server and transaction._btcpay_is_store_current():
+                    failure = error
                 reason = self.provider_id._btcpay_explain(error)
             else:
                 _logger.exception("Delivery %s could not be processed.", self.delivery_ref)

@@ -29,6 +29,7 @@ class BTCPayDocumentMixin(models.AbstractModel):
     _description = "Document That Is Paid in Bitcoin"
 
     _btcpay_link_field = None  #: of transactions, to the documents they are for
+    _btcpay_date_field = None  #: of the documents, at whose rate what was received is converted
 
     btcpay_has_transactions = fields.Boolean(
         string="Has Bitcoin Payments", compute='_compute_btcpay_summary', compute_sudo=True
@@ -53,7 +54,7 @@ class BTCPayDocumentMixin(models.AbstractModel):
                 received if tx.currency_id == document.currency_id
                 else tx.currency_id._convert(
                     received, document.currency_id, document.company_id,
-                    document._btcpay_get_date() or fields.Date.today(),
+                    document[self._btcpay_date_field] or fields.Date.today(),
                 )
                 for tx in transactions if (received := (
                     tx.amount - tx.btcpay_difference_amount if tx.source_transaction_id
@@ -114,20 +115,10 @@ class BTCPayDocumentMixin(models.AbstractModel):
         """
         return self
 
-    def _btcpay_get_date(self):
-        """Return the date of whose rate what was received is converted.
-
-        :rtype: date|datetime|bool
-        """
-        self.ensure_one()
-        raise NotImplementedError
-
     # === ACTION METHODS === #
 
     def action_btcpay_sync(self):
         """Sync the payments and refunds with the server now, because a person wants to know.
-
-        Note: `self.ensure_one()`
 
         :return: The notification of what was found.
         :rtype: dict
@@ -145,9 +136,6 @@ class BTCPayDocumentMixin(models.AbstractModel):
     def action_btcpay_view_transactions(self):
         """Open the Bitcoin payments.
 
-        Note: `self.ensure_one()`
-
-        :return: The action.
         :rtype: dict
         """
         self.ensure_one()

@@ -85,7 +85,6 @@ class BTCPayLogEntry(models.Model):
     def action_btcpay_export(self):
         """Have the entries, or the newest of all that the list shows, downloaded as one file.
 
-        :return: The action.
         :rtype: dict
         """
         return self.env['btcpay.log.export']._download(self or self.search(

@@ -23,8 +23,7 @@ class BTCPayPayment(models.Model):
         string="Payment ID",
         help="The transaction id and output of an on-chain payment, the payment hash of a Lightning"
              " payment.",
-        required=True,
-        readonly=True,
+        required=True, readonly=True,
     )
     txid = fields.Char(
         string="Transaction ID or Payment Hash",

@@ -162,7 +162,6 @@ class BTCPayReceipt(models.Model):
     def action_btcpay_view_payment(self):
         """Open the one form of the payment, or of the refund.
 
-        :return: The action.
         :rtype: dict
         """
         self.ensure_one()
@@ -171,7 +170,6 @@ class BTCPayReceipt(models.Model):
     def action_btcpay_export(self):
         """Have the receipts, or all that the list shows, downloaded as tax tools read them.
 
-        :return: The action.
         :rtype: dict
         """
         receipts = self or self.search(self.env.context.get('active_domain') or [])

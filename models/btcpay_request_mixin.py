@@ -83,9 +83,6 @@ class BTCPayRequestMixin(models.AbstractModel):
     def action_btcpay_request(self):
         """Open the wizard that asks the customer for a Bitcoin payment.
 
-        Note: `self.ensure_one()`
-
-        :return: The action.
         :rtype: dict
         """
         self.ensure_one()
@@ -110,7 +107,14 @@ class BTCPayRequestMixin(models.AbstractModel):
         self.ensure_one()
         if self._btcpay_get_amount_due() <= 0:
             return _("Nothing is due.")
-        return '' if self._btcpay_get_provider() else self._btcpay_explain_no_provider()
+        if self._btcpay_get_provider():
+            return ''
+        if connected := self.env['payment.provider'].sudo()._btcpay_find_connected(self):
+            return connected[0]._btcpay_explain_unusable(self)
+        return _(
+            "No BTCPay Server is connected for %s. An administrator can connect one in the"
+            " settings of the payment providers.", self.sudo().company_id.name,
+        )
 
     def _btcpay_find_request_problem(self, amount):
         """Return why the customer cannot be asked for an amount.
@@ -133,7 +137,14 @@ class BTCPayRequestMixin(models.AbstractModel):
                 "%s was already received and is not confirmed yet. Wait until it is, or request"
                 " less.", self.currency_id.format(underway),
             )
-        return self._btcpay_find_offer_problem(amount)
+        provider = self._btcpay_get_provider()
+        if not provider._btcpay_filter_offered(self, amount):
+            return _(
+                "The payment page would not offer Bitcoin for this: the payment provider"
+                " “%s” is limited to other amounts or countries, or its payment method is switched"
+                " off. An administrator can change that.", provider.name,
+            )
+        return ''
 
     def _btcpay_get_amount_underway(self):
         """Return what was received for the document, by whichever link, and is not confirmed yet.
@@ -145,39 +156,6 @@ class BTCPayRequestMixin(models.AbstractModel):
             tx.provider_code == 'btcpay' and tx.state == 'pending'
             and not tx.source_transaction_id and tx.currency_id == self.currency_id
         )).mapped('btcpay_paid_amount'))
-
-    def _btcpay_explain_no_provider(self):
-        """Return why there is no provider with which the document can be paid in Bitcoin.
-
-        :return: The reason, for the user.
-        :rtype: str
-        """
-        self.ensure_one()
-        providers = self.env['payment.provider'].sudo()
-        connected = providers._btcpay_find_connected(self)
-        if connected:
-            return connected[0]._btcpay_explain_unusable(self)
-        return _(
-            "No BTCPay Server is connected for %s. An administrator can connect one in the"
-            " settings of the payment providers.", self.sudo().company_id.name,
-        )
-
-    def _btcpay_find_offer_problem(self, amount):
-        """Return why the page behind the link would not offer Bitcoin to the customer.
-
-        :param float amount: The amount.
-        :return: The reason, for the user; empty if there is none.
-        :rtype: str
-        """
-        self.ensure_one()
-        provider = self._btcpay_get_provider()
-        if not provider._btcpay_filter_offered(self, amount):
-            return _(
-                "The payment page would not offer Bitcoin for this: the payment provider"
-                " “%s” is limited to other amounts or countries, or its payment method is switched"
-                " off. An administrator can change that.", provider.name,
-            )
-        return ''
 
     def _btcpay_find_mail_problem(self):
         """Return why the customer cannot be mailed.
@@ -206,7 +184,6 @@ class BTCPayRequestMixin(models.AbstractModel):
         The restriction holds at the server too, see `controllers/payment_request.py`.
 
         :param float amount: The amount to be paid.
-        :return: The link.
         :rtype: str
         """
         self.ensure_one()
@@ -217,7 +194,6 @@ class BTCPayRequestMixin(models.AbstractModel):
         """Make Odoo's own payment link.
 
         :param float amount: The amount to be paid.
-        :return: The link.
         :rtype: str
         """
         self.ensure_one()
@@ -259,10 +235,7 @@ class BTCPayRequestMixin(models.AbstractModel):
     def _btcpay_compose_request(self, amount):
         """Open Odoo's composer with the mail that asks the customer for a payment.
 
-        Note: `self.ensure_one()`
-
         :param float amount: The amount to be paid.
-        :return: The action of the composer.
         :rtype: dict
         :raise UserError: If the customer has no email address.
         """
@@ -291,8 +264,6 @@ class BTCPayRequestMixin(models.AbstractModel):
 
     def _btcpay_send_request(self, amount):
         """Mail the customer, in their language, the link to pay with Bitcoin.
-
-        Note: `self.ensure_one()`
 
         :param float amount: The amount to be paid.
         """

@@ -12,7 +12,7 @@ class SaleOrder(models.Model):
     _inherit = ['sale.order', 'btcpay.decision.mixin', 'btcpay.request.mixin']
 
     _btcpay_link_field = 'sale_order_ids'
-
+    _btcpay_date_field = 'date_order'
     _btcpay_request_template = 'payment_btcpay.mail_template_request_order'
 
     btcpay_received_amount = fields.Monetary(
@@ -59,7 +59,9 @@ class SaleOrder(models.Model):
     @api.depends('transaction_ids.btcpay_returned_amount', 'transaction_ids.btcpay_sync_count')
     def _compute_btcpay_can_refund(self):
         for order in self:
-            order.btcpay_can_refund = bool(order._btcpay_get_refundable())
+            order.btcpay_can_refund = any(
+                order._btcpay_get_invoice_transactions().mapped('btcpay_can_refund')
+            )
 
     @api.depends('state', 'amount_total', 'transaction_ids.state', 'invoice_ids.amount_residual')
     def _compute_btcpay_can_request(self):
@@ -80,7 +82,7 @@ class SaleOrder(models.Model):
         """
         self.ensure_one()
         self.check_access('read')
-        refundable = self._btcpay_get_refundable()
+        refundable = self._btcpay_get_invoice_transactions().filtered('btcpay_can_refund')
         if not refundable:
             raise UserError(_("Nothing of this order's Bitcoin payments can be refunded."))
         if len(refundable) > 1:
@@ -228,19 +230,6 @@ class SaleOrder(models.Model):
         if not self._btcpay_is_partly_paid():
             required -= self._btcpay_get_paid_amount()
         return max(self.currency_id.round(required), 0)
-
-    # === TRANSACTIONS === #
-
-    def _btcpay_get_date(self):
-        """Override to convert what was received at the rate of the order."""
-        return self.date_order
-
-    def _btcpay_get_refundable(self):
-        """Return the transactions of which something can be refunded.
-
-        :rtype: payment.transaction
-        """
-        return self._btcpay_get_invoice_transactions().filtered('btcpay_can_refund')
 
     # === REQUESTS === #
 

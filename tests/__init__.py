@@ -52,6 +52,7 @@ from .module import (
 )
 from .obsolete import test_changed_orders, test_lowered_documents, test_several_invoices
 from .order import (
+    test_bank_statements,
     test_branches,
     test_decision_tour,
     test_decisions,
@@ -104,6 +105,7 @@ from .refund import (
     test_refund_cancel,
     test_refund_changed,
     test_refund_claims,
+    test_refund_credit_notes,
     test_refund_group,
     test_refund_guards,
     test_refund_http,

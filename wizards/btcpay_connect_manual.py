@@ -5,12 +5,7 @@ from odoo.orm.models import NO_ACCESS
 
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import commit_and_refresh
-from odoo.addons.payment_btcpay.greenfield import (
-    Forbidden,
-    GreenfieldError,
-    Unauthorized,
-    clean,
-)
+from odoo.addons.payment_btcpay.greenfield import Forbidden, GreenfieldError, Unauthorized, clean
 from odoo.addons.payment_btcpay.models.payment_provider.connection_check import ManualSetup
 from odoo.addons.payment_btcpay.utils import notify
 

@@ -1,5 +1,3 @@
-import base64
-
 from odoo import api, fields, models, release
 from odoo.modules import get_manifest
 
@@ -19,12 +17,10 @@ class BTCPayLogExport(models.TransientModel):
         """Have the user, an administrator, download entries.
 
         :param btcpay.log.entry entries: The entries.
-        :return: The action.
         :rtype: dict
         """
         entries.check_access('read')
-        export = self.create({'content': base64.b64encode(self._write(entries).encode())})
-        return download(export, 'btcpay-debug-log.txt')
+        return download(self, self._write(entries), 'btcpay-debug-log.txt')
 
     @api.model
     def _write(self, entries):

@@ -21,9 +21,7 @@ class BTCPayPaymentRequest(models.TransientModel):
     has_installment = fields.Boolean(compute='_compute_document')
     has_down_payment = fields.Boolean(compute='_compute_document')
     due_text = fields.Char(string="Amount Due (text)", compute='_compute_document')
-    down_payment_text = fields.Char(
-        string="Down Payment (text)", compute='_compute_document'
-    )
+    down_payment_text = fields.Char(string="Down Payment (text)", compute='_compute_document')
     installment_text = fields.Char(string="Installment (text)", compute='_compute_document')
     amount_type = fields.Selection(
         string="Amount Requested",
@@ -91,7 +89,6 @@ class BTCPayPaymentRequest(models.TransientModel):
         """Open the wizard for a document.
 
         :param sale.order|account.move document: The document.
-        :return: The action of the wizard.
         :rtype: dict
         :raise UserError: If nothing is to be paid, or not with Bitcoin.
         """
@@ -107,9 +104,6 @@ class BTCPayPaymentRequest(models.TransientModel):
     def action_send(self):
         """Show the mail that asks the customer, to be sent from there.
 
-        Note: `self.ensure_one()`
-
-        :return: The action of Odoo's composer.
         :rtype: dict
         :raise UserError: If it cannot be sent.
         """

@@ -15,9 +15,7 @@ class BTCPayPaymentRequestMany(models.TransientModel):
     _name = 'btcpay.payment.request.many'
     _description = "Request Bitcoin Payments of Several Invoices"
 
-    move_ids = fields.Many2many(
-        string="Invoices", comodel_name='account.move', readonly=True
-    )
+    move_ids = fields.Many2many(string="Invoices", comodel_name='account.move', readonly=True)
     mailed_count = fields.Integer(compute='_compute_texts')
     summary = fields.Char(compute='_compute_texts')
     problems = fields.Text(string="Not Mailed", compute='_compute_texts')
@@ -43,7 +41,6 @@ class BTCPayPaymentRequestMany(models.TransientModel):
         """Open the wizard, which says how many it will mail to and asks.
 
         :param account.move moves: The invoices.
-        :return: The action of the wizard.
         :rtype: dict
         """
         wizard = self.create({'move_ids': [Command.set(moves.ids)]})
@@ -53,8 +50,6 @@ class BTCPayPaymentRequestMany(models.TransientModel):
 
     def action_send(self):
         """Mail the requests; one that fails leaves the others alone.
-
-        Note: `self.ensure_one()`
 
         :return: The notification of what was done.
         :rtype: dict

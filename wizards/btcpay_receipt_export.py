@@ -1,4 +1,3 @@
-import base64
 import csv
 import io
 
@@ -31,7 +30,6 @@ class BTCPayReceiptExport(models.TransientModel):
         """Have the user download receipts.
 
         :param btcpay.receipt receipts: The receipts.
-        :return: The action.
         :rtype: dict
         :raise AccessError: If the user may not export.
         """
@@ -39,8 +37,7 @@ class BTCPayReceiptExport(models.TransientModel):
             raise AccessError(_(
                 "You have no right to export. Ask an administrator for the access right “Export”."
             ))
-        export = self.create({'content': base64.b64encode(self._write(receipts).encode())})
-        return download(export, 'bitcoin-receipts.csv')
+        return download(self, self._write(receipts), 'bitcoin-receipts.csv')
 
     @api.model
     def _write(self, receipts):

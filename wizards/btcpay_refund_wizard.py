@@ -21,9 +21,7 @@ class BTCPayRefundWizard(models.TransientModel):
     transaction_id = fields.Many2one(
         string="Bitcoin Payment", comodel_name='payment.transaction', required=True, readonly=True
     )
-    credit_note_id = fields.Many2one(
-        comodel_name='account.move', readonly=True
-    )
+    credit_note_id = fields.Many2one(comodel_name='account.move', readonly=True)
     # However often the button is pressed, it makes one refund.
     key = fields.Char(
         string="Refund Key", default=lambda _self: secrets.token_hex(8), required=True,
@@ -80,9 +78,7 @@ class BTCPayRefundWizard(models.TransientModel):
     preview_error = fields.Char(string="Why There Is No Preview", readonly=True)
     is_permission_missing = fields.Boolean(string="Lacks the Refund Permission", readonly=True)
     # What stands beside the choices: the figure, or why it cannot be chosen.
-    all_text = fields.Char(
-        string="Refundable", compute='_compute_sums', compute_sudo=True
-    )
+    all_text = fields.Char(string="Refundable", compute='_compute_sums', compute_sudo=True)
     overpaid_text = fields.Char(
         string="Overpayment (text)", compute='_compute_sums', compute_sudo=True
     )
@@ -229,7 +225,6 @@ class BTCPayRefundWizard(models.TransientModel):
 
         :param payment.transaction transaction: The transaction that has the invoice.
         :param dict values: Other values of the wizard.
-        :return: The action of the wizard.
         :rtype: dict
         """
         transaction._btcpay_check_refund_rights()
@@ -264,8 +259,6 @@ class BTCPayRefundWizard(models.TransientModel):
 
     def action_refund(self):
         """Make the refund.
-
-        Note: `self.ensure_one()`
 
         :return: The action that shows the refund with its link.
         :rtype: dict

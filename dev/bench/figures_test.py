@@ -6,9 +6,10 @@ from collections import Counter
 
 from . import texts
 from .figures import Sample, percentile, typical
+from .goals import STEPS, Goal, ratio
 from .peers import Mollie, Ours, Payment, Request, Stripe
 from .place import Answer
-from .results import STEPS, Goal, Results, ratio
+from .results import Results
 from .storm import TRIES, Senders, events_of
 
 PAYMENTS = [Payment(number, f'S{number}', f'inv{number}') for number in range(100)]

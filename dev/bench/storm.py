@@ -168,11 +168,16 @@ def check(place, payments):
 def hang(place, events=50):
     """Ordinary pages while events come in of a server that accepts calls and answers none.
 
-    :return: seconds of the pages, by what happened meanwhile
+    :return: seconds of the pages, by what happened meanwhile; with workers, and in `threads` as the
+             table is measured
     """
+    return {**_hang(place, events, WORKERS), 'threads': _hang(place, events, 0)}
+
+
+def _hang(place, events, workers):
     place.tell('state', 'open')
     page = Request('/web/login')
-    with Odoo(place, WITH, WORKERS) as odoo:
+    with Odoo(place, WITH, workers) as odoo:
         customers = Customers(place, odoo)
         other, peer = customers.peers([Stripe, Ours])
         payments = customers.payments(peer, 2 * events)
@@ -180,7 +185,7 @@ def hang(place, events=50):
         asking_nobody = customers.payments(other, events)
         for _number in range(4):
             odoo.send(page)
-        found = {'events': events, 'workers': WORKERS, 'usual': _sum_up(
+        found = {'events': events, 'workers': workers, 'usual': _sum_up(
             _look(odoo, page, threading.Event(), 20))}
         found['stripe'] = _attack(
             place, odoo, page, [other.settled(payment) for payment in asking_nobody])

@@ -93,8 +93,8 @@ def test_revoked_key_is_unauthorized(world, connect, store):
 
 
 def test_stores(client, store):
-    assert client.list_stores().items == (Store(store, 'Shop', 'USD'),)
-    assert client.get_store(store) == Store(store, 'Shop', 'USD')
+    assert client.list_stores().items == (Store(store, 'Shop'),)
+    assert client.get_store(store) == Store(store, 'Shop')
 
 
 def test_unknown_store_is_forbidden(client):

@@ -14,7 +14,7 @@ from odoo.addons.payment_btcpay.greenfield import (
     Refused,
     ServerFault,
 )
-from odoo.addons.payment_btcpay.utils import notify
+from odoo.addons.payment_btcpay.utils import notify, warn
 
 
 class PaymentProvider(models.Model):
@@ -47,10 +47,7 @@ class PaymentProvider(models.Model):
         except GreenfieldError as error:
             self.env.cr.rollback()
             provider._btcpay_report_failure(error)
-            return notify(
-                provider.btcpay_connection_problem or self._btcpay_explain(error),
-                type='warning', sticky=True, reload=True,
-            )
+            return warn(provider.btcpay_connection_problem or self._btcpay_explain(error))
         provider._btcpay_report_success()
         return notify(_("The connection was checked: see “Health”."), reload=True)
 
@@ -71,7 +68,7 @@ class PaymentProvider(models.Model):
             for delivery_id in undelivered:
                 client.redeliver(store_id, webhook_id, delivery_id)
         except GreenfieldError as error:
-            return notify(self._btcpay_explain(error), type='warning', sticky=True, reload=True)
+            return warn(self._btcpay_explain(error))
         commit_and_refresh(self.env)
         lock(provider)
         provider.btcpay_checkup = {**(provider.btcpay_checkup or {}), 'undelivered': 0}

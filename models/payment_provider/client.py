@@ -196,7 +196,7 @@ class PaymentProvider(models.Model):
     def _btcpay_explain(self, error):
         """Return what an error of the server means for a person, and what to do.
 
-        :param GreenfieldError error: The error.
+        :param GreenfieldError|RowBusy error: The error.
         :rtype: str
         """
         match error:

@@ -8,12 +8,8 @@ from odoo.tools import format_list
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import commit_and_refresh
-from odoo.addons.payment_btcpay.greenfield import (
-    GreenfieldError,
-    NotFound,
-    Unauthorized,
-)
-from odoo.addons.payment_btcpay.utils import notify
+from odoo.addons.payment_btcpay.greenfield import GreenfieldError, NotFound, Unauthorized
+from odoo.addons.payment_btcpay.utils import open_dialog, warn
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -39,38 +35,24 @@ class PaymentProvider(models.Model):
     def action_btcpay_connect(self):
         """Open the wizard that connects the provider with a store of a BTCPay Server.
 
-        Note: `self.ensure_one()`
-
-        :return: The action of the wizard.
         :rtype: dict
         """
         self.ensure_one()
-        return {
-            'name': _("Connect to BTCPay Server"),
-            'type': 'ir.actions.act_window',
-            'res_model': 'btcpay.connect.wizard',
-            'view_mode': 'form',
-            'target': 'new',
-            'context': {'default_provider_id': self.id},
-        }
+        return open_dialog(
+            self.env['btcpay.connect.wizard'], _("Connect to BTCPay Server"),
+            context={'default_provider_id': self.id},
+        )
 
     def action_btcpay_disconnect(self):
         """Open the dialog that says what is under way, and disconnects.
 
-        Note: `self.ensure_one()`
-
-        :return: The action of the dialog.
         :rtype: dict
         """
         self.ensure_one()
-        return {
-            'name': _("Disconnect"),
-            'type': 'ir.actions.act_window',
-            'res_model': 'btcpay.disconnect.wizard',
-            'view_mode': 'form',
-            'target': 'new',
-            'context': {'default_provider_id': self.id},
-        }
+        return open_dialog(
+            self.env['btcpay.disconnect.wizard'], _("Disconnect"),
+            context={'default_provider_id': self.id},
+        )
 
     # === CONNECT === #
 
@@ -86,8 +68,6 @@ class PaymentProvider(models.Model):
         """Connect the provider with the one store that an API key is for, or change nothing.
 
         What was made at the server along the way is removed again when the connection fails.
-
-        Note: `self.ensure_one()`
 
         :param str server_url: The normalized address of the server.
         :param str api_key: The key, as it came: nothing about it is known yet.
@@ -193,24 +173,18 @@ class PaymentProvider(models.Model):
         _logger.info("User %s disconnected provider %s.", self.env.uid, self.id)
         is_clean = self.env['btcpay.authorization']._forget(self)
         if is_of_copy:
-            return notify(
-                _(
-                    "The store is disconnected in this database. Its API key and webhook stay at"
-                    " the BTCPay Server: another database, of which this one is a copy, made them."
-                    " If that one is no longer used, remove them there."
-                ),
-                type='warning', sticky=True, reload=True,
-            )
+            return warn(_(
+                "The store is disconnected in this database. Its API key and webhook stay at"
+                " the BTCPay Server: another database, of which this one is a copy, made them."
+                " If that one is no longer used, remove them there."
+            ))
         if self._btcpay_clean_up(*connections) and is_clean:
             return result
-        return notify(
-            _(
-                "The store is disconnected in Odoo, but its API key and webhook could not be"
-                " removed from the BTCPay Server. Remove the API key in your account and the"
-                " webhook in the store's settings there."
-            ),
-            type='warning', sticky=True, reload=True,
-        )
+        return warn(_(
+            "The store is disconnected in Odoo, but its API key and webhook could not be"
+            " removed from the BTCPay Server. Remove the API key in your account and the"
+            " webhook in the store's settings there."
+        ))
 
     def _btcpay_forget_typed_secrets(self):
         """Forget what was typed for a connection that was not made."""
@@ -292,19 +266,12 @@ class PaymentProvider(models.Model):
         :rtype: dict
         """
         return {
-            'btcpay_server_url': False,
-            'btcpay_api_key': False,
-            'btcpay_key_may_archive': False,
-            'btcpay_database': False,
-            'btcpay_store_id': False,
-            'btcpay_store_name': False,
-            'btcpay_store_payment_methods': False,
-            'btcpay_languages': False,
-            'btcpay_unrated_currencies': False,
-            'btcpay_store_read_at': False,
-            'btcpay_down_methods': False,
-            'btcpay_checkup': False,
-            'btcpay_checked_at': False,
+            **dict.fromkeys((
+                'btcpay_server_url', 'btcpay_api_key', 'btcpay_key_may_archive', 'btcpay_database',
+                'btcpay_store_id', 'btcpay_store_name', 'btcpay_store_payment_methods',
+                'btcpay_languages', 'btcpay_unrated_currencies', 'btcpay_store_read_at',
+                'btcpay_down_methods', 'btcpay_checkup', 'btcpay_checked_at',
+            ), False),
             **self._btcpay_get_empty_webhook(),
             **self._btcpay_get_healthy_values(),
             'btcpay_connection_state': 'disconnected',

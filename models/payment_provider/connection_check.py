@@ -41,7 +41,6 @@ class PaymentProvider(models.Model):
 
         Note: `self.ensure_one()`
 
-        :return: The action of the wizard.
         :rtype: dict
         """
         view = self.env.ref('payment_btcpay.btcpay_connect_manual_form')

@@ -63,9 +63,6 @@ class PaymentProvider(models.Model):
     def action_btcpay_view_log(self):
         """Open the debug log of the provider.
 
-        Note: `self.ensure_one()`
-
-        :return: The action.
         :rtype: dict
         """
         self.ensure_one()

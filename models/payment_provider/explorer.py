@@ -1,10 +1,10 @@
 """Where the transactions of a blockchain are looked up."""
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from odoo import _, api, fields, models
 from odoo.exceptions import ValidationError
 
-from odoo.addons.payment_btcpay.greenfield import is_lightning
+from odoo.addons.payment_btcpay.greenfield import is_lightning, is_web_link
 
 
 class PaymentProvider(models.Model):
@@ -26,12 +26,7 @@ class PaymentProvider(models.Model):
         """
         for provider in self.filtered('btcpay_explorer_url'):
             address = provider.btcpay_explorer_url
-            try:
-                parts = urlsplit(address)
-                is_usable = parts.scheme in ('http', 'https') and bool(parts.hostname)
-            except ValueError:
-                is_usable = False
-            if not is_usable or '{txid}' not in address:
+            if not is_web_link(address) or '{txid}' not in address:
                 raise ValidationError(_(
                     "The address of a block explorer begins with https:// and has {txid} where the"
                     " transaction id goes, e.g. https://mempool.space/tx/{txid}"

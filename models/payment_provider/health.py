@@ -64,8 +64,6 @@ class PaymentProvider(models.Model):
 
         What may be a restart of the server raises it when the second try fails too.
 
-        Note: `self.ensure_one()`
-
         :param GreenfieldError error: The server's failure.
         """
         self.ensure_one()
@@ -110,10 +108,7 @@ class PaymentProvider(models.Model):
         commit_and_refresh(provider.env)
 
     def _btcpay_report_success(self):
-        """Note that the server can be asked, and clear the alert if there was one.
-
-        Note: `self.ensure_one()`
-        """
+        """Note that the server can be asked, and clear the alert if there was one."""
         self.ensure_one()
         provider = self.sudo()
         is_connected = provider.btcpay_connection_state == 'connected'
@@ -148,8 +143,6 @@ class PaymentProvider(models.Model):
 
         What may pass by itself says nothing about the store, but something about the server; what
         works in one currency says nothing about others.
-
-        Note: `self.ensure_one()`
 
         :param res.currency currency: What was to be paid in; none if it is a matter of the store.
         :param GreenfieldError|None error: Why no invoice was made; None if it was.
@@ -225,8 +218,6 @@ class PaymentProvider(models.Model):
     def _btcpay_report_methods(self, down=(), works=(), error=None):
         """Raise an alert when the store makes no invoices by some of its methods, once; clear it
         when all work again.
-
-        Note: `self.ensure_one()`
 
         :param Collection[str] down: The ids of the methods that do not work.
         :param Collection[str] works: The ids of those that do.

@@ -24,12 +24,12 @@ class PaymentProvider(models.Model):
         groups='base.group_system',
     )
     btcpay_excess_text = fields.Char(
-        string="More Than Needed", compute='_compute_btcpay_excess_text', compute_sudo=True,
+        string="More Than Needed", compute='_compute_btcpay_found', compute_sudo=True,
         groups='base.group_system',
     )
     btcpay_undelivered_count = fields.Integer(
-        string="Undelivered Events", compute='_compute_btcpay_undelivered_count',
-        compute_sudo=True, groups='base.group_system',
+        string="Undelivered Events", compute='_compute_btcpay_found', compute_sudo=True,
+        groups='base.group_system',
     )
     btcpay_is_new = fields.Boolean(
         string="Nothing Paid Yet", compute='_compute_btcpay_is_new', compute_sudo=True,
@@ -66,16 +66,11 @@ class PaymentProvider(models.Model):
         )
 
     @api.depends('btcpay_checkup')
-    def _compute_btcpay_excess_text(self):
+    def _compute_btcpay_found(self):
         for provider in self:
-            provider.btcpay_excess_text = provider._btcpay_describe_excess(
-                provider.btcpay_checkup or {}
-            )
-
-    @api.depends('btcpay_checkup')
-    def _compute_btcpay_undelivered_count(self):
-        for provider in self:
-            provider.btcpay_undelivered_count = (provider.btcpay_checkup or {}).get('undelivered')
+            found = provider.btcpay_checkup or {}
+            provider.btcpay_excess_text = provider._btcpay_describe_excess(found)
+            provider.btcpay_undelivered_count = found.get('undelivered')
 
     @api.depends('btcpay_connection_state')
     def _compute_btcpay_is_new(self):

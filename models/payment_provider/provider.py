@@ -21,9 +21,7 @@ class PaymentProvider(models.Model):
     btcpay_server_url = fields.Char(
         string="BTCPay Server",
         help="The address of the server, set by “Connect to BTCPay Server”.",
-        readonly=True,
-        copy=False,
-        groups='base.group_system',
+        readonly=True, copy=False, groups='base.group_system',
     )
     # The secrets are for the code alone: no call of Odoo's API gets them back.
     btcpay_api_key = fields.Char(string="BTCPay API Key", copy=False, groups=NO_ACCESS)
@@ -64,9 +62,7 @@ class PaymentProvider(models.Model):
     btcpay_languages = fields.Char(
         string="Checkout Languages",
         help="The codes of the languages the server's checkout page speaks, separated by spaces.",
-        readonly=True,
-        copy=False,
-        groups='base.group_system',
+        readonly=True, copy=False, groups='base.group_system',
     )
     btcpay_webhook_id = fields.Char(
         string="Webhook ID", readonly=True, copy=False, groups='base.group_system'
@@ -75,9 +71,7 @@ class PaymentProvider(models.Model):
         string="Webhook Address",
         help="The address at which the server reports payments to Odoo. It stays as it was when the"
              " store was connected, whichever domain an administrator comes by later.",
-        readonly=True,
-        copy=False,
-        groups='base.group_system',
+        readonly=True, copy=False, groups='base.group_system',
     )
     btcpay_connection_state = fields.Selection(
         string="Connection",
@@ -88,17 +82,12 @@ class PaymentProvider(models.Model):
             ('gone', "Store not found"),
             ('unreachable', "No usable answer"),
         ],
-        default='disconnected',
-        required=True,
-        readonly=True,
-        copy=False,
+        default='disconnected', required=True, readonly=True, copy=False,
     )
     btcpay_responsible_id = fields.Many2one(
         string="Responsible",
         help="Who is asked what Odoo cannot settle by itself, where an order has no salesperson.",
-        comodel_name='res.users',
-        domain=[('share', '=', False)],
-        copy=False,
+        comodel_name='res.users', domain=[('share', '=', False)], copy=False,
     )
     btcpay_checkout_mode = fields.Selection(
         string="Checkout Page",
@@ -110,8 +99,7 @@ class PaymentProvider(models.Model):
             ('redirect', "On the server's page"),
             ('modal', "Over the shop's page"),
         ],
-        default='redirect',
-        required=True,
+        default='redirect', required=True,
     )
     btcpay_modal_policy = fields.Char(
         string="Content Security Policy",
@@ -135,8 +123,7 @@ class PaymentProvider(models.Model):
             ('review', "Manual review"),
             ('accept', "Accept once confirmed"),
         ],
-        default='review',
-        required=True,
+        default='review', required=True,
     )
     btcpay_underpaid_policy = fields.Selection(
         string="Underpayment Within Tolerance",
@@ -149,9 +136,7 @@ class PaymentProvider(models.Model):
             ('received', "Book what was received"),
             ('write_off', "Write off the difference"),
         ],
-        default='received',
-        required=True,
-        copy=False,
+        default='received', required=True, copy=False,
     )
     btcpay_write_off_account_id = fields.Many2one(
         string="Write-Off Account",
@@ -161,11 +146,7 @@ class PaymentProvider(models.Model):
             'asset_receivable', 'liability_payable', 'asset_cash', 'liability_credit_card',
         ))],
         compute='_compute_btcpay_write_off_account_id',
-        store=True,
-        readonly=False,
-        copy=False,
-        check_company=True,
-        ondelete='restrict',
+        store=True, readonly=False, copy=False, check_company=True, ondelete='restrict',
     )
     btcpay_webhook_log_days = fields.Integer(
         string="Webhook Log Retention (days)",

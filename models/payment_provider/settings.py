@@ -40,8 +40,7 @@ class PaymentProvider(models.Model):
             ('settled', "When the payment is settled"),
             ('seen', "When the payment is seen"),
         ],
-        default='settled',
-        required=True,
+        default='settled', required=True,
     )
     # Numbers as text, since a number cannot be empty.
     btcpay_expiration_minutes = fields.Char(
@@ -88,8 +87,7 @@ class PaymentProvider(models.Model):
         string="Return Automatically",
         help="Whether the server's checkout page brings the customer back to Odoo by itself once"
              " the invoice is settled, or waits for a click on “Return to …”.",
-        selection=YES_NO,
-        default='yes',
+        selection=YES_NO, default='yes',
     )
     btcpay_item_description = fields.Char(
         string="Description on the Invoice",
@@ -144,7 +142,6 @@ class PaymentProvider(models.Model):
     def _get_btcpay_languages(self):
         """Return the languages that can be chosen: those of the servers, by their names.
 
-        :return: The selection.
         :rtype: list[tuple[str, str]]
         """
         codes = set()

@@ -8,13 +8,9 @@ from odoo.tools import file_open, split_every
 
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import commit_and_refresh, lock
-from odoo.addons.payment_btcpay.greenfield import (
-    GreenfieldError,
-    Refused,
-    is_lightning,
-)
+from odoo.addons.payment_btcpay.greenfield import GreenfieldError, Refused, is_lightning
 from odoo.addons.payment_btcpay.models.payment_provider.client import NothingEnabled, StoreGone
-from odoo.addons.payment_btcpay.utils import name_method, notify
+from odoo.addons.payment_btcpay.utils import name_method, notify, warn
 
 
 class PaymentProvider(models.Model):
@@ -54,7 +50,7 @@ class PaymentProvider(models.Model):
         try:
             self._btcpay_refresh()
         except GreenfieldError as error:
-            return notify(self._btcpay_explain(error), type='warning', sticky=True, reload=True)
+            return warn(self._btcpay_explain(error))
         return notify(_("What the store has was read from the BTCPay Server."), reload=True)
 
     def action_btcpay_add_methods(self):

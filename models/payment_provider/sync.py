@@ -300,7 +300,7 @@ class PaymentProvider(models.Model):
                 refund = tx._btcpay_find_or_adopt_refund(pull_payment_id)
             except (GreenfieldError, RowBusy) as error:
                 self.env.cr.rollback()
-                if getattr(error, 'is_of_server', False):
+                if error.is_of_server:
                     raise
                 _logger.warning("No refund of transaction %s adopted: %s", tx.reference, error)
                 continue

@@ -9,7 +9,7 @@ from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import commit_and_refresh, lock
 from odoo.addons.payment_btcpay.greenfield import GreenfieldError, NotFound, WebhookDraft
-from odoo.addons.payment_btcpay.utils import ConnectionRefused, notify
+from odoo.addons.payment_btcpay.utils import ConnectionRefused, notify, warn
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -25,15 +25,9 @@ class PaymentProvider(models.Model):
     def action_btcpay_repair_webhook(self):
         """Register the webhook (again), with the key there is.
 
-        Note: `self.ensure_one()`
-
         :raise UserError: If that could not be done.
         """
-        self.ensure_one()
-        self.check_access('write')
-        provider = self.sudo()
-        if not provider._btcpay_is_connected():
-            raise UserError(_("Connect a store first."))
+        provider = self._btcpay_begin_check()
         if provider.state == 'disabled':
             raise UserError(_("Enable the payment provider first."))
         connection = provider._btcpay_get_own_connection()
@@ -42,7 +36,6 @@ class PaymentProvider(models.Model):
                 "This database is a copy of another one, whose webhook this is. Connect a store to"
                 " this one first."
             ))
-        commit_and_refresh(self.env)  # No row may be held while waiting for the server.
         with provider._btcpay_undo_on_failure() as undo:
             values = provider._btcpay_register_webhook(
                 provider._btcpay_client(), connection.store_id, connection, undo
@@ -81,16 +74,11 @@ class PaymentProvider(models.Model):
         except GreenfieldError as error:
             # It may have taken the new one: nothing tells which of them it signs with.
             provider._btcpay_store_secret(old, is_other_kept=error.is_temporary)
-            return notify(
-                _("The secret could not be renewed. %s", self._btcpay_explain(error)),
-                type='warning', sticky=True, reload=True,
-            )
+            return warn(_("The secret could not be renewed. %s", self._btcpay_explain(error)))
         return notify(_("The webhook has a new secret."), reload=True)
 
     def action_btcpay_disable_webhook(self):
         """Poll the server from now on, without a webhook.
-
-        Note: `self.ensure_one()`
 
         :return: The notification of what is left to do, if anything.
         :rtype: dict|None
@@ -106,13 +94,10 @@ class PaymentProvider(models.Model):
             provider._btcpay_client(), connection.store_id, url
         ):
             return None
-        return notify(
-            _(
-                "Odoo polls the BTCPay Server from now on, but its webhook could not be removed"
-                " there. Remove it in the store's settings on the server."
-            ),
-            type='warning', sticky=True, reload=True,
-        )
+        return warn(_(
+            "Odoo polls the BTCPay Server from now on, but its webhook could not be removed"
+            " there. Remove it in the store's settings on the server."
+        ))
 
     # === REGISTER AND REMOVE === #
 

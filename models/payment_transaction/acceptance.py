@@ -15,8 +15,6 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
     def action_btcpay_accept_partial(self):
         """Book what was received before the invoice expired, and ask for the amount due.
 
-        Note: `self.ensure_one()`
-
         :raise UserError: If there is nothing to accept.
         """
         self.ensure_one()
@@ -37,8 +35,6 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
 
         The invoice is marked as settled at the server, and everything goes on from there.
 
-        Note: `self.ensure_one()`
-
         :raise UserError: If there is none.
         """
         self.ensure_one()
@@ -55,7 +51,7 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
         tx._btcpay_settle_matters('expired')
         try:
             tx._btcpay_run_pending_action()
-        except GreenfieldError as error:
+        except (GreenfieldError, RowBusy) as error:
             self.env.cr.rollback()
             reason = tx.provider_id._btcpay_explain(error)
             if error.is_temporary:
@@ -65,11 +61,6 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
             tx._btcpay_drop_pending_action(error)
             commit_and_refresh(self.env)
             raise UserError(reason) from error
-        except RowBusy as error:
-            self.env.cr.rollback()
-            raise UserError(_(
-                "%s The late payment is accepted as soon as the server answers.", error.args[0]
-            )) from error
 
     def _btcpay_sync_before_decision(self):
         """Decide on what is so now, as far as the server says.
@@ -270,7 +261,7 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
 
         The transaction itself must not be done beside it: the order would count both.
 
-        Note: `self.ensure_one()`; the transaction is locked.
+        Note: the transaction is locked.
 
         :param float amount: The amount to book; by default what can be accepted.
         """
@@ -304,7 +295,7 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
         """Book for the documents what the server counts as paid, where parts of it are booked
         already or were given back: what is not given back, up to the amount asked for.
 
-        Note: `self.ensure_one()`; the transaction is locked.
+        Note: the transaction is locked.
         """
         self.ensure_one()
         if self._btcpay_is_counted_in_full():

@@ -36,6 +36,7 @@ class PaymentTransaction(models.Model):
                 lambda tx: not tx.invoice_ids - documents
             )._btcpay_filter_without_entry()
             due = sum(documents.mapped('amount_residual')) - unbooked._btcpay_get_net_amount()
+            due += (unbooked | family)._btcpay_get_stated_amount(documents)
             due += family._btcpay_get_booked_amount(documents)
             orders = documents.line_ids.sale_line_ids.order_id
             others = orders.transaction_ids | (documents | orders.invoice_ids).transaction_ids
@@ -185,9 +186,7 @@ class PaymentTransaction(models.Model):
 
     def _btcpay_is_paid_in_full(self):
         """Return whether all that was asked for was received, confirmed or not."""
-        self.ensure_one()
-        paid, asked = self.btcpay_paid_amount, self._btcpay_get_asked_amount()
-        return paid >= asked or self.currency_id.compare_amounts(paid, asked) == 0
+        return self._btcpay_is_enough(self.btcpay_paid_amount)
 
     def _btcpay_is_confirmed(self):
         """Return whether all that was received is confirmed: what is not may still vanish."""
@@ -220,10 +219,7 @@ class PaymentTransaction(models.Model):
 
         :rtype: payment.transaction
         """
-        self.ensure_one()
-        return self.child_transaction_ids.filtered(
-            lambda tx: tx.operation != 'refund' and tx.state == 'done'
-        )
+        return self._btcpay_get_receipts() - self
 
     def _btcpay_get_receipts(self):
         """Return the transactions by which what was received for the invoice is booked.
@@ -321,11 +317,7 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         waiting = self.btcpay_payment_ids.filtered(lambda payment: payment.status == 'Processing')
-        unconfirmed = sum(
-            (Decimal(payment.crypto_amount) - Decimal(payment.crypto_fee or 0))
-            * Decimal(payment.rate or 0)
-            for payment in waiting
-        )
+        unconfirmed = sum(payment._get_worth() - payment._get_fee() for payment in waiting)
         return max(self.currency_id.round(self.btcpay_paid_amount - float(unconfirmed)), 0)
 
     # === WHAT WAS GIVEN BACK === #

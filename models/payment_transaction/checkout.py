@@ -7,11 +7,7 @@ from odoo import _, fields, models
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import commit_and_refresh, lock
-from odoo.addons.payment_btcpay.greenfield import (
-    GreenfieldError,
-    NotUnderstood,
-    Unreachable,
-)
+from odoo.addons.payment_btcpay.greenfield import GreenfieldError, NotUnderstood, Unreachable
 from odoo.addons.payment_btcpay.models.payment_provider.client import AnotherInvoice, MethodMissing
 from odoo.addons.payment_btcpay.utils import make_local
 
@@ -43,8 +39,6 @@ class PaymentTransaction(models.Model):
         failure, which must neither forget this invoice nor make a second one, and no row may be
         locked while waiting for the server. If the call fails the transaction ends in error, see
         `_btcpay_fail_checkout`.
-
-        Note: `self.ensure_one()`
         """
         self.ensure_one()
         if self.btcpay_invoice_id or self.state != 'draft':
@@ -168,7 +162,7 @@ class PaymentTransaction(models.Model):
                 " %(reference)s. Check the payment there.",
                 invoice=invoice.id, other=invoice.order_id or None, reference=self.reference,
             )
-        if not invoice.money.is_rounded_from(self._btcpay_get_money()):
+        if not invoice.money.is_rounded_from(self._btcpay_get_money(self.amount)):
             return _(
                 "The invoice %(invoice)s at the BTCPay Server is for %(other_amount)s"
                 " %(other_currency)s, the transaction for %(amount)s. Check the payment there.",
@@ -226,16 +220,6 @@ class PaymentTransaction(models.Model):
             and self._btcpay_has_asked_method(invoice)
         )
 
-    def _btcpay_adopt_invoice(self, invoice):
-        """Adopt an invoice the server made without our getting its answer.
-
-        :param Invoice invoice: The invoice.
-        """
-        self.ensure_one()
-        if self._btcpay_is_adoptable(invoice):
-            _logger.info("Found invoice %s of transaction %s.", invoice.id, self.reference)
-            self._btcpay_store_invoice(invoice)
-
     def _btcpay_store_invoice(self, invoice):
         """Remember the invoice of the transaction.
 
@@ -272,7 +256,6 @@ class PaymentTransaction(models.Model):
         """Return what is stored of an invoice with its transaction.
 
         :param Invoice invoice: The invoice.
-        :return: The values to write.
         :rtype: dict
         """
         return {

@@ -29,7 +29,7 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         provider = self.provider_id.sudo()
         base_url = provider._btcpay_get_return_base_url()
-        money = self._btcpay_get_money()
+        money = self._btcpay_get_money(self.amount)
         methods = self._btcpay_get_asked_methods()
         return InvoiceDraft(
             amount=money.amount,
@@ -52,14 +52,15 @@ class PaymentTransaction(models.Model):
             has_receipt=_read_choice(provider.btcpay_receipt),
         )
 
-    def _btcpay_get_money(self):
-        """Return what is to be paid.
+    def _btcpay_get_money(self, amount):
+        """Return an amount as the server is told it.
 
+        :param float amount: The amount, in the transaction's currency.
         :rtype: Money
         """
         self.ensure_one()
         return Money(
-            round_amount(self.amount, self.currency_id.decimal_places),
+            round_amount(amount, self.currency_id.decimal_places),
             self.currency_id._btcpay_get_code(),
         )
 

@@ -22,7 +22,7 @@ class PaymentTransaction(models.Model):
     def _btcpay_fail_checkout(self, error, invoice=None):
         """End the transaction whose invoice could not be made, or is not what was asked for.
 
-        Note: `self.ensure_one()`; the transaction is locked.
+        Note: the transaction is locked.
 
         :param GreenfieldError error: The reason.
         :param Invoice invoice: What the server made all the same.

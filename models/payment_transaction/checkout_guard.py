@@ -29,8 +29,8 @@ class PaymentTransaction(models.Model):
         if not provider._btcpay_has_rate(self.currency_id):
             return f"currency {self.currency_id.name} is not supported"
         documents = self.sale_order_ids or self.invoice_ids
-        partner = self._btcpay_get_paying_partner(documents)
-        context = self._btcpay_get_page_context(documents)
+        partner = self._btcpay_get_paying_partner()
+        context = self._btcpay_get_page_context()
         amount = self.currency_id.round(self.amount + self.btcpay_discount_amount)  # The page's.
         # Without a document the company is the provider's, unless the customer has one.
         for company in documents.company_id or partner.company_id or provider.company_id:
@@ -49,43 +49,40 @@ class PaymentTransaction(models.Model):
         :rtype: payment.method
         """
         self.ensure_one()
-        documents = self.sale_order_ids or self.invoice_ids
         return self.env['payment.method'].sudo()._get_compatible_payment_methods(
-            self.provider_id.ids, self._btcpay_get_paying_partner(documents).id,
-            **self._btcpay_get_page_context(documents),
+            self.provider_id.ids, self._btcpay_get_paying_partner().id,
+            **self._btcpay_get_page_context(),
         )
 
-    def _btcpay_get_page_context(self, documents):
+    def _btcpay_get_page_context(self):
         """Return what the page asks for providers and payment methods with, as Odoo's pages do.
 
-        :param sale.order|account.move documents: The documents, possibly none.
         :rtype: dict
         """
         return {
             'currency_id': self.currency_id.id,
-            'website_id': self._btcpay_get_website_id(documents),
+            'website_id': self._btcpay_get_website_id(),
             'sale_order_id': self.sale_order_ids[:1].id,
         }
 
-    def _btcpay_get_paying_partner(self, documents):
+    def _btcpay_get_paying_partner(self):
         """Return for whom the page of the documents offers its providers, as Odoo's pages do.
 
-        :param sale.order|account.move documents: The documents, possibly none.
         :rtype: res.partner
         """
+        documents = self.sale_order_ids or self.invoice_ids
         if not documents:
             return self.partner_id  # The page's access token is for them.
         user = self.env.user
         return documents[:1].partner_id if user._is_public() else user.partner_id
 
-    def _btcpay_get_website_id(self, documents):
+    def _btcpay_get_website_id(self):
         """Return the website on which the payment is made, where there are websites.
 
-        :param sale.order|account.move documents: The documents, possibly none.
         :return: The id of the website; False if Odoo's page asks for none.
         :rtype: int|bool
         """
-        if documents:
+        if documents := self.sale_order_ids or self.invoice_ids:
             return 'website_id' in documents._fields and documents[:1].website_id.id
         has_website = bool(request) and 'website' in self.env
         return has_website and self.env['website'].get_current_website().id

@@ -74,9 +74,7 @@ class PaymentTransaction(models.Model):
         all: who takes it back may leave a few satoshis."""
         self.ensure_one()
         is_there = self.state == 'done' or (
-            self.state == 'pending' and self.currency_id.compare_amounts(
-                self._btcpay_get_gross_amount(), self._btcpay_get_asked_amount()
-            ) >= 0
+            self.state == 'pending' and self._btcpay_is_enough(self._btcpay_get_gross_amount())
         )
         return bool(
             self.btcpay_is_confirmed_seen and not is_there

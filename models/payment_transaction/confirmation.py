@@ -144,8 +144,6 @@ class PaymentTransaction(models.Model):
         """Confirm the order and book the payment, or note why that fails.
 
         What was not stored when this returns is not to be stored.
-
-        Note: `self.ensure_one()`
         """
         self.ensure_one()
         try:

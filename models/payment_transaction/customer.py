@@ -6,12 +6,7 @@ from odoo.tools import format_date, format_time
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.utils import (
-    mail_privately,
-    name_method,
-    one_line,
-    post_template,
-)
+from odoo.addons.payment_btcpay.utils import mail_privately, name_method, one_line, post_template
 
 # Whoever has the link can claim the money: only the customer gets it.
 REFUND_LINK_TEMPLATE = 'mail_template_refund'
@@ -30,8 +25,6 @@ class PaymentTransaction(models.Model):
         The link of a refund is mailed to the customer alone, with a note on the document.
 
         The mail leaves when the database transaction is committed, together with what it is about.
-
-        Note: `self.ensure_one()`
 
         :param str template_name: The name of the mail template in this module.
         :return: Whether the customer was mailed.
@@ -78,20 +71,12 @@ class PaymentTransaction(models.Model):
             return self.company_id.partner_id
         return document._btcpay_get_sender()
 
-    def _btcpay_filter_told_to_customer(self):
-        """Return those of which a mail of ours tells how the payment stands, in place of Odoo's.
-
-        Odoo's takes a partial payment for the whole, and has no link to pay the amount due.
-
-        :rtype: payment.transaction
-        """
-        return self.filtered(
-            lambda tx: tx.provider_code == 'btcpay' and tx._btcpay_is_told_to_customer()
-        )
-
     def _btcpay_is_told_to_customer(self):
-        """Return whether a mail of ours tells how the payment stands."""
+        """Return whether a mail of ours tells how the payment stands, in place of Odoo's: that
+        takes a partial payment for the whole, and has no link to pay the amount due."""
         self.ensure_one()
+        if self.provider_code != 'btcpay':
+            return False
         match self.state:
             case 'pending':
                 # In part, or with nothing any more: the wallet replaced it. Or by the confirmation.

@@ -25,9 +25,6 @@ class PaymentTransaction(models.Model):
     def action_btcpay_view_log(self):
         """Open what debug mode has kept of the transaction and of its refunds.
 
-        Note: `self.ensure_one()`
-
-        :return: The action.
         :rtype: dict
         """
         self.ensure_one()

@@ -52,23 +52,16 @@ class PaymentTransaction(models.Model):
         :rtype: str|bool
         """
         self.ensure_one()
+        by_matter = {
+            **BY_MATTER,
+            'expired': 'late' if self.btcpay_additional_status == 'PaidLate' else 'partial',
+        }
         decisions = {
-            self._btcpay_get_decision(matter) for matter in self._btcpay_get_undecided_matters()
+            by_matter.get(matter, 'other') for matter in self._btcpay_get_undecided_matters()
         }
         if self.btcpay_claim_activity_id.active:
             decisions.add('claimed')
         return choose_foremost(decisions)
-
-    def _btcpay_get_decision(self, matter):
-        """Return what is to be decided of a matter.
-
-        :param str matter: The kind of what was asked, see `_btcpay_is_matter_open`.
-        :rtype: str
-        """
-        self.ensure_one()
-        if matter == 'expired':
-            return 'late' if self.btcpay_additional_status == 'PaidLate' else 'partial'
-        return BY_MATTER.get(matter, 'other')
 
     def _btcpay_get_undecided_matters(self):
         """Return what was asked, is not settled, and nobody has closed.
@@ -120,9 +113,6 @@ class PaymentTransaction(models.Model):
     def action_btcpay_view_document(self):
         """Open the order, invoice or customer on which the payment is decided.
 
-        Note: `self.ensure_one()`
-
-        :return: The action.
         :rtype: dict
         """
         self.ensure_one()

@@ -25,8 +25,6 @@ class PaymentTransaction(models.Model):
         changes, the activity does. One that a person has closed is asked of again when there is
         something new to say, one that was settled when it comes up again.
 
-        Note: `self.ensure_one()`
-
         :param str message: What happened and what to do, in one line.
         :param str matter: The kind of what is asked, see `_btcpay_is_matter_open`; without one each
                            message is a matter of its own.
@@ -189,7 +187,7 @@ class PaymentTransaction(models.Model):
     def _btcpay_review_again(self):
         """See what is to be decided now that a refund has ended with less than it was to be.
 
-        Note: `self.ensure_one()`; the transaction is locked.
+        Note: the transaction is locked.
         """
         self.ensure_one()
         tx = self._btcpay_as_odoo()
@@ -230,9 +228,8 @@ class PaymentTransaction(models.Model):
             case 'returned':  # Settled at the server after it was given back.
                 return (
                     self.btcpay_status == 'Settled' and self.state != 'done'
-                    and not self._btcpay_is_counted_in_full() and self.currency_id.compare_amounts(
-                        self._btcpay_get_kept_amount(), self._btcpay_get_asked_amount()
-                    ) < 0
+                    and not self._btcpay_is_counted_in_full()
+                    and not self._btcpay_is_enough(self._btcpay_get_kept_amount())
                 )
             case 'canceled':  # Paid for what was canceled.
                 is_kept = self.state == 'done' or self._btcpay_get_kept_amount() > 0

@@ -10,12 +10,7 @@ from odoo.tools import split_every
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.db import (
-    CONCURRENCY_ERRORS,
-    RowBusy,
-    commit_and_refresh,
-    lock,
-)
+from odoo.addons.payment_btcpay.db import CONCURRENCY_ERRORS, RowBusy, commit_and_refresh, lock
 from odoo.addons.payment_btcpay.greenfield import GreenfieldError
 from odoo.addons.payment_btcpay.utils import trigger_once
 
@@ -141,11 +136,10 @@ class PaymentTransaction(models.Model):
             except (GreenfieldError, RowBusy) as error:
                 self.env.cr.rollback()
                 _logger.warning("Nothing done for transaction %s: %s", tx.reference, error)
-                if isinstance(error, GreenfieldError):
-                    if not error.is_temporary:
-                        tx._btcpay_drop_pending_action(error)
-                    elif error.is_of_server and tx._btcpay_is_store_current():
-                        unreachable |= tx.provider_id
+                if not error.is_temporary:
+                    tx._btcpay_drop_pending_action(error)
+                elif error.is_of_server and tx._btcpay_is_store_current():
+                    unreachable |= tx.provider_id
             except Exception:
                 self.env.cr.rollback()
                 _logger.exception("Nothing done for transaction %s", tx.reference)
@@ -175,14 +169,11 @@ class PaymentTransaction(models.Model):
             if time.monotonic() > deadline:
                 break
 
-    def _btcpay_run_pending_action(self, timeout=const.TIMEOUT):
+    def _btcpay_run_pending_action(self):
         """Do at the server what is pending for the transaction, then sync what came of it.
 
         The invoice is read once more before: what is no more as it was is left to a person.
 
-        Note: `self.ensure_one()`
-
-        :param int timeout: The number of seconds to wait for each of the server's answers.
         :raise GreenfieldError: If the server did not answer; the action stays pending.
         """
         self.ensure_one()
@@ -194,9 +185,9 @@ class PaymentTransaction(models.Model):
             self.btcpay_pending_action = False
             commit_and_refresh(self.env)
             if not is_invalidation:
-                self._btcpay_sync(timeout=timeout)
+                self._btcpay_sync()
             return
-        client = self._btcpay_client(timeout)
+        client = self._btcpay_client()
         invoice = self._btcpay_fetch_invoice(client)
         now = fields.Datetime.now()
         if not invoice and self.btcpay_requested_at and self._btcpay_get_answer_deadline() > now:
@@ -221,7 +212,7 @@ class PaymentTransaction(models.Model):
         commit_and_refresh(self.env)
         if not invoice:
             return
-        self._btcpay_sync(timeout=timeout)
+        self._btcpay_sync()
         # Where it was paid just before it was to be invalidated.
         self._btcpay_invalidate_obsolete()
 

@@ -61,20 +61,63 @@ class PaymentTransaction(models.Model):
         return self.currency_id.compare_amounts(left, -sum(pending.mapped('amount'))) >= 0
 
     def _btcpay_filter_without_entry(self):
-        """Return the transactions whose money is in no journal entry, so that it is not in the
-        residual amounts of what it pays: not booked yet, taken back by an accountant, or where
-        payments have no outstanding account, until the bank statement has it.
-
-        Of one that a person has validated Odoo knows that only by its invoices.
+        """Return the transactions whose money is in no journal entry of their own, so that it may
+        not be in the residual amounts of what it pays: not booked yet, taken back by an accountant,
+        or where payments have no outstanding account: then it is in that of a bank statement.
 
         :rtype: payment.transaction
         """
         return self.filtered(lambda tx: (
-            not tx.payment_id._btcpay_has_entry() and (
-                tx.payment_id.state != 'paid' or tx.payment_id.move_id
-                or not tx.invoice_ids.line_ids.matched_credit_ids
-            )
-        ) if tx.payment_id else tx.state != 'done' or not tx.is_post_processed)
+            not tx.payment_id._btcpay_has_entry() if tx.payment_id
+            else tx.state != 'done' or not tx.is_post_processed
+        ))
+
+    def _btcpay_get_stated_amount(self, moves):
+        """Return what of the money that is in no journal entry of its own has paid invoices by bank
+        statements.
+
+        Those are of the journals of its payments. A payment may be validated before there is a
+        statement: Odoo does it by whatever of the same amount pays its invoice. And it may not be
+        though there is one, which is divided among several invoices or installments.
+
+        :param account.move moves: The customer invoices that the transactions pay.
+        :rtype: float
+        """
+        without_move = self.filtered(lambda tx: (
+            tx.payment_id.state in ('in_process', 'paid') and not tx.payment_id.move_id
+        ))
+        if not without_move:
+            return 0
+        matched = moves.line_ids.matched_credit_ids.filtered(
+            lambda partial: not partial.credit_move_id.move_id.origin_payment_id
+        ).grouped(lambda partial: partial.credit_move_id.journal_id)
+        by_journal = without_move.grouped(lambda tx: tx.payment_id.journal_id)
+        return sum(
+            transactions._btcpay_get_amount_of_statements(matched[journal])
+            for journal, transactions in by_journal.items() if journal in matched
+        )
+
+    def _btcpay_get_amount_of_statements(self, partials):
+        """Return what of the money the statements of its journal have paid of invoices: all that
+        was validated, and of what waits for a statement what is in one of the same amount.
+
+        :param account.partial.reconcile partials: What the statements have paid.
+        :rtype: float
+        """
+        validated = self.filtered(lambda tx: tx.payment_id.state == 'paid')
+        waiting = self - validated
+        own = partials.filtered(lambda partial: any(
+            payment.currency_id.compare_amounts(line.amount_currency or line.amount, payment.amount)
+            == 0
+            for line in partial.credit_move_id.move_id.statement_line_id
+            for payment in waiting.payment_id
+        ))
+        total = sum(partials.mapped('debit_amount_currency'))
+        amount = max(min(validated._btcpay_get_net_amount(), total), 0)
+        return amount + max(min(
+            waiting._btcpay_get_net_amount(), sum(own.mapped('debit_amount_currency')),
+            total - amount,
+        ), 0)
 
     def _btcpay_get_replaced_amount(self, moves):
         """Return what of the money that is in no journal entry of its own invoices may be paid by
@@ -84,14 +127,16 @@ class PaymentTransaction(models.Model):
         :param account.move moves: The customer invoices that the transactions pay.
         :rtype: float
         """
-        doubtful = self._btcpay_filter_without_entry().filtered(
-            lambda tx: tx.payment_id and tx.payment_id.state != 'in_process'
+        stated = self._btcpay_get_stated_amount(moves)
+        taken_back = self._btcpay_filter_without_entry().filtered(
+            lambda tx: tx.payment_id.state not in (False, 'in_process')
+            and not tx.payment_id._btcpay_is_validated()
         )
-        if not doubtful:
-            return 0
+        if not taken_back:
+            return stated
         paid = sum(move.amount_total - move.amount_residual for move in moves)
-        paid -= self._btcpay_get_booked_amount(moves)
-        return max(min(doubtful._btcpay_get_net_amount(), paid), 0)
+        paid -= self._btcpay_get_booked_amount(moves) + stated
+        return stated + max(min(taken_back._btcpay_get_net_amount(), paid), 0)
 
     def _btcpay_get_unmatched_amount(self):
         """Return what came in by the transactions for documents and has paid no invoice yet, or

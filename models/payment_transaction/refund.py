@@ -65,9 +65,6 @@ class PaymentTransaction(models.Model):
     def action_btcpay_refund(self):
         """Open the wizard that refunds the transaction, for the credit note that led there.
 
-        Note: `self.ensure_one()`
-
-        :return: The action of the wizard.
         :rtype: dict
         """
         self.ensure_one()
@@ -78,8 +75,6 @@ class PaymentTransaction(models.Model):
 
     def action_btcpay_send_refund_link(self):
         """Mail the link of a refund to the customer (again).
-
-        Note: `self.ensure_one()`
 
         :return: The notification.
         :rtype: dict
@@ -106,8 +101,6 @@ class PaymentTransaction(models.Model):
     def action_btcpay_cancel_refund(self):
         """Cancel a refund: archive its pull payment, with the claims that are not sent yet.
 
-        Note: `self.ensure_one()`
-
         :raise UserError: If the server does not let us, with what is to be done there.
         """
         self.ensure_one()
@@ -123,9 +116,7 @@ class PaymentTransaction(models.Model):
             commit_and_refresh(self.env)
             refund._btcpay_client().archive_pull_payment(store_id, refund.btcpay_pull_payment_id)
             refund._btcpay_sync()
-        except RowBusy as error:
-            raise UserError(error.args[0]) from error
-        except GreenfieldError as error:
+        except (GreenfieldError, RowBusy) as error:
             if isinstance(error, Forbidden) and error.missing_permission:
                 raise UserError(_(
                     "Odoo's API key lacks the permission to cancel refunds. Log in to your BTCPay"
@@ -190,12 +181,10 @@ class PaymentTransaction(models.Model):
         if self._btcpay_is_confirmed():
             return gross
         confirmed = min(self._btcpay_get_confirmed_amount(), gross)
-        beyond = max(self.currency_id.round(confirmed - self._btcpay_get_asked_amount()), 0)
-        is_price_there = self.currency_id.compare_amounts(
-            confirmed, self._btcpay_get_asked_amount()
-        ) >= 0
         is_whole = self.btcpay_status == 'Settled' and not self.btcpay_overpaid_amount
-        return confirmed if is_whole and is_price_there else beyond
+        if is_whole and self._btcpay_is_enough(confirmed):
+            return confirmed
+        return max(self.currency_id.round(confirmed - self._btcpay_get_asked_amount()), 0)
 
     def _btcpay_is_claimable(self):
         """Return whether the customer can still claim (more of) the refund."""

@@ -16,7 +16,7 @@ class PaymentTransaction(models.Model):
 
         It may be one of ours whose answer is still under way.
 
-        Note: `self.ensure_one()`; called on the transaction that has the invoice.
+        Note: called on the transaction that has the invoice.
 
         :param str pull_payment_id: The pull payment's id.
         :param int timeout: The number of seconds to wait for the server's answer.

@@ -43,10 +43,7 @@ class PaymentTransaction(models.Model):
             )
         net_amount = self._btcpay_split_fee(amount, fee_percent)[0]
         if variant == 'fiat':
-            money = Money(
-                round_amount(net_amount, self.currency_id.decimal_places),
-                self.currency_id._btcpay_get_code(),
-            )
+            money = self._btcpay_get_money(net_amount)
         else:
             preview = self._btcpay_fetch_refund_preview()
             money = preview and self._btcpay_get_crypto_amount(preview, net_amount, variant)

@@ -43,16 +43,12 @@ class PaymentTransaction(models.Model):
         string="Refund's Server", readonly=True, copy=False, groups='base.group_system'
     )
     # By which a pull payment is found whose making was never answered.
-    btcpay_refund_name = fields.Char(
-        string="Pull Payment Name", readonly=True, copy=False
-    )
+    btcpay_refund_name = fields.Char(string="Pull Payment Name", readonly=True, copy=False)
     btcpay_refund_key = fields.Char(
         string="Refund Key", help="Whoever asks again with the same key gets the same refund.",
         readonly=True, copy=False, groups='base.group_system',
     )
-    btcpay_refund_request = fields.Json(
-        string="Refund Request", readonly=True, copy=False
-    )
+    btcpay_refund_request = fields.Json(string="Refund Request", readonly=True, copy=False)
     btcpay_refund_variant = fields.Selection(
         string="Refunded As",
         selection=[
@@ -69,9 +65,7 @@ class PaymentTransaction(models.Model):
         string="Mail the Link", readonly=True, copy=False
     )
     # The pull payment's own amount, a decimal string in its own currency.
-    btcpay_pull_amount = fields.Char(
-        string="Pull Payment Amount", readonly=True, copy=False
-    )
+    btcpay_pull_amount = fields.Char(string="Pull Payment Amount", readonly=True, copy=False)
     btcpay_pull_currency = fields.Char(
         string="Pull Payment Currency", readonly=True, copy=False
     )
@@ -89,9 +83,7 @@ class PaymentTransaction(models.Model):
         compute='_compute_btcpay_pull_payments_url', compute_sudo=True,
         groups='account.group_account_invoice,payment_btcpay.group_refund,base.group_system',
     )
-    btcpay_pull_is_archived = fields.Boolean(
-        string="Canceled", readonly=True, copy=False
-    )
+    btcpay_pull_is_archived = fields.Boolean(string="Canceled", readonly=True, copy=False)
     btcpay_bolt11_days = fields.Integer(
         string="Lightning Invoice Validity (days)",
         help="How many days the Lightning invoice of a claim must live.", aggregator=None,
@@ -104,9 +96,7 @@ class PaymentTransaction(models.Model):
         string="Payouts", comodel_name='btcpay.payout', inverse_name='transaction_id', readonly=True
     )
     # What somebody is asked about claims: the `kind`, and the ids of the `payouts`.
-    btcpay_claims_asked = fields.Json(
-        string="Claims Asked About", readonly=True, copy=False
-    )
+    btcpay_claims_asked = fields.Json(string="Claims Asked About", readonly=True, copy=False)
     btcpay_claim_activity_id = fields.Many2one(
         string="Claim Activity", comodel_name='mail.activity', readonly=True, copy=False,
         ondelete='set null', index='btree_not_null', groups='base.group_system',

@@ -16,7 +16,6 @@ from odoo.addons.payment_btcpay.greenfield import (
     count_decimals,
     find_unsupported_methods,
     is_lightning,
-    round_amount,
 )
 
 
@@ -29,7 +28,6 @@ class PaymentTransaction(models.Model):
         """Refund from Odoo's own wizard.
 
         :param float amount: The amount to give back.
-        :return: The refund.
         :rtype: payment.transaction
         :raise ValidationError: If the refund is refused.
         """
@@ -177,8 +175,6 @@ class PaymentTransaction(models.Model):
     def _btcpay_send_refund(self, is_asked_again=False):
         """Have the server make the pull payment of a refund that is stored with its request.
 
-        Note: `self.ensure_one()`
-
         :param bool is_asked_again: Whether the person is asked again without the methods that the
                                     server refuses: there was no refund then, and nothing to tell.
         :raise GreenfieldError: If the server did not answer or refused; refused ones end in error.
@@ -205,8 +201,6 @@ class PaymentTransaction(models.Model):
 
     def _btcpay_complete_refund(self):
         """Go on with a refund whose making was not answered: find what was made, or make it.
-
-        Note: `self.ensure_one()`
 
         :raise GreenfieldError: If the server did not answer again, or refused.
         :raise RowBusy: If somebody else holds the refund.
@@ -310,21 +304,20 @@ class PaymentTransaction(models.Model):
         if not self.btcpay_refund_request:
             return True  # Made at the server itself.
         amount = Decimal(self.btcpay_pull_amount)
-        draft = RefundDraft.parse(self.btcpay_refund_request)
+        custom = RefundDraft.parse(self.btcpay_refund_request).custom
         is_fiat = self.btcpay_pull_currency == self.currency_id._btcpay_get_code()
         value = self._btcpay_get_root()._btcpay_get_value(amount, self.btcpay_pull_currency)
-        compare = self.currency_id.compare_amounts
         whole = self.btcpay_refund_fee_amount - self.amount
-        is_another = not amount
-        if custom := draft.custom:
-            is_another = is_another or (
+        is_another = (
+            not amount
+            or (custom and (
                 self.btcpay_pull_currency != custom.currency or amount > custom.amount
-            )
-        # What bitcoin is worth today is not compared with what it was worth then.
-        if value is not None and (is_fiat or not custom):
-            is_another = is_another or not self._btcpay_is_amount_received(value, whole)
-        if is_fiat:
-            is_another = is_another or self._btcpay_is_amount_missing(amount, custom)
+            ))
+            # What bitcoin is worth today is not compared with what it was worth then.
+            or (value is not None and (is_fiat or not custom)
+                and not self._btcpay_is_amount_received(value, whole))
+            or (is_fiat and self._btcpay_is_amount_missing(amount, custom))
+        )
         if is_another:
             self._btcpay_flag_for_review(_(
                 "The BTCPay Server made the refund %(reference)s of %(made)s instead of"
@@ -333,7 +326,7 @@ class PaymentTransaction(models.Model):
                 reference=self.reference, made=self.btcpay_pull_text,
                 amount=self.currency_id.format(-self.amount), name=self.btcpay_refund_name,
             ))
-        elif is_fiat and compare(value, -self.amount) != 0:
+        elif is_fiat and self.currency_id.compare_amounts(value, -self.amount) != 0:
             self.write({
                 'amount': -value,
                 'btcpay_refund_fee_amount': max(self.currency_id.round(whole - value), 0),
@@ -348,13 +341,7 @@ class PaymentTransaction(models.Model):
         :param float whole: What was asked for.
         :rtype: bool
         """
-        made, asked = (
-            Money(
-                round_amount(amount, self.currency_id.decimal_places),
-                self.currency_id._btcpay_get_code(),
-            )
-            for amount in (value, whole)
-        )
+        made, asked = map(self._btcpay_get_money, (value, whole))
         return made.amount <= asked.amount or asked.is_rounded_from(made)
 
     def _btcpay_is_amount_missing(self, amount, custom):

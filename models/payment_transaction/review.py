@@ -13,8 +13,6 @@ class PaymentTransaction(models.Model):
         """Flag for review what does not fit between money that came in and what it is for.
 
         Called once for each payment, when it is post-processed.
-
-        Note: `self.ensure_one()`
         """
         self.ensure_one()
         if self in self._btcpay_get_root()._btcpay_get_loose_receipts():
@@ -89,7 +87,7 @@ class PaymentTransaction(models.Model):
     def _btcpay_report_taken_back(self):
         """Flag for review that a refund was paid out of money that the books do not show any more.
 
-        Note: `self.ensure_one()`; called on the refund.
+        Note: called on the refund.
         """
         self.ensure_one()
         tx = self._btcpay_get_root()

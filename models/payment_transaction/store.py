@@ -17,10 +17,6 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         return self.provider_id._btcpay_find_connection(self.sudo().btcpay_store_id)
 
-    def _btcpay_is_store_connected(self):
-        """Return whether there is such a connection."""
-        return bool(self._btcpay_find_connection())
-
     def _btcpay_is_store_current(self):
         """Return whether it is the store that the provider is connected with: what fails there is
         the provider's failure, too."""

@@ -7,12 +7,7 @@ from odoo.exceptions import AccessError
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.db import (
-    CONCURRENCY_ERRORS,
-    RowBusy,
-    commit_and_refresh,
-    lock,
-)
+from odoo.addons.payment_btcpay.db import CONCURRENCY_ERRORS, RowBusy, commit_and_refresh, lock
 from odoo.addons.payment_btcpay.greenfield import GreenfieldError, NotUnderstood
 from odoo.addons.payment_btcpay.utils import notify, trigger_once, upsert
 
@@ -39,8 +34,6 @@ class PaymentTransaction(models.Model):
         that a sync is due. The server is asked without a lock; what it says is applied in one short
         database transaction, unless somebody else's answer was applied meanwhile: that one may be
         the newer, so that the server is asked again.
-
-        Note: `self.ensure_one()`
 
         :param int timeout: The number of seconds to wait for each of the server's answers.
         :param dict found: The payment data, if they were read already.
@@ -106,13 +99,11 @@ class PaymentTransaction(models.Model):
     def _btcpay_sync_in_batch(self, found=None, sync_count=None, is_absent=False):
         """Sync the transaction; whatever happens, others have their turn before it again.
 
-        Note: `self.ensure_one()`
-
         :param dict found: The payment data that were read already, see `_btcpay_sync`.
         :param int sync_count: The transaction's `btcpay_sync_count` of before they were read.
         :param bool is_absent: Whether it is known already that the server has no invoice of it.
-        :return: What failed, None if nothing did.
-        :rtype: GreenfieldError|None
+        :return: What failed, None if nothing did that is expected.
+        :rtype: GreenfieldError|RowBusy|None
         """
         self.ensure_one()
         failure = None
@@ -123,9 +114,8 @@ class PaymentTransaction(models.Model):
                 self._btcpay_note_sync_attempt()
         except Exception as error:
             self.env.cr.rollback()
-            if isinstance(error, GreenfieldError):
-                failure = error
             if isinstance(error, (GreenfieldError, RowBusy)):
+                failure = error
                 _logger.warning("Transaction %s could not be synced: %s", self.reference, error)
             else:
                 _logger.exception("Transaction %s could not be synced", self.reference)
@@ -146,10 +136,8 @@ class PaymentTransaction(models.Model):
         for tx in self.filtered(lambda t: t.provider_code == 'btcpay'):
             try:
                 tx._btcpay_sync()
-            except GreenfieldError as error:
+            except (GreenfieldError, RowBusy) as error:
                 errors.append(f'{tx.reference}: {tx.provider_id._btcpay_explain(error)}')
-            except RowBusy as error:
-                errors.append(f'{tx.reference}: {error.args[0]}')
         return notify(
             "\n".join(errors) or _("Odoo is in sync with the BTCPay Server."),
             type='warning' if errors else 'success', sticky=bool(errors), reload=True,
@@ -283,8 +271,9 @@ class PaymentTransaction(models.Model):
         :param dict data: The payment data, see `_btcpay_read`.
         """
         self.ensure_one()
-        if 'invoice' in data and not self.btcpay_invoice_id:
-            self._btcpay_adopt_invoice(data['invoice'])
+        if 'invoice' in data and self._btcpay_is_adoptable(data['invoice']):
+            _logger.info("Found invoice %s of transaction %s.", data['invoice'].id, self.reference)
+            self._btcpay_store_invoice(data['invoice'])
         self._process('btcpay', data)
         self._btcpay_settle_matters('sync')
         self.write({

@@ -46,7 +46,7 @@ class PaymentTransaction(models.Model):
         if self.operation == 'refund':
             if not is_open:
                 return False
-            if not self._btcpay_is_store_connected():
+            if not self._btcpay_find_connection():
                 return slow
             if self.state == 'draft':
                 return now  # Not answered yet: with each run.
@@ -67,11 +67,6 @@ class PaymentTransaction(models.Model):
         ):
             return False
         return poll if is_open else slow
-
-    def _btcpay_note_synced(self):
-        """Store that the transactions were synced, and when to sync them next."""
-        self.btcpay_synced_at = fields.Datetime.now()
-        self._btcpay_schedule_sync()
 
     def _btcpay_note_unchanged(self):
         """Store that the transactions were synced and that there was no news, all at once.
@@ -112,7 +107,7 @@ class PaymentTransaction(models.Model):
     def _btcpay_note_sync_attempt(self, failure=None):
         """Note that a sync was tried; what will not succeed later either is flagged for review.
 
-        :param GreenfieldError failure: What failed, if anything.
+        :param GreenfieldError|RowBusy failure: What failed, if anything.
         """
         self.ensure_one()
         commit_and_refresh(self.env)
@@ -120,7 +115,8 @@ class PaymentTransaction(models.Model):
             lock(self)
         except RowBusy:
             return  # Somebody else is syncing it.
-        self._btcpay_note_synced()
+        self.btcpay_synced_at = fields.Datetime.now()
+        self._btcpay_schedule_sync()
         if failure and not failure.is_temporary and not isinstance(failure, Unauthorized):
             tx = self.with_context(lang=self.company_id.partner_id.lang)
             reason = tx.provider_id._btcpay_explain(failure)

@@ -239,6 +239,15 @@ class PaymentTransaction(models.Model):
         transactions.filtered(lambda tx: tx.provider_code == 'btcpay')._btcpay_begin()
         return transactions
 
+    @api.private
+    def modified(self, fnames, create=False, before=False):
+        """Override to look for nothing that depends on our fields, all empty, where a transaction
+        of another provider begins."""
+        if create and 'btcpay' not in self.provider_id.mapped('code'):
+            foreign = self._btcpay_get_foreign_names()
+            fnames = [name for name in fnames if name in foreign]
+        return super().modified(fnames, create=create, before=before)
+
     def write(self, vals):
         """Override of `payment` to let nobody make another provider's transaction one of ours, and
         to log each change of state."""
@@ -321,7 +330,7 @@ class PaymentTransaction(models.Model):
         and to look for payments that do not fit what they are for."""
         todo = self._btcpay_claim_post_processing()
         todo._btcpay_log_confirmation()
-        told = todo._btcpay_filter_told_to_customer()
+        told = todo.filtered(lambda tx: tx._btcpay_is_told_to_customer())
         super(PaymentTransaction, told.with_context(btcpay_is_told=True))._post_process()
         super(PaymentTransaction, todo - told)._post_process()
         todo._btcpay_finish_post_processing()

@@ -26,6 +26,14 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         return self.btcpay_asked_amount or self.amount
 
+    def _btcpay_is_enough(self, money):
+        """Return whether money is all that the server asks for.
+
+        :param float money: What was received, kept or given back.
+        """
+        asked = self._btcpay_get_asked_amount()
+        return money >= asked or self.currency_id.compare_amounts(money, asked) == 0
+
     def _btcpay_get_worth(self, money):
         """Return what money of the invoice is worth to what is paid with it: whoever pays what the
         server asks for has paid the amount, however the server rounded that.
@@ -34,10 +42,7 @@ class PaymentTransaction(models.Model):
         :return: The amount, at most the transaction's.
         :rtype: float
         """
-        self.ensure_one()
-        if self.currency_id.compare_amounts(money, self._btcpay_get_asked_amount()) >= 0:
-            return self.amount
-        return min(money, self.amount)
+        return self.amount if self._btcpay_is_enough(money) else min(money, self.amount)
 
     # === DECIDING, ONCE: WHEN IT COUNTS AS PAID === #
 
@@ -46,8 +51,6 @@ class PaymentTransaction(models.Model):
 
         What the store's tolerance takes is written off if the provider is set so. A merchant's word
         is no tolerance: what was received counts, the rest stays due.
-
-        Note: `self.ensure_one()`
 
         :param float received: What was received of the amount.
         """
@@ -92,13 +95,9 @@ class PaymentTransaction(models.Model):
         What was paid and booked in full stays so: with each further payment, which anybody can send
         to an address, be it dust, the server takes a fee off for the network. All is in the wallet.
         """
-        self.ensure_one()
-        if self._btcpay_is_paid_in_full():
-            return False
-        wanted, compare = self._btcpay_get_asked_amount(), self.currency_id.compare_amounts
-        return (
-            compare(self._btcpay_get_gross_amount(), wanted) < 0
-            or compare(self._btcpay_get_booked_money(), wanted) < 0
+        return not self._btcpay_is_paid_in_full() and not (
+            self._btcpay_is_enough(self._btcpay_get_gross_amount())
+            and self._btcpay_is_enough(self._btcpay_get_booked_money())
         )
 
     def _btcpay_is_taken_by_tolerance(self):
@@ -156,7 +155,6 @@ class PaymentTransaction(models.Model):
     def _btcpay_get_booking_values(self):
         """Return the values of the transaction's payment that differ from the framework's.
 
-        :return: The values.
         :rtype: dict
         """
         self.ensure_one()

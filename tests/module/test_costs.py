@@ -265,6 +265,11 @@ class TestCosts(MoneyMixin, BTCPayHttpCommon):
         self.assertFalse(own)
         self.assertEqual({order.state for order in orders}, {'sale'})
 
+    def test_when_a_transaction_of_others_begins_then_nothing_of_ours_is_computed(self):
+        self.patch(self.registry['payment.transaction'], '_compute_btcpay_returned_amount', None)
+        self.assertFalse(self._create_other_transaction().btcpay_is_handled)
+        self.env.flush_all()
+
     def test_when_transactions_and_providers_are_read_then_our_fields_are_not(self):
         tx = self._create_other_transaction(self._create_order())
         self.env.flush_all()

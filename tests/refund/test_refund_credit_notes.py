@@ -1,0 +1,78 @@
+from odoo.tests import tagged
+
+from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
+from odoo.addons.payment_btcpay.tests.refund.refund_common import RefundMixin
+
+
+@tagged('post_install', '-at_install')
+class TestRefundCreditNotes(RefundMixin, BTCPayCommon):
+    """Credit notes that are taken back or changed while they are refunded, or afterwards."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls._add_outstanding_account()
+
+    def _begin(self):
+        """Return a credit note of 40 of an invoice, and its refund."""
+        self.invoice, self.tx = self._invoiced()
+        credit_note = self._credit(self.invoice, 40)
+        return credit_note, self.tx._btcpay_request_refund(40, credit_note=credit_note)
+
+    def _pay_out(self, refund, amount=None):
+        self._claim(refund, amount)
+        refund._btcpay_sync()
+        self._post_process()
+
+    def _take_back(self, credit_note, how):
+        credit_note.button_draft()
+        if how == 'cancel':
+            credit_note.button_cancel()
+        self.env.cr.commit()
+
+    def _post_again(self, credit_note, price=40):
+        if credit_note.state == 'cancel':
+            credit_note.button_draft()
+        credit_note.invoice_line_ids.price_unit = price
+        credit_note.action_post()
+        self.env.invalidate_all()
+
+    def test_when_taken_back_while_it_is_refunded_then_it_is_paid_once_it_is_posted_again(self):
+        for how, price, left in (('draft', 40, 0), ('cancel', 40, 0), ('draft', 60, 20)):
+            with self.subTest(how=how, price=price):
+                credit_note, refund = self._begin()
+                self._take_back(credit_note, how)
+                self._pay_out(refund)
+                self.assertEqual(refund.payment_id.amount, 40)
+                self._post_again(credit_note, price)
+                self.assertEqual(credit_note.amount_residual, left)
+                self.assertEqual(credit_note._btcpay_get_refund_amount_due(), left)
+
+    def test_when_taken_back_after_its_refund_then_it_is_paid_once_it_is_posted_again(self):
+        credit_note, refund = self._begin()
+        self._pay_out(refund)
+        self._take_back(credit_note, 'draft')
+        self._post_again(credit_note)
+        self.assertEqual(credit_note.amount_residual, 0)
+
+    def test_when_another_takes_its_place_then_what_was_refunded_is_not_refunded_again(self):
+        for how in ('draft', 'cancel'):
+            with self.subTest(how=how):
+                credit_note, refund = self._begin()
+                self._take_back(credit_note, how)
+                other = self._credit(self.invoice, 40)
+                self.assertFalse(other.btcpay_can_refund)
+                self._claim(refund, '15.00')
+                refund._btcpay_sync()
+                self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
+                refund._btcpay_sync()
+                self._post_process()
+                self.env.invalidate_all()
+                self.assertEqual(refund.amount, -15)
+                self.assertEqual(other._btcpay_get_refund_amount_due(), 25)
+                if how == 'draft':
+                    self._post_again(credit_note)
+                    self.assertEqual(
+                        [note._btcpay_get_refund_amount_due() for note in (credit_note, other)],
+                        [25, 40],
+                    )
