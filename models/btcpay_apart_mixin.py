@@ -46,15 +46,6 @@ class BTCPayApartMixin(models.AbstractModel):
         )
 
     @api.model
-    @ormcache()
-    def _btcpay_get_foreign_names(self):
-        """Return the names of the fields that are not ours.
-
-        :rtype: frozenset[str]
-        """
-        return frozenset(name for name in self._fields if not name.startswith('btcpay_'))
-
-    @api.model
     @ormcache('self.env.uid', 'self.env.su', 'self.env.lang')
     def _btcpay_get_columns(self):
         """Return the columns of these fields, that of the id first.

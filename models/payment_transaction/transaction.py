@@ -244,8 +244,7 @@ class PaymentTransaction(models.Model):
         """Override to look for nothing that depends on our fields, all empty, where a transaction
         of another provider begins."""
         if create and 'btcpay' not in self.provider_id.mapped('code'):
-            foreign = self._btcpay_get_foreign_names()
-            fnames = [name for name in fnames if name in foreign]
+            fnames = [name for name in fnames if not name.startswith('btcpay_')]
         return super().modified(fnames, create=create, before=before)
 
     def write(self, vals):

@@ -46,7 +46,9 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         ]:
             with self.subTest(status=status, additional=additional, state=state):
                 tx.write({
-                    'btcpay_paid_amount': 100 if text == "Paid" else 0,
+                    'btcpay_paid_amount': {
+                        'None': 100 if text == "Paid" else 0, 'PaidPartial': 50, 'PaidLate': 100,
+                    }.get(additional, 0),
                     'btcpay_status': status, 'btcpay_additional_status': additional,
                     'state': state,
                 })
