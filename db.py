@@ -25,6 +25,8 @@ class RowBusy(UserError):
     :param str message: What is busy, where it is not the payment.
     """
 
+    context = {'exception_class': 'odoo.exceptions.UserError'}  # shown in Odoo's dialog of it
+
     def __init__(self, env, message=''):
         super().__init__(
             message or env._("The payment is being processed. Try again in a moment.")

@@ -39,6 +39,7 @@ from .module import (
     test_bodies,
     test_costs,
     test_crashes,
+    test_error_dialogs,
     test_fuzz,
     test_installed,
     test_leaks,
