@@ -80,6 +80,10 @@ class PaymentTransaction(models.Model):
         if not message:
             return None
         if self.btcpay_paid_amount and self._btcpay_get_unbooked_amount():
+            if self.btcpay_status == 'Invalid':  # Whether it came in time or not.
+                return PageStatus(
+                    'warning', 'fa-info-circle', _("Your payment was not accepted"), message
+                )
             return PageStatus('warning', 'fa-clock-o', _(
                 "Your payment arrived after the time was up"
             ) if self._btcpay_is_paid_in_full() else _("Your payment is not complete"), message)

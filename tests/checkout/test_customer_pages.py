@@ -67,6 +67,10 @@ class TestCustomerPages(PagesCommon):
             "Your payment was not made This payment was declared invalid. Please contact us if you"
             " have sent money.", None,
         ),
+        'paid_invalid': (
+            "Your payment was not accepted This payment was declared invalid. Please contact us if"
+            " you have sent money.", None,
+        ),
     }
 
     def test_when_the_payment_stands_so_then_each_page_says_so_and_has_the_button(self):
