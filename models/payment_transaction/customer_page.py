@@ -231,7 +231,7 @@ class PaymentTransaction(models.Model):
             " payment was over.", **sums,
         )
         if self._btcpay_can_pay_rest():
-            then = _("It is credited to you when you go on to pay the amount due.")
+            then = _("What arrived is credited to you when you go on to pay the amount due.")
         else:
             then = _("We are looking at it and will write to you.")
         return _("%(arrived)s %(then)s", arrived=arrived, then=then)
