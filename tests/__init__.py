@@ -23,6 +23,7 @@ from .checkout import (
     test_customer_pages,
     test_decimals,
     test_discount,
+    test_discount_product,
     test_donation,
     test_method_down,
     test_methods,
