@@ -28,6 +28,7 @@ class RowBusy(UserError):
     # As those of `GreenfieldError`, so that both can be handled alike.
     is_temporary = True
     is_of_server = False
+    context = {'exception_class': 'odoo.exceptions.UserError'}  # shown in Odoo's dialog of it
 
     def __init__(self, env, message=''):
         super().__init__(

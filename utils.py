@@ -21,6 +21,8 @@ class ConnectionRefused(ValidationError):
     :param str message: What happened and what to do next, for the administrator.
     """
 
+    context = {'exception_class': 'odoo.exceptions.ValidationError'}  # shown in Odoo's dialog of it
+
     def __init__(self, reason, message):
         super().__init__(message)
         self.reason = reason

@@ -93,7 +93,7 @@ class SaleOrder(models.Model):
         wizard = order.env['sale.order.discount'].create({
             'sale_order_id': order.id, 'discount_type': 'amount', 'discount_amount': discount,
         })
-        product = wizard._get_discount_product()
+        product = order._btcpay_get_discount_product(wizard)
         tax_model = self.env['account.tax']
         base_lines = tax_model._prepare_global_discount_lines(
             base_lines=order._btcpay_get_discountable_base_lines(),
@@ -116,6 +116,23 @@ class SaleOrder(models.Model):
             }))
         order.order_line = commands
         wizard.unlink()
+
+    def _btcpay_get_discount_product(self, wizard):
+        """Return Odoo's product for discounts, named in each language where it is made by this.
+
+        Odoo would name it in the language of the customer who has the first discount, for all.
+
+        :param sale.order.discount wizard: The wizard that makes it.
+        :rtype: product.product
+        """
+        if self.company_id.sale_discount_product_id:
+            return wizard._get_discount_product()
+        product = wizard.with_context(lang='en_US')._get_discount_product()
+        for code, _name in self.env['res.lang'].get_installed():
+            product.with_context(lang=code).name = wizard.with_context(
+                lang=code
+            )._prepare_discount_product_values()['name']
+        return product.with_env(self.env)
 
     def _btcpay_get_discountable_base_lines(self):
         """Return what a discount is split over.

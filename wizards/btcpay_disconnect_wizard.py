@@ -9,6 +9,7 @@ class BTCPayDisconnectWizard(models.TransientModel):
         string="Payment Provider", comodel_name='payment.provider', required=True,
         domain=[('code', '=', 'btcpay')],
     )
+    is_webhook_by_hand = fields.Boolean(related='provider_id.btcpay_webhook_by_hand')
     under_way = fields.Char(compute='_compute_under_way')
 
     @api.depends('provider_id')

@@ -177,6 +177,11 @@ class BTCPayRefundWizard(models.TransientModel):
     @api.depends('amount', 'net_amount', 'preview', 'preview_error')
     def _compute_variant_texts(self):
         for wizard in self:
+            if not wizard._is_amount_typed():
+                wizard.fiat_text = wizard.rate_then_text = wizard.current_rate_text = ''
+                wizard.is_fiat_possible = wizard.is_rate_then_possible = True
+                wizard.is_current_rate_possible = True
+                continue
             today = wizard._get_crypto_text('current_rate')
             then = wizard._get_crypto_text('rate_then')
             # Without a rate the server refunds all that was paid, but no partial amount.
@@ -202,6 +207,11 @@ class BTCPayRefundWizard(models.TransientModel):
                 "Not possible: the server does not say how much was paid."
             )
             wizard.current_rate_text = today or no_rate
+
+    def _is_amount_typed(self):
+        """Return whether there is an amount yet that the variants can be told for."""
+        self.ensure_one()
+        return self.currency_id.compare_amounts(self.amount, 0) > 0
 
     def _get_crypto_text(self, variant):
         """Return what a variant comes to, without the fee.
@@ -271,11 +281,13 @@ class BTCPayRefundWizard(models.TransientModel):
             raise UserError(self.methods_text)
         if self.method_ids and not methods:
             raise UserError(_("Choose at least one way in which the customer can be paid."))
-        if not self[f'is_{self.variant}_possible']:
-            raise UserError(self[f'{self.variant}_text'])
         tx_sudo = self.transaction_id.sudo().with_context(
             payment_backend_action=True  # Notes of the person.
         )
+        if not self._is_amount_typed():
+            tx_sudo._btcpay_check_refund(self.amount)  # Says how much it can be.
+        if not self[f'is_{self.variant}_possible']:
+            raise UserError(self[f'{self.variant}_text'])
         try:
             refund = tx_sudo._btcpay_request_refund(
                 self.amount,

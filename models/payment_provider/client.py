@@ -43,6 +43,8 @@ class BTCPayError(ValidationError):
     :param GreenfieldError error: What failed.
     """
 
+    context = {'exception_class': 'odoo.exceptions.ValidationError'}  # shown in Odoo's dialog of it
+
     def __init__(self, message, error):
         super().__init__(message)
         self.error = error

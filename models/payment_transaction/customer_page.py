@@ -80,6 +80,10 @@ class PaymentTransaction(models.Model):
         if not message:
             return None
         if self.btcpay_paid_amount and self._btcpay_get_unbooked_amount():
+            if self.btcpay_status == 'Invalid':  # Whether it came in time or not.
+                return PageStatus(
+                    'warning', 'fa-info-circle', _("Your payment was not accepted"), message
+                )
             return PageStatus('warning', 'fa-clock-o', _(
                 "Your payment arrived after the time was up"
             ) if self._btcpay_is_paid_in_full() else _("Your payment is not complete"), message)
@@ -227,7 +231,7 @@ class PaymentTransaction(models.Model):
             " payment was over.", **sums,
         )
         if self._btcpay_can_pay_rest():
-            then = _("It is credited to you when you go on to pay the amount due.")
+            then = _("What arrived is credited to you when you go on to pay the amount due.")
         else:
             then = _("We are looking at it and will write to you.")
         return _("%(arrived)s %(then)s", arrived=arrived, then=then)

@@ -108,11 +108,11 @@ class TestPartLinks(MoneyMixin, BTCPayHttpCommon):
     def test_when_a_partial_payment_is_to_be_accepted_then_the_dialog_says_what_follows(self):
         words = {
             'sale.order': ("is booked for this order", "a link to pay the amount due",
-                           "A quotation is confirmed once enough is paid"),
+                           "in advance, or any amount if it asks for none"),
             'account.move': ("is booked for this invoice", "a link to pay the amount due"),
             'payment.transaction': ("is booked for what this payment is for",
                                     "a link to pay the amount due",
-                                    "A quotation is confirmed once enough is paid"),
+                                    "in advance, or any amount if it asks for none"),
         }
         for model, sentences in words.items():
             arch = etree.fromstring(self.env[model].get_view(view_type='form')['arch'])

@@ -153,6 +153,9 @@ class PagesCommon(MoneyMixin, BTCPayHttpCommon):
             ),
             'overpaid': (lambda: world.pay(invoice, fraction='2'), world.mine),
             'invalid': (lambda: world.mark(invoice, 'Invalid'),),
+            'paid_invalid': (
+                lambda: world.pay(invoice), lambda: world.mark(invoice, 'Invalid'),
+            ),
             'done': (lambda: world.pay(invoice), world.mine),
         }[situation]
         with mute_logger('odoo.addons.payment.models.payment_transaction'):

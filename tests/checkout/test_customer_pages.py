@@ -47,8 +47,8 @@ class TestCustomerPages(PagesCommon):
         ),
         'expired_partial': (
             "Your payment is not complete $ 50.00 of $ 100.00 has arrived, but the rest did not"
-            " before the time for this payment was over. It is credited to you when you go on to"
-            " pay the amount due.", "Pay the amount due",
+            " before the time for this payment was over. What arrived is credited to you when you"
+            " go on to pay the amount due.", "Pay the amount due",
         ),
         'late': (
             "Your payment arrived after the time was up $ 100.00 has arrived, but not before the"
@@ -66,6 +66,10 @@ class TestCustomerPages(PagesCommon):
         'invalid': (
             "Your payment was not made This payment was declared invalid. Please contact us if you"
             " have sent money.", None,
+        ),
+        'paid_invalid': (
+            "Your payment was not accepted This payment was declared invalid. Please contact us if"
+            " you have sent money.", None,
         ),
     }
 

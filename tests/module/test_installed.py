@@ -2,6 +2,8 @@ import logging
 import re
 from pathlib import Path
 
+from lxml import etree
+
 from odoo.modules import Manifest
 from odoo.tests import HttpCase, tagged
 
@@ -52,3 +54,17 @@ class TestInstalled(HttpCase):
         for path in pictures:
             with self.subTest(picture=path):
                 self.assertEqual(self.url_open(path).headers['Content-Type'], 'image/png')
+
+    def test_when_a_row_leads_nowhere_then_it_has_no_link(self):
+        """A link that has words of its own shows them, whether it leads somewhere or not."""
+        views = self.env['ir.ui.view'].search([
+            ('model_data_id.module', '=', 'payment_btcpay'), ('arch_db', 'like', 'widget="url"'),
+        ])
+        links = [
+            link for view in views for rows in ('list', 'kanban')
+            for link in etree.fromstring(view.arch).iterfind(f'.//{rows}//field[@widget="url"]')
+        ]
+        self.assertTrue(links)
+        for link in links:
+            with self.subTest(name=link.get('name'), text=link.get('text')):
+                self.assertIn(f'not {link.get("name")}', link.get('invisible', ''))

@@ -173,6 +173,11 @@ class TestManualSetup(BTCPayConnectCommon):
         self.assertEqual(
             self._get_webhook_secrets()[0], SECRET)
 
+    def test_when_the_webhook_is_by_hand_then_disconnecting_says_that_it_stays(self):
+        self._connect_by_hand()
+        wizard = self.env['btcpay.disconnect.wizard'].create({'provider_id': self.btcpay.id})
+        self.assertTrue(wizard.is_webhook_by_hand)
+
     def test_when_there_is_to_be_no_webhook_then_odoo_polls(self):
         wizard = self._check(self._new_key())
         wizard.write({'no_webhook': True, 'poll_minutes': 7})

@@ -74,6 +74,19 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
         self.assertEqual(wizard.rate_then_text, '0.0009 BTC')
         self.assertEqual(wizard.current_rate_text, '0.00045 BTC')
 
+    def test_when_no_amount_is_typed_yet_then_it_is_asked_for_and_no_rate_is_blamed(self):
+        self._paid(order := self._create_order())
+        wizard = self._open_wizard(order.transaction_ids)
+        wizard.scope = 'amount'
+        for amount in (0, -5):
+            wizard.amount = amount
+            for variant in ('fiat', 'rate_then', 'current_rate'):
+                with self.subTest(amount=amount, variant=variant):
+                    self.assertFalse(wizard[f'{variant}_text'])
+                    wizard.variant = variant
+                    with self.assertRaisesRegex(UserError, "must be more than zero"):
+                        wizard.action_refund()
+
     def test_when_an_order_is_overpaid_then_each_scope_of_the_wizard_has_its_amount(self):
         tx = self._create_btcpay_transaction(self._create_order())
         self.world.pay(tx.btcpay_invoice_id, fraction='1.5')
