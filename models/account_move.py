@@ -258,7 +258,7 @@ class AccountMove(models.Model):
             lambda tx: not tx.payment_id.move_id & matched
         )
         left = self.amount_residual - unmatched._btcpay_get_returned_amount()
-        if self.sudo().reversed_entry_id & matched:
+        if (self.sudo().reversed_entry_id & matched).currency_id == self.currency_id:
             # It was open, though it is paid: by a payment that has no entry yet.
             invoices = self._btcpay_get_payable_invoices()
             left += max(-unmatched._btcpay_get_amount_due(invoices), 0)
@@ -272,9 +272,8 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         transactions = self._btcpay_get_credited_transactions()
-        invoices = self.sudo().reversed_entry_id | transactions.invoice_ids
-        invoices |= transactions.sale_order_ids.invoice_ids
-        return invoices.filtered(lambda move: (
+        invoices = transactions.invoice_ids | transactions.sale_order_ids.invoice_ids
+        return self.sudo().reversed_entry_id | invoices.filtered(lambda move: (
             move.move_type == 'out_invoice' and move.state == 'posted'
             and move.currency_id == self.currency_id
         ))

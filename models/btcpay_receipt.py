@@ -120,8 +120,7 @@ class BTCPayReceipt(models.Model):
     def _select_payouts(self):
         """Return the query of the payouts that are completed.
 
-        The refund knows what they come to together, whatever currency they are claimed in. Of those
-        by Lightning the server has the preimage; wallets list its hash.
+        The refund knows what they come to together, whatever currency they are claimed in.
 
         :rtype: SQL
         """

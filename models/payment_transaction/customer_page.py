@@ -50,7 +50,7 @@ class PaymentTransaction(models.Model):
         message = self._btcpay_get_wait_message()
         if self.btcpay_status == 'Processing':
             return PageStatus('info', 'fa-clock-o', _("We have seen your payment."), message)
-        if self.btcpay_status == 'New' and self.btcpay_paid_amount:
+        if self.btcpay_status == 'New' and self._btcpay_get_gross_amount():
             return PageStatus(
                 'warning', 'fa-exclamation-triangle', _("Your payment is not complete"), message
             )
@@ -253,7 +253,7 @@ class PaymentTransaction(models.Model):
                 "The Bitcoin network needs about ten minutes to confirm it. You can close this"
                 " page."
             )
-        if self.btcpay_status == 'New' and self.btcpay_paid_amount:
+        if self.btcpay_status == 'New' and self._btcpay_get_gross_amount():
             return _(
                 "%(paid)s of %(amount)s has arrived. Please pay the amount due, %(asked)s, before"
                 " the invoice expires.", **self._btcpay_get_sums(),

@@ -239,10 +239,11 @@ class PaymentTransaction(models.Model):
         :return: The status; None to leave the invoice alone.
         :rtype: str|None
         """
-        state = (invoice.status, invoice.additional_status)
         if action in ('invalidate', 'discard'):
-            is_untouched = state == ('New', 'None') and not invoice.paid_amount
-            return 'Invalid' if is_untouched else None
+            # What was seen may have been replaced: the server says `PaidPartial` still.
+            is_unpaid = invoice.status == 'New' and not invoice.paid_amount
+            return 'Invalid' if is_unpaid else None
+        state = (invoice.status, invoice.additional_status)
         return 'Settled' if state == ('Expired', 'PaidLate') else None
 
     def _btcpay_set_invalidated(self):

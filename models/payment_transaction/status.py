@@ -47,7 +47,7 @@ def find_row(status, additional_status, is_underpaid=False, is_paid=True):
     :param str status: The invoice's `status`.
     :param str additional_status: The invoice's `additionalStatus`.
     :param bool is_underpaid: Whether less than the invoice's amount was paid.
-    :param bool is_paid: Whether anything was.
+    :param bool is_paid: Whether anything was, be it less than its fees.
     :return: The row, or None if the table has none.
     :rtype: Row|None
     """
@@ -69,7 +69,7 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         row = find_row(
             self.btcpay_status, self.btcpay_additional_status,
-            is_underpaid=self._btcpay_is_underpaid(), is_paid=bool(self.btcpay_paid_amount),
+            is_underpaid=self._btcpay_is_underpaid(), is_paid=bool(self._btcpay_get_gross_amount()),
         )
         if not row:
             self._btcpay_flag_for_review(_(
@@ -272,7 +272,7 @@ class PaymentTransaction(models.Model):
         'provider_code', 'operation', 'state', 'amount', 'source_transaction_id',
         'btcpay_invoice_id', 'btcpay_status', 'btcpay_additional_status', 'btcpay_invalidated_at',
         'btcpay_paid_amount', 'btcpay_paid_out_amount', 'btcpay_payout_ids.state',
-        'btcpay_returned_amount', 'btcpay_review_matters',
+        'btcpay_network_fee_amount', 'btcpay_returned_amount', 'btcpay_review_matters',
     )
     def _compute_btcpay_status_text(self):
         for tx in self:
@@ -303,7 +303,7 @@ class PaymentTransaction(models.Model):
         if self.btcpay_invalidated_at:
             return _("Invalidated, but paid") if self.btcpay_paid_amount else _("Invalidated")
         status, additional = self.btcpay_status, self.btcpay_additional_status
-        if status in ('New', 'Expired') and not self.btcpay_paid_amount:
+        if status in ('New', 'Expired') and not self._btcpay_get_gross_amount():
             additional = 'None'  # What was seen was replaced.
         if (status, additional) == ('Settled', 'Marked') and not self._btcpay_is_underpaid():
             return _("Paid late, accepted")

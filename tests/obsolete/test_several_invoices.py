@@ -200,6 +200,17 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
                         self._carry_out()
                         self.assertEqual(self._activities(self.order).count(asked), 1)
 
+    def test_when_what_was_received_was_replaced_then_the_invoice_is_invalidated(self):
+        """Else it was to be, and was left, with each run, which caused the next one."""
+        txid = self.world.pay(self.tx.btcpay_invoice_id, fraction='0.4', replaceable=True)
+        self._look(self.tx)
+        self.world.replace(txid)
+        self.world.mine()
+        self._look(self.tx)
+        self.assertEqual(self._status(self.tx), ('New', 'PaidPartial'))
+        self.order._action_cancel()
+        self._check_invalidated()
+
     def test_when_paid_while_being_invalidated_then_the_money_is_flagged_for_review(self):
         """Between our reading it and our marking it."""
         send = type(self.btcpay)._send_api_request

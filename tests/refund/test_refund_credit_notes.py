@@ -48,6 +48,25 @@ class TestRefundCreditNotes(RefundMixin, BTCPayCommon):
                 self.assertEqual(credit_note.amount_residual, left)
                 self.assertEqual(credit_note._btcpay_get_refund_amount_due(), left)
 
+    def test_when_no_open_invoice_is_credited_then_the_credit_note_can_be_opened(self):
+        """As that of anybody's invoice, which was never paid in Bitcoin."""
+        invoice, receipt, foreign = (
+            self._create_invoice(move_type=move_type)
+            for move_type in ('out_invoice', 'out_receipt', 'out_invoice')
+        )
+        notes = self._credit(invoice) | self._credit(receipt) | self._credit(
+            foreign, currency_id=self.env.company.currency_id.search([
+                ('id', 'not in', (self.env.company.currency_id | self.currency).ids),
+            ], limit=1).id
+        )
+        lines = (foreign | notes[2]).line_ids
+        lines.filtered(lambda line: line.display_type == 'payment_term').reconcile()
+        invoice.button_draft()
+        for note, move in zip(notes, (invoice, receipt, foreign), strict=True):
+            with self.subTest(state=move.state, move_type=move.move_type):
+                self.assertIn(move, note.line_ids.matched_debit_ids.debit_move_id.move_id)
+                self.assertFalse(note.btcpay_can_refund)
+
     def test_when_taken_back_after_its_refund_then_it_is_paid_once_it_is_posted_again(self):
         credit_note, refund = self._begin()
         self._pay_out(refund)

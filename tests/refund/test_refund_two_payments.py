@@ -40,7 +40,7 @@ class TestRefundOfTwoPayments(RefundMixin, BTCPayCommon):
         tx = self._paid_by('0.00001', '0.00001')
         self.assertEqual(
             (tx.state, tx.btcpay_additional_status, tx.btcpay_paid_amount, tx.btcpay_due_amount),
-            ('draft', 'PaidPartial', 0, 100))
+            ('pending', 'PaidPartial', 0, 100))
         self.assertEqual(sorted(tx.btcpay_payment_ids.mapped('amount')), [0.5, 0.5])
         self.assertEqual(tx._btcpay_get_gross_amount(), 1)
         self.assertEqual(self.btcpay.btcpay_connection_state, 'connected')

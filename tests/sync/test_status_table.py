@@ -130,6 +130,17 @@ class TestStatusTable(BTCPayCommon):
         self.assertFalse(self.order.activity_ids)
         self.assertEqual(self.tx.btcpay_status_text, "Expired")
 
+    def test_when_dust_costs_more_fees_than_was_paid_then_nothing_is_said_to_be_gone(self):
+        """Nothing counts as paid any more, but all of it is in the wallet."""
+        self.world.pay(self.invoice_id, fraction='0.04')
+        self._look('New', 'PaidPartial')
+        self.world.pay(self.invoice_id, amount='0.000006')
+        _notes, activities = self._look('New', 'PaidPartial')
+        self.assertEqual((self.tx.state, self.tx.btcpay_paid_amount), ('pending', 0))
+        self.assertFalse(activities)
+        self.assertEqual(self.tx.btcpay_status_text, "Partly paid")
+        self.assertIn("Please pay the amount due", self.tx._btcpay_get_wait_message())
+
     def test_row_processing_any(self):
         self.world.pay(self.invoice_id)
         notes, activities = self._look('Processing', 'None')
