@@ -259,9 +259,14 @@ class AccountMove(models.Model):
         )
         left = self.amount_residual - unmatched._btcpay_get_returned_amount()
         if (self.sudo().reversed_entry_id & matched).currency_id == self.currency_id:
-            # It was open, though it is paid: by a payment that has no entry yet.
-            invoices = self._btcpay_get_payable_invoices()
-            left += max(-unmatched._btcpay_get_amount_due(invoices), 0)
+            # It was open, though it is paid: by a payment that has no entry yet. What was given
+            # back of that is due again, and is subtracted here, or for all credit notes together.
+            due = unmatched._btcpay_get_amount_due(self._btcpay_get_payable_invoices())
+            refunds = (unmatched | self._btcpay_get_uncredited_refunds()).filtered(lambda tx: (
+                tx.state in ('pending', 'done')
+                and tx._btcpay_get_root()._btcpay_get_receipts()._btcpay_filter_without_entry()
+            ))
+            left += max(-sum(refunds.mapped('amount')) - due, 0)
         due = min(self.amount_total - self.btcpay_returned_amount, left)
         return max(self.currency_id.round(due), 0)
 
@@ -289,12 +294,20 @@ class AccountMove(models.Model):
         receipts = transactions.browse().union(
             *(tx._btcpay_get_receipts() for tx in transactions)
         )
-        refunds = transactions.btcpay_refund_ids.filtered(lambda tx: (
-            tx.btcpay_credit_note_id.state != 'posted' and tx.state not in ('cancel', 'error')
-        ))
+        refunds = self._btcpay_get_uncredited_refunds()
         booked = refunds.filtered(lambda tx: tx.payment_id._btcpay_has_entry())
         # Of what paid no invoice a refund needs no credit note: it is matched with that.
         return self.currency_id.round(
             (refunds - booked)._btcpay_get_returned_amount()
             - (receipts | booked)._btcpay_get_open_amount()
         )
+
+    def _btcpay_get_uncredited_refunds(self):
+        """Return the refunds of the credited transactions that are for no posted credit note.
+
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        return self._btcpay_get_credited_transactions().btcpay_refund_ids.filtered(lambda tx: (
+            tx.btcpay_credit_note_id.state != 'posted' and tx.state not in ('cancel', 'error')
+        ))

@@ -95,6 +95,23 @@ class TestBankStatements(RefundMixin, BTCPayCommon):
         self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 0)
         self.assertEqual(self._due(invoice), (0, 0))
 
+    def test_when_a_part_was_refunded_then_the_rest_of_the_credit_note_can_be(self):
+        for is_credited_before in (True, False):
+            with self.subTest(is_credited_before=is_credited_before):
+                tx = self._pay(invoice := self._create_invoice(), 100)
+                credit_note = is_credited_before and self._credit(invoice, 40)
+                refund = tx._btcpay_request_refund(15, credit_note=credit_note or None)
+                credit_note = credit_note or self._credit(invoice, 40)
+                self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 25)
+                self._claim(refund)
+                refund._btcpay_sync()
+                self._post_process()
+                self.env.invalidate_all()
+                self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 25)
+                tx._btcpay_request_refund(25, credit_note=credit_note)
+                self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 0)
+                self.assertEqual(self._due(invoice), (60, 0))
+
     def test_when_a_statement_is_divided_among_invoices_then_its_payment_counts_once(self):
         """Odoo validates a payment only by what is matched with one invoice of the same amount."""
         first, second = self._create_invoice(60), self._create_invoice(60)

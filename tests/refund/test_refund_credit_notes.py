@@ -1,3 +1,4 @@
+from odoo.fields import Command
 from odoo.tests import tagged
 
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
@@ -66,6 +67,21 @@ class TestRefundCreditNotes(RefundMixin, BTCPayCommon):
             with self.subTest(state=move.state, move_type=move.move_type):
                 self.assertIn(move, note.line_ids.matched_debit_ids.debit_move_id.move_id)
                 self.assertFalse(note.btcpay_can_refund)
+
+    def test_when_a_part_of_it_pays_what_is_open_then_only_the_rest_is_refunded(self):
+        invoice = self._create_invoice()
+        self.tx = self._create_btcpay_transaction(
+            invoice_ids=[Command.set(invoice.ids)], partner_id=self.partner.id, amount=60,
+            reference=invoice.name,
+        )
+        self._receive()
+        credit_note = self._credit(invoice, 60)
+        self.assertEqual((invoice.amount_residual, credit_note.amount_residual), (0, 20))
+        self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 20)
+        refund = self.tx._btcpay_request_refund(20, credit_note=credit_note)
+        self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 0)
+        self._pay_out(refund)
+        self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 0)
 
     def test_when_taken_back_after_its_refund_then_it_is_paid_once_it_is_posted_again(self):
         credit_note, refund = self._begin()
