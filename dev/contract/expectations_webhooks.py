@@ -109,7 +109,9 @@ STORIES = (
             redeliver(),
             received(2),
             time(61 * DAY),
-            call('GET', HOOK + '/deliveries', answer=[{'id': '{again}'}, {'id': '{original}'}]),
+            received(3),  # It has expired meanwhile.
+            call('GET', HOOK + '/deliveries', answer=[
+                {'id': ID}, {'id': '{again}'}, {'id': '{original}'}]),
             call('GET', HOOK + '/deliveries/{original}/request', status=409, answer={
                 'code': 'webhookdelivery-pruned'}),
             call('POST', HOOK + '/deliveries/{original}/redeliver', status=409, answer={
