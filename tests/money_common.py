@@ -54,6 +54,18 @@ class MoneyMixin:
             payment_method_id=self.dummy_provider.payment_method_ids[:1].id, **values,
         )
 
+    def _create_down_payment(self, order, **values):
+        """Create the invoice of a down payment, a draft.
+
+        :param sale.order order: The order.
+        :param dict values: How much it is, as Odoo's wizard has it; by default 30.00.
+        :rtype: account.move
+        """
+        return self.env['sale.advance.payment.inv'].create({
+            'sale_order_ids': order.ids,
+            **(values or {'advance_payment_method': 'fixed', 'fixed_amount': 30}),
+        })._create_invoices(order)
+
     def _create_invoice(self, amount=100.0, post=True, **values):
         """Create a customer invoice.
 

@@ -173,10 +173,7 @@ class TestLoweredDocuments(MoneyMixin, BTCPayCommon):
                 order = self._create_order()
                 order.action_confirm()
                 tx = self._create_btcpay_transaction(order)
-                down_payment = self.env['sale.advance.payment.inv'].create({
-                    'sale_order_ids': order.ids, 'advance_payment_method': 'fixed',
-                    'fixed_amount': 30,
-                })._create_invoices(order)
+                down_payment = self._create_down_payment(order)
                 down_payment.action_post()
                 self.assertEqual(order._btcpay_get_amount_due(), 100)
                 if is_paid:

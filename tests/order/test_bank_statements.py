@@ -146,11 +146,7 @@ class TestBankStatements(RefundMixin, BTCPayCommon):
         order = self._create_order()
         self.tx = self._create_btcpay_transaction(order)
         self._receive()
-        self.env['sale.advance.payment.inv'].create({
-            'advance_payment_method': 'fixed', 'fixed_amount': 30,
-            'sale_order_ids': [Command.set(order.ids)],
-        }).create_invoices()
-        down_payment = order.invoice_ids
+        down_payment = self._create_down_payment(order)
         order.order_line.filtered(lambda line: not line.is_downpayment).qty_delivered = 1
         final = order._create_invoices(final=True)
         (down_payment | final).action_post()

@@ -331,9 +331,7 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
     def test_when_a_down_payment_is_credited_then_it_is_due_with_the_rest(self):
         order = self._create_order()
         order.action_confirm()
-        down_payment = self.env['sale.advance.payment.inv'].create({
-            'sale_order_ids': order.ids, 'advance_payment_method': 'fixed', 'fixed_amount': 30,
-        })._create_invoices(order)
+        down_payment = self._create_down_payment(order)
         down_payment.action_post()
         self._pay_move(down_payment)
         self.assertEqual(order._btcpay_get_amount_due(), 70)

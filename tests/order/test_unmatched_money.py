@@ -112,11 +112,9 @@ class TestUnmatchedMoney(RefundMixin, BTCPayCommon):
     def test_when_all_of_a_down_payment_is_unmatched_then_no_invoice_is_due(self):
         order = self._create_order()
         order.action_confirm()
-        self.env['sale.advance.payment.inv'].create({
-            'advance_payment_method': 'percentage', 'amount': 30,
-            'sale_order_ids': [Command.set(order.ids)],
-        }).create_invoices()
-        down_payment = order.invoice_ids
+        down_payment = self._create_down_payment(
+            order, advance_payment_method='percentage', amount=30
+        )
         down_payment.action_post()
         self._receive_for(down_payment, '0.5')
         final = self._invoice(order)
