@@ -31,6 +31,13 @@ class AccountMove(models.Model):
         credit_notes = self.filtered(lambda move: move.move_type == 'out_refund')
         return super()._btcpay_get_refunds() | credit_notes.sudo().btcpay_refund_ids
 
+    def _btcpay_get_orders(self):
+        """Return the orders that are invoiced or credited.
+
+        :rtype: sale.order
+        """
+        return self.line_ids.sale_line_ids.order_id
+
     def _post(self, soft=True):
         """Override of `account` to note what came in before the invoice was posted, and to match
         the two; and credit notes with their refunds."""
@@ -218,7 +225,7 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         invoice = self.sudo().reversed_entry_id
-        orders = (self.sudo() | invoice).invoice_line_ids.sale_line_ids.order_id
+        orders = (self.sudo() | invoice)._btcpay_get_orders()
         return (invoice.transaction_ids | orders.transaction_ids).filtered(lambda tx: (
             tx.btcpay_invoice_id and not tx.source_transaction_id
             and tx.currency_id == self.currency_id

@@ -207,6 +207,16 @@ class SaleOrder(models.Model):
             credited += sign * (min(most, sign * price) - min(now, sign * price))
         return sum(self.mapped('amount_total')) - credited + sum(map(get_rounding, moves))
 
+    def _btcpay_get_others(self, orders):
+        """Return those of orders that are to be paid besides these, in the same currency.
+
+        :param sale.order orders: The orders.
+        :rtype: sale.order
+        """
+        return (orders - self).filtered(lambda order: (
+            order.state != 'cancel' and order.currency_id == self.currency_id
+        ))
+
     def _btcpay_get_amount_asked(self):
         """Return what the customer is to be asked for now: all that is due.
 

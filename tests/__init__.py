@@ -56,6 +56,7 @@ from .obsolete import test_changed_orders, test_lowered_documents, test_several_
 from .order import (
     test_bank_statements,
     test_branches,
+    test_changed_currency,
     test_decision_tour,
     test_decisions,
     test_invoice_due,
@@ -66,6 +67,7 @@ from .order import (
     test_order_rights,
     test_order_screen,
     test_order_story,
+    test_orders_together,
     test_printed_qr_code,
     test_receipts,
     test_taken_back,
