@@ -241,52 +241,57 @@ class AccountMove(models.Model):
         self.ensure_one()
         due = self._btcpay_get_credit_left()
         if due > 0 and (uncredited := self._btcpay_get_uncredited_amount()) > 0:
-            transactions = self._btcpay_get_credited_transactions()
-            others = (self.sudo().reversed_entry_id | transactions.invoice_ids).reversal_move_ids
-            others |= transactions.sale_order_ids.invoice_ids
-            others = (others - self).filtered(lambda move: (
-                move.move_type == 'out_refund' and move.state == 'posted'
-                and move.currency_id == self.currency_id
-            ))
+            others = self._btcpay_get_related_moves('out_refund') - self
             due = min(due, due + sum(
-                other._btcpay_get_credit_left() for other in others
+                max(other._btcpay_get_credit_left(), 0) for other in others
             ) - uncredited)
-        return max(self.currency_id.round(due), 0)
+        return max(due, 0)
 
     def _btcpay_get_credit_left(self):
         """Return what of the credit note is neither used nor refunded by refunds of its own.
 
+        :return: The amount; negative if it was used for something else than the refunds it has.
         :rtype: float
         """
         self.ensure_one()
-        # Those underway are not in the residual amount, nor are those without entries.
-        matched = self.sudo().line_ids.matched_debit_ids.debit_move_id.move_id
+        partials = self.sudo().line_ids.matched_debit_ids
+        # Those underway are not in the residual amount, nor are those without entries, but for what
+        # bank statements have paid of them.
         unmatched = self.sudo().btcpay_refund_ids.filtered(
-            lambda tx: not tx.payment_id.move_id & matched
+            lambda tx: not tx.payment_id.move_id & partials.debit_move_id.move_id
         )
+        done = unmatched.filtered(lambda tx: tx.state == 'done' and not tx.payment_id.move_id)
         left = self.amount_residual - unmatched._btcpay_get_returned_amount()
-        if (self.sudo().reversed_entry_id & matched).currency_id == self.currency_id:
-            # It was open, though it is paid: by a payment that has no entry yet. What was given
-            # back of that is due again, and is subtracted here, or for all credit notes together.
-            due = unmatched._btcpay_get_amount_due(self._btcpay_get_payable_invoices())
+        left += min(-sum(done.mapped('amount')), get_amount(partials.filtered(
+            lambda partial: partial.debit_move_id.move_id.statement_line_id
+        )))
+        invoices = self._btcpay_get_related_moves('out_invoice')
+        if used := get_amount(partials.filtered(
+            lambda partial: partial.debit_move_id.move_id in invoices
+        )):
+            # They were open, though paid: by payments that have no entry yet. What was given back
+            # of these is due again, and is subtracted here, or for all credit notes together.
+            due = unmatched._btcpay_get_amount_due(invoices)
             refunds = (unmatched | self._btcpay_get_uncredited_refunds()).filtered(lambda tx: (
                 tx.state in ('pending', 'done')
                 and tx._btcpay_get_root()._btcpay_get_receipts()._btcpay_filter_without_entry()
             ))
-            left += max(-sum(refunds.mapped('amount')) - due, 0)
-        due = min(self.amount_total - self.btcpay_returned_amount, left)
-        return max(self.currency_id.round(due), 0)
+            left += min(used, max(-sum(refunds.mapped('amount')) - due, 0))
+        return self.currency_id.round(min(self.amount_total - self.btcpay_returned_amount, left))
 
-    def _btcpay_get_payable_invoices(self):
-        """Return the credited invoice, and the others that its Bitcoin transactions are for.
+    def _btcpay_get_related_moves(self, move_type):
+        """Return what is posted of what the credited invoice, and the others that its Bitcoin
+        transactions are for, were invoiced or credited by.
 
+        :param str move_type: The kind of invoices.
         :rtype: account.move
         """
         self.ensure_one()
         transactions = self._btcpay_get_credited_transactions()
-        invoices = transactions.invoice_ids | transactions.sale_order_ids.invoice_ids
-        return self.sudo().reversed_entry_id | invoices.filtered(lambda move: (
-            move.move_type == 'out_invoice' and move.state == 'posted'
+        invoices = self.sudo().reversed_entry_id | transactions.invoice_ids
+        moves = invoices | invoices.reversal_move_ids | transactions.sale_order_ids.invoice_ids
+        return moves.filtered(lambda move: (
+            move.move_type == move_type and move.state == 'posted'
             and move.currency_id == self.currency_id
         ))
 
@@ -303,9 +308,12 @@ class AccountMove(models.Model):
         )
         refunds = self._btcpay_get_uncredited_refunds()
         booked = refunds.filtered(lambda tx: tx.payment_id._btcpay_has_entry())
+        loose = receipts._btcpay_filter_without_entry().filtered(
+            lambda tx: tx.operation == 'offline'
+        )
         # Of what paid no invoice a refund needs no credit note: it is matched with that.
         return self.currency_id.round(
-            (refunds - booked)._btcpay_get_returned_amount()
+            (refunds - booked)._btcpay_get_returned_amount() - sum(loose.mapped('amount'))
             - (receipts | booked)._btcpay_get_open_amount()
         )
 
@@ -318,3 +326,12 @@ class AccountMove(models.Model):
         return self._btcpay_get_credited_transactions().btcpay_refund_ids.filtered(lambda tx: (
             tx.btcpay_credit_note_id.state != 'posted' and tx.state not in ('cancel', 'error')
         ))
+
+
+def get_amount(partials):
+    """Return what of credit notes is matched.
+
+    :param account.partial.reconcile partials: What it is matched with.
+    :rtype: float
+    """
+    return sum(partials.mapped('credit_amount_currency'))
