@@ -59,6 +59,7 @@ from .order import (
     test_changed_currency,
     test_decision_tour,
     test_decisions,
+    test_early_discount,
     test_invoice_due,
     test_invoice_note,
     test_invoice_screen,
