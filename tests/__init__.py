@@ -71,6 +71,7 @@ from .order import (
     test_orders_together,
     test_printed_qr_code,
     test_receipts,
+    test_replaced_invoice,
     test_taken_back,
     test_unmatched_money,
 )
