@@ -262,13 +262,10 @@ class AccountMove(models.Model):
         )
         done = unmatched.filtered(lambda tx: tx.state == 'done' and not tx.payment_id.move_id)
         left = self.amount_residual - unmatched._btcpay_get_returned_amount()
-        left += min(-sum(done.mapped('amount')), get_amount(partials.filtered(
-            lambda partial: partial.debit_move_id.move_id.statement_line_id
-        )))
+        statements = partials.debit_move_id.move_id.filtered('statement_line_id')
+        left += min(-sum(done.mapped('amount')), self._btcpay_get_used(statements))
         invoices = self._btcpay_get_related_moves('out_invoice')
-        if used := get_amount(partials.filtered(
-            lambda partial: partial.debit_move_id.move_id in invoices
-        )):
+        if used := self._btcpay_get_used(invoices):
             # They were open, though paid: by payments that have no entry yet. What was given back
             # of these is due again, and is subtracted here, or for all credit notes together.
             due = unmatched._btcpay_get_amount_due(invoices)
@@ -276,8 +273,20 @@ class AccountMove(models.Model):
                 tx.state in ('pending', 'done')
                 and tx._btcpay_get_root()._btcpay_get_receipts()._btcpay_filter_without_entry()
             ))
-            left += min(used, max(-sum(refunds.mapped('amount')) - due, 0))
+            # What it was not used for is not due again by its refunds.
+            own = min(-sum((refunds & unmatched).mapped('amount')), self.amount_total - used)
+            left += min(used, max(-sum(refunds.mapped('amount')) - own - due, 0))
         return self.currency_id.round(min(self.amount_total - self.btcpay_returned_amount, left))
+
+    def _btcpay_get_used(self, moves):
+        """Return what of the credit note is matched with other entries.
+
+        :param account.move moves: The entries.
+        :rtype: float
+        """
+        return sum(self.sudo().line_ids.matched_debit_ids.filtered(
+            lambda partial: partial.debit_move_id.move_id in moves
+        ).mapped('credit_amount_currency'))
 
     def _btcpay_get_related_moves(self, move_type):
         """Return what is posted of what the credited invoice, and the others that its Bitcoin
@@ -326,12 +335,3 @@ class AccountMove(models.Model):
         return self._btcpay_get_credited_transactions().btcpay_refund_ids.filtered(lambda tx: (
             tx.btcpay_credit_note_id.state != 'posted' and tx.state not in ('cancel', 'error')
         ))
-
-
-def get_amount(partials):
-    """Return what of credit notes is matched.
-
-    :param account.partial.reconcile partials: What it is matched with.
-    :rtype: float
-    """
-    return sum(partials.mapped('credit_amount_currency'))

@@ -40,7 +40,7 @@ class PaymentTransaction(models.Model):
             )._btcpay_filter_without_entry()
             due = sum(documents.mapped('amount_residual')) - unbooked._btcpay_convert(
                 documents.currency_id, lambda txs: txs._btcpay_get_net_amount()
-            )
+            ) - unbooked._btcpay_get_amount_of_credit_notes(documents)
             due += (unbooked | family)._btcpay_get_stated_amount(documents)
             due += family._btcpay_get_booked_amount(documents)
             others -= unbooked
@@ -53,6 +53,7 @@ class PaymentTransaction(models.Model):
                     move.state == 'posted' and move.move_type == 'out_invoice'
                     and move.currency_id == documents.currency_id
                 ))
+                unmatched += others._btcpay_get_amount_of_credit_notes(moves)
                 unmatched -= (others | family)._btcpay_get_replaced_amount(moves)
                 left = due + sum((moves - documents).mapped('amount_residual')) - unmatched
                 due = min(due, max(left, 0))

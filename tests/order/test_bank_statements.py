@@ -164,6 +164,58 @@ class TestBankStatements(RefundMixin, BTCPayCommon):
         self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 25)
         self.assertEqual((self._due(invoice), order._btcpay_get_amount_due()), ((60, 0), 0))
 
+    def test_when_what_was_returned_of_an_order_is_refunded_then_its_invoice_is_not_due(self):
+        """Odoo does not match the credit note of a return with the invoice."""
+        self.product.invoice_policy = 'delivery'
+        order = self._create_order()
+        order.order_line = [Command.create({'product_id': self.product.id, 'price_unit': 50})]
+        self.tx = self._create_btcpay_transaction(order)
+        self._receive()
+        moves = self.env['account.move']
+        for delivered in (1, 0):
+            order.order_line[1].qty_delivered = delivered
+            order.order_line[0].qty_delivered = 1
+            moves |= order._create_invoices(final=True)
+            moves.filtered(lambda move: move.state == 'draft').action_post()
+        invoice, credit_note = moves
+        self.assertEqual((invoice.amount_residual, credit_note.amount_residual), (150, 50))
+        for amount, left in ((30, 20), (20, 0)):
+            self._refund(self.tx, amount, credit_note)
+            self.assertEqual(self._due(invoice), (150, 0))
+            self.assertEqual(credit_note._btcpay_get_refund_amount_due(), left)
+        self._state(credit_note, -30)
+        self.assertEqual(self._due(invoice), (150, 0))
+        (invoice | credit_note).line_ids.filtered(
+            lambda line: line.display_type == 'payment_term' and not line.reconciled
+        ).reconcile()
+        self.assertEqual(self._due(invoice), (130, 0))
+        self._refund(self.tx, 40)
+        self.assertEqual(self._due(invoice), (130, 40))
+
+    def test_when_only_a_part_of_it_pays_what_is_open_then_all_of_it_is_refunded_once(self):
+        invoice = self._create_invoice()
+        self._pay(invoice, 80)
+        credit_note = self._credit(invoice, 100)
+        self.env.invalidate_all()
+        self.assertEqual((invoice.amount_residual, credit_note.amount_residual), (0, 0))
+        self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 80)
+        self._refund(self.tx, 30, credit_note)
+        self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 50)
+        self._refund(self.tx, 50, credit_note)
+        self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 0)
+
+    def test_when_it_is_more_than_what_is_open_then_it_is_refunded_once(self):
+        """A half of the invoice had come by bank, in another journal."""
+        invoice = self._create_invoice()
+        self._state(invoice, 50, self.bank)
+        self._pay(invoice, 20)
+        credit_note = self._credit(invoice, 100)
+        self.env.invalidate_all()
+        self.assertEqual((invoice.amount_residual, credit_note.amount_residual), (0, 50))
+        self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 70)
+        self._refund(self.tx, 15, credit_note)
+        self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 55)
+
     def test_when_a_part_of_it_pays_another_invoice_then_only_the_rest_is_refunded(self):
         """Also of an invoice that more was paid of than is refunded by it."""
         invoice, other = self._create_invoice(), self._create_invoice(10)
