@@ -49,6 +49,30 @@ class TestOrdersTogether(RefundMixin, BTCPayCommon):
         self.assertEqual(self._due(*self.orders, invoice), (0, 0, 0))
         self.assertFalse(self._activities(self.second))
 
+    def test_when_each_is_paid_then_their_invoice_is_paid_and_can_be_refunded(self):
+        for has_entries in (True, False):
+            with self.subTest(has_entries=has_entries):
+                if not has_entries:
+                    self._book_without_entries()
+                self.first, self.second = self.orders = (
+                    self._create_order(100) | self._create_order(50)
+                )
+                transactions = [self._pay(order, order.amount_total) for order in self.orders]
+                invoice = self._invoice()
+                self.assertEqual(invoice.amount_residual, 0 if has_entries else 150)
+                self.assertEqual(self._due(*self.orders, invoice), (0, 0, 0))
+                credit_note = self._credit(invoice)
+                for tx, left in zip(transactions, (150, 50), strict=True):
+                    self.env.invalidate_all()
+                    self.assertEqual(credit_note._btcpay_get_refund_amount_due(), left)
+                    refund = tx._btcpay_request_refund(tx.amount, credit_note=credit_note)
+                    self._claim(refund)
+                    refund._btcpay_sync()
+                    self._post_process()
+                self.env.invalidate_all()
+                self.assertFalse(credit_note.btcpay_can_refund)
+                self.assertEqual(credit_note.amount_residual, 0)
+
     def test_when_their_invoice_is_paid_by_bank_then_neither_is_due(self):
         invoice = self._invoice()
         self._pay_move(invoice)
