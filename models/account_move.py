@@ -31,6 +31,13 @@ class AccountMove(models.Model):
         credit_notes = self.filtered(lambda move: move.move_type == 'out_refund')
         return super()._btcpay_get_refunds() | credit_notes.sudo().btcpay_refund_ids
 
+    def _btcpay_get_orders(self):
+        """Return the orders that are invoiced or credited.
+
+        :rtype: sale.order
+        """
+        return self.line_ids.sale_line_ids.order_id
+
     def _post(self, soft=True):
         """Override of `account` to note what came in before the invoice was posted, and to match
         the two; and credit notes with their refunds."""
@@ -218,7 +225,7 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         invoice = self.sudo().reversed_entry_id
-        orders = (self.sudo() | invoice).invoice_line_ids.sale_line_ids.order_id
+        orders = (self.sudo() | invoice)._btcpay_get_orders()
         return (invoice.transaction_ids | orders.transaction_ids).filtered(lambda tx: (
             tx.btcpay_invoice_id and not tx.source_transaction_id
             and tx.currency_id == self.currency_id
@@ -234,52 +241,66 @@ class AccountMove(models.Model):
         self.ensure_one()
         due = self._btcpay_get_credit_left()
         if due > 0 and (uncredited := self._btcpay_get_uncredited_amount()) > 0:
-            transactions = self._btcpay_get_credited_transactions()
-            others = (self.sudo().reversed_entry_id | transactions.invoice_ids).reversal_move_ids
-            others |= transactions.sale_order_ids.invoice_ids
-            others = (others - self).filtered(lambda move: (
-                move.move_type == 'out_refund' and move.state == 'posted'
-                and move.currency_id == self.currency_id
-            ))
+            others = self._btcpay_get_related_moves('out_refund') - self
             due = min(due, due + sum(
-                other._btcpay_get_credit_left() for other in others
+                max(other._btcpay_get_credit_left(), 0) for other in others
             ) - uncredited)
-        return max(self.currency_id.round(due), 0)
+        return max(due, 0)
 
     def _btcpay_get_credit_left(self):
         """Return what of the credit note is neither used nor refunded by refunds of its own.
 
+        :return: The amount; negative if it was used for something else than the refunds it has.
         :rtype: float
         """
         self.ensure_one()
-        # Those underway are not in the residual amount, nor are those without entries.
-        matched = self.sudo().line_ids.matched_debit_ids.debit_move_id.move_id
+        partials = self.sudo().line_ids.matched_debit_ids
+        # Those underway are not in the residual amount, nor are those without entries, but for what
+        # bank statements have paid of them.
         unmatched = self.sudo().btcpay_refund_ids.filtered(
-            lambda tx: not tx.payment_id.move_id & matched
+            lambda tx: not tx.payment_id.move_id & partials.debit_move_id.move_id
         )
+        done = unmatched.filtered(lambda tx: tx.state == 'done' and not tx.payment_id.move_id)
         left = self.amount_residual - unmatched._btcpay_get_returned_amount()
-        if (self.sudo().reversed_entry_id & matched).currency_id == self.currency_id:
-            # It was open, though it is paid: by a payment that has no entry yet. What was given
-            # back of that is due again, and is subtracted here, or for all credit notes together.
-            due = unmatched._btcpay_get_amount_due(self._btcpay_get_payable_invoices())
+        statements = partials.debit_move_id.move_id.filtered('statement_line_id')
+        left += min(-sum(done.mapped('amount')), self._btcpay_get_used(statements))
+        invoices = self._btcpay_get_related_moves('out_invoice')
+        if used := self._btcpay_get_used(invoices):
+            # They were open, though paid: by payments that have no entry yet. What was given back
+            # of these is due again, and is subtracted here, or for all credit notes together.
+            due = unmatched._btcpay_get_amount_due(invoices)
             refunds = (unmatched | self._btcpay_get_uncredited_refunds()).filtered(lambda tx: (
                 tx.state in ('pending', 'done')
                 and tx._btcpay_get_root()._btcpay_get_receipts()._btcpay_filter_without_entry()
             ))
-            left += max(-sum(refunds.mapped('amount')) - due, 0)
-        due = min(self.amount_total - self.btcpay_returned_amount, left)
-        return max(self.currency_id.round(due), 0)
+            # What it was not used for is not due again by its refunds.
+            own = min(-sum((refunds & unmatched).mapped('amount')), self.amount_total - used)
+            left += min(used, max(-sum(refunds.mapped('amount')) - own - due, 0))
+        return self.currency_id.round(min(self.amount_total - self.btcpay_returned_amount, left))
 
-    def _btcpay_get_payable_invoices(self):
-        """Return the credited invoice, and the others that its Bitcoin transactions are for.
+    def _btcpay_get_used(self, moves):
+        """Return what of the credit note is matched with other entries.
 
+        :param account.move moves: The entries.
+        :rtype: float
+        """
+        return sum(self.sudo().line_ids.matched_debit_ids.filtered(
+            lambda partial: partial.debit_move_id.move_id in moves
+        ).mapped('credit_amount_currency'))
+
+    def _btcpay_get_related_moves(self, move_type):
+        """Return what is posted of what the credited invoice, and the others that its Bitcoin
+        transactions are for, were invoiced or credited by.
+
+        :param str move_type: The kind of invoices.
         :rtype: account.move
         """
         self.ensure_one()
         transactions = self._btcpay_get_credited_transactions()
-        invoices = transactions.invoice_ids | transactions.sale_order_ids.invoice_ids
-        return self.sudo().reversed_entry_id | invoices.filtered(lambda move: (
-            move.move_type == 'out_invoice' and move.state == 'posted'
+        invoices = self.sudo().reversed_entry_id | transactions.invoice_ids
+        moves = invoices | invoices.reversal_move_ids | transactions.sale_order_ids.invoice_ids
+        return moves.filtered(lambda move: (
+            move.move_type == move_type and move.state == 'posted'
             and move.currency_id == self.currency_id
         ))
 
@@ -296,9 +317,12 @@ class AccountMove(models.Model):
         )
         refunds = self._btcpay_get_uncredited_refunds()
         booked = refunds.filtered(lambda tx: tx.payment_id._btcpay_has_entry())
+        loose = receipts._btcpay_filter_without_entry().filtered(
+            lambda tx: tx.operation == 'offline'
+        )
         # Of what paid no invoice a refund needs no credit note: it is matched with that.
         return self.currency_id.round(
-            (refunds - booked)._btcpay_get_returned_amount()
+            (refunds - booked)._btcpay_get_returned_amount() - sum(loose.mapped('amount'))
             - (receipts | booked)._btcpay_get_open_amount()
         )
 

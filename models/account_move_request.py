@@ -114,7 +114,7 @@ class AccountMove(models.Model):
     def _btcpay_get_related_transactions(self):
         """Override to count what is paid by the links of the invoice's orders."""
         move = self.sudo()
-        return move.transaction_ids | move.line_ids.sale_line_ids.order_id.transaction_ids
+        return move.transaction_ids | move._btcpay_get_orders().transaction_ids
 
     # === WHAT IS IN THE WAY === #
 

@@ -59,18 +59,19 @@ class AccountPayment(models.Model):
         return tx.provider_code == 'btcpay' and not method_line.payment_account_id
 
     def _generate_journal_entry(self, write_off_line_vals=None, **kwargs):
-        """Override of `account` to write off again what was, where a payment was canceled, which
-        deletes its entry, and is confirmed anew."""
-        if write_off_line_vals is None:
-            for payment in self:
-                tx = payment.payment_transaction_id.sudo()
-                if (
-                    tx.provider_code == 'btcpay' and tx.payment_id == payment
-                    and (lines := tx._btcpay_prepare_write_off_lines())
-                ):
-                    super(AccountPayment, payment)._generate_journal_entry(lines, **kwargs)
-                    self -= payment
-        return super()._generate_journal_entry(write_off_line_vals, **kwargs)
+        """Override of `account` to write off all that is: of an early payment discount the
+        framework writes off one tax only, and nothing of a payment that was canceled, which deletes
+        its entry, and is confirmed anew."""
+        for payment in self:
+            tx = payment.payment_transaction_id.sudo()
+            if (
+                tx.provider_code == 'btcpay' and tx.payment_id <= payment
+                and (lines := tx._btcpay_prepare_write_off_lines(payment.date))
+            ):
+                super(AccountPayment, payment)._generate_journal_entry(lines, **kwargs)
+                self -= payment
+        if self:
+            super()._generate_journal_entry(write_off_line_vals, **kwargs)
 
     def _btcpay_has_entry(self):
         """Return whether the payment is in the books by an entry that is neither canceled nor

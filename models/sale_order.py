@@ -93,8 +93,15 @@ class SaleOrder(models.Model):
         return self.env['btcpay.refund.wizard']._open(refundable.sudo(self.env.su))
 
     def _create_invoices(self, grouped=False, final=False, date=None):
-        """Override of `sale` to have new invoices say what is to be decided of what paid them."""
+        """Override of `sale` to have new invoices say what is to be decided of what paid them, and
+        to have those of several orders paid by what paid any of these: by the first's only else."""
         moves = super()._create_invoices(grouped=grouped, final=final, date=date)
+        if len(self) > 1:
+            for move in moves.sudo():
+                move.transaction_ids |= move._btcpay_get_orders().transaction_ids.filtered(
+                    lambda tx: tx.provider_code == 'btcpay' and tx.state in ('pending', 'done')
+                    and not tx.payment_id.is_reconciled
+                )
         if any(self.sudo().mapped('btcpay_decision')):
             moves._btcpay_note_decision()
         return moves
@@ -206,6 +213,16 @@ class SaleOrder(models.Model):
             # What was invoiced beyond the order's price was never to be paid.
             credited += sign * (min(most, sign * price) - min(now, sign * price))
         return sum(self.mapped('amount_total')) - credited + sum(map(get_rounding, moves))
+
+    def _btcpay_get_others(self, orders):
+        """Return those of orders that are to be paid besides these, in the same currency.
+
+        :param sale.order orders: The orders.
+        :rtype: sale.order
+        """
+        return (orders - self).filtered(lambda order: (
+            order.state != 'cancel' and order.currency_id == self.currency_id
+        ))
 
     def _btcpay_get_amount_asked(self):
         """Return what the customer is to be asked for now: all that is due.

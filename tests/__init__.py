@@ -56,8 +56,10 @@ from .obsolete import test_changed_orders, test_lowered_documents, test_several_
 from .order import (
     test_bank_statements,
     test_branches,
+    test_changed_currency,
     test_decision_tour,
     test_decisions,
+    test_early_discount,
     test_invoice_due,
     test_invoice_note,
     test_invoice_screen,
@@ -66,8 +68,10 @@ from .order import (
     test_order_rights,
     test_order_screen,
     test_order_story,
+    test_orders_together,
     test_printed_qr_code,
     test_receipts,
+    test_replaced_invoice,
     test_taken_back,
     test_unmatched_money,
 )

@@ -1,3 +1,4 @@
+from . import account_move_reversal
 from . import btcpay_connect_wizard
 from . import btcpay_connect_manual
 from . import btcpay_disconnect_wizard

@@ -31,48 +31,74 @@ class PaymentTransaction(models.Model):
         documents = leave_out_canceled(documents)
         family = without | without.child_transaction_ids
         if documents._name == 'account.move':
+            orders = documents._btcpay_get_orders()
+            others = orders.transaction_ids | (documents | orders.invoice_ids).transaction_ids
+            others -= family
             # What is booked is in the residual amounts, where it is matched with the documents.
-            unbooked = (documents.transaction_ids - family).filtered(
-                lambda tx: not tx.invoice_ids - documents
+            unbooked = others.filtered(
+                lambda tx: not tx._btcpay_get_payable_invoices() - documents
             )._btcpay_filter_without_entry()
-            due = sum(documents.mapped('amount_residual')) - unbooked._btcpay_get_net_amount()
+            due = sum(documents.mapped('amount_residual')) - unbooked._btcpay_convert(
+                documents.currency_id, lambda txs: txs._btcpay_get_net_amount()
+            ) - unbooked._btcpay_get_amount_of_credit_notes(documents)
             due += (unbooked | family)._btcpay_get_stated_amount(documents)
             due += family._btcpay_get_booked_amount(documents)
-            orders = documents.line_ids.sale_line_ids.order_id
-            others = orders.transaction_ids | (documents | orders.invoice_ids).transaction_ids
-            others -= family | unbooked
-            if (unmatched := others._btcpay_get_unmatched_amount()) > 0:
+            others -= unbooked
+            if (unmatched := others._btcpay_convert(
+                documents.currency_id, lambda txs: txs._btcpay_get_unmatched_amount()
+            )) > 0:
                 # That is for any of the invoices that they, or their orders' links, are to pay.
                 moves = documents | orders.invoice_ids | others.invoice_ids
                 moves = moves.filtered(lambda move: (
                     move.state == 'posted' and move.move_type == 'out_invoice'
                     and move.currency_id == documents.currency_id
                 ))
+                unmatched += others._btcpay_get_amount_of_credit_notes(moves)
                 unmatched -= (others | family)._btcpay_get_replaced_amount(moves)
                 left = due + sum((moves - documents).mapped('amount_residual')) - unmatched
                 due = min(due, max(left, 0))
         else:
-            moves = documents.invoice_ids.filtered(lambda move: (
-                move.state == 'posted' and move.currency_id == documents.currency_id
-            ))
-            transactions = documents.transaction_ids | moves.transaction_ids
-            # Others' shares of an invoice are not told apart.
-            own_moves = moves.filtered(
-                lambda move: move.line_ids.sale_line_ids.order_id <= documents
-            )
-            booked = sum(
-                move.direction_sign * (move.amount_residual - move.amount_total)
-                for move in own_moves
-            ) - family._btcpay_get_booked_amount(own_moves)
-            # What others paid is only there, and what an accountant unmatched only here.
-            others = transactions - family
-            if own_moves:
-                matchable = others - others._btcpay_filter_without_entry()
-                booked += max(matchable._btcpay_get_unmatched_amount(), 0)
-            due = documents._btcpay_get_price(own_moves) - max(
-                others._btcpay_get_net_amount(), booked
-            )
+            due = self._btcpay_get_amount_due_of_orders(documents, family)
+            # Where others are paid with them, by one payment or invoice, their shares are not told
+            # apart: no more is due than of all of them.
+            transactions = documents.transaction_ids - family
+            moves = documents.invoice_ids.filtered(lambda move: move.state == 'posted')
+            if others := documents._btcpay_get_others(
+                transactions.sale_order_ids | moves._btcpay_get_orders()
+            ):
+                due = min(due, max(
+                    self._btcpay_get_amount_due_of_orders(documents | others, family), 0
+                ))
         return documents.currency_id.round(due)
+
+    @api.model
+    def _btcpay_get_amount_due_of_orders(self, orders, family):
+        """Return what is still to be paid of orders, by what pays them alone.
+
+        :param sale.order orders: The orders, of one currency.
+        :param payment.transaction family: Transactions whose money is left out.
+        :rtype: float
+        """
+        moves = orders.invoice_ids.filtered(lambda move: (
+            move.state == 'posted' and move.currency_id == orders.currency_id
+        ))
+        transactions = ((orders.transaction_ids | moves.transaction_ids) - family).filtered(
+            lambda tx: not orders._btcpay_get_others(tx._btcpay_get_orders())
+        )
+        own_moves = moves.filtered(lambda move: move._btcpay_get_orders() <= orders)
+        booked = sum(
+            move.direction_sign * (move.amount_residual - move.amount_total)
+            for move in own_moves
+        ) - family._btcpay_get_booked_amount(own_moves)
+        # What others paid is only there, and what an accountant unmatched only here.
+        if own_moves:
+            matchable = transactions - transactions._btcpay_filter_without_entry()
+            booked += max(matchable._btcpay_convert(
+                orders.currency_id, lambda txs: txs._btcpay_get_unmatched_amount()
+            ), 0)
+        return orders._btcpay_get_price(own_moves) - max(transactions._btcpay_convert(
+            orders.currency_id, lambda txs: txs._btcpay_get_net_amount()
+        ), booked)
 
     def _btcpay_get_amount_due_without_this(self):
         """Return what is to be paid of the documents without what this transaction brings.
@@ -127,7 +153,7 @@ class PaymentTransaction(models.Model):
         :rtype: float
         """
         return sum(
-            partial.credit_amount_currency
+            partial.debit_amount_currency
             for partial in self.payment_id.move_id.line_ids.matched_debit_ids
             if partial.debit_move_id.move_id in moves
         )

@@ -118,7 +118,7 @@ class PaymentTransaction(models.Model):
         :rtype: list[str]
         """
         self.ensure_one()
-        orders = self.sale_order_ids | self.invoice_ids.line_ids.sale_line_ids.order_id
+        orders = self.sale_order_ids | self.invoice_ids._btcpay_get_orders()
         moves = self.invoice_ids | self.sale_order_ids.invoice_ids
         return [
             *orders.mapped('name'),

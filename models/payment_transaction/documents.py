@@ -71,6 +71,39 @@ class PaymentTransaction(models.Model):
             lambda tx: tx.operation not in ('refund', 'validation')
         )
 
+    def _btcpay_get_orders(self):
+        """Return the orders that the transaction is for, itself or by its invoices.
+
+        :rtype: sale.order
+        """
+        self.ensure_one()
+        return self.sale_order_ids or self.invoice_ids._btcpay_get_orders()
+
+    def _btcpay_get_payable_invoices(self):
+        """Return the customer invoices that the transaction pays, itself or by its orders.
+
+        :rtype: account.move
+        """
+        self.ensure_one()
+        return self.invoice_ids | self.sale_order_ids.invoice_ids.filtered(
+            lambda move: move.state == 'posted' and move.move_type == 'out_invoice'
+        )
+
+    def _btcpay_convert(self, currency, get_amount):
+        """Return an amount of the transactions in the currency of their documents, which may have
+        been changed after they were paid.
+
+        :param res.currency currency: The currency.
+        :param callable get_amount: Returns the amount of transactions of one currency.
+        :rtype: float
+        """
+        return sum(
+            get_amount(transactions) if paid_in == currency else paid_in._convert(
+                get_amount(transactions), currency,
+                transactions.company_id[:1], transactions[:1].create_date,
+            ) for paid_in, transactions in self.grouped('currency_id').items()
+        )
+
     def _btcpay_get_documents_total(self):
         """Return what the documents of the transaction come to, all together, without the discount
         that was granted for it.

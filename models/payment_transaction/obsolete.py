@@ -124,6 +124,7 @@ class PaymentTransaction(models.Model):
         when it comes up, or later if it failed."""
         providers = self.env['payment.provider']._btcpay_find_all()
         self._btcpay_find_obsolete(providers)
+        self._btcpay_find_lost_credit_notes(providers)
         todo = self.search([
             ('btcpay_pending_action', '!=', False), ('provider_id', 'in', providers.ids),
         ], order='btcpay_synced_at NULLS FIRST, id')
@@ -168,6 +169,27 @@ class PaymentTransaction(models.Model):
                 self.env.cr.rollback()  # In the next run.
             if time.monotonic() > deadline:
                 break
+
+    @api.model
+    def _btcpay_find_lost_credit_notes(self, providers):
+        """Compare the refunds that are under way with the credit notes that they pay back.
+
+        :param payment.provider providers: The providers.
+        """
+        refunds = self.search([
+            ('provider_id', 'in', providers.ids),
+            ('btcpay_next_sync_at', '!=', False),
+            ('btcpay_credit_note_id', 'any', [
+                '|', ('state', '=', 'cancel'), ('payment_state', '!=', 'not_paid'),
+            ]),
+            ('state', '=', 'pending'),
+        ])
+        try:
+            for refund in refunds:
+                refund._btcpay_as_odoo()._btcpay_report_lost_credit_note()
+            commit_and_refresh(self.env)
+        except CONCURRENCY_ERRORS:
+            self.env.cr.rollback()  # In the next run.
 
     def _btcpay_run_pending_action(self):
         """Do at the server what is pending for the transaction, then sync what came of it.

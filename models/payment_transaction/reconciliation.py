@@ -119,6 +119,21 @@ class PaymentTransaction(models.Model):
             total - amount,
         ), 0)
 
+    def _btcpay_get_amount_of_credit_notes(self, moves):
+        """Return what of the refunds that are in no journal entry pays credit notes, which were not
+        used for these invoices: that is not due of them again.
+
+        :param account.move moves: The customer invoices that the transactions pay.
+        :rtype: float
+        """
+        refunds = self._btcpay_get_roots().btcpay_refund_ids.filtered(lambda tx: (
+            tx.btcpay_credit_note_id.state == 'posted' and tx.state in ('pending', 'done')
+        ))._btcpay_filter_without_entry()
+        return sum(
+            min(-sum(of_note.mapped('amount')), note.amount_total - note._btcpay_get_used(moves))
+            for note, of_note in refunds.grouped('btcpay_credit_note_id').items()
+        )
+
     def _btcpay_get_replaced_amount(self, moves):
         """Return what of the money that is in no journal entry of its own invoices may be paid by
         all the same: by an accountant's entry in the place of one that was taken back, or by the

@@ -258,16 +258,44 @@ class PaymentTransaction(models.Model):
             (refunds - self).mapped('btcpay_write_off_amount')
         )
 
-    def _btcpay_prepare_write_off_lines(self):
+    def _btcpay_prepare_write_off_lines(self, date=None):
         """Return the values of the journal items by which what is written off is.
 
+        :param date date: The day of the payment, by default today.
         :rtype: list[dict]
         """
         self.ensure_one()
+        lines = self._btcpay_prepare_early_discount_lines(date)
         write_off = self.btcpay_write_off_amount
-        if not write_off or not self.provider_id.sudo()._btcpay_get_write_off_account():
-            return []
-        return [self._btcpay_prepare_write_off_line(write_off)]
+        if write_off and self.provider_id.sudo()._btcpay_get_write_off_account():
+            lines.append(self._btcpay_prepare_write_off_line(write_off))
+        return lines
+
+    def _btcpay_prepare_early_discount_lines(self, date=None):
+        """Return the values of the journal items by which the early payment discount of the invoice
+        is granted that is paid.
+
+        :param date date: The day of the payment, by default today.
+        :rtype: list[dict]
+        """
+        self.ensure_one()
+        date = date or fields.Date.context_today(self)
+        for move in self.invoice_ids:
+            if move.state != 'posted' or not move._is_eligible_for_early_payment_discount(
+                self.currency_id, date
+            ):
+                continue
+            line = move.line_ids.filtered(lambda it: it.display_type == 'payment_term')[:1]
+            if self.currency_id.compare_amounts(self.amount, line.discount_amount_currency) == 0:
+                values = move._get_invoice_counterpart_amls_for_early_payment_discount([{
+                    'aml': line, 'balance': -line.balance,
+                    'amount_currency': -line.amount_residual_currency,
+                }], line.balance - line.discount_balance)
+                return [
+                    {**item, 'partner_id': move.partner_id.id}
+                    for items in values.values() for item in items
+                ]
+        return []
 
     def _btcpay_prepare_write_off_line(self, amount):
         """Return the values of the journal item by which an amount is written off.

@@ -94,9 +94,10 @@ class TestTotalAtConfirmation(MoneyMixin, BTCPayCommon):
         self._look(tx)
         late = fields.Date.today() + timedelta(days=booked_after)
         context_today = fields.Date.context_today
+        payment_date = self.env['account.payment']._fields['date']
         with patch.object(fields.Date, 'context_today', lambda record, timestamp=None: (
             context_today(record, timestamp) if timestamp else late
-        )):
+        )), patch.object(payment_date, 'default', lambda _payments: late):
             self._post_process()
         return tx
 

@@ -112,6 +112,122 @@ class TestBankStatements(RefundMixin, BTCPayCommon):
                 self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 0)
                 self.assertEqual(self._due(invoice), (60, 0))
 
+    def _refund(self, tx, amount, credit_note=None):
+        """Refund a part, and have it paid out and booked."""
+        refund = tx._btcpay_request_refund(amount, credit_note=credit_note)
+        self._claim(refund)
+        refund._btcpay_sync()
+        self._post_process()
+        self.env.invalidate_all()
+
+    def test_when_the_statement_of_its_refund_is_matched_then_the_rest_can_be_refunded(self):
+        invoice = self._create_invoice()
+        tx = self._pay(invoice, 100)
+        self._state(invoice, 100)
+        credit_note = self._credit(invoice, 40)
+        self._refund(tx, 15, credit_note)
+        self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 25)
+        self._state(credit_note, -15)
+        self.env.invalidate_all()
+        self.assertEqual(credit_note.amount_residual, 25)
+        self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 25)
+        self._refund(tx, 25, credit_note)
+        self._state(credit_note, -25)
+        self.env.invalidate_all()
+        self.assertFalse(credit_note.btcpay_can_refund)
+
+    def test_when_the_overpayment_was_refunded_then_the_credit_note_can_be_refunded_in_full(self):
+        invoice = self._create_invoice()
+        self.tx = self._create_btcpay_transaction(
+            invoice_ids=[Command.set(invoice.ids)], partner_id=self.partner.id,
+            reference=invoice.name,
+        )
+        self._receive('1.5')
+        self._refund(self.tx, 50)
+        credit_note = self._credit(invoice, 40)
+        self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 40)
+        self._refund(self.tx, 40, credit_note)
+        self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 0)
+
+    def test_when_an_invoiced_order_is_paid_then_the_credit_note_can_be_refunded(self):
+        order = self._create_order()
+        order.action_confirm()
+        order.order_line.qty_delivered = 1
+        invoice = order._create_invoices()
+        invoice.action_post()
+        self.tx = self._create_btcpay_transaction(order)
+        self._receive()
+        credit_note = self._credit(invoice, 40)
+        self.env.invalidate_all()
+        self.assertTrue(credit_note.btcpay_can_refund)
+        self._refund(self.tx, 15, credit_note)
+        self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 25)
+        self.assertEqual((self._due(invoice), order._btcpay_get_amount_due()), ((60, 0), 0))
+
+    def test_when_what_was_returned_of_an_order_is_refunded_then_its_invoice_is_not_due(self):
+        """Odoo does not match the credit note of a return with the invoice."""
+        self.product.invoice_policy = 'delivery'
+        order = self._create_order()
+        order.order_line = [Command.create({'product_id': self.product.id, 'price_unit': 50})]
+        self.tx = self._create_btcpay_transaction(order)
+        self._receive()
+        moves = self.env['account.move']
+        for delivered in (1, 0):
+            order.order_line[1].qty_delivered = delivered
+            order.order_line[0].qty_delivered = 1
+            moves |= order._create_invoices(final=True)
+            moves.filtered(lambda move: move.state == 'draft').action_post()
+        invoice, credit_note = moves
+        self.assertEqual((invoice.amount_residual, credit_note.amount_residual), (150, 50))
+        for amount, left in ((30, 20), (20, 0)):
+            self._refund(self.tx, amount, credit_note)
+            self.assertEqual(self._due(invoice), (150, 0))
+            self.assertEqual(credit_note._btcpay_get_refund_amount_due(), left)
+        self._state(credit_note, -30)
+        self.assertEqual(self._due(invoice), (150, 0))
+        (invoice | credit_note).line_ids.filtered(
+            lambda line: line.display_type == 'payment_term' and not line.reconciled
+        ).reconcile()
+        self.assertEqual(self._due(invoice), (130, 0))
+        self._refund(self.tx, 40)
+        self.assertEqual(self._due(invoice), (130, 40))
+
+    def test_when_only_a_part_of_it_pays_what_is_open_then_all_of_it_is_refunded_once(self):
+        invoice = self._create_invoice()
+        self._pay(invoice, 80)
+        credit_note = self._credit(invoice, 100)
+        self.env.invalidate_all()
+        self.assertEqual((invoice.amount_residual, credit_note.amount_residual), (0, 0))
+        self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 80)
+        self._refund(self.tx, 30, credit_note)
+        self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 50)
+        self._refund(self.tx, 50, credit_note)
+        self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 0)
+
+    def test_when_it_is_more_than_what_is_open_then_it_is_refunded_once(self):
+        """A half of the invoice had come by bank, in another journal."""
+        invoice = self._create_invoice()
+        self._state(invoice, 50, self.bank)
+        self._pay(invoice, 20)
+        credit_note = self._credit(invoice, 100)
+        self.env.invalidate_all()
+        self.assertEqual((invoice.amount_residual, credit_note.amount_residual), (0, 50))
+        self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 70)
+        self._refund(self.tx, 15, credit_note)
+        self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 55)
+
+    def test_when_a_part_of_it_pays_another_invoice_then_only_the_rest_is_refunded(self):
+        """Also of an invoice that more was paid of than is refunded by it."""
+        invoice, other = self._create_invoice(), self._create_invoice(10)
+        self._pay(invoice, 150)
+        credit_note = self._credit(invoice, 40)
+        credit_note.line_ids.remove_move_reconcile()
+        for move in (other, invoice):
+            (credit_note | move).line_ids.filtered(
+                lambda line: line.display_type == 'payment_term'
+            ).reconcile()
+            self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 30)
+
     def test_when_a_statement_is_divided_among_invoices_then_its_payment_counts_once(self):
         """Odoo validates a payment only by what is matched with one invoice of the same amount."""
         first, second = self._create_invoice(60), self._create_invoice(60)

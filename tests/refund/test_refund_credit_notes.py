@@ -49,6 +49,88 @@ class TestRefundCreditNotes(RefundMixin, BTCPayCommon):
                 self.assertEqual(credit_note.amount_residual, left)
                 self.assertEqual(credit_note._btcpay_get_refund_amount_due(), left)
 
+    # === LOST WHILE IT IS REFUNDED === #
+
+    def _lose(self, credit_note, how):
+        """Use a credit note for another invoice, in part or all of it, or cancel it."""
+        if how == 'cancel':
+            self._take_back(credit_note, how)
+            return
+        other = self._create_invoice(10 if how == 'part' else 40)
+        self._match(credit_note, other)
+
+    def _match(self, *moves):
+        self.env['account.move'].union(*moves).line_ids.filtered(
+            lambda line: line.account_type == 'asset_receivable' and not line.reconciled
+        ).reconcile()
+        self.env.cr.commit()
+
+    def test_when_it_is_lost_while_it_is_refunded_then_a_person_is_told_until_that_is_over(self):
+        for how in ('cancel', 'part', 'all'):
+            with self.subTest(how=how):
+                credit_note, refund = self._begin()
+                self._carry_out()
+                self.assertFalse(self.invoice.activity_ids)
+                self._lose(credit_note, how)
+                self._carry_out()
+                asked = self._activities(self.invoice).replace('\xa0', ' ')
+                self.assertIn("$ 40.00 is refunded for it by", asked)
+                self.assertIn(credit_note.name, asked)
+                self._carry_out()
+                self.assertEqual(len(self.invoice.activity_ids), 1)
+                self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
+                refund._btcpay_sync()
+                self.assertFalse(self.invoice.activity_ids)
+
+    def test_when_it_is_refunded_though_it_is_lost_then_it_is_told_until_the_payment_is_matched(
+        self
+    ):
+        for how in ('cancel', 'part', 'all'):
+            with self.subTest(how=how):
+                credit_note, refund = self._begin()
+                self._lose(credit_note, how)
+                self._pay_out(refund)
+                self.assertEqual(len(self.invoice.activity_ids), 1)
+                self._match(refund.payment_id.move_id, self._credit(self.invoice, 40))
+                self.tx.action_btcpay_sync()
+                self.assertFalse(self.invoice.activity_ids)
+
+    def test_when_what_it_was_used_for_is_undone_then_nothing_is_asked(self):
+        credit_note, refund = self._begin()
+        self._lose(credit_note, 'all')
+        self._carry_out()
+        self.assertTrue(self.invoice.activity_ids)
+        credit_note.line_ids.remove_move_reconcile()
+        refund.action_btcpay_sync()
+        self.tx.action_btcpay_sync()
+        self.assertFalse(self.invoice.activity_ids)
+        self._pay_out(refund)
+        self.assertFalse(self.invoice.activity_ids)
+
+    def test_when_it_is_as_it_was_then_nothing_is_asked(self):
+        """Also where Odoo matches it with the invoice, which is open until the bank statement."""
+        for has_entries in (True, False):
+            if not has_entries:
+                self._book_without_entries()
+            for amount in (None, '15.00'):
+                with self.subTest(has_entries=has_entries, amount=amount):
+                    invoice = self._create_invoice()
+                    self.tx = self._create_btcpay_transaction(
+                        invoice_ids=[Command.set(invoice.ids)], partner_id=self.partner.id,
+                        reference=invoice.name,
+                    )
+                    self._receive()
+                    credit_note = self._credit(invoice, 40)
+                    refund = self.tx._btcpay_request_refund(
+                        40, credit_note=credit_note, fee_percent=10
+                    )
+                    self._carry_out()
+                    self._pay_out(refund, amount)
+                    self._carry_out()
+                    self.assertFalse(invoice.activity_ids)
+
+    # === CREDITED OTHERWISE === #
+
     def test_when_no_open_invoice_is_credited_then_the_credit_note_can_be_opened(self):
         """As that of anybody's invoice, which was never paid in Bitcoin."""
         invoice, receipt, foreign = (

@@ -1,0 +1,75 @@
+from odoo.fields import Command
+from odoo.tests import new_test_user, tagged
+
+from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
+from odoo.addons.payment_btcpay.tests.refund.refund_common import RefundMixin
+
+
+@tagged('post_install', '-at_install')
+class TestReplacedInvoice(RefundMixin, BTCPayCommon):
+    """An accountant reverses an invoice that is paid, and creates another one in its place."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.accountant = new_test_user(cls.env, 'replaces', 'account.group_account_invoice')
+
+    def _replace(self, invoice, price=100):
+        wizard = self.env['account.move.reversal'].with_user(self.accountant).with_context(
+            active_model='account.move', active_ids=invoice.ids
+        ).create({'journal_id': invoice.journal_id.id})
+        move = self.env['account.move'].browse(wizard.modify_moves()['res_id'])
+        move.invoice_line_ids.price_unit = price
+        move.with_user(self.accountant).action_post()
+        self.env.cr.commit()
+        self.env.invalidate_all()
+        return move
+
+    def _receive_for(self, invoice, fraction='1'):
+        self.tx = self._create_btcpay_transaction(
+            invoice_ids=[Command.set(invoice.ids)], partner_id=self.partner.id,
+            reference=invoice.name,
+        )
+        self._receive(fraction)
+
+    def test_when_it_is_replaced_then_the_new_one_is_paid_and_its_credit_note_can_be_refunded(self):
+        for has_entries in (True, False):
+            if has_entries:
+                self._add_outstanding_account()
+            else:
+                self._book_without_entries()
+            for price, due in ((100, 0), (80, 0), (130, 30)):
+                with self.subTest(has_entries=has_entries, price=price):
+                    self._receive_for(invoice := self._create_invoice())
+                    new = self._replace(invoice, price)
+                    self.assertEqual(new._btcpay_get_amount_due(), due)
+                    self.assertEqual(new._has_to_be_paid(), due > 0)
+                    if has_entries:
+                        self.assertEqual(new.amount_residual, due)
+                    # What is open in the books needs no credit note.
+                    self.assertEqual(
+                        invoice.reversal_move_ids._btcpay_get_refund_amount_due(),
+                        0 if has_entries else max(100 - price, 0),
+                    )
+                    credit_note = self._credit(new, 50)
+                    self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 50 - due)
+                    self.assertFalse(invoice.activity_ids | new.activity_ids)
+
+    def test_when_it_is_paid_in_part_then_the_rest_of_the_new_one_is_due(self):
+        self._add_outstanding_account()
+        self._receive_for(invoice := self._create_invoice(), '0.4')
+        self.tx.action_btcpay_accept_partial()
+        self._post_process()
+        new = self._replace(invoice)
+        self.assertEqual((new.amount_residual, new._btcpay_get_amount_due()), (60, 60))
+
+    def test_when_an_order_was_paid_then_the_new_invoice_of_it_is_paid(self):
+        self._add_outstanding_account()
+        order = self._create_order()
+        self._paid(order)
+        order.order_line.qty_delivered = 1
+        invoice = order._create_invoices()
+        invoice.action_post()
+        new = self._replace(invoice)
+        self.assertEqual((new.amount_residual, order._btcpay_get_amount_due()), (0, 0))
+        self.assertFalse(order.activity_ids)
