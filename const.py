@@ -125,10 +125,9 @@ REFUND_YOUNG_DAYS = 7
 # After these, a claim that was approved and is not paid out is stuck.
 PAYOUT_STUCK_DAYS = 3
 # Hours in which an invoice is searched for whose making was never answered; the field of its
-# metadata by which it is known; the minutes by which the server's clock may differ from ours.
+# metadata by which it is known.
 UNANSWERED_HOURS = 24
 TOKEN_KEY = 'odooTransaction'  # noqa: S105 (the name of a field)
-CLOCK_DIFFERENCE = 10
 # How many deliveries of the webhook are looked at, and of how many it is asked which event it was.
 DELIVERIES_SIZE = 50
 UNDELIVERED_SIZE = 20

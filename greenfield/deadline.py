@@ -9,11 +9,13 @@ import io
 import logging
 import socket
 import time
+from contextlib import suppress
 from typing import Any
 
 import requests.adapters
 import urllib3
 import urllib3.connection
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from .errors import PEER, NotUnderstood, Unreachable
 from .hosts import is_forbidden, is_private
@@ -96,10 +98,29 @@ class _HTTPConnection(urllib3.connection.HTTPConnection):
     response_class = _Response
 
     def _new_conn(self) -> socket.socket:
-        """Override to look where it leads."""
-        sock = super()._new_conn()
-        _check_peer(self, sock)
-        return sock
+        """Override to look where it leads, and to have the timeout once: for the name, for all
+        addresses that it has, and for the encryption. Whoever asks again after it may rely on it
+        that nothing is sent any more."""
+        host, timeout = self._dns_host, self.timeout
+        deadline = time.monotonic() + (timeout or 0)
+        try:
+            addresses = socket.getaddrinfo(host, self.port, type=socket.SOCK_STREAM)
+            for *_kind, address in addresses:
+                self._dns_host, self.timeout = str(address[0]), deadline - time.monotonic()
+                if self.timeout <= 0:
+                    break
+                with suppress(NewConnectionError, ConnectTimeoutError):
+                    sock = super()._new_conn()
+                    _check_peer(self, sock)
+                    sock.settimeout(max(deadline - time.monotonic(), 0.001))
+                    return sock
+        except (OSError, UnicodeError):
+            raise NewConnectionError(self, 'The name is not known') from None
+        finally:
+            self._dns_host, self.timeout = host, timeout
+        if time.monotonic() < deadline:
+            raise NewConnectionError(self, 'Nobody listens there')
+        raise ConnectTimeoutError(self, 'It took too long')
 
 
 class _HTTPSConnection(_HTTPConnection, urllib3.connection.HTTPSConnection):

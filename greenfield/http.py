@@ -2,7 +2,7 @@
 import json as jsonlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from http.cookiejar import DefaultCookiePolicy
 
 import requests
@@ -192,7 +192,7 @@ def _parse_json(answer: Answer) -> object:
         raise NotUnderstood('answer', 'The answer is compressed, though that was not asked for')
     try:
         return jsonlib.loads(answer.body, parse_float=Decimal)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, InvalidOperation):  # The last: of `1e9999999999999999999`.
         raise NotUnderstood('answer', 'The answer is no JSON') from None
 
 

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from .errors import NotUnderstood
 from .money import parse_decimal
-from .text import MAX_LENGTH, clean, is_api_id, is_web_link
+from .text import MAX_LENGTH, clean, is_api_id, is_web_link, print_line
 from .times import parse_timestamp
 
 T = TypeVar('T')
@@ -118,8 +118,8 @@ class Reader:
         return str(value) if is_word else ''
 
     def text(self, name: str, limit: int = MAX_LENGTH) -> str:
-        """Read a text for people: cleaned and cut."""
-        return clean(self.value(name), limit)
+        """Read a text for people: cleaned, cut and on one line."""
+        return print_line(clean(self.value(name), limit))
 
     def link(self, name: str) -> str | None:
         """Read the address of a page."""

@@ -105,9 +105,14 @@ _PARAMETERS = {
     'includeArchived', 'includeCancelled',
 }
 
-_LINK = re.compile(r'\b([a-z][a-z0-9+.-]*://[^\s/?#"\'<>@]*@?[^\s/?#"\'<>]*)[^\s"\'<>]*', re.I)
+# What can be of any length is looked for only where it may begin: else each character is a
+# beginning, and a text of many that come to nothing takes seconds.
+_LINK = re.compile(
+    r'(?<![a-z0-9+.-])[a-z0-9+.-]+://[^\s/?#"\'<>@]*@?[^\s/?#"\'<>]*[^\s"\'<>]*', re.I
+)
 _TELLING = (
-    re.compile(r'[^\s@"\'<>(]+@[^\s@"\'<>)]+'),  # An e-mail address, or who logs in by a link.
+    # An e-mail address, or who logs in by a link.
+    re.compile(r'(?<![^\s@"\'<>(])[^\s@"\'<>(]+@[^\s@"\'<>]+'),
     re.compile(r'(?<=\btoken )\S+|(?<=\bbearer )\S+|(?<=\bbasic )\S+', re.I),
     re.compile(r'\b[0-9a-f]{40}\b', re.I),  # An API key. Transactions have 64.
     re.compile(r'\b\d{1,3}(?:\.\d{1,3}){3}\b'),

@@ -9,6 +9,7 @@ from decimal import Decimal
 from . import status as words
 from .money import Money
 from .reader import Reader
+from .text import clean
 
 # The variants of a refund: what the customer gets.
 RATE_THEN = 'RateThen'
@@ -82,7 +83,8 @@ class RefundDraft:
             subtract_percentage=read.optional_decimal('subtractPercentage') or Decimal(0),
             payout_methods=tuple(map(str, methods)) if isinstance(methods, list) else None,
             name=read.text('name'),
-            description=read.text('description'),
+            # The merchant's own words, which no server has changed.
+            description=clean(read.value('description')),
         )
 
 

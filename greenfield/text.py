@@ -47,19 +47,19 @@ def sum_up_log(value: object) -> str:
         match[2] for line in lines[1:] if (match := _LOG_LINE.match(line))
         if match[1] == 'Error' or 'ERR_' in line
     )
-    return _print(clean(' '.join(line.strip(' =') for line in (*lines[:1], *errors)), MAX_REASON))
+    words = ' '.join(line.strip(' =') for line in (*lines[:1], *errors))
+    return print_line(clean(words, MAX_REASON))
 
 
 def first_line(value: object, limit: int = MAX_REASON) -> str:
-    """Return the first line of a text: the server's messages can be logs of many.
-
-    It can be written into ours: nothing in it begins another line, or steers who looks at it.
-    """
+    """Return the first line of a text: the server's messages can be logs of many."""
     lines = clean(value).strip().splitlines()
-    return _print(lines[0].strip()[:limit] if lines else '')
+    return print_line(lines[0].strip()[:limit] if lines else '')
 
 
-def _print(line: str) -> str:
+def print_line(line: str) -> str:
+    """Return a text on one line: nothing in it begins another, or steers who looks at it, as what
+    turns the direction of writing does."""
     return ''.join(char if char.isprintable() else ' ' for char in line)
 
 

@@ -123,7 +123,8 @@ class BTCPayPaymentRequest(models.TransientModel):
         """
         self.ensure_one()
         document = self.env[self.res_model].browse(self.res_id)
-        document.check_access('read')  # Links give access to whoever has them.
+        # Links give access to whoever has them; and what is stored is computed with all rights.
+        document.sudo(False).check_access('read')
         return document
 
     def _find_problem(self):

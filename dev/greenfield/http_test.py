@@ -158,7 +158,9 @@ def test_compressed_answers_are_refused():
 
 
 def test_no_json():
-    for body in (b'<html>', b'{"a": ', b'\xff\xfe', b'[' * 100_000, b'1' * 5000):
+    for body in (
+        b'<html>', b'{"a": ', b'\xff\xfe', b'[' * 100_000, b'1' * 5000, b'[1e-%s]' % (b'9' * 30),
+    ):
         with pytest.raises(NotUnderstood, match='no JSON') as caught:
             ask(lambda http, b=body: http.reply(b))
         assert (caught.value.field, caught.value.code) == ('answer', 'unexpected-answer')

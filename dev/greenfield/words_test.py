@@ -23,6 +23,8 @@ from greenfield import (
     sign,
     to_payout_methods,
 )
+from greenfield.refund import PullPayment, RefundDraft
+from greenfield.store import ServerInfo, Store
 from greenfield.text import first_line, sum_up_log
 
 #: what `GET /misc/lang` of BTCPay Server 2.4.1 lists
@@ -137,6 +139,19 @@ def test_texts():
     assert first_line('\n one \r\ntwo') == 'one'
     assert first_line(None) == ''
     assert len(first_line('x' * 10_000_000)) == 500
+
+
+def test_when_the_server_names_something_then_it_cannot_change_what_stands_beside_it():
+    said = 'My\r\n\x1b[2Jshop\u202e\u2066 of 5 \u20ac\u2028'
+    names = (
+        Store.parse({'id': 'a', 'name': said}).name,
+        PullPayment.parse({'id': 'a', 'amount': '1', 'currency': 'BTC', 'name': said}).name,
+        ServerInfo.parse({'version': said}).version,
+    )
+    assert names == ('My   [2Jshop   of 5 \u20ac ',) * 3
+    # What a person has typed of a refund goes to the customer as it is.
+    draft = RefundDraft('Fiat', description='\u0645\u06cc\u200c\u0634\u0648\u062f')
+    assert RefundDraft.parse(draft.dump()) == draft
 
 
 def test_methods():

@@ -94,6 +94,13 @@ class MethodMissing(GreenfieldError):
         super().__init__("the invoice cannot be paid as it was asked for")
 
 
+class PaymentsFault(ServerFault):
+    """The server tells of an invoice, and breaks (500) where it should tell of its payments, as by
+    a plugin that has made one of the invoice's methods: others can be asked for all the same."""
+
+    is_of_server = False
+
+
 class AnotherInvoice(GreenfieldError):
     """The server made another invoice than it was asked for.
 

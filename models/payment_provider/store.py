@@ -168,12 +168,14 @@ class PaymentProvider(models.Model):
         # All that there are: those that are not active may be some day.
         # pylint: disable-next=no-search-all
         currencies = self.env['res.currency'].with_context(active_test=False).search([])
+        rated = self.env['res.currency']
+        if not any('-' in method_id for method_id in methods):
+            return rated  # Plugins call theirs as they like, e.g. `CASHU`: nothing is known.
         cryptos = {method_id.partition('-')[0].upper() for method_id in methods}  # As it answers.
         pairs = {
             f'{crypto}_{currency._btcpay_get_code()}': currency
             for crypto in sorted(cryptos) for currency in currencies
         }
-        rated = self.env['res.currency']
         try:
             for some in split_every(const.RATES_SIZE, pairs):
                 for rate in client.list_rates(store_id, some):
@@ -181,7 +183,7 @@ class PaymentProvider(models.Model):
                         rated |= pairs.get(rate.pair, rated)
         except Refused:  # A plugin's method has another name than its currency: nothing is known.
             return rated.browse()
-        return currencies - rated if pairs else rated
+        return currencies - rated
 
     @api.depends('btcpay_unrated_currencies')
     def _compute_btcpay_unrated_text(self):

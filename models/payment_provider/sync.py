@@ -254,9 +254,12 @@ class PaymentProvider(models.Model):
         try:
             pull_payments = client.list_pull_payments(self.btcpay_store_id)
             payouts = client.list_payouts(self.btcpay_store_id)
-        except (Forbidden, NotFound, NotUnderstood):
-            # Keys of other origin may not list them; a list may be too long to be read.
-            return {}
+        except GreenfieldError as error:
+            # Keys of other origin may not list them; a list may be too long to be read, or break by
+            # one that is none of ours.
+            if isinstance(error, (Forbidden, NotFound, NotUnderstood)) or error.status == 500:
+                return {}
+            raise
         data = {p.id: {'pull_payment': p, 'payouts': []} for p in pull_payments}
         for payout in payouts:
             if payout.pull_payment_id in data:

@@ -164,6 +164,7 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
         # More may have come late, which the server does not tell apart.
         if not self._btcpay_get_unbooked_amount():
             return  # All of it is accepted or given back.
+        self._btcpay_close_carts()
         sums = self._btcpay_get_sums()
         if self._btcpay_is_partial_auto_accepted():
             if self._btcpay_can_accept_partial():
@@ -194,6 +195,7 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
             if self._btcpay_get_partial_receipts() - self._btcpay_get_loose_receipts():
                 self._btcpay_on_overpaid(is_new)
             return  # All that was asked for is accepted or given back.
+        self._btcpay_close_carts()
         sums = self._btcpay_get_sums()
         if self._btcpay_is_late_auto_accepted():
             if self._btcpay_can_accept_late():
@@ -224,6 +226,15 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
                 " %(amount)s had expired. Accept the late payment or refund it.", **sums,
             ), 'expired')
         self._btcpay_mail_late(is_new and 'expired' in self._btcpay_get_open_matters())
+
+    def _btcpay_close_carts(self):
+        """Have carts that money came for be quotations, as Odoo does while a payment is pending:
+        customers would change them, and be reminded of what they have left behind."""
+        self._btcpay_get_quotations().filtered(
+            lambda order: (
+                order.state == 'draft' and 'website_id' in order._fields and order.website_id
+            )
+        ).with_context(tracking_disable=True).action_quotation_sent()
 
     def _btcpay_flag_rest(self):
         """Ask what becomes of what is left where parts were accepted or given back."""

@@ -189,22 +189,15 @@ class PaymentTransaction(models.Model):
         self._btcpay_flag_for_review(discrepancy, 'another')
 
     def _btcpay_is_own(self, invoice):
-        """Return whether an invoice was made by the transaction's own request.
-
-        Only that had the token. The clocks of both need not agree.
+        """Return whether an invoice was made by the transaction's own request: only that had the
+        token.
 
         :param Invoice invoice: The invoice.
         :rtype: bool
         """
         self.ensure_one()
         token = self.sudo().btcpay_invoice_token
-        return bool(
-            token and invoice.metadata.get(const.TOKEN_KEY) == token
-            and invoice.created_at and self.btcpay_requested_at
-            and invoice.created_at >= self.btcpay_requested_at - timedelta(
-                minutes=const.CLOCK_DIFFERENCE
-            )
-        )
+        return bool(token) and invoice.metadata.get(const.TOKEN_KEY) == token
 
     def _btcpay_is_adoptable(self, invoice):
         """Return whether an invoice is the one the server made without our getting its answer.

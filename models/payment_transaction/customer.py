@@ -39,7 +39,11 @@ class PaymentTransaction(models.Model):
             with self.env.cr.savepoint():
                 author = self._btcpay_get_sender(document)
                 if template_name == REFUND_LINK_TEMPLATE:
-                    mail_privately(template.sudo(), self, author)
+                    # Not by the record: whoever sees that could have Odoo's composer mail it to
+                    # them, which renders what a template says with all rights.
+                    link = self.sudo().btcpay_refund_link
+                    template = template.sudo().with_context(btcpay_refund_link=link)
+                    mail_privately(template, self, author)
                     self._btcpay_post_note(_(
                         "The link to claim the refund %(reference)s was mailed to %(email)s.",
                         reference=self.reference, email=self.partner_id.email,

@@ -13,6 +13,7 @@ from odoo.addons.payment_btcpay.greenfield import (
     Money,
     NotUnderstood,
     RefundDraft,
+    Refused,
     count_decimals,
     find_unsupported_methods,
     is_lightning,
@@ -172,11 +173,12 @@ class PaymentTransaction(models.Model):
 
     # === AT THE SERVER === #
 
-    def _btcpay_send_refund(self, is_asked_again=False):
+    def _btcpay_send_refund(self, is_asked_again=False, is_repeated=False):
         """Have the server make the pull payment of a refund that is stored with its request.
 
         :param bool is_asked_again: Whether the person is asked again without the methods that the
                                     server refuses: there was no refund then, and nothing to tell.
+        :param bool is_repeated: Whether the server was asked for it before.
         :raise GreenfieldError: If the server did not answer or refused; refused ones end in error.
         """
         self.ensure_one()
@@ -187,6 +189,9 @@ class PaymentTransaction(models.Model):
         try:
             pull_payment = client.refund_invoice(store_id, invoice_id, draft)
         except GreenfieldError as error:
+            # It breaks by what it is asked for, e.g. where the store has no way to pay out.
+            if is_repeated and error.status == 500 and not self._btcpay_find_pull_payment():
+                error = Refused(error.reason, status=error.status)
             if not error.is_temporary:
                 commit_and_refresh(self.env)
                 lock(root | self)
@@ -196,7 +201,7 @@ class PaymentTransaction(models.Model):
                     self._set_error(self.provider_id._btcpay_explain(error))
                     self._btcpay_schedule_sync()
                 commit_and_refresh(self.env)
-            raise
+            raise error
         self._btcpay_keep_pull_payment(pull_payment)
 
     def _btcpay_complete_refund(self):
@@ -208,13 +213,20 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         if self.state != 'draft' or self.btcpay_pull_payment_id or not self.btcpay_refund_request:
             return
-        name = self.btcpay_refund_name
-        pull_payments = self._btcpay_fetch_pull_payments()
-        made = next((item for item in pull_payments if item.name == name), None)
-        if made:
+        if made := self._btcpay_find_pull_payment():
             self._btcpay_keep_pull_payment(made)
         elif self._btcpay_take_refund_request():
-            self._btcpay_send_refund()
+            self._btcpay_send_refund(is_repeated=True)
+
+    def _btcpay_find_pull_payment(self):
+        """Find what the server has made of a refund whose making was not answered.
+
+        :rtype: PullPayment|None
+        :raise GreenfieldError: If the server did not say.
+        """
+        self.ensure_one()
+        name = self.btcpay_refund_name
+        return next((p for p in self._btcpay_fetch_pull_payments() if p.name == name), None)
 
     def _btcpay_fetch_pull_payments(self):
         """Ask the server for the pull payments of the refund's store.
@@ -313,6 +325,7 @@ class PaymentTransaction(models.Model):
             or (custom and (
                 self.btcpay_pull_currency != custom.currency or amount > custom.amount
             ))
+            or (value is None and not custom)  # Neither what was asked for nor what was paid.
             # What bitcoin is worth today is not compared with what it was worth then.
             or (value is not None and (is_fiat or not custom)
                 and not self._btcpay_is_amount_received(value, whole))

@@ -1,5 +1,7 @@
 from decimal import Decimal
 
+from markupsafe import Markup
+
 from odoo import _, fields, models
 
 from odoo.addons.payment.logging import get_payment_logger
@@ -91,6 +93,7 @@ class PaymentTransaction(models.Model):
         :param dict states_before: The states of the payouts that were known before.
         """
         self.ensure_one()
+        notes = []  # The customer may claim by thousands: they are one message.
         for payout in self.btcpay_payout_ids:
             before = states_before.get(payout.payout_ref)
             values = {'claimed': payout.claimed_text, 'reference': self.reference}
@@ -105,22 +108,24 @@ class PaymentTransaction(models.Model):
                 },
             )
             if payout.state == 'AwaitingApproval':
-                self._btcpay_post_note(_(
+                notes.append(_(
                     "The customer claimed %(claimed)s of the refund %(reference)s. It is paid out"
                     " when it is approved on the BTCPay Server.", **values,
                 ))
             elif payout.state == 'Cancelled' and before:
-                self._btcpay_post_note(_(
+                notes.append(_(
                     "The claim of %(claimed)s of the refund %(reference)s was canceled at the"
                     " BTCPay Server.", **values,
                 ))
             elif payout.state == 'Completed':
-                self._btcpay_post_note(_(
+                notes.append(_(
                     "%(claimed)s of the refund %(reference)s has left the wallet: %(crypto)s by"
                     " %(method)s. Transaction ID or payment hash: %(hash)s", **values,
                     crypto=payout.crypto_text or payout.claimed_text, method=payout.method_name,
                     hash=payout.proof or _("unknown"),
                 ))
+        if notes:
+            self._btcpay_post_note(Markup('<br/>').join(notes))
 
     def _btcpay_is_paid_out(self, paid_out, pull_payment):
         """Return whether the customer has got the money.

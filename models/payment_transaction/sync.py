@@ -8,7 +8,8 @@ from odoo.exceptions import AccessError
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import CONCURRENCY_ERRORS, RowBusy, commit_and_refresh, lock
-from odoo.addons.payment_btcpay.greenfield import GreenfieldError, NotUnderstood
+from odoo.addons.payment_btcpay.greenfield import GreenfieldError, NotUnderstood, ServerFault
+from odoo.addons.payment_btcpay.models.payment_provider.client import PaymentsFault
 from odoo.addons.payment_btcpay.utils import notify, trigger_once, upsert
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
@@ -183,9 +184,17 @@ class PaymentTransaction(models.Model):
             return {'invoice': invoice, 'do_payments_follow': True}
         payment_methods = None
         if self._btcpay_has_news_of_payments(invoice):
-            payment_methods = client.list_invoice_payment_methods(
-                self._btcpay_get_store_id(), invoice.id
-            )
+            try:
+                payment_methods = client.list_invoice_payment_methods(
+                    self._btcpay_get_store_id(), invoice.id
+                )
+            except ServerFault as error:
+                if error.status != 500:
+                    raise
+                # It has just told of the invoice: what is paid in full does not wait for a plugin.
+                if not invoice.is_paid_exactly:
+                    raise PaymentsFault(error.reason, status=error.status) from error
+                return {'invoice': invoice, 'do_payments_follow': True}
         return {'invoice': invoice, 'payment_methods': payment_methods}
 
     def _btcpay_fetch_invoice(self, client):

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from odoo.tests import JsonRpcException, tagged
 from odoo.tools import mute_logger
 
@@ -57,6 +59,24 @@ class TestShop(ShopCommon):
         self.assertEqual(self._poll(tx)['state'], 'pending')
         page = self.url_open('/shop/cart')
         self.assertNotIn("Hat of the tests", page.text)
+
+    def test_when_a_payment_is_late_then_the_cart_is_closed_and_nobody_is_reminded_to_pay(self):
+        """What was paid is to be decided on as it is: Odoo mails who has left a cart behind."""
+        for fraction in ('1', '0.4'):
+            with self.subTest(fraction=fraction):
+                order = self._fill_cart()
+                tx = self._pay(order)
+                self.world.expire(tx.btcpay_invoice_id)
+                tx._btcpay_sync()
+                order.date_order -= timedelta(days=1)
+                self.assertTrue(order.is_abandoned_cart)
+                self.assertIn("Hat of the tests", self.url_open('/shop/cart').text)
+                self.world.pay(tx.btcpay_invoice_id, fraction=fraction)
+                tx._btcpay_sync()
+                self.env.invalidate_all()
+                self.assertEqual((tx.state, order.state), ('cancel', 'sent'))
+                self.assertFalse(order.is_abandoned_cart)
+                self.assertNotIn("Hat of the tests", self.url_open('/shop/cart').text)
 
     def test_when_the_customer_goes_on_from_the_waiting_page_then_no_unpaid_cart_is_emptied(self):
         """Odoo's “Skip” leads to where the cart is dropped, and called canceled."""

@@ -150,6 +150,13 @@ class TestStore(BTCPayCommon):
                 self.btcpay._btcpay_client(), self.store_id, ['BTC-CHAIN', 'BANKTRANSFER']
             ))
 
+    def test_when_no_method_is_called_after_a_currency_then_all_are_offered(self):
+        """As those of plugins: there is no price of what is called `CASHU`, or `ARKADE`."""
+        self.world.set_rates(self.store_id, CASHU_USD=None, CASHU_EUR=None)
+        self.assertFalse(self.btcpay._btcpay_find_unrated(
+            self.btcpay._btcpay_client(), self.store_id, ['CASHU']
+        ))
+
     def test_when_currencies_are_supported_then_they_are_all_that_odoo_has_less_those(self):
         everything = self.env['res.currency'].with_context(active_test=False).search([])
         self.btcpay._btcpay_refresh()

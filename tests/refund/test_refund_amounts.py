@@ -62,6 +62,22 @@ class TestRefundAmounts(RefundMixin, BTCPayCommon):
                 self.assertEqual(refund.state, 'cancel')
                 self.assertEqual(self.tx.btcpay_returned_amount, 0)
 
+    def test_when_the_server_makes_all_of_it_in_another_currency_then_it_is_flagged(self):
+        refund_invoice = Client.refund_invoice
+
+        def answer(client, *args):
+            return replace(refund_invoice(client, *args), currency='EUR')
+
+        self.startPatcher(patch.object(Client, 'refund_invoice', answer))
+        for variant in ('fiat', 'rate_then'):
+            with self.subTest(variant=variant):
+                refund = self._refund_as(0, variant, amount=100)
+                self.assertEqual((refund.state, refund.amount), ('pending', -100))
+                self.assertFalse(refund.btcpay_refund_link)
+                self.assertIn(
+                    "EUR instead of $ 100.00", self._activities(self.tx.sale_order_ids)
+                )
+
     def test_when_the_server_rounds_the_last_digit_then_the_refund_is_what_it_made(self):
         self._make_another_amount()
         for made in ('50', '49.99', '50.00'):

@@ -3,6 +3,7 @@ from datetime import timedelta
 from odoo.exceptions import UserError
 from odoo.fields import Command
 from odoo.tests import tagged
+from odoo.tools import html2plaintext
 
 from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.refund.refund_common import RefundMixin
@@ -41,6 +42,32 @@ class TestRefundClaims(RefundMixin, BTCPayCommon):
         refund._btcpay_sync()
         self.assertFalse(self._asked(refund))
         self.assertFalse(order.activity_ids)
+
+    def test_when_claimed_in_many_parts_then_they_are_noted_by_one_message(self):
+        """By Lightning the customer may claim satoshi by satoshi: each message takes its time."""
+        order = self._create_order()
+        refund = self._paid(order)._btcpay_request_refund(50)
+        payout_ids = [self._claim(refund, amount, pay=False) for amount in ('5.00', '7.00', '9.00')]
+        before = order.message_ids
+        refund._btcpay_sync()
+        [note] = [
+            html2plaintext(message.body) for message in order.message_ids - before
+            if "The customer claimed" in message.body
+        ]
+        self.assertEqual(note.count("It is paid out when it is approved"), 3)
+        self.assertIn("$ 7.00", note.replace('\xa0', ' '))
+        self.world.cancel_payout(payout_ids[0])
+        for payout_id in payout_ids[1:]:
+            self.world.approve(payout_id)
+            self.world.pay_payout(payout_id)
+        before = order.message_ids
+        refund._btcpay_sync()
+        [note] = [
+            html2plaintext(message.body) for message in order.message_ids - before
+            if "has left the wallet" in message.body
+        ]
+        self.assertEqual(note.count("has left the wallet"), 2)
+        self.assertEqual(note.count("was canceled at the BTCPay Server"), 1)
 
     def test_when_canceled_then_nobody_is_asked_and_again_when_claimed_again(self):
         refund = self._paid()._btcpay_request_refund(50)

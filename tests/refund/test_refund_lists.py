@@ -99,7 +99,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
     def test_when_the_server_has_no_list_then_each_refund_is_synced_by_itself(self):
         for fault in (
             {'kind': 'status', 'status': 403}, {'kind': 'status', 'status': 404},
-            {'kind': 'wrong_json'},
+            {'kind': 'status', 'status': 500}, {'kind': 'wrong_json'},
         ):
             [refund] = self._refunds(1)
             self._claim(refund)

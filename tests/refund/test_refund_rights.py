@@ -46,6 +46,36 @@ class TestRefundRights(RefundMixin, BTCPayCommon):
             order.transaction_ids.with_user(self.refunder).action_btcpay_refund()
         self.assertFalse(self._pull_payments())
 
+    def test_when_the_refund_group_is_all_that_a_user_has_then_no_claim_is_shown(self):
+        """They see no order, so they refund nothing; who claimed, and where to, is not theirs."""
+        self._claim(self._order_of(self.seller).transaction_ids._btcpay_request_refund(
+            50, mail_customer=False), '20.00')
+        user = new_test_user(
+            self.env, 'refund_only', 'base.group_user,payment_btcpay.group_refund'
+        )
+        with self.assertRaises(AccessError):
+            self.env['btcpay.payout'].with_user(user).search([])
+
+    def test_when_a_salesperson_composes_the_mail_of_a_refund_then_its_link_is_not_in_it(self):
+        """Odoo renders a template with all rights for whoever sees the record, and has them read
+        the mail that they sent."""
+        order = self._order_of(self.seller)
+        refund = order.transaction_ids._btcpay_request_refund(50, mail_customer=False)
+        template = self.env.ref('payment_btcpay.mail_template_refund')
+        composer = self.env['mail.compose.message'].with_user(self.seller).create({
+            'model': 'payment.transaction', 'res_ids': str(refund.ids),
+            'template_id': template.id, 'composition_mode': 'mass_mail', 'auto_delete': False,
+        })
+        self.env.flush_all()
+        self.env.invalidate_all()
+        composer.action_send_mail()
+        self.env.invalidate_all()
+        sent = self.env['mail.message'].with_user(self.seller).search([
+            ('model', '=', 'payment.transaction'), ('res_id', '=', refund.id),
+        ])
+        self.assertIn("We refund you", sent.body)
+        self.assertNotIn(refund.btcpay_pull_payment_id, sent.body)
+
     def test_when_a_salesperson_lacks_the_refund_group_then_refunds_can_only_be_seen(self):
         order = self._order_of(self.seller)
         tx = order.transaction_ids.with_user(self.seller)

@@ -213,6 +213,30 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         self.assertIn("refused", self._activities(tx.sale_order_ids))
         self.assertEqual(tx._btcpay_get_refund_sums()['available'], 100)
 
+    def test_when_the_server_breaks_each_time_then_the_refund_fails_and_another_can_be_made(self):
+        """As older ones did where the store has no method that can pay out."""
+        tx = self._paid()
+        refund = self._lost(tx, kind='status', status=500, took_effect=False, count=None)
+        self._make_old(refund)
+        with self._quiet(), mute_logger(RECONCILE_LOG):
+            self._reconcile()
+        self.assertEqual(refund.state, 'error')
+        self.assertIn("HTTP 500", self._activities(refund._btcpay_get_document()))
+        self.world.clear_faults()
+        self.assertEqual(tx._btcpay_request_refund(60).state, 'pending')
+        self.assertEqual(len(self._pull_payments()), 1)
+
+    def test_when_the_server_breaks_after_it_has_made_it_again_then_the_refund_is_found(self):
+        tx = self._paid()
+        refund = self._lost(tx, took_effect=False)
+        self._make_old(refund)
+        self._lose_answer(kind='status', status=500)
+        for _time in range(2):
+            self._make_old(refund)
+            with self._quiet(), mute_logger(RECONCILE_LOG):
+                self._reconcile()
+        self._assert_made_once(refund)
+
     def test_when_the_store_is_disconnected_then_the_lost_refund_waits_for_it(self):
         refund = self._lost(self._paid())
         self.btcpay.sudo().write({'btcpay_store_id': 'another', 'btcpay_api_key': 'x' * 40})

@@ -1,7 +1,8 @@
 from unittest.mock import patch
 
 from odoo import fields
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
+from odoo.fields import Command
 from odoo.tests import new_test_user, tagged
 from odoo.tools import html2plaintext, mute_logger
 
@@ -20,6 +21,28 @@ class TestRequestGuards(RequestMixin, BTCPayCommon):
         self.assertRecordValues(self._open_request(order), [
             {'has_down_payment': False, 'due_amount': 100, 'down_payment_amount': 100}
         ])
+
+    @mute_logger('odoo.addons.base.models.ir_rule')
+    def test_when_a_document_may_not_be_read_then_nothing_of_it_is_told(self):
+        """Any call can begin a request, of any document; what is due is stored, by all rights."""
+        order, move = self._create_order(user_id=self.env.uid), self._create_invoice()
+        theirs = self.env['res.company'].create({'name': "Another"})
+        seller = new_test_user(self.env, 'guard_seller', 'sales_team.group_sale_salesman')
+        other = new_test_user(
+            self.env, 'guard_other', 'account.group_account_manager',
+            company_id=theirs.id, company_ids=[Command.set(theirs.ids)],
+        )
+        for document, user in ((order, seller), (order, other), (move, other)):
+            requests = self.env['btcpay.payment.request'].with_user(user)
+            values = {'res_model': document._name, 'res_id': document.id}
+            for name in ('amount', 'reference', 'link'):
+                for call in (
+                    lambda: requests.web_save(values, {name: {}}),  # noqa: B023 (called at once)
+                    lambda: requests.onchange(values, [], {name: {}}),  # noqa: B023 (as well)
+                ):
+                    with self.subTest(document=document, user=user.login, field=name):
+                        with self.assertRaises(AccessError):
+                            call()
 
     def test_when_the_amount_is_negative_then_the_request_is_refused(self):
         wizard = self._open_request(self._create_order(), amount_type='amount', amount=-5)
