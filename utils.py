@@ -210,24 +210,16 @@ def schedule_activity(document, summary, message, user):
 
     :param recordset document: The document.
     :param str summary: What it is about.
-    :param str message: What happened and what to do, as plain text.
+    :param str message: What happened and what to do, as plain text: the note is HTML, and names and
+                        the server's words are not.
     :param res.users user: The person.
     :return: The activity; none where the context suppresses them.
     :rtype: mail.activity
     """
     return document.activity_schedule(
-        'mail.mail_activity_data_todo', summary=summary, note=escape_note(message),
+        'mail.mail_activity_data_todo', summary=summary, note=escape(message),
         user_id=user.id,
     ) or document.env['mail.activity']
-
-
-def escape_note(message):
-    """Return what an activity says: its note is HTML, and names and the server's words are not.
-
-    :param str message: The plain text.
-    :rtype: Markup
-    """
-    return escape(message)
 
 
 def choose_foremost(decisions):

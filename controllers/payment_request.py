@@ -52,13 +52,13 @@ class BTCPayRequestPortal(BTCPayCustomerPortal, PortalAccount):
             values['landing_route'] += '&btcpay=1'  # There always is an access token before.
         return values
 
-    def _btcpay_restrict(self, model, document_id, is_requested, access_token=None):
+    def _btcpay_restrict(self, model, document_id, is_requested, access_token):
         """Remember how the customer came to the document's page last, if it is theirs.
 
         :param str model: The document's model.
         :param int document_id: The document's id.
         :param str|None is_requested: Whether that was a link which requests Bitcoin.
-        :param str access_token: The access token of the link.
+        :param str|None access_token: The access token of the link.
         """
         restricted = request.session.get(SESSION_KEY, [])
         key = f'{model},{document_id}'

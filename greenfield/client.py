@@ -28,17 +28,14 @@ class Client(WebhookOperations, RefundOperations):
 
         `GET /api/v1/health`, no key needed. Any answer says that a BTCPay Server is there.
         """
-        read = Reader(self._send('GET', '/health'), 'health')
-        if not isinstance(read.value('synchronized'), bool):
-            raise read.refuse('synchronized')
-        return read.flag('synchronized')
+        return Reader(self._send('GET', '/health'), 'health').boolean('synchronized')
 
     def get_server_info(self) -> ServerInfo:
-        """Read the server's version, and whether it is in step with its chains.
+        """Read the server's version.
 
         `GET /api/v1/server/info`, any key.
 
-        :raise ServerFault: also while it is not in step
+        :raise ServerFault: also while it is not in step with its chains
         """
         return ServerInfo.parse(self._send('GET', '/server/info'))
 
@@ -178,18 +175,14 @@ class Client(WebhookOperations, RefundOperations):
 
         `GET /api/v1/stores/{storeId}/invoices/{invoiceId}/payment-methods`, permission
         `btcpay.store.canviewinvoices`. Payments that were replaced are listed, too.
-
-        :return: the methods; not complete if any payment of them could not be read
         """
-        found = parse_listing(
+        return parse_listing(
             self._send(
                 'GET', make_path('stores', store_id, 'invoices', invoice_id, 'payment-methods'),
                 params={'onlyAccountedPayments': make_flag(False)},
             ),
             'paymentMethods', InvoicePaymentMethod.parse,
         )
-        is_complete = all(method.payments.is_complete for method in found)
-        return Listing(found.items, found.is_complete and is_complete)
 
     def mark_invoice(self, store_id: str, invoice_id: str, status: str) -> None:
         """Decide on the status of an invoice.

@@ -40,23 +40,21 @@ class RefundOperations(Operations):
             'stores', store_id, 'invoices', invoice_id, 'refund', payment_method_id
         )))
 
-    def list_pull_payments(
-        self, store_id: str, *, include_archived: bool = False
-    ) -> Listing[PullPayment]:
-        """List all pull payments of a store, newest first. They do not name their invoice.
+    def list_pull_payments(self, store_id: str) -> Listing[PullPayment]:
+        """List all pull payments of a store, archived ones too, newest first.
+
+        They do not name their invoice.
 
         `GET /api/v1/stores/{storeId}/pull-payments`, permission
         `btcpay.store.cancreatenonapprovedpullpayments`.
         """
         answer = self._send(
             'GET', make_path('stores', store_id, 'pull-payments'),
-            params={'includeArchived': make_flag(include_archived)},
+            params={'includeArchived': make_flag(True)},
         )
         return parse_listing(answer, 'pullPayments', PullPayment.parse)
 
-    def list_payouts(
-        self, store_id: str, *, include_cancelled: bool = False
-    ) -> Listing[Payout]:
+    def list_payouts(self, store_id: str) -> Listing[Payout]:
         """List all payouts of a store, less those of pull payments that are archived.
 
         `GET /api/v1/stores/{storeId}/payouts`, permission
@@ -64,7 +62,7 @@ class RefundOperations(Operations):
         """
         answer = self._send(
             'GET', make_path('stores', store_id, 'payouts'),
-            params={'includeCancelled': make_flag(include_cancelled)},
+            params={'includeCancelled': make_flag(True)},
         )
         return parse_listing(answer, 'payouts', Payout.parse)
 
@@ -90,10 +88,8 @@ class RefundOperations(Operations):
         check_same('pullPayment.id', pull_payment.id, pull_payment_id)
         return pull_payment
 
-    def list_pull_payment_payouts(
-        self, pull_payment_id: str, *, include_cancelled: bool = False
-    ) -> Listing[Payout]:
-        """List the payouts of a pull payment; there are none once it is archived.
+    def list_pull_payment_payouts(self, pull_payment_id: str) -> Listing[Payout]:
+        """List all payouts of a pull payment; there are none once it is archived.
 
         `GET /api/v1/pull-payments/{pullPaymentId}/payouts`, no key needed.
 
@@ -101,7 +97,7 @@ class RefundOperations(Operations):
         """
         answer = self._send(
             'GET', make_path('pull-payments', pull_payment_id, 'payouts'),
-            params={'includeCancelled': make_flag(include_cancelled)},
+            params={'includeCancelled': make_flag(True)},
         )
         found = parse_listing(answer, 'payouts', Payout.parse)
         for payout in found:

@@ -106,7 +106,6 @@ class Invoice:
     created_at: datetime | None = None
     expires_at: datetime | None = None
     monitored_until: datetime | None = None
-    is_archived: bool = False
 
     @classmethod
     def parse(cls, data: object) -> 'Invoice':
@@ -136,7 +135,6 @@ class Invoice:
             created_at=read.time('createdTime'),
             expires_at=read.time('expirationTime'),
             monitored_until=read.time('monitoringExpiration'),
-            is_archived=read.flag('archived'),
         )
 
     @property
@@ -216,7 +214,6 @@ class InvoicePaymentMethod:
     currency: str
     rate: Decimal | None = None
     due: Decimal | None = None
-    destination: str = ''
     payments: Listing[Payment] = field(default_factory=Listing)
 
     @classmethod
@@ -231,7 +228,6 @@ class InvoicePaymentMethod:
             currency=read.optional_word('currency'),
             rate=read.optional_amount('rate'),
             due=read.optional_decimal('due'),
-            destination=read.text('destination'),
             payments=parse_listing(
                 read.value('payments'), 'paymentMethod.payments', Payment.parse
             ),

@@ -156,6 +156,13 @@ class Reader:
             return default
         return int(number)
 
+    def boolean(self, name: str) -> bool:
+        """Read a required field that is true or false."""
+        value = self.optional_flag(name)
+        if value is None:
+            raise self.refuse(name)
+        return value
+
     def flag(self, name: str) -> bool:
         """Read whether a field is true."""
         return self.value(name) is True

@@ -94,17 +94,12 @@ class RefundPreview:
 
     :param Decimal|None payment_amount_then: at the rate of the invoice, in the payment currency
     :param Decimal|None payment_amount_now: at the current rate; None without one
-    :param Decimal|None overpaid_payment_amount: what was paid too much; None if it is not overpaid
-    :param Decimal|None invoice_amount: in the invoice's currency, fees of further payments included
     :param int payment_divisibility: the number of decimals of the payment currency
     """
 
     payment_currency: str
     payment_amount_then: Decimal | None = None
     payment_amount_now: Decimal | None = None
-    overpaid_payment_amount: Decimal | None = None
-    invoice_amount: Decimal | None = None
-    invoice_currency: str = ''
     payment_divisibility: int = _DIVISIBILITY
 
     @classmethod
@@ -118,9 +113,6 @@ class RefundPreview:
             payment_currency=read.word('paymentCurrency'),
             payment_amount_then=read.optional_amount('paymentAmountThen'),
             payment_amount_now=read.optional_amount('paymentAmountNow'),
-            overpaid_payment_amount=read.optional_amount('overpaidPaymentAmount'),
-            invoice_amount=read.optional_amount('invoiceAmount'),
-            invoice_currency=read.optional_word('invoiceCurrency'),
             payment_divisibility=read.integer('paymentCurrencyDivisibility', _DIVISIBILITY, 24),
         )
 
@@ -133,9 +125,6 @@ class RefundPreview:
             'paymentCurrency': self.payment_currency,
             'paymentAmountThen': text(self.payment_amount_then),
             'paymentAmountNow': text(self.payment_amount_now),
-            'overpaidPaymentAmount': text(self.overpaid_payment_amount),
-            'invoiceAmount': text(self.invoice_amount),
-            'invoiceCurrency': self.invoice_currency,
             'paymentCurrencyDivisibility': self.payment_divisibility,
         }
 
@@ -147,18 +136,15 @@ class PullPayment:
     :param Decimal amount: 0 where all of nothing is given back
     :param str|None view_link: the page where the customer claims it
     :param int bolt11_days: the days a Lightning invoice has to be valid to be claimed by
-    :param bool is_auto_approved: whether claims are paid without the merchant's approval
     """
 
     id: str
     amount: Decimal
     currency: str
     name: str = ''
-    description: str = ''
     is_archived: bool = False
     view_link: str | None = None
     bolt11_days: int = 0
-    is_auto_approved: bool = False
 
     @classmethod
     def parse(cls, data: object) -> 'PullPayment':
@@ -172,11 +158,9 @@ class PullPayment:
             amount=read.amount('amount'),
             currency=read.word('currency'),
             name=read.text('name'),
-            description=read.text('description'),
             is_archived=read.flag('archived'),
             view_link=read.link('viewLink'),
             bolt11_days=read.integer('BOLT11Expiration', 0, 36500),  # Documented as a string.
-            is_auto_approved=read.flag('autoApproveClaims'),
         )
 
     @property

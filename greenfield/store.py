@@ -6,7 +6,6 @@ from decimal import Decimal
 
 from .errors import NotUnderstood
 from .reader import Reader, parse_id, parse_listing
-from .text import clean
 
 #: The policy of keys that may do everything.
 UNRESTRICTED = 'unrestricted'
@@ -27,7 +26,6 @@ class ServerInfo:
     """
 
     version: str
-    is_synchronized: bool
 
     @classmethod
     def parse(cls, data: object) -> 'ServerInfo':
@@ -35,8 +33,7 @@ class ServerInfo:
 
         :raise NotUnderstood: if that is nothing
         """
-        read = Reader(data, 'serverInfo')
-        return cls(read.text('version', 100), read.flag('fullySynched'))
+        return cls(Reader(data, 'serverInfo').text('version', 100))
 
     def is_older_than(self, version: tuple[int, ...]) -> bool:
         """Return whether it is known to be older than a version, e.g. `(2, 0)`."""
@@ -160,12 +157,10 @@ class Rate:
 
     :param str pair: e.g. `BTC_EUR`
     :param Decimal|None rate: None if the store's sources have none
-    :param tuple[str, ...] errors: why, in the server's words
     """
 
     pair: str
     rate: Decimal | None
-    errors: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, data: object) -> 'Rate':
@@ -174,9 +169,4 @@ class Rate:
         :raise NotUnderstood: without a currency pair
         """
         read = Reader(data, 'rate')
-        errors = read.value('errors')
-        return cls(
-            pair=read.word('currencyPair'),
-            rate=read.optional_amount('rate'),
-            errors=tuple(clean(error, 500) for error in errors) if isinstance(errors, list) else (),
-        )
+        return cls(read.word('currencyPair'), read.optional_amount('rate'))

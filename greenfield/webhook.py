@@ -21,14 +21,13 @@ class WebhookDraft:
     url: str
     secret: str = field(repr=False)
     events: tuple[str, ...] | None = None
-    is_enabled: bool = True
 
     def dump(self) -> dict[str, object]:
         """Return it as the API wants it."""
         return {
             'url': self.url,
             'secret': self.secret,
-            'enabled': self.is_enabled,
+            'enabled': True,
             'automaticRedelivery': True,
             'authorizedEvents': {
                 'everything': self.events is None, 'specificEvents': list(self.events or ()),
@@ -55,17 +54,17 @@ class Webhook:
         :raise NotUnderstood: without a usable id, an address, or what it reports
         """
         read = Reader(data, 'webhook')
-        url, authorized = read.text('url'), read.nested('authorizedEvents')
+        authorized = read.nested('authorizedEvents')
         names = authorized.value('specificEvents')
-        if not isinstance(read.value('url'), str) or not isinstance(read.value('enabled'), bool):
-            raise read.refuse('url' if not isinstance(read.value('url'), str) else 'enabled')
+        if not isinstance(read.value('url'), str):
+            raise read.refuse('url')
         if authorized.flag('everything'):
             events = None
         elif isinstance(names, list):
             events = tuple(clean(name) for name in names if isinstance(name, str))
         else:
             raise authorized.refuse('specificEvents')
-        return cls(read.api_id(), url, read.flag('enabled'), events)
+        return cls(read.api_id(), read.text('url'), read.boolean('enabled'), events)
 
     def get_missing_events(self, wanted: Iterable[str]) -> list[str]:
         """Return those of the wanted events that are not reported."""

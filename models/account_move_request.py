@@ -112,7 +112,11 @@ class AccountMove(models.Model):
         return 0
 
     def _btcpay_get_related_transactions(self):
-        """Override to count what is paid by the links of the invoice's orders."""
+        """Return the transactions of the invoice, and those by the links of its orders.
+
+        :return: The transactions, in sudo mode, of whichever provider.
+        :rtype: payment.transaction
+        """
         move = self.sudo()
         return move.transaction_ids | move._btcpay_get_orders().transaction_ids
 

@@ -27,7 +27,7 @@ class BTCPayAuthorization(models.Model):
     # The state itself is known to the administrator's browser only.
     state_hash = fields.Char(required=True, index=True, groups=NO_ACCESS)
     use_webhook = fields.Boolean(string="Webhook", default=True)
-    poll_minutes = fields.Integer(string="Polling Interval", default=const.POLL_MINUTES)
+    poll_minutes = fields.Integer(string="Polling Interval")
     expires_at = fields.Datetime(string="Expires", required=True)
     state = fields.Selection(
         string="Status",
@@ -43,14 +43,16 @@ class BTCPayAuthorization(models.Model):
     _state_hash_uniq = models.Constraint('unique(state_hash)', "States must be unique.")
 
     @api.model
-    def _start(self, provider, server_url, base_url, use_webhook=True, poll_minutes=None):
+    def _start(
+        self, provider, server_url, base_url, use_webhook=True, poll_minutes=const.POLL_MINUTES
+    ):
         """Begin an authorization for the current user.
 
         :param payment.provider provider: The provider to connect.
         :param str server_url: The normalized address of the server.
         :param str base_url: The address by which the administrator's browser reaches Odoo.
         :param bool use_webhook: Whether the server reports payments by webhook, or is polled.
-        :param int poll_minutes: The polling interval then.
+        :param int poll_minutes: The polling interval, for where it is polled.
         :return: The address of the server's authorize page, with all it needs.
         :rtype: str
         """
@@ -61,7 +63,7 @@ class BTCPayAuthorization(models.Model):
             'server_url': server_url,
             'database': provider._btcpay_get_database(),
             'use_webhook': use_webhook,
-            'poll_minutes': poll_minutes or const.POLL_MINUTES,
+            'poll_minutes': poll_minutes,
             'state_hash': self._hash_state(state),
             'expires_at': fields.Datetime.now() + timedelta(minutes=const.AUTHORIZATION_VALIDITY),
         })

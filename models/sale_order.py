@@ -232,7 +232,11 @@ class SaleOrder(models.Model):
         return self._btcpay_get_amount_due()
 
     def _btcpay_get_related_transactions(self):
-        """Override to count what is paid by the links of the order's invoices."""
+        """Return the transactions of the order, and those by the links of its invoices.
+
+        :return: The transactions, in sudo mode, of whichever provider.
+        :rtype: payment.transaction
+        """
         order = self.sudo()
         return order.transaction_ids | order.invoice_ids.transaction_ids
 

@@ -129,8 +129,6 @@ class BTCPayConnectWizard(models.TransientModel):
         """
         self.ensure_one()
         self.provider_id.check_access('write')
-        if self.no_webhook and self.poll_minutes < 1:
-            raise ValidationError(_("The polling interval is at least one minute."))
         if not self.store_id:
             raise ValidationError(_("Check the key, then choose the store."))
         wizard = self.sudo()
@@ -144,7 +142,7 @@ class BTCPayConnectWizard(models.TransientModel):
             ))
         self.provider_id._btcpay_connect(
             self.server_url, wizard.kept_api_key, use_webhook=not self.no_webhook,
-            poll_minutes=self.poll_minutes if self.no_webhook else None,
+            poll_minutes=self.poll_minutes,
             manual=ManualSetup(self.store_id.store_ref, secret, self.is_excess_accepted),
         )
         wizard.write({'kept_api_key': False, 'kept_webhook_secret': False})

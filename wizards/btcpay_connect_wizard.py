@@ -40,10 +40,11 @@ class BTCPayConnectWizard(models.TransientModel):
         """Override to begin with the address that is connected already, or was tried last."""
         values = super().default_get(fields)
         provider = self.env['payment.provider'].browse(values.get('provider_id'))
+        if provider:
+            values['poll_minutes'] = provider.btcpay_poll_minutes
         if provider.btcpay_server_url:
             values.setdefault('server_url', provider.btcpay_server_url)
             values.setdefault('no_webhook', not provider.btcpay_use_webhook)
-            values['poll_minutes'] = provider.btcpay_poll_minutes
         elif tried := self.env['btcpay.authorization'].sudo().search([
             ('provider_id', '=', provider.id), ('user_id', '=', self.env.uid),
         ], limit=1):  # Who cancels on the server's page does not come back by it.
@@ -85,6 +86,15 @@ class BTCPayConnectWizard(models.TransientModel):
                 under_way=under_way, store=provider.btcpay_store_name,
             )
 
+    @api.constrains('poll_minutes')
+    def _check_poll_minutes(self):
+        """Check that the polling interval is one: the provider has it with a webhook, too.
+
+        :raise ValidationError: If not.
+        """
+        if any(wizard.poll_minutes < 1 for wizard in self):
+            raise ValidationError(_("The polling interval is at least one minute."))
+
     @api.onchange('server_url')
     def _onchange_server_url(self):
         self.is_redirected = False
@@ -107,16 +117,13 @@ class BTCPayConnectWizard(models.TransientModel):
         """
         self.ensure_one()
         self.provider_id.check_access('write')
-        if self.no_webhook and self.poll_minutes < 1:
-            raise ValidationError(_("The polling interval is at least one minute."))
         base_url = self._get_base_url()
         server_url = self._resolve()
         if self._is_led_elsewhere(server_url):
             return self._ask_again(server_url)
         url = self.env['btcpay.authorization']._start(
             self.provider_id, server_url, base_url,
-            use_webhook=not self.no_webhook,
-            poll_minutes=self.poll_minutes if self.no_webhook else None,
+            use_webhook=not self.no_webhook, poll_minutes=self.poll_minutes,
         )
         return {'type': 'ir.actions.act_url', 'url': url, 'target': 'self'}
 

@@ -74,10 +74,6 @@ class PaymentMethodState:
     #: fee rate, key path, payment hash, preimage … for additionalData
     details: dict = field(default_factory=dict)
 
-    @property
-    def divisibility(self):
-        return 8 if self.id == 'BTC-CHAIN' else 11
-
 
 @dataclass
 class Invoice:

@@ -1,6 +1,8 @@
 """Whether the server can be asked: alerts, and when to try again."""
 from datetime import timedelta
 
+from markupsafe import escape
+
 from odoo import SUPERUSER_ID, _, api, fields, models
 from odoo.tools import SQL
 
@@ -16,12 +18,7 @@ from odoo.addons.payment_btcpay.greenfield import (
     Unreachable,
 )
 from odoo.addons.payment_btcpay.models.payment_provider.client import NothingEnabled
-from odoo.addons.payment_btcpay.utils import (
-    choose_assignee,
-    escape_note,
-    next_wait,
-    schedule_activity,
-)
+from odoo.addons.payment_btcpay.utils import choose_assignee, next_wait, schedule_activity
 
 #: The fields that remember the activities about a provider.
 ALERT_FIELDS = (
@@ -205,7 +202,7 @@ class PaymentProvider(models.Model):
         if is_new:
             self._btcpay_raise_alert('btcpay_checkout_activity_id', message)
         else:
-            self.btcpay_checkout_activity_id.filtered('active').note = escape_note(message)
+            self.btcpay_checkout_activity_id.filtered('active').note = escape(message)
 
     @api.depends('btcpay_checkout_problems')
     def _compute_btcpay_checkout_problem(self):

@@ -118,8 +118,8 @@ class PaymentProvider(models.Model):
     )
     btcpay_send_address = fields.Boolean(
         string="Customer's Address",
-        help="The server keeps the customer's street, postcode and city with the invoice: everybody"
-             " with access to the store sees where somebody lives who owns bitcoin.",
+        help="The server keeps the customer's street, postcode, city and state with the invoice:"
+             " everybody with access to the store sees where somebody lives who owns bitcoin.",
     )
     btcpay_send_country = fields.Boolean(
         string="Customer's Country",

@@ -252,8 +252,8 @@ class PaymentProvider(models.Model):
         self.ensure_one()
         client = self._btcpay_client()
         try:
-            pull_payments = client.list_pull_payments(self.btcpay_store_id, include_archived=True)
-            payouts = client.list_payouts(self.btcpay_store_id, include_cancelled=True)
+            pull_payments = client.list_pull_payments(self.btcpay_store_id)
+            payouts = client.list_payouts(self.btcpay_store_id)
         except GreenfieldError as error:
             # Keys of other origin may not list them; a list may be too long to be read, or break by
             # one that is none of ours.

@@ -47,15 +47,26 @@ class PaymentTransaction(models.Model):
         return None
 
     def _btcpay_get_waiting_status(self):
-        message = self._btcpay_get_wait_message()
         if self.btcpay_status == 'Processing':
-            return PageStatus('info', 'fa-clock-o', _("We have seen your payment."), message)
+            return PageStatus('info', 'fa-clock-o', _("We have seen your payment."), _(
+                "The Bitcoin network needs about ten minutes to confirm it. You can close this"
+                " page; we will write to you."
+            ) if self.sale_order_ids and self.partner_id.email else _(  # Odoo writes of no others.
+                "The Bitcoin network needs about ten minutes to confirm it. You can close this"
+                " page."
+            ))
         if self.btcpay_status == 'New' and self._btcpay_get_gross_amount():
             return PageStatus(
-                'warning', 'fa-exclamation-triangle', _("Your payment is not complete"), message
+                'warning', 'fa-exclamation-triangle', _("Your payment is not complete"), _(
+                    "%(paid)s of %(amount)s has arrived. Please pay the amount due, %(asked)s,"
+                    " before the invoice expires.", **self._btcpay_get_sums(),
+                )
             )
         if self.btcpay_status == 'New':
-            return PageStatus('info', 'fa-clock-o', _("We are waiting for your payment"), message)
+            return PageStatus(
+                'info', 'fa-clock-o', _("We are waiting for your payment"),
+                _("No payment has been seen yet."),
+            )
         return None
 
     def _btcpay_get_done_status(self):
@@ -235,32 +246,6 @@ class PaymentTransaction(models.Model):
         else:
             then = _("We are looking at it and will write to you.")
         return _("%(arrived)s %(then)s", arrived=arrived, then=then)
-
-    def _btcpay_get_wait_message(self):
-        """Return what the customer is waiting for.
-
-        :return: The message; empty if there is nothing to say.
-        :rtype: str
-        """
-        self.ensure_one()
-        if self.btcpay_status == 'Processing' and self.sale_order_ids and self.partner_id.email:
-            return _(
-                "The Bitcoin network needs about ten minutes to confirm it. You can close this"
-                " page; we will write to you."
-            )
-        if self.btcpay_status == 'Processing':  # Odoo writes to nobody of these.
-            return _(
-                "The Bitcoin network needs about ten minutes to confirm it. You can close this"
-                " page."
-            )
-        if self.btcpay_status == 'New' and self._btcpay_get_gross_amount():
-            return _(
-                "%(paid)s of %(amount)s has arrived. Please pay the amount due, %(asked)s, before"
-                " the invoice expires.", **self._btcpay_get_sums(),
-            )
-        if self.btcpay_status == 'New':
-            return _("No payment has been seen yet.")
-        return ''
 
     def _btcpay_get_progress(self):
         """Return what tells the status page whether it shows something that has changed since.

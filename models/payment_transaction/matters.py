@@ -1,12 +1,9 @@
 """What a person is asked about a payment: each matter once, until it is settled, by whomever."""
+from markupsafe import escape
+
 from odoo import _, api, models
 
-from odoo.addons.payment_btcpay.utils import (
-    choose_assignee,
-    escape_note,
-    get_salesperson,
-    schedule_activity,
-)
+from odoo.addons.payment_btcpay.utils import choose_assignee, get_salesperson, schedule_activity
 
 # Paid twice, or about to be: all payments for the same documents are one matter.
 SHARED_MATTER = 'double'
@@ -54,7 +51,7 @@ class PaymentTransaction(models.Model):
         activity = self._btcpay_get_matter_activities(known)
         self._btcpay_post_note(message)
         if activity:
-            activity.note = escape_note(message)
+            activity.note = escape(message)
         else:
             activity = self._btcpay_schedule_review(message)
         matters[matter] = {

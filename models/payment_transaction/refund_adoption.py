@@ -35,9 +35,9 @@ class PaymentTransaction(models.Model):
         pull_payment = client.get_pull_payment(pull_payment_id)
         if not pull_payment.amount:
             return refund  # Nothing was received, and nothing is given back.
-        is_hidden = pull_payment.is_archived and not client.list_pull_payment_payouts(
-            pull_payment_id, include_cancelled=True
-        ).items
+        is_hidden = pull_payment.is_archived and not (
+            client.list_pull_payment_payouts(pull_payment_id).items
+        )
         commit_and_refresh(root.env)
         ours = root.btcpay_refund_ids.filtered(
             lambda tx: tx.state == 'draft' and tx.btcpay_refund_name == pull_payment.name

@@ -3,6 +3,8 @@ approve or send."""
 from datetime import timedelta
 from decimal import Decimal
 
+from markupsafe import escape
+
 from odoo import _, fields, models
 
 from odoo.addons.payment_btcpay import const
@@ -110,7 +112,7 @@ class PaymentTransaction(models.Model):
         if kind != before.get('kind'):
             activity.action_feedback()
         elif activity:
-            activity.note = self._btcpay_get_claims_note(kind, payouts)
+            activity.note = escape(self._btcpay_get_claims_note(kind, payouts))
             return
         elif set(payouts.ids) <= set(before['payouts']):
             return

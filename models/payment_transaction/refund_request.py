@@ -237,7 +237,7 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         client, store_id = self._btcpay_client(), self._btcpay_get_store_id()
         commit_and_refresh(self.env)
-        return client.list_pull_payments(store_id, include_archived=True)
+        return client.list_pull_payments(store_id)
 
     def _btcpay_take_refund_request(self):
         """Make sure that nobody else has the server make the pull payment, now or just before.

@@ -36,9 +36,7 @@ class PaymentTransaction(models.Model):
             return None
         client = self._btcpay_client_without_key(timeout)
         pull_payment = client.get_pull_payment(self.btcpay_pull_payment_id)
-        payouts = client.list_pull_payment_payouts(
-            self.btcpay_pull_payment_id, include_cancelled=True
-        )
+        payouts = client.list_pull_payment_payouts(self.btcpay_pull_payment_id)
         return {'pull_payment': pull_payment, 'payouts': payouts.items}
 
     # === APPLYING === #

@@ -126,7 +126,7 @@ class TestLateWords(MoneyMixin, BTCPayCommon):
         self.assertEqual(flat(self.tx.btcpay_due_text), asked)
         self.assertEqual(self.tx.btcpay_due_amount, 60)
         self.assertIn(
-            f"Please pay the amount due, {asked},", flat(self.tx._btcpay_get_wait_message())
+            f"Please pay the amount due, {asked},", flat(self.tx._btcpay_get_page_status().message)
         )
         mail = self._mails(self.order)
         self.assertEqual(flat(mail.subject), f"{self.tx.reference}: {asked} is still due")

@@ -50,19 +50,6 @@ class ShopCommon(BTCPayHttpCommon):
         self.assertEqual(order.order_line.product_id, self.product)
         return order
 
-    def _buy_in_browser(self):
-        """Have the customer buy the hat in a browser, and the server's page pay by itself.
-
-        :return: The order.
-        """
-        self.world.settings(auto_pay='full', auto_mine=True)
-        self.addCleanup(self.world.settings, auto_pay=None, auto_mine=False)
-        with self._world_speaks_during_tours():
-            self.start_tour('/shop', 'payment_btcpay.purchase', login=self.portal_user.login)
-        return self.env['sale.order'].search(
-            [('partner_id', '=', self.portal_user.partner_id.id)], limit=1
-        )
-
     def _discount_lightning(self):
         """Have the shop take less by five per cent for paying by Lightning.
 

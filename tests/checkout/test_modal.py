@@ -269,7 +269,6 @@ class TestModal(MoneyMixin, BTCPayHttpCommon):
         for name, begin in [
             ('nothing is wrong', None),
             ('missing', lambda: fault('status', '^/modal/btcpay.js$', status=404)),
-            ('closed', lambda: fault('drop', '^/modal/btcpay.js$', count=None)),
             ('silent', lambda: fault('hang', '^/modal/btcpay.js$', seconds=12)),
             ('no script', lambda: fault('wrong_json', '^/modal/btcpay.js$')),
             ('no frame', lambda: fault('status', '^/invoice$', status=500)),

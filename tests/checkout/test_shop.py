@@ -126,7 +126,13 @@ class TestShop(ShopCommon):
 
     def test_when_a_customer_buys_in_the_shop_then_the_order_is_confirmed_and_paid(self):
         """A customer buys in a browser, up to the confirmed order."""
-        order = self._buy_in_browser()
+        self.world.settings(auto_pay='full', auto_mine=True)
+        self.addCleanup(self.world.settings, auto_pay=None, auto_mine=False)
+        with self._world_speaks_during_tours():
+            self.start_tour('/shop', 'payment_btcpay.purchase', login=self.portal_user.login)
+        order = self.env['sale.order'].search(
+            [('partner_id', '=', self.portal_user.partner_id.id)], limit=1
+        )
         self.assertEqual(order.state, 'sale')
         tx = order.transaction_ids
         self.assertEqual((tx.provider_code, tx.state), ('btcpay', 'done'))

@@ -13,7 +13,6 @@ from odoo.addons.payment_btcpay.tests.common import BTCPayCommon
 from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
 
 CONFIRM_LOG = 'odoo.addons.payment_btcpay.models.payment_transaction.confirmation'
-ODOO_LOG = 'odoo.addons.payment.models.payment_transaction'
 
 
 @tagged('post_install', '-at_install')

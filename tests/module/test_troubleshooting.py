@@ -97,7 +97,7 @@ class TestTroubleshooting(BTCPayConnectCommon):
         return self._refuse(self._new_key(self.world.new_store("Empty", methods=())))
 
     def _see_too_old(self):
-        with patch.object(Client, 'get_server_info', lambda _client: ServerInfo('1.13.7', True)):
+        with patch.object(Client, 'get_server_info', lambda _client: ServerInfo('1.13.7')):
             return self._refuse(self._new_key())
 
     def _see_stale_link(self):

@@ -215,7 +215,7 @@ class TestConnectRefusedByServer(RefusalCommon):
             ('1.13.7+abc', True), ('2.1.6', True), ('2.2.0', False), ('', False),
         ):
             with self.subTest(version=version), patch.object(
-                Client, 'get_server_info', lambda _client, v=version: ServerInfo(v, True)
+                Client, 'get_server_info', lambda _client, v=version: ServerInfo(v)
             ):
                 if is_refused:
                     self._assert_key_refused('version', f"has version {version}, which is too old")

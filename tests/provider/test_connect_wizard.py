@@ -181,6 +181,13 @@ class TestConnectWizard(BTCPayConnectCommon):
         ).default_get(['server_url', 'provider_id'])
         self.assertEqual(values['server_url'], self.world.url)
 
+    def test_when_a_store_is_authorized_again_then_the_polling_interval_is_as_it_was(self):
+        self._connect_well()
+        self.btcpay.btcpay_poll_minutes = 12
+        self._open_wizard().action_connect()
+        authorization = self.env['btcpay.authorization'].sudo().search([], limit=1)
+        self.assertEqual(authorization.poll_minutes, 12)
+
     def test_when_the_user_is_no_administrator_then_the_wizard_is_denied(self):
         with self.assertRaises(AccessError):
             self._open_wizard(user=self.internal_user)

@@ -16,6 +16,10 @@ class RefundMixin(MoneyMixin):
 
     def setUp(self):
         super().setUp()
+        # Odoo's own mail of each order is no part of what is refunded, and takes long.
+        self.patch(
+            self.registry['sale.order'], '_send_order_notification_mail', lambda *_args: None
+        )
         # The hourly look is not due, which finds no webhook.
         self.btcpay.sudo().btcpay_webhook_checked_at = fields.Datetime.now()
         self.env.cr.commit()

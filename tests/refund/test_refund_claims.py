@@ -80,6 +80,14 @@ class TestRefundClaims(RefundMixin, BTCPayCommon):
         refund._btcpay_sync()
         self.assertIn("waits for it", self._asked(refund))
 
+    def test_when_more_is_claimed_then_names_are_still_no_markup_in_what_is_asked(self):
+        refund = self._paid(self._create_order(name="S <b>1</b>"))._btcpay_request_refund(50)
+        for amount in ('20.00', '10.00'):
+            self._claim(refund, amount, pay=False)
+            refund._btcpay_sync()
+            self.assertIn("of the refund R-S &lt;b&gt;1&lt;/b&gt;", self._asked(refund))
+        self.assertIn("$ 10.00", self._asked(refund))
+
     def test_when_a_payout_is_stuck_for_days_then_it_is_asked_again(self):
         for state in ('AwaitingPayment', 'InProgress'):
             with self.subTest(state=state):

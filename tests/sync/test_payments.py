@@ -93,7 +93,7 @@ class TestPayments(BTCPayCommon):
         self.assertFalse(tx.btcpay_payment_ids.filtered(lambda p: p.status == 'Settled'))
         # The customer's page offers the invoice again, and it can still be paid.
         self.assertTrue(tx._btcpay_is_payable())
-        self.assertEqual(tx._btcpay_get_wait_message(), "No payment has been seen yet.")
+        self.assertEqual(tx._btcpay_get_page_status().message, "No payment has been seen yet.")
         self.world.pay(tx.btcpay_invoice_id)
         self.world.mine()
         tx._btcpay_sync()

@@ -97,7 +97,7 @@ class TestStatusTable(BTCPayCommon):
         self.assertEqual(self.tx.btcpay_due_amount, 60)
         self.assertTrue(self.tx._btcpay_is_payable())
         self.assertIn(
-            "pay the amount due, $\xa065.00 by Bitcoin", self.tx._btcpay_get_wait_message()
+            "pay the amount due, $\xa065.00 by Bitcoin", self.tx._btcpay_get_page_status().message
         )
 
     def test_when_a_partial_payment_is_replaced_then_it_is_gone_and_not_0_arrived(self):
@@ -112,7 +112,7 @@ class TestStatusTable(BTCPayCommon):
         self.assertIn("Nothing is paid now", notes)
         self.assertNotIn("0.00", self._get_text((self.order.message_ids - messages).mapped('body')))
         self.assertEqual(self.tx.btcpay_status_text, "Waiting for payment")
-        self.assertEqual(self.tx._btcpay_get_wait_message(), "No payment has been seen yet.")
+        self.assertEqual(self.tx._btcpay_get_page_status().message, "No payment has been seen yet.")
         self.assertTrue(self.tx._btcpay_is_payable())
         self.world.expire(self.invoice_id)
         _notes, activities = self._look('Expired', 'PaidPartial')
@@ -139,7 +139,7 @@ class TestStatusTable(BTCPayCommon):
         self.assertEqual((self.tx.state, self.tx.btcpay_paid_amount), ('pending', 0))
         self.assertFalse(activities)
         self.assertEqual(self.tx.btcpay_status_text, "Partly paid")
-        self.assertIn("Please pay the amount due", self.tx._btcpay_get_wait_message())
+        self.assertIn("Please pay the amount due", self.tx._btcpay_get_page_status().message)
 
     def test_row_processing_any(self):
         self.world.pay(self.invoice_id)
@@ -148,7 +148,7 @@ class TestStatusTable(BTCPayCommon):
         self.assertIn(f"A payment of $ 100.00 for {self.tx.reference} was seen", notes)
         self.assertFalse(activities)
         self.assertFalse(self.tx._btcpay_is_payable())
-        self.assertIn("about ten minutes", self.tx._btcpay_get_wait_message())
+        self.assertIn("about ten minutes", self.tx._btcpay_get_page_status().message)
         self.world.pay(self.invoice_id)
         notes, activities = self._look('Processing', 'PaidOver')
         self.assertEqual(self.tx.state, 'pending')
@@ -161,7 +161,7 @@ class TestStatusTable(BTCPayCommon):
         self.assertEqual(self.tx.state, 'done')
         self.assertFalse(activities)
         self.assertEqual(len(self.tx.btcpay_payment_ids), 1)
-        self.assertEqual(self.tx._btcpay_get_wait_message(), '')
+        self.assertIsNone(self.tx._btcpay_get_page_status())
 
     def test_row_settled_paidover(self):
         self.world.pay(self.invoice_id, fraction='1.5')

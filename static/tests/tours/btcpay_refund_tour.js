@@ -102,15 +102,6 @@ const FIGURES = {
         text: "$ 195.00 (0.0039 BTC today)",
         pulled: "$ 195.00",
     },
-    // Paid 50.00 + 55.00 for 100.00.
-    two_parts: {
-        button: "action_btcpay_refund",
-        variant: "fiat",
-        received: "100.00",
-        amount: "100.00",
-        text: "$ 100.00 (0.002 BTC today)",
-        pulled: "$ 100.00",
-    },
     // The surplus of the first.
     surplus: {
         button: "action_btcpay_refund_decided",
