@@ -118,12 +118,12 @@ class AccountMove(models.Model):
 
     # === WHAT IS IN THE WAY === #
 
-    def _btcpay_find_request_obstacle(self):
+    def _btcpay_find_request_obstacle(self, provider=None):
         """Override to ask only for what Odoo's page lets the customer pay."""
         self.ensure_one()
         if self.move_type != 'out_invoice' or self.state != 'posted':
             return _("This is not a posted customer invoice.")
-        if obstacle := super()._btcpay_find_request_obstacle():
+        if obstacle := super()._btcpay_find_request_obstacle(provider):
             return obstacle
         if not self._btcpay_is_online_payment_enabled():
             return _(
