@@ -49,6 +49,33 @@ class TestServerHealth(ReconcileCommon):
     def _bring_down(self, **fault):
         self.world.fault(**{'kind': 'status', 'path': '/api/', 'count': None, **fault})
 
+    def test_when_only_those_nearby_reach_the_server_then_a_public_shop_is_told(self):
+        parameters = self.env['ir.config_parameter'].sudo()
+        provider = self.btcpay.sudo()
+        for server, shop, is_told in (
+            ('http://localhost:23000', 'https://shop.example.com', True),
+            ('http://10.1.2.3', 'https://shop.example.com', True),
+            ('http://btcpayserver:49392', 'https://shop.example.com', True),
+            ('http://umbrel.local', 'https://shop.example.com', True),
+            ('http://[fd00::1]:23000', 'https://shop.example.com', True),
+            ('http://127.0.0.1:23000', 'http://192.168.1.5:8069', True),
+            ('http://192.168.1.6', 'http://192.168.1.5:8069', False),
+            ('http://127.0.0.1:23000', 'http://localhost:8069', False),
+            ('https://pay.example.com', 'https://shop.example.com', False),
+            ('https://8.8.8.8', 'https://shop.example.com', False),
+        ):
+            with self.subTest(server=server, shop=shop):
+                parameters.set_param('web.base.url', shop)
+                provider.btcpay_server_url = server
+                provider.invalidate_recordset(['btcpay_health'])
+                told = [
+                    (level, f"sent to {server} to pay" in words)
+                    for level, name, words in provider._btcpay_get_health_rows()
+                    if name == "Address"
+                ]
+                self.assertEqual(told, [('warning', True)] if is_told else [])
+                self.assertEqual(provider.btcpay_health, 'attention' if is_told else 'healthy')
+
     def test_when_the_server_stays_down_then_the_action_waits_longer_each_time(self):
         self.transactions = self._create_open()
         self._bring_down()

@@ -74,8 +74,8 @@ class TestRequestGuards(RequestMixin, BTCPayCommon):
                 values = {name: value, **{key: wizard[key] for key in needed}}
                 for call in (
                     lambda: wizard.write({name: value}),  # noqa: B023 (called at once)
-                    lambda: wizard.create(values),  # noqa: B023
-                    lambda: wizard.onchange(values, [name], {name: {}}),  # noqa: B023
+                    lambda: wizard.create(values),  # noqa: B023 (as above)
+                    lambda: wizard.onchange(values, [name], {name: {}}),  # noqa: B023 (as above)
                 ):
                     with self.subTest(name=name, value=value):
                         self._assert_refused(call, "is not a usable number")
@@ -91,8 +91,8 @@ class TestRequestGuards(RequestMixin, BTCPayCommon):
             values = {'res_model': model, 'res_id': res_id}
             for call in (
                 lambda: requests.create(values).amount,  # noqa: B023 (called at once)
-                lambda: requests.onchange(values, [], {'amount': {}}),  # noqa: B023
-                lambda: (request.write(values), request.read(['link'])),  # noqa: B023
+                lambda: requests.onchange(values, [], {'amount': {}}),  # noqa: B023 (as above)
+                lambda: (request.write(values), request.read(['link'])),  # noqa: B023 (as above)
             ):
                 with self.subTest(values=values):
                     self._assert_refused(call, "of a sales order or a customer invoice only")
