@@ -249,8 +249,7 @@ class PaymentProvider(models.Model):
 
     def _btcpay_get_waiting_rows(self):
         open_payments, oldest = self.env['payment.transaction']._read_group(
-            [('provider_id', '=', self.id), ('btcpay_next_sync_at', '!=', False)],
-            aggregates=['__count', 'create_date:min'],
+            self._btcpay_get_under_way_domain(), aggregates=['__count', 'create_date:min'],
         )[0]
         yield ('muted', _("Open payments"), _(
             "%(count)s, the oldest since %(time)s.",
