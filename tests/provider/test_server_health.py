@@ -173,6 +173,46 @@ class TestServerHealth(ReconcileCommon):
         self._run_minutes(1, 2, 4, 59)
         self.assertEqual(len(self._get_activities()), 1, "It is told once.")
 
+    def test_when_the_key_is_refused_then_nothing_is_offered_until_it_is_accepted(self):
+        self.transactions = self._create_open()
+        order = self._create_order()
+
+        def is_offered(report=None):
+            return self.btcpay in self.env['payment.provider'].sudo()._get_compatible_providers(
+                self.company.id, self.partner.id, 100, currency_id=self.currency.id, report=report
+            )
+
+        self._bring_down(status=401)
+        self.assertTrue(is_offered(), "Nothing is known yet.")
+        self._run_minutes(0)
+        report = {}
+        self.assertFalse(is_offered(report))
+        self.assertEqual(
+            str(report['providers'][self.btcpay]['reason']),
+            "The BTCPay Server does not accept the API key.",
+        )
+        self.assertIn("no longer accepts the API key", order._btcpay_find_request_obstacle())
+        self._run_minutes(1, 2)
+        self.assertFalse(is_offered())
+        tx = self._create_btcpay_transaction(make_invoice=False, reference='made by hand')
+        with mute_logger(f'{MODELS}.payment_transaction.checkout'):
+            tx._get_processing_values()
+        self.assertEqual(tx.state, 'error')
+        self.world.clear_faults()
+        self._run_minutes(4)
+        self.assertTrue(is_offered())
+        self.assertFalse(order._btcpay_find_request_obstacle())
+
+    def test_when_a_permission_is_missing_then_it_is_offered_as_long_as_invoices_are_made(self):
+        self.transactions = self._create_open()
+        self.btcpay.btcpay_api_key = self.world.new_key(
+            self.store_id, ['btcpay.store.cancreateinvoice']
+        )
+        self._run_minutes(0)
+        self.assertEqual(self.btcpay.btcpay_connection_state, 'refused')
+        self._create_btcpay_transaction(reference='made all the same')
+        self.assertFalse(self._create_order()._btcpay_find_request_obstacle())
+
     def test_when_the_store_is_deleted_then_the_alert_names_it(self):
         self.transactions = self._create_open()
         store_id = self.world.new_store("To be deleted")
