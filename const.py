@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 from odoo.addons.payment.const import SENSITIVE_KEYS as PAYMENT_SENSITIVE_KEYS
 
 # Keys of payloads and answers that must never reach a log.
@@ -27,6 +29,10 @@ DECISIONS = [
     ('claimed', "Refund claimed"),
     ('other', "Other"),
 ]
+
+# The share of what an invoice asks for up to which a payment that is not confirmed is dust: what is
+# confirmed is decided of without waiting for it.
+DUST_SHARE = Decimal('0.01')
 
 # How long the server is asked what became of a payment of which something is to be decided.
 DECISION_DAYS = 30

@@ -93,8 +93,22 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
             self.provider_code == 'btcpay'
             and self.state in ('cancel', 'error')
             and self.btcpay_status in ('Expired', 'Invalid')
-            and self._btcpay_is_confirmed()
-            and self.currency_id.compare_amounts(self._btcpay_get_unbooked_amount(), 0) > 0
+            and self._btcpay_is_confirmed_but_dust()
+            and self._btcpay_get_acceptable_amount() > 0
+        )
+
+    def _btcpay_get_acceptable_amount(self):
+        """Return what of the money that is not booked is confirmed.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        unbooked = self._btcpay_get_unbooked_amount()
+        if self._btcpay_is_confirmed():
+            return unbooked
+        confirmed = self._btcpay_get_confirmed_amount() - self.btcpay_returned_amount
+        return self.currency_id.round(
+            min(unbooked, confirmed - self._btcpay_get_accounted_amount())
         )
 
     def _btcpay_can_accept_late(self):
@@ -108,7 +122,10 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
             self.provider_code == 'btcpay'
             and self.state != 'done'
             and (self.btcpay_status, self.btcpay_additional_status) == ('Expired', 'PaidLate')
-            and self._btcpay_is_confirmed()
+            and self._btcpay_is_confirmed_but_dust()
+            and self.currency_id.compare_amounts(
+                self._btcpay_get_confirmed_amount(), self._btcpay_get_counted_amount()
+            ) >= 0
             and self._btcpay_is_kept_in_full()
             and bool(self._btcpay_get_unbooked_amount())
         )
@@ -117,8 +134,7 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
         """Return whether what was received for the whole is still there, refunds deducted."""
         self.ensure_one()
         kept = self._btcpay_get_kept_amount()
-        wanted = min(self._btcpay_get_asked_amount(), self.btcpay_paid_amount)
-        return self.currency_id.compare_amounts(kept, wanted) >= 0
+        return self.currency_id.compare_amounts(kept, self._btcpay_get_counted_amount()) >= 0
 
     def _btcpay_is_counted_in_full(self):
         """Return whether what is settled counts as paid in full, whatever came in: by the word of
@@ -277,7 +293,7 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
         :param float amount: The amount to book; by default what can be accepted.
         """
         self.ensure_one()
-        amount = amount or self._btcpay_get_unbooked_amount()
+        amount = amount or self._btcpay_get_acceptable_amount()
         # Who began before and waits for the payment's row begins anew by it, and sees the receipt.
         self.btcpay_sync_count += 1
         rest = self.currency_id.round(amount - self._btcpay_assign_free_receipts(amount))
