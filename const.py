@@ -1,5 +1,3 @@
-from decimal import Decimal
-
 from odoo.addons.payment.const import SENSITIVE_KEYS as PAYMENT_SENSITIVE_KEYS
 
 # Keys of payloads and answers that must never reach a log.
@@ -30,9 +28,9 @@ DECISIONS = [
     ('other', "Other"),
 ]
 
-# The share of what an invoice asks for up to which a payment that is not confirmed is dust: what is
-# confirmed is decided of without waiting for it.
-DUST_SHARE = Decimal('0.01')
+# The share of what an invoice asks for up to which a payment is dust: nobody waits until it is
+# confirmed, and nobody is mailed of it.
+DUST_SHARE = 0.01
 
 # How long the server is asked what became of a payment of which something is to be decided.
 DECISION_DAYS = 30

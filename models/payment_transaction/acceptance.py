@@ -184,7 +184,8 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
         sums = self._btcpay_get_sums()
         if self._btcpay_is_partial_auto_accepted():
             if self._btcpay_can_accept_partial():
-                self._btcpay_accept_partial()
+                amount = self._btcpay_get_acceptable_amount()
+                self._btcpay_accept_partial(is_mailed=amount > self._btcpay_get_dust_amount())
                 return
             self._btcpay_await_acceptance(is_new, _(
                 "%(paid)s of %(amount)s was received for %(reference)s, whose invoice has expired."
@@ -278,10 +279,14 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
 
     # === BOOKING WHAT IS ACCEPTED === #
 
-    def _btcpay_accept_partial(self):
-        """Book what was received, and send the customer a link to pay the amount due."""
+    def _btcpay_accept_partial(self, is_mailed=True):
+        """Book what was received, and send the customer a link to pay the amount due.
+
+        :param bool is_mailed: Whether the customer is mailed.
+        """
         self._btcpay_book_received()
-        self._btcpay_mail_customer('mail_template_partial_accepted')
+        if is_mailed:
+            self._btcpay_mail_customer('mail_template_partial_accepted')
 
     def _btcpay_book_received(self, amount=None):
         """Book what was received and is not booked, as Odoo books a part: by a child transaction.

@@ -200,11 +200,18 @@ class PaymentTransaction(models.Model):
         anybody, to any invoice, and is confirmed late or never."""
         self.ensure_one()
         waiting = self.btcpay_payment_ids.filtered(lambda payment: payment.status == 'Processing')
-        dust = Decimal(str(self._btcpay_get_asked_amount())) * const.DUST_SHARE
         return self._btcpay_is_confirmed() or bool(
             waiting and self._btcpay_get_confirmed_amount() > 0
-            and sum(payment._get_worth() for payment in waiting) <= dust
+            and sum(payment._get_worth() for payment in waiting) <= self._btcpay_get_dust_amount()
         )
+
+    def _btcpay_get_dust_amount(self):
+        """Return up to which amount a payment of the invoice is dust.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        return self._btcpay_get_asked_amount() * const.DUST_SHARE
 
     def _btcpay_is_all_late(self):
         """Return whether all that was received came after the invoice had expired."""

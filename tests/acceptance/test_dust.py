@@ -59,6 +59,31 @@ class TestDust(DustCommon):
         self.tx.action_btcpay_accept_partial()
         self.assertEqual(self.order.amount_paid, 95.3)
 
+    # === BEFORE THE INVOICE IS PAID === #
+
+    def test_when_dust_comes_to_an_open_invoice_then_the_customer_is_mailed_of_parts_only(self):
+        for amount, is_mailed in (
+            (DUST, False), ('0.0008', True), (DUST, False), (DUST, False), ('0.0004', True),
+        ):
+            before = len(self._mails(self.order))
+            self.world.pay(self.tx.btcpay_invoice_id, amount=amount)
+            self._look(self.tx)
+            self._look(self.tx)
+            with self.subTest(paid=self.tx.btcpay_paid_amount):
+                self.assertEqual(self.tx.state, 'pending')
+                self.assertEqual(len(self._mails(self.order)) - before, is_mailed)
+
+    def test_when_a_part_is_replaced_by_another_then_the_customer_is_mailed_of_that(self):
+        payment = self.world.pay(
+            self.tx.btcpay_invoice_id, fraction='0.4', replaceable=True)
+        self._look(self.tx)
+        self.world.replace(payment)
+        self.world.mine()
+        self._look(self.tx)
+        self.world.pay(self.tx.btcpay_invoice_id, fraction='0.3')
+        self._look(self.tx)
+        self.assertEqual(len(self._mails(self.order)), 2)
+
     # === WHAT IS NO DUST === #
 
     def test_when_a_part_is_not_confirmed_then_neither_is_it_accepted_nor_refunded(self):
@@ -114,6 +139,17 @@ class TestDustWithoutFee(DustCommon):
         self._look(self.tx)
         self.tx.action_btcpay_accept_partial()
         self.assertEqual(self.order.amount_paid, 40.3)
+
+    def test_when_dust_is_accepted_by_itself_then_the_customer_is_mailed_once(self):
+        self.btcpay.btcpay_accept_partial = True
+        self._receive(fraction='0.4')
+        count = len(self._mails(self.order))
+        for _dust in range(2):
+            self._send_dust()
+            self.world.mine()
+            self._look(self.tx)
+        self.assertEqual(self.order.amount_paid, 40.6)
+        self.assertEqual(len(self._mails(self.order)), count)
 
     def test_when_dust_makes_up_the_amount_then_the_whole_waits_for_it(self):
         self.world.expire(self.tx.btcpay_invoice_id)
