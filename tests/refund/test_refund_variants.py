@@ -161,6 +161,7 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
         self._refund_by(wizard)
         # PHP plugins sent {"1": "BTC-LN"} here.
         self.assertEqual(self._body()['payoutMethods'], ['BTC-LN'])
+        self.assertEqual(self._body()['payoutMethodId'], 'BTC-LN', "Older servers know no list.")
 
     def test_when_no_method_is_selected_then_the_refund_is_refused(self):
         wizard = self._open_wizard(self._paid())
