@@ -186,7 +186,7 @@ class BTCPayRefundWizard(models.TransientModel):
     def _is_amount_typed(self):
         """Return whether there is an amount yet that the variants can be told for."""
         self.ensure_one()
-        return self.currency_id.compare_amounts(self.amount, 0) > 0
+        return self.currency_id.compare_amounts(self.net_amount, 0) > 0
 
     def _get_crypto_text(self, variant):
         """Return what a variant comes to, without the fee.
@@ -214,6 +214,8 @@ class BTCPayRefundWizard(models.TransientModel):
         """
         transaction._btcpay_check_refund_rights()
         tx_sudo = transaction.sudo()
+        if not tx_sudo.btcpay_invoice_id:
+            tx_sudo._btcpay_check_refund(0)  # Says that nothing was received.
         methods, others = [], []
         try:
             tx_sudo._btcpay_sync()
