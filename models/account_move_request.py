@@ -230,6 +230,9 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         _logger.warning("No request for the invoice %s: %s", self.name, reason)
+        providers = self.env['payment.provider'].sudo()._btcpay_find_connected(self)
+        if providers[:1].btcpay_is_key_refused:
+            return  # Those who can authorize again are told, once and not for each invoice.
         summary = _("Bitcoin payment could not be requested")
         if self.activity_ids.filtered(lambda activity: activity.summary == summary):
             return

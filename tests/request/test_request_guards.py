@@ -195,6 +195,19 @@ class TestRequestGuards(RequestMixin, BTCPayCommon):
         self.assertFalse(moves.activity_ids)
         self.assertFalse(self._requests(moves))
 
+    def test_when_the_key_is_refused_then_the_schedule_asks_once_it_is_accepted(self):
+        self.partner.btcpay_request_due = True
+        moves = self._create_invoice(invoice_date_due=fields.Date.today())
+        moves |= self._create_invoice(invoice_date_due=fields.Date.today())
+        self.btcpay.sudo().btcpay_is_key_refused = True
+        with mute_logger(MOVE_LOG):
+            self._run_schedule()
+        self.assertFalse(moves.activity_ids, "It is told on the provider.")
+        self.assertFalse(self._requests(moves))
+        self.btcpay.sudo().btcpay_is_key_refused = False
+        self._run_schedule()
+        self.assertEqual(len(self._requests(moves)), 2)
+
     def test_when_an_invoice_is_partly_paid_then_the_schedule_asks_for_the_amount_due(self):
         self.partner.btcpay_request_due = True
         move = self._create_invoice(invoice_date_due=fields.Date.today())
