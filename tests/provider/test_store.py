@@ -147,7 +147,8 @@ class TestStore(BTCPayCommon):
         self.world.set_rates(self.store_id, BTC_ISK=None)
         for methods, unrated in (
             (['BTC-CHAIN', 'BANKTRANSFER'], ['ISK']),
-            (['BANKTRANSFER', 'BTC-CHAIN', 'ZPLUGINTRANSFER'], ['ISK']),
+            (['BANKTRANSFER-X', 'BTC-CHAIN', 'ZPLUGINTRANSFER-X'], ['ISK']),
+            (['BANKTRANSFER-X'], []),
             (['BANKTRANSFER'], []),
             ([], []),
         ):
