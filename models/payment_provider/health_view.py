@@ -115,7 +115,7 @@ class PaymentProvider(models.Model):
         self.ensure_one()
         rows = [self._btcpay_get_server_row()]
         if self._btcpay_is_out_of_reach():
-            rows.append(('warning', _("Address"), _(
+            rows.append(('warning', _("Server address"), _(
                 "Customers are sent to %s to pay and to claim refunds, which only machines on your"
                 " own network reach. Give the server a public https address, and connect the store"
                 " again by that address.", self.btcpay_server_url,

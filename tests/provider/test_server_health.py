@@ -71,7 +71,7 @@ class TestServerHealth(ReconcileCommon):
                 told = [
                     (level, f"sent to {server} to pay" in words)
                     for level, name, words in provider._btcpay_get_health_rows()
-                    if name == "Address"
+                    if name == "Server address"
                 ]
                 self.assertEqual(told, [('warning', True)] if is_told else [])
                 self.assertEqual(provider.btcpay_health, 'attention' if is_told else 'healthy')
