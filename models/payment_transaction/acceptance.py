@@ -180,7 +180,8 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
         # More may have come late, which the server does not tell apart.
         if not self._btcpay_get_unbooked_amount():
             return  # All of it is accepted or given back.
-        self._btcpay_close_carts()
+        if is_new:
+            self._btcpay_close_carts()
         sums = self._btcpay_get_sums()
         if self._btcpay_is_partial_auto_accepted():
             if self._btcpay_can_accept_partial():
@@ -212,7 +213,8 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
             if self._btcpay_get_partial_receipts() - self._btcpay_get_loose_receipts():
                 self._btcpay_on_overpaid(is_new)
             return  # All that was asked for is accepted or given back.
-        self._btcpay_close_carts()
+        if is_new:
+            self._btcpay_close_carts()
         sums = self._btcpay_get_sums()
         if self._btcpay_is_late_auto_accepted():
             if self._btcpay_can_accept_late():
