@@ -16,6 +16,7 @@ from odoo.addons.payment_btcpay.greenfield import (
     Refused,
     count_decimals,
     find_unsupported_methods,
+    first_line,
     is_lightning,
 )
 
@@ -91,9 +92,10 @@ class PaymentTransaction(models.Model):
             btcpay_requested_at=fields.Datetime.now(),
         )
         # The title of the claim page, 50 characters at most. Other systems may use the same numbers
-        # in the same store, and an order may have several refunds: each is found by its name.
-        number = root._btcpay_get_document_number()
-        name = f'{number[:39]} ({secrets.token_hex(4)})'
+        # in the same store, and an order may have several refunds: each is found by its name, as
+        # that is read of the server's answers.
+        number = first_line(root._btcpay_get_document_number(), 39)
+        name = f'{number} ({secrets.token_hex(4)})'
         refund.write({
             'btcpay_refund_name': name,
             'btcpay_refund_request': replace(
