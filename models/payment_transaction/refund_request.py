@@ -227,8 +227,11 @@ class PaymentTransaction(models.Model):
         :raise GreenfieldError: If the server did not say.
         """
         self.ensure_one()
-        name = self.btcpay_refund_name
-        return next((p for p in self._btcpay_fetch_pull_payments() if p.name == name), None)
+        found = self._btcpay_fetch_pull_payments()
+        made = next((item for item in found if item.name == self.btcpay_refund_name), None)
+        if not made and not found.is_complete:
+            raise NotUnderstood('pullPayments')  # It may be one that cannot be read.
+        return made
 
     def _btcpay_fetch_pull_payments(self):
         """Ask the server for the pull payments of the refund's store.
