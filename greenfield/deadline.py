@@ -94,19 +94,31 @@ def _check_peer(connection: urllib3.connection.HTTPConnection, sock: socket.sock
         raise Unreachable('The name leads to an address where no server may be', PEER)
 
 
-class _HTTPConnection(urllib3.connection.HTTPConnection):
+class _Connection(urllib3.connection.HTTPConnection):
     response_class = _Response
 
+    def connect(self) -> None:
+        """Override to have the timeout once: for the name, for all addresses that it has, for a
+        proxy, and for the encryption. Whoever asks again after it may rely on it that nothing is
+        sent any more."""
+        deadline = time.monotonic() + (self.timeout or 0)
+        super().connect()
+        if time.monotonic() > deadline:  # Each step has the timeout of its own.
+            self.close()
+            raise ConnectTimeoutError(self, 'It took too long')
+
+
+class _HTTPConnection(_Connection):
+
     def _new_conn(self) -> socket.socket:
-        """Override to look where it leads, and to have the timeout once: for the name, for all
-        addresses that it has, and for the encryption. Whoever asks again after it may rely on it
-        that nothing is sent any more."""
+        """Override to look where it leads, and to have time for each address that the name has."""
         host, timeout = self._dns_host, self.timeout
         deadline = time.monotonic() + (timeout or 0)
         try:
             addresses = socket.getaddrinfo(host, self.port, type=socket.SOCK_STREAM)
-            for *_kind, address in addresses:
-                self._dns_host, self.timeout = str(address[0]), deadline - time.monotonic()
+            for index, (*_kind, address) in enumerate(addresses):
+                self._dns_host = str(address[0])
+                self.timeout = (deadline - time.monotonic()) / (len(addresses) - index)
                 if self.timeout <= 0:
                     break
                 with suppress(NewConnectionError, ConnectTimeoutError):
@@ -139,11 +151,11 @@ def _make_socks_pools() -> dict[str, type]:
     """Return the pools of connections by a SOCKS proxy. Where it leads is the proxy's matter."""
     from urllib3.contrib import socks  # It cannot be imported without PySocks.
 
-    class _SocksConnection(socks.SOCKSConnection):
-        response_class = _Response
+    class _SocksConnection(_Connection, socks.SOCKSConnection):
+        pass
 
-    class _SocksHTTPSConnection(socks.SOCKSHTTPSConnection):
-        response_class = _Response
+    class _SocksHTTPSConnection(_Connection, socks.SOCKSHTTPSConnection):
+        pass
 
     class _SocksPool(socks.SOCKSHTTPConnectionPool):
         ConnectionCls = _SocksConnection

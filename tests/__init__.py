@@ -136,6 +136,7 @@ from .request import (
     test_request_tour,
 )
 from .sync import (
+    test_broken_lists,
     test_event_order,
     test_payments,
     test_silence,

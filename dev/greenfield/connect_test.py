@@ -74,6 +74,17 @@ def test_when_the_first_address_does_not_listen_then_the_next_one_is_asked(monke
     assert headers['Host'] == f'btcpay.test:{server.server_port}'
 
 
+def test_when_the_first_address_swallows_who_connects_then_there_is_time_for_the_next(monkeypatch):
+    """As a route by IPv6 that leads nowhere."""
+    with deaf() as port, serve(
+        lambda http: http.reply(), address=('127.0.0.2', port)
+    ):
+        lead_to(monkeypatch, '127.0.0.1', '127.0.0.2')
+        status, seconds = ask(port)
+    assert status == 200
+    assert seconds < TIMEOUT
+
+
 @pytest.mark.parametrize('addresses', [(), ('127.0.0.2', '127.0.0.3')])
 def test_when_nobody_listens_then_it_is_said_at_once(monkeypatch, addresses):
     with socket.socket() as sock:

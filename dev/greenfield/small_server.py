@@ -41,14 +41,15 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serve(answer, context=None):
+def serve(answer, context=None, address=('127.0.0.1', 0)):
     """Have a function answer all requests on 127.0.0.1.
 
     :param answer: is given the handler
     :param ssl.SSLContext context: to speak https
+    :param tuple address: another address of this machine, with its port
     :return: the server, with `url`, `requests` and the number of `connections`
     """
-    server = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+    server = ThreadingHTTPServer(address, Handler)
     server.daemon_threads = True
     server.answer, server.requests, server.connections = answer, [], 0
     if context:

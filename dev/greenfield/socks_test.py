@@ -18,8 +18,9 @@ ONION = f'{"a" * 56}.onion'
 
 
 @contextmanager
-def socks_proxy(port):
-    """Have a SOCKS5 proxy that leads every name to a port of this machine.
+def socks_proxy(port, seconds=0):
+    """Have a SOCKS5 proxy that leads every name to a port of this machine, and takes some seconds
+    for each step.
 
     :return: its address, and the list of the names and ports it was asked for
     """
@@ -36,11 +37,13 @@ def socks_proxy(port):
 
     def serve_one(client):
         client.recv(2 + client.recv(2)[1])
+        time.sleep(seconds)
         client.sendall(b'\x05\x00')
         kind = client.recv(4)[3]
         assert kind == 3, 'the name is to be looked up by the proxy'
         name = client.recv(client.recv(1)[0]).decode()
         asked.append((name, struct.unpack('>H', client.recv(2))[0]))
+        time.sleep(seconds)
         client.sendall(b'\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x00')
         server = socket.create_connection(('127.0.0.1', port))
         threading.Thread(target=pump, args=(client, server), daemon=True).start()
@@ -100,6 +103,19 @@ def test_slow_server_behind_tor():
             session.send('GET', f'http://{ONION}', timeout=0.5)
     assert caught.value.kind == TIMEOUT
     assert time.monotonic() - start < 2
+
+
+def test_when_connecting_by_tor_takes_longer_than_the_timeout_then_nothing_is_sent():
+    """Whoever asks again after it relies on that: a refund would be made twice."""
+    pytest.importorskip('socks')
+    with serve(lambda http: http.reply()) as server, socks_proxy(server.server_port, 0.3) as (
+        proxy, asked,
+    ):
+        with Session(proxy) as session, pytest.raises(Unreachable) as caught:
+            session.send('GET', f'http://{ONION}', timeout=0.4)
+    assert caught.value.kind == TIMEOUT
+    assert asked
+    assert server.requests == []
 
 
 def test_environment_does_not_lead_around_the_proxy(monkeypatch):

@@ -13,6 +13,7 @@ from odoo.addons.payment_btcpay.greenfield import (
     GreenfieldError,
     NotFound,
     NotUnderstood,
+    ServerFault,
     Unauthorized,
 )
 
@@ -130,8 +131,14 @@ class PaymentProvider(models.Model):
                 self._btcpay_report_success()
         if is_due:
             if self._btcpay_is_refresh_due():
-                self._btcpay_refresh()
-                self._btcpay_check_up()
+                try:
+                    self._btcpay_refresh()
+                    self._btcpay_check_up()
+                except ServerFault as error:
+                    if error.status != 500:
+                        raise
+                    # It has just answered: payments do not wait for e.g. a source of rates.
+                    _logger.warning("The store of provider %s was not read: %s", self.id, error)
             self._btcpay_adopt_refunds(self._btcpay_list_refunds())
 
     # === A BATCH === #
@@ -223,10 +230,15 @@ class PaymentProvider(models.Model):
             tx.btcpay_store_id in (False, self.btcpay_store_id)
             and len(tx.reference) <= const.LIST_REFERENCE_LENGTH
         ))):
-            invoices = client.find_invoices(
-                self.btcpay_store_id, [tx.reference for tx in listed], take=const.LIST_TAKE,
-                include_archived=True,
-            )
+            try:
+                invoices = client.find_invoices(
+                    self.btcpay_store_id, [tx.reference for tx in listed], take=const.LIST_TAKE,
+                    include_archived=True,
+                )
+            except ServerFault as error:
+                if error.status != 500:
+                    raise
+                continue  # It may break by one of them: each is asked for by itself.
             by_id = {invoice.id: invoice for invoice in invoices}
             for tx in listed:
                 invoice = by_id.get(tx.btcpay_invoice_id) or next(

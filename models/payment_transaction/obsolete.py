@@ -123,8 +123,12 @@ class PaymentTransaction(models.Model):
         """Find the open invoices that are obsolete, and do at the server what is pending: at once
         when it comes up, or later if it failed."""
         providers = self.env['payment.provider']._btcpay_find_all()
-        self._btcpay_find_obsolete(providers)
-        self._btcpay_find_lost_credit_notes(providers)
+        for find in (self._btcpay_find_obsolete, self._btcpay_find_lost_credit_notes):
+            try:
+                find(providers)
+            except Exception:
+                self.env.cr.rollback()  # What is pending is done all the same.
+                _logger.exception("Not all documents could be compared with their payments")
         todo = self.search([
             ('btcpay_pending_action', '!=', False), ('provider_id', 'in', providers.ids),
         ], order='btcpay_synced_at NULLS FIRST, id')

@@ -16,6 +16,7 @@ from odoo.addons.payment_btcpay.greenfield import (
     Refused,
     count_decimals,
     find_unsupported_methods,
+    first_line,
     is_lightning,
 )
 
@@ -96,9 +97,10 @@ class PaymentTransaction(models.Model):
             btcpay_requested_at=fields.Datetime.now(),
         )
         # The title of the claim page, 50 characters at most. Other systems may use the same numbers
-        # in the same store, and an order may have several refunds: each is found by its name.
-        number = root._btcpay_get_document_number()
-        name = f'{number[:39]} ({secrets.token_hex(4)})'
+        # in the same store, and an order may have several refunds: each is found by its name, as
+        # that is read of the server's answers.
+        number = first_line(root._btcpay_get_document_number(), 39)
+        name = f'{number} ({secrets.token_hex(4)})'
         refund.write({
             'btcpay_refund_name': name,
             'btcpay_refund_request': replace(
@@ -230,8 +232,11 @@ class PaymentTransaction(models.Model):
         :raise GreenfieldError: If the server did not say.
         """
         self.ensure_one()
-        name = self.btcpay_refund_name
-        return next((p for p in self._btcpay_fetch_pull_payments() if p.name == name), None)
+        found = self._btcpay_fetch_pull_payments()
+        made = next((item for item in found if item.name == self.btcpay_refund_name), None)
+        if not made and not found.is_complete:
+            raise NotUnderstood('pullPayments')  # It may be one that cannot be read.
+        return made
 
     def _btcpay_fetch_pull_payments(self):
         """Ask the server for the pull payments of the refund's store.

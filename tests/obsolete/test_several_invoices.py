@@ -280,6 +280,20 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
         self.assertEqual(self.tx.state, 'cancel', "It is not the customer's payment that failed.")
         self._check_invalidated()
 
+    def test_when_a_document_cannot_be_compared_then_what_is_pending_is_done_all_the_same(self):
+        for name in ('_btcpay_find_obsolete', '_btcpay_find_lost_credit_notes'):
+            with self.subTest(name):
+                order = self._create_order()
+                tx = self._create_btcpay_transaction(order)
+                self._create_other_transaction(order)
+                tx._btcpay_plan('invalidate')
+                self.env.cr.commit()
+                with patch.object(type(tx), name, side_effect=RuntimeError), self.assertLogs(
+                    'odoo.addons.payment_btcpay', 'ERROR'
+                ):
+                    self.env['payment.transaction'].sudo()._cron_btcpay_run_pending_actions()
+                self.assertEqual(self._status(tx), INVALIDATED)
+
     def test_when_odoo_crashes_before_sending_then_the_next_run_invalidates(self):
         self._create_other_transaction(self.order)
         self.env.cr.commit()

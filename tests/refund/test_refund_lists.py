@@ -246,3 +246,17 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
         pull_payment = self._server_refund(tx, refundVariant='RateThen')
         self.assertFalse(tx._btcpay_find_or_adopt_refund(pull_payment['id']))
         self.assertIn("made at the BTCPay Server itself", self._activities(tx.sale_order_ids))
+
+    def test_when_what_was_made_cannot_be_read_then_the_refund_is_not_made_again(self):
+        """As by a version of the server that tells of it in another way."""
+        with patch.object(PullPayment, 'parse', side_effect=NotUnderstood('pullPayment.amount')):
+            with self._quiet():
+                refund = self._paid()._btcpay_request_refund(60)
+            self._make_old(refund)
+            with self._quiet(), mute_logger(RECONCILE_LOG):
+                self._reconcile()
+        self.assertEqual((refund.state, refund.btcpay_pull_payment_id), ('draft', False))
+        self._make_old(refund)
+        self._reconcile()
+        [made] = self._pull_payments()
+        self.assertEqual((refund.state, refund.btcpay_pull_payment_id), ('pending', made['id']))

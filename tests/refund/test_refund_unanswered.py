@@ -46,6 +46,15 @@ class TestRefundLost(RefundMixin, BTCPayCommon):
         self._assert_made_once(refund)
         self.assertEqual(len(self._refund_mails(refund._btcpay_get_document())), 1)
 
+    def test_when_the_number_has_wide_spaces_then_the_refund_is_found_by_its_name(self):
+        """As of a sequence's prefix: what comes from the server is read on one line."""
+        tx = self._paid()
+        tx.sale_order_ids.name = "注文\u3000S\xa01"
+        refund = self._lost(tx)
+        self._make_old(refund)
+        self._reconcile()
+        self._assert_made_once(refund)
+
     def test_when_the_answer_was_lost_then_the_scheduled_action_finds_the_refund(self):
         refund = self._lost(self._paid())
         self._reconcile()

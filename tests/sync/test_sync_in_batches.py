@@ -220,24 +220,6 @@ class TestReconcile(ReconcileCommon):
         limit = fields.Datetime.now() - timedelta(minutes=1)
         self.assertTrue(failing.btcpay_synced_at > limit, "Others come first the next time.")
 
-    @mute_logger(*QUIET)
-    def test_when_the_server_tells_of_no_payments_then_it_is_not_taken_for_down(self):
-        """As where a plugin that has made one of the invoices' methods is broken."""
-        transactions = self._create_open(const.MAX_FAILURES + 1)
-        for tx in transactions:
-            self.world.pay(tx.btcpay_invoice_id)
-        self.world.fault('status', path='/payment-methods$', status=500, count=None)
-        self._reconcile()
-        self.assertFalse(self.btcpay.btcpay_unreachable_since)
-        self.world.mine()
-        self._make_due(transactions)
-        self._reconcile()
-        self.assertEqual(set(transactions.mapped('state')), {'done'}, "It is paid in full.")
-        self.world.clear_faults()
-        self._make_due(transactions)
-        self._reconcile()
-        self.assertTrue(all(tx.btcpay_payment_ids.txid for tx in transactions))
-
     def test_when_the_code_raises_for_one_then_the_others_are_synced(self):
         transactions = self._create_open(3)
         for tx in transactions:  # Else all are done at once.
