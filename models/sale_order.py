@@ -98,10 +98,12 @@ class SaleOrder(models.Model):
         moves = super()._create_invoices(grouped=grouped, final=final, date=date)
         if len(self) > 1:
             for move in moves.sudo():
-                move.transaction_ids |= move._btcpay_get_orders().transaction_ids.filtered(
+                transactions = move._btcpay_get_orders().transaction_ids - move.transaction_ids
+                if missing := transactions.filtered(
                     lambda tx: tx.provider_code == 'btcpay' and tx.state in ('pending', 'done')
                     and not tx.payment_id.is_reconciled
-                )
+                ):
+                    move.transaction_ids += missing
         if any(self.sudo().mapped('btcpay_decision')):
             moves._btcpay_note_decision()
         return moves

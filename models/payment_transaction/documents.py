@@ -66,7 +66,10 @@ class PaymentTransaction(models.Model):
         :rtype: payment.transaction
         """
         self.ensure_one()
-        siblings = self.sale_order_ids.transaction_ids | self.invoice_ids.transaction_ids
+        # Other orders that are invoiced with these have payments of their own.
+        siblings = self.sale_order_ids.transaction_ids | self.invoice_ids.transaction_ids.filtered(
+            lambda tx: not (self.sale_order_ids and tx.sale_order_ids)
+        )
         return (siblings - self - self.child_transaction_ids).filtered(
             lambda tx: tx.operation not in ('refund', 'validation')
         )
