@@ -216,6 +216,20 @@ class SaleOrder(models.Model):
             credited += sign * (min(most, sign * price) - min(now, sign * price))
         return sum(self.mapped('amount_total')) - credited + sum(map(get_rounding, moves))
 
+    def _btcpay_get_uninvoiced_amount(self, invoices):
+        """Return what of the orders is not invoiced yet; what was credited is.
+
+        :param account.move invoices: Their posted customer invoices, of which others may have a
+                                      part.
+        :rtype: float
+        """
+        lines = invoices.invoice_line_ids.filtered(
+            lambda line: line.sale_line_ids.order_id & self and not line.is_downpayment
+        )
+        return max(sum(self.mapped('amount_total')) - sum(
+            get_share(line, line.move_id) for line in lines
+        ), 0)
+
     def _btcpay_get_others(self, orders):
         """Return those of orders that are to be paid besides these, in the same currency.
 
