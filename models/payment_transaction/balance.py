@@ -65,7 +65,7 @@ class PaymentTransaction(models.Model):
                     self._btcpay_get_amount_due(invoices, without=without), 0
                 ))
             if due > 0 and (others := documents._btcpay_get_others(
-                (documents.transaction_ids - family).sale_order_ids
+                (documents.transaction_ids - family).sale_order_ids | invoices._btcpay_get_orders()
             )):
                 due = min(due, max(
                     self._btcpay_get_amount_due_of_orders(documents | others, family), 0

@@ -121,6 +121,14 @@ class TestOrdersTogether(RefundMixin, BTCPayCommon):
         self._pay_move(invoices[1])
         self.assertEqual(self._due(*orders), (0, 0, 0))
 
+    def test_when_both_are_returned_then_neither_is_due(self):
+        """Odoo does not match the credit note of a return with the invoice."""
+        self.product.invoice_policy = 'delivery'
+        self._invoice()
+        self.orders.order_line.qty_delivered = 0
+        self.orders._create_invoices(final=True).action_post()
+        self.assertEqual(self._due(), (0, 0))
+
     def test_when_one_is_canceled_then_the_other_is_due_for_what_is_open_of_the_invoice(self):
         for is_paid_by_bank, due in ((True, 0), (False, 100)):
             with self.subTest(is_paid_by_bank=is_paid_by_bank):
