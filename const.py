@@ -28,6 +28,10 @@ DECISIONS = [
     ('other', "Other"),
 ]
 
+# The share of what an invoice asks for up to which a payment is dust: nobody waits until it is
+# confirmed, and nobody is mailed of it.
+DUST_SHARE = 0.01
+
 # How long the server is asked what became of a payment of which something is to be decided.
 DECISION_DAYS = 30
 

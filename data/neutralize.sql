@@ -27,6 +27,7 @@ UPDATE payment_provider
        btcpay_unreachable_since = NULL,
        btcpay_failed_tries = 0,
        btcpay_retry_at = NULL,
+       btcpay_is_key_refused = FALSE,
        btcpay_debug = FALSE,
        btcpay_debug_until = NULL
  WHERE code = 'btcpay';

@@ -5,11 +5,11 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from . import errors
 from .errors import GreenfieldError, NotUnderstood, ServerFault, Unreachable
-from .hosts import is_forbidden, is_loopback, is_private, parse_ip
+from .hosts import is_forbidden, is_internal, is_loopback, is_private, parse_ip
 from .http import Answer, Session, make_headers, make_url, parse_answer
 from .text import clean
 
-__all__ = ['AddressRefused', 'is_loopback', 'normalize', 'resolve']
+__all__ = ['AddressRefused', 'is_internal', 'is_loopback', 'normalize', 'resolve']
 
 HEALTH = '/health'
 _HEALTH_PATH = make_url('', HEALTH)

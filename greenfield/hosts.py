@@ -13,6 +13,8 @@ _METADATA = frozenset(map(ipaddress.ip_address, (
 _EMBEDDING = tuple(map(ipaddress.IPv6Network, (
     '::/96', '::ffff:0:0:0/96', '64:ff9b::/96', '64:ff9b:1::/48',
 )))
+#: Ends of names that are never public.
+_INTERNAL_NAMES = ('.local', '.internal', '.lan', '.home.arpa')
 
 
 def parse_ip(host: str) -> IP | None:
@@ -63,6 +65,17 @@ def is_loopback(host: str) -> bool:
         return True
     address = parse_ip(host)
     return address is not None and address.is_loopback
+
+
+def is_internal(host: str) -> bool:
+    """Return whether a host is one that only machines nearby reach: this one, a private network's
+    address, or a name that no public DNS has, such as a container's. Names are not looked up.
+    """
+    if is_loopback(host):
+        return True
+    if address := parse_ip(host):
+        return address.is_private
+    return '.' not in host or host.endswith(_INTERNAL_NAMES)
 
 
 def is_private(host: str) -> bool:

@@ -49,7 +49,9 @@ _INVOICE_METHOD = _all(
 )
 # Neither its id nor its link: whoever has one of them can claim the money.
 _PULL_PAYMENT = _all('currency amount archived autoApproveClaims BOLT11Expiration startsAt')
-_REFUND = _all('refundVariant customAmount customCurrency subtractPercentage payoutMethods')
+_REFUND = _all(
+    'refundVariant customAmount customCurrency subtractPercentage payoutMethods payoutMethodId'
+)
 _PREVIEW = _all(
     'paymentCurrency paymentAmountThen paymentAmountNow paymentCurrencyDivisibility'
     ' overpaidPaymentAmount invoiceAmount invoiceCurrency invoiceCurrencyDivisibility'

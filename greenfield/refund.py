@@ -57,6 +57,9 @@ class RefundDraft:
             data['subtractPercentage'] = format(self.subtract_percentage, 'f')
         if self.payout_methods is not None:
             data['payoutMethods'] = list(self.payout_methods)
+            if self.payout_methods:
+                # All that older servers know; those that know the list go by that.
+                data['payoutMethodId'] = self.payout_methods[0]
         if self.name:
             data['name'] = self.name
         if self.description:

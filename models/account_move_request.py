@@ -122,12 +122,12 @@ class AccountMove(models.Model):
 
     # === WHAT IS IN THE WAY === #
 
-    def _btcpay_find_request_obstacle(self):
+    def _btcpay_find_request_obstacle(self, provider=None):
         """Override to ask only for what Odoo's page lets the customer pay."""
         self.ensure_one()
         if self.move_type != 'out_invoice' or self.state != 'posted':
             return _("This is not a posted customer invoice.")
-        if obstacle := super()._btcpay_find_request_obstacle():
+        if obstacle := super()._btcpay_find_request_obstacle(provider):
             return obstacle
         if not self._btcpay_is_online_payment_enabled():
             return _(
@@ -234,6 +234,9 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         _logger.warning("No request for the invoice %s: %s", self.name, reason)
+        providers = self.env['payment.provider'].sudo()._btcpay_find_connected(self)
+        if providers[:1].btcpay_is_key_refused:
+            return  # Those who can authorize again are told, once and not for each invoice.
         summary = _("Bitcoin payment could not be requested")
         if self.activity_ids.filtered(lambda activity: activity.summary == summary):
             return

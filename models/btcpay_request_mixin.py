@@ -98,16 +98,19 @@ class BTCPayRequestMixin(models.AbstractModel):
         self.ensure_one()
         return self.env['payment.provider'].sudo()._btcpay_find_for(self)
 
-    def _btcpay_find_request_obstacle(self):
+    def _btcpay_find_request_obstacle(self, provider=None):
         """Return why the customer cannot be asked for anything.
 
+        :param payment.provider provider: That of the document, where it is known.
         :return: The reason, for the user; empty if there is none.
         :rtype: str
         """
         self.ensure_one()
         if self._btcpay_get_amount_due() <= 0:
             return _("Nothing is due.")
-        if self._btcpay_get_provider():
+        if provider is None:
+            provider = self._btcpay_get_provider()
+        if provider:
             return ''
         if connected := self.env['payment.provider'].sudo()._btcpay_find_connected(self):
             return connected[0]._btcpay_explain_unusable(self)
@@ -124,7 +127,8 @@ class BTCPayRequestMixin(models.AbstractModel):
         :rtype: str
         """
         self.ensure_one()
-        if obstacle := self._btcpay_find_request_obstacle():
+        provider = self._btcpay_get_provider()
+        if obstacle := self._btcpay_find_request_obstacle(provider):
             return obstacle
         if self.currency_id.compare_amounts(amount, 0) <= 0:
             return _("Enter an amount of more than zero.")
@@ -137,7 +141,6 @@ class BTCPayRequestMixin(models.AbstractModel):
                 "%s was already received and is not confirmed yet. Wait until it is, or request"
                 " less.", self.currency_id.format(underway),
             )
-        provider = self._btcpay_get_provider()
         if not provider._btcpay_filter_offered(self, amount):
             return _(
                 "The payment page would not offer Bitcoin for this: the payment provider"

@@ -270,7 +270,7 @@ class SaleOrder(models.Model):
 
     # === REQUESTS === #
 
-    def _btcpay_find_request_obstacle(self):
+    def _btcpay_find_request_obstacle(self, provider=None):
         """Override to ask for nothing of a canceled order or an expired quotation."""
         self.ensure_one()
         if self.state == 'cancel':
@@ -280,7 +280,7 @@ class SaleOrder(models.Model):
                 "The quotation %s has expired. Extend it before you request a payment.",
                 self.display_name,
             )
-        return super()._btcpay_find_request_obstacle()
+        return super()._btcpay_find_request_obstacle(provider)
 
     def _btcpay_find_request_problem(self, amount):
         """Override to ask for enough to have the quotation confirmed, and for nothing twice."""

@@ -2,6 +2,7 @@
 from .acceptance import (
     test_any_order,
     test_batches,
+    test_dust,
     test_late_payments,
     test_late_words,
     test_matters,

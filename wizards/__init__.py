@@ -1,3 +1,5 @@
+from . import btcpay_figures_mixin  # Inherited by those below.
+
 from . import account_move_reversal
 from . import btcpay_connect_wizard
 from . import btcpay_connect_manual

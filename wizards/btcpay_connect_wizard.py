@@ -11,6 +11,7 @@ from odoo.addons.payment_btcpay.greenfield import address
 
 class BTCPayConnectWizard(models.TransientModel):
     _name = 'btcpay.connect.wizard'
+    _inherit = 'btcpay.figures.mixin'
     _description = "Connect to BTCPay Server"
 
     provider_id = fields.Many2one(

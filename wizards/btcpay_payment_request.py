@@ -3,9 +3,12 @@ from odoo.exceptions import UserError
 
 from odoo.addons.payment_btcpay.utils import make_qr_code, open_dialog
 
+DOCUMENTS = ('sale.order', 'account.move')
+
 
 class BTCPayPaymentRequest(models.TransientModel):
     _name = 'btcpay.payment.request'
+    _inherit = 'btcpay.figures.mixin'
     _description = "Request a Bitcoin Payment"
 
     res_model = fields.Char(string="Document Model", required=True, readonly=True)
@@ -120,8 +123,14 @@ class BTCPayPaymentRequest(models.TransientModel):
         """Return the document that is to be paid.
 
         :rtype: sale.order|account.move
+        :raise UserError: If there is none, as calls of Odoo's API can have it.
         """
         self.ensure_one()
+        if self.res_model not in DOCUMENTS or not self.res_id:
+            raise UserError(_(
+                "A Bitcoin payment is requested of a sales order or a customer invoice only: open"
+                " one, and click “Request Bitcoin Payment” there."
+            ))
         document = self.env[self.res_model].browse(self.res_id)
         # Links give access to whoever has them; and what is stored is computed with all rights.
         document.sudo(False).check_access('read')

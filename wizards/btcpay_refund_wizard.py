@@ -9,13 +9,13 @@ from odoo.addons.payment_btcpay.greenfield import (
     GreenfieldError,
     RefundPreview,
     find_unsupported_methods,
-    parse_decimal,
 )
 from odoo.addons.payment_btcpay.utils import name_method, open_dialog
 
 
 class BTCPayRefundWizard(models.TransientModel):
     _name = 'btcpay.refund.wizard'
+    _inherit = 'btcpay.figures.mixin'
     _description = "Refund in Bitcoin"
 
     transaction_id = fields.Many2one(
@@ -115,31 +115,6 @@ class BTCPayRefundWizard(models.TransientModel):
         string="Customer's Email", compute='_compute_sums', compute_sudo=True
     )
 
-    # === CRUD METHODS === #
-
-    @api.model_create_multi
-    def create(self, vals_list):
-        """Override to refuse what is no number."""
-        for vals in vals_list:
-            self._check_figures(vals)
-        return super().create(vals_list)
-
-    def write(self, vals):
-        """Override to refuse what is no number."""
-        self._check_figures(vals)
-        return super().write(vals)
-
-    @api.model
-    def _check_figures(self, vals):
-        """Check what calls of Odoo's API can bring, and nobody types: Odoo would fail to round it.
-
-        :param dict vals: The values to write.
-        :raise UserError: If a figure is no number, or one that no money is.
-        """
-        for name in ('amount', 'fee_percent'):
-            if parse_decimal(str(vals.get(name) or 0)) is None:
-                raise UserError(_("“%s” is not a usable number.", vals[name]))
-
     # === COMPUTE METHODS === #
 
     @api.depends('transaction_id')
@@ -211,7 +186,7 @@ class BTCPayRefundWizard(models.TransientModel):
     def _is_amount_typed(self):
         """Return whether there is an amount yet that the variants can be told for."""
         self.ensure_one()
-        return self.currency_id.compare_amounts(self.amount, 0) > 0
+        return self.currency_id.compare_amounts(self.net_amount, 0) > 0
 
     def _get_crypto_text(self, variant):
         """Return what a variant comes to, without the fee.
@@ -239,6 +214,8 @@ class BTCPayRefundWizard(models.TransientModel):
         """
         transaction._btcpay_check_refund_rights()
         tx_sudo = transaction.sudo()
+        if not tx_sudo.btcpay_invoice_id:
+            tx_sudo._btcpay_check_refund(0)  # Says that nothing was received.
         methods, others = [], []
         try:
             tx_sudo._btcpay_sync()

@@ -6,7 +6,7 @@ import pytest
 
 from greenfield import Session, Unreachable, address, deadline, hosts, http
 from greenfield.address import AddressRefused, check_scheme, normalize, resolve
-from greenfield.hosts import is_forbidden, is_loopback, parse_ip
+from greenfield.hosts import is_forbidden, is_internal, is_loopback, parse_ip
 
 from ..world import StandIn
 from .certificate import write_certificate
@@ -143,6 +143,16 @@ def test_plain_http_to_names(monkeypatch):
 }.items())
 def test_loopback(host, expected):
     assert is_loopback(host) is expected
+
+
+@pytest.mark.parametrize(('host', 'expected'), {
+    'localhost': True, '127.0.0.1': True, '10.0.0.1': True, '192.168.1.5': True, 'fd00::1': True,
+    'btcpayserver': True, 'umbrel.local': True, 'pay.internal': True, 'nas.lan': True,
+    '8.8.8.8': False, '2001:4860:4860::8888': False, 'pay.example.com': False,
+    'local.example.com': False, 'notlocal': True, 'example.notlocal': False,
+}.items())
+def test_internal(host, expected):
+    assert is_internal(host) is expected
 
 
 def test_names_are_no_addresses():

@@ -66,7 +66,8 @@ GOOD = {
     },
     RefundDraft: {
         'refundVariant': 'Custom', 'customAmount': '1.50', 'customCurrency': 'USD',
-        'payoutMethods': ['BTC-CHAIN'], 'name': 'Refund S00042', 'description': 'Of S00042',
+        'payoutMethods': ['BTC-CHAIN'], 'payoutMethodId': 'BTC-CHAIN', 'name': 'Refund S00042',
+        'description': 'Of S00042',
     },
     ApiKey: {'apiKey': 'a' * 40, 'label': 'odoo', 'permissions': ['p.a:S1', 'p.b']},
     Store: {'id': 'B7FBa3', 'name': 'Shop', 'defaultCurrency': 'EUR', 'archived': True},

@@ -3,6 +3,7 @@ from odoo import _, api, fields, models
 
 from odoo.addons.payment import utils as payment_utils
 from odoo.addons.payment.const import REPORT_REASONS_MAPPING
+from odoo.addons.payment_btcpay.greenfield import Unauthorized
 
 
 class PaymentProvider(models.Model):
@@ -32,13 +33,16 @@ class PaymentProvider(models.Model):
         ours = providers.filtered(lambda p: p.code == 'btcpay')
         if not ours:
             return providers
-        unfit = []
+        unfit = [(
+            _("The BTCPay Server does not accept the API key."),
+            ours.filtered(lambda p: p.sudo().btcpay_is_key_refused),
+        )]
         if is_validation:
-            unfit = [(REPORT_REASONS_MAPPING['validation_not_supported'], ours)]
+            unfit += [(REPORT_REASONS_MAPPING['validation_not_supported'], ours)]
         elif currency_id:
             currency = self.env['res.currency'].browse(currency_id)
             company = self.env['res.company'].browse(company_id)
-            unfit = [
+            unfit += [
                 (_("The amount is lower than the minimum amount."), ours.filtered(
                     lambda p: p._btcpay_is_below_minimum(amount, currency, company)
                 )),
@@ -147,6 +151,8 @@ class PaymentProvider(models.Model):
                 "The payment provider “%s” is not published, so that customers cannot pay with it."
                 " An administrator can publish it.", self.name,
             )
+        if self.sudo().btcpay_is_key_refused:
+            return self._btcpay_explain(Unauthorized())
         # Websites are optional.
         website = 'website_id' in self._fields and self.website_id
         if website and website.id != self._btcpay_get_page_values(document).get('website_id'):

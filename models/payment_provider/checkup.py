@@ -73,6 +73,8 @@ class PaymentProvider(models.Model):
         lock(provider)
         provider.btcpay_checkup = {**(provider.btcpay_checkup or {}), 'undelivered': 0}
         commit_and_refresh(self.env)
+        if not undelivered:
+            return notify(_("All events have reached Odoo by now."), reload=True)
         return notify(
             _("The BTCPay Server sends %s events again. They are in the list of webhook deliveries"
               " in a moment.", len(undelivered)),

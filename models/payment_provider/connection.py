@@ -193,7 +193,7 @@ class PaymentProvider(models.Model):
         })
 
     def _btcpay_describe_under_way(self, store_id=None):
-        """Say which payments and refunds the server is still to tell of, or a person to decide.
+        """Say which payments and refunds are under way.
 
         :param str store_id: The id of the store, by default all that are or were connected.
         :return: How many there are, over how much; empty if there are none.
@@ -204,11 +204,8 @@ class PaymentProvider(models.Model):
         for operator, name in (('!=', _("%(count)s payments over %(money)s")),
                                ('=', _("%(count)s refunds over %(money)s"))):
             groups = self.env['payment.transaction'].sudo()._read_group([
-                ('provider_id', '=', self.id),
+                *self._btcpay_get_under_way_domain(),
                 ('operation', operator, 'refund'),
-                '|', ('btcpay_decision', '!=', False),
-                '&', ('state', 'in', ('draft', 'pending', 'authorized')),
-                ('btcpay_next_sync_at', '!=', False),
                 *([('btcpay_store_id', '=', store_id)] if store_id else ()),
             ], ['currency_id'], ['__count', 'amount:sum'])
             if groups:
@@ -219,6 +216,20 @@ class PaymentProvider(models.Model):
                     ]),
                 })
         return format_list(self.env, words)
+
+    def _btcpay_get_under_way_domain(self):
+        """Return which payments and refunds the server is still to tell of, or a person to decide:
+        not those that are over, and only looked at again in case that something else comes.
+
+        :rtype: list
+        """
+        self.ensure_one()
+        return [
+            ('provider_id', '=', self.id),
+            '|', ('btcpay_decision', '!=', False),
+            '&', ('state', 'in', ('draft', 'pending', 'authorized')),
+            ('btcpay_next_sync_at', '!=', False),
+        ]
 
     def _btcpay_get_connection(self):
         """Return what is needed to undo the connection at the server.

@@ -81,6 +81,7 @@ class PaymentProvider(models.Model):
             'btcpay_unreachable_since': provider.btcpay_unreachable_since or now,
             'btcpay_failed_tries': tries,
             'btcpay_retry_at': next_wait(tries, const.RETRY_WAITS),
+            'btcpay_is_key_refused': isinstance(error, Unauthorized),
         })
         if state != provider.btcpay_connection_state and not (state == 'unreachable' and is_first):
             _logger.info(
@@ -265,6 +266,7 @@ class PaymentProvider(models.Model):
             'btcpay_connection_problem': False,
             'btcpay_unreachable_since': False,
             'btcpay_failed_tries': 0,
+            'btcpay_is_key_refused': False,
             'btcpay_retry_at': False,
         }
 

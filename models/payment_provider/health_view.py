@@ -1,6 +1,10 @@
 """The health of the connection at a glance: what was found, and what it means."""
+from urllib.parse import urlsplit
+
 from odoo import _, api, fields, models
 from odoo.tools import format_datetime
+
+from odoo.addons.payment_btcpay.greenfield import address
 
 
 class PaymentProvider(models.Model):
@@ -61,8 +65,21 @@ class PaymentProvider(models.Model):
         return bool(
             self.btcpay_webhook_problem or self.btcpay_checkout_problem or self.btcpay_down_methods
             or self.btcpay_excess_text or found.get('missing') or found.get('undelivered')
-            or not found.get('is_synchronized', True)
+            or not found.get('is_synchronized', True) or self._btcpay_is_out_of_reach()
             or not self._btcpay_has_rate(self.company_id.currency_id)
+        )
+
+    def _btcpay_is_out_of_reach(self):
+        """Return whether customers reach this Odoo from further away than the server, to whose
+        pages they are sent: its links have the address by which Odoo reaches it."""
+        self.ensure_one()
+        shop_url = self.env['ir.config_parameter'].sudo().get_param('web.base.url')
+        server, shop = (
+            urlsplit(url or '').hostname or '' for url in (self.btcpay_server_url, shop_url)
+        )
+        return any(
+            is_near(server) and not is_near(shop)
+            for is_near in (address.is_internal, address.is_loopback)
         )
 
     @api.depends('btcpay_checkup')
@@ -97,6 +114,12 @@ class PaymentProvider(models.Model):
         """
         self.ensure_one()
         rows = [self._btcpay_get_server_row()]
+        if self._btcpay_is_out_of_reach():
+            rows.append(('warning', _("Server address"), _(
+                "Customers are sent to %s to pay and to claim refunds, which only machines on your"
+                " own network reach. Give the server a public https address, and connect the store"
+                " again by that address.", self.btcpay_server_url,
+            )))
         found = self.btcpay_checkup or {}
         state = self.btcpay_connection_state
         if 'is_synchronized' in found:
@@ -226,8 +249,7 @@ class PaymentProvider(models.Model):
 
     def _btcpay_get_waiting_rows(self):
         open_payments, oldest = self.env['payment.transaction']._read_group(
-            [('provider_id', '=', self.id), ('btcpay_next_sync_at', '!=', False)],
-            aggregates=['__count', 'create_date:min'],
+            self._btcpay_get_under_way_domain(), aggregates=['__count', 'create_date:min'],
         )[0]
         yield ('muted', _("Open payments"), _(
             "%(count)s, the oldest since %(time)s.",

@@ -171,6 +171,12 @@ class PaymentProvider(models.Model):
         string="Next Try", help="The scheduled actions leave the server alone until then.",
         readonly=True, copy=False, groups='base.group_system',
     )
+    btcpay_is_key_refused = fields.Boolean(
+        string="Key Is Refused",
+        help="Whether the server said last that it does not accept the API key: customers are not"
+             " offered what it would refuse.",
+        readonly=True, copy=False, groups='base.group_system',
+    )
     btcpay_connection_activity_id = fields.Many2one(
         string="Connection Alert", comodel_name='mail.activity', readonly=True, copy=False,
         groups='base.group_system',

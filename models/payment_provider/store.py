@@ -168,22 +168,23 @@ class PaymentProvider(models.Model):
         # All that there are: those that are not active may be some day.
         # pylint: disable-next=no-search-all
         currencies = self.env['res.currency'].with_context(active_test=False).search([])
-        rated = self.env['res.currency']
-        if not any('-' in method_id for method_id in methods):
-            return rated  # Plugins call theirs as they like, e.g. `CASHU`: nothing is known.
-        cryptos = {method_id.partition('-')[0].upper() for method_id in methods}  # As it answers.
-        pairs = {
-            f'{crypto}_{currency._btcpay_get_code()}': currency
-            for crypto in sorted(cryptos) for currency in currencies
+        # Plugins call theirs as they like, e.g. `CASHU`: of those nothing is known.
+        cryptos = {
+            method_id.partition('-')[0].upper()  # As it answers.
+            for method_id in methods if '-' in method_id
         }
-        try:
-            for some in split_every(const.RATES_SIZE, pairs):
-                for rate in client.list_rates(store_id, some):
-                    if rate.rate:
-                        rated |= pairs.get(rate.pair, rated)
-        except Refused:  # A plugin's method has another name than its currency: nothing is known.
-            return rated.browse()
-        return currencies - rated
+        rated, is_any_known = self.env['res.currency'], False
+        for crypto in sorted(cryptos):
+            pairs = {f'{crypto}_{currency._btcpay_get_code()}': currency for currency in currencies}
+            try:
+                for some in split_every(const.RATES_SIZE, pairs):
+                    for rate in client.list_rates(store_id, some):
+                        if rate.rate:
+                            rated |= pairs.get(rate.pair, rated)
+            except Refused:
+                continue  # It has another name than its currency.
+            is_any_known = True
+        return currencies - rated if is_any_known else rated.browse()
 
     @api.depends('btcpay_unrated_currencies')
     def _compute_btcpay_unrated_text(self):

@@ -93,8 +93,22 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
             self.provider_code == 'btcpay'
             and self.state in ('cancel', 'error')
             and self.btcpay_status in ('Expired', 'Invalid')
-            and self._btcpay_is_confirmed()
-            and self.currency_id.compare_amounts(self._btcpay_get_unbooked_amount(), 0) > 0
+            and self._btcpay_is_confirmed_but_dust()
+            and self._btcpay_get_acceptable_amount() > 0
+        )
+
+    def _btcpay_get_acceptable_amount(self):
+        """Return what of the money that is not booked is confirmed.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        unbooked = self._btcpay_get_unbooked_amount()
+        if self._btcpay_is_confirmed():
+            return unbooked
+        confirmed = self._btcpay_get_confirmed_amount() - self.btcpay_returned_amount
+        return self.currency_id.round(
+            min(unbooked, confirmed - self._btcpay_get_accounted_amount())
         )
 
     def _btcpay_can_accept_late(self):
@@ -108,7 +122,10 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
             self.provider_code == 'btcpay'
             and self.state != 'done'
             and (self.btcpay_status, self.btcpay_additional_status) == ('Expired', 'PaidLate')
-            and self._btcpay_is_confirmed()
+            and self._btcpay_is_confirmed_but_dust()
+            and self.currency_id.compare_amounts(
+                self._btcpay_get_confirmed_amount(), self._btcpay_get_counted_amount()
+            ) >= 0
             and self._btcpay_is_kept_in_full()
             and bool(self._btcpay_get_unbooked_amount())
         )
@@ -117,8 +134,7 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
         """Return whether what was received for the whole is still there, refunds deducted."""
         self.ensure_one()
         kept = self._btcpay_get_kept_amount()
-        wanted = min(self._btcpay_get_asked_amount(), self.btcpay_paid_amount)
-        return self.currency_id.compare_amounts(kept, wanted) >= 0
+        return self.currency_id.compare_amounts(kept, self._btcpay_get_counted_amount()) >= 0
 
     def _btcpay_is_counted_in_full(self):
         """Return whether what is settled counts as paid in full, whatever came in: by the word of
@@ -164,11 +180,13 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
         # More may have come late, which the server does not tell apart.
         if not self._btcpay_get_unbooked_amount():
             return  # All of it is accepted or given back.
-        self._btcpay_close_carts()
+        if is_new:
+            self._btcpay_close_carts()
         sums = self._btcpay_get_sums()
         if self._btcpay_is_partial_auto_accepted():
             if self._btcpay_can_accept_partial():
-                self._btcpay_accept_partial()
+                amount = self._btcpay_get_acceptable_amount()
+                self._btcpay_accept_partial(is_mailed=amount > self._btcpay_get_dust_amount())
                 return
             self._btcpay_await_acceptance(is_new, _(
                 "%(paid)s of %(amount)s was received for %(reference)s, whose invoice has expired."
@@ -195,7 +213,8 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
             if self._btcpay_get_partial_receipts() - self._btcpay_get_loose_receipts():
                 self._btcpay_on_overpaid(is_new)
             return  # All that was asked for is accepted or given back.
-        self._btcpay_close_carts()
+        if is_new:
+            self._btcpay_close_carts()
         sums = self._btcpay_get_sums()
         if self._btcpay_is_late_auto_accepted():
             if self._btcpay_can_accept_late():
@@ -262,10 +281,14 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
 
     # === BOOKING WHAT IS ACCEPTED === #
 
-    def _btcpay_accept_partial(self):
-        """Book what was received, and send the customer a link to pay the amount due."""
+    def _btcpay_accept_partial(self, is_mailed=True):
+        """Book what was received, and send the customer a link to pay the amount due.
+
+        :param bool is_mailed: Whether the customer is mailed.
+        """
         self._btcpay_book_received()
-        self._btcpay_mail_customer('mail_template_partial_accepted')
+        if is_mailed:
+            self._btcpay_mail_customer('mail_template_partial_accepted')
 
     def _btcpay_book_received(self, amount=None):
         """Book what was received and is not booked, as Odoo books a part: by a child transaction.
@@ -277,7 +300,7 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
         :param float amount: The amount to book; by default what can be accepted.
         """
         self.ensure_one()
-        amount = amount or self._btcpay_get_unbooked_amount()
+        amount = amount or self._btcpay_get_acceptable_amount()
         # Who began before and waits for the payment's row begins anew by it, and sees the receipt.
         self.btcpay_sync_count += 1
         rest = self.currency_id.round(amount - self._btcpay_assign_free_receipts(amount))

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from odoo import api, models
 
+from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.models.payment_transaction.documents import leave_out_canceled
 
 PAID_STATES = ('authorized', 'done')
@@ -207,6 +208,24 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         payments = self.btcpay_payment_ids.filtered(lambda payment: payment.status != 'Invalid')
         return bool(payments) and all(payment.status == 'Settled' for payment in payments)
+
+    def _btcpay_is_confirmed_but_dust(self):
+        """Return whether all that matters of what was received is confirmed: dust can be sent by
+        anybody, to any invoice, and is confirmed late or never."""
+        self.ensure_one()
+        waiting = self.btcpay_payment_ids.filtered(lambda payment: payment.status == 'Processing')
+        return self._btcpay_is_confirmed() or bool(
+            waiting and self._btcpay_get_confirmed_amount() > 0
+            and sum(payment._get_worth() for payment in waiting) <= self._btcpay_get_dust_amount()
+        )
+
+    def _btcpay_get_dust_amount(self):
+        """Return up to which amount a payment of the invoice is dust.
+
+        :rtype: float
+        """
+        self.ensure_one()
+        return self._btcpay_get_asked_amount() * const.DUST_SHARE
 
     def _btcpay_is_all_late(self):
         """Return whether all that was received came after the invoice had expired."""

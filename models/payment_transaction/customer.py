@@ -100,6 +100,15 @@ class PaymentTransaction(models.Model):
             self.btcpay_is_late_mailed = True
             self._btcpay_mail_customer('mail_template_late')
 
+    def _btcpay_mail_partial(self):
+        """Tell the customer that a part came in, but not of dust, which anybody can send as often
+        as they like."""
+        self.ensure_one()
+        gross = self._btcpay_get_gross_amount()
+        if abs(gross - self.btcpay_told_amount) > self._btcpay_get_dust_amount():
+            self.btcpay_told_amount = gross
+            self._btcpay_mail_customer('mail_template_partial_paid')
+
     # === WHAT IS ASKED FOR NEXT === #
 
     @api.depends('btcpay_dues', 'btcpay_due_amount', 'currency_id')

@@ -161,7 +161,7 @@ class PaymentTransaction(models.Model):
         """Return whether the server refunds the invoice, and anything of the money is final."""
         self.ensure_one()
         return self.btcpay_status in ('Settled', 'Invalid', 'Expired') and (
-            self._btcpay_is_confirmed()
+            self._btcpay_is_confirmed_but_dust()
             or (self.btcpay_status == 'Settled' and self._btcpay_get_final_amount() > 0)
         )
 
@@ -169,10 +169,10 @@ class PaymentTransaction(models.Model):
         """Return what of the money can be given back, the network's fee included: what is not
         confirmed may still vanish, whatever the server would refund.
 
-        While something is not, it is what is confirmed beyond the price. All that is confirmed, if
-        that is the price: what is on its way besides may be dust, which anybody can send and which
-        is confirmed late or never. But not if that is a surplus: who asks for it would get the
-        confirmed money, and could take back the other.
+        While more than dust is not, it is what is confirmed beyond the price. All that is
+        confirmed, if that is the price: what is on its way besides counts for nothing. But not if
+        that is a surplus: who asks for it would get the confirmed money, and could take back the
+        other.
 
         :rtype: float
         """
@@ -181,6 +181,8 @@ class PaymentTransaction(models.Model):
         if self._btcpay_is_confirmed():
             return gross
         confirmed = min(self._btcpay_get_confirmed_amount(), gross)
+        if self._btcpay_is_confirmed_but_dust():
+            return confirmed
         is_whole = self.btcpay_status == 'Settled' and not self.btcpay_overpaid_amount
         if is_whole and self._btcpay_is_enough(confirmed):
             return confirmed

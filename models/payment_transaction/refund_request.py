@@ -71,6 +71,11 @@ class PaymentTransaction(models.Model):
         ) or root._btcpay_find_refund_by_key(key):
             return earlier
         net_amount, fee_amount = root._btcpay_split_fee(amount, fee_percent)
+        if fee_amount > 0 >= net_amount:
+            raise UserError(_(
+                "Nothing is left for the customer: the fee takes all of %s. Refund more, or deduct"
+                " less.", root.currency_id.format(amount),
+            ))
         draft = root._btcpay_draft_refund(amount, variant, fee_percent)
         root._btcpay_book_receipts()
         commit_and_refresh(self.env)

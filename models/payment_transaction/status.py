@@ -137,7 +137,7 @@ class PaymentTransaction(models.Model):
                 "Partial payment of %(reference)s: %(paid)s of %(amount)s was received;"
                 " %(due)s is due.", **self._btcpay_get_sums(),
             ))
-            self._btcpay_mail_customer('mail_template_partial_paid')
+            self._btcpay_mail_partial()
 
     def _btcpay_on_processing(self, is_new):
         if is_new:

@@ -188,6 +188,11 @@ class PaymentTransaction(models.Model):
 
     # === REVIEW === #
 
+    btcpay_told_amount = fields.Monetary(
+        string="Amount Told to the Customer",
+        help="What had come in when the customer was last mailed that a part did.",
+        readonly=True, copy=False,
+    )
     btcpay_is_late_mailed = fields.Boolean(
         string="Customer Told of Late Payment", readonly=True, copy=False
     )

@@ -121,7 +121,7 @@ class TestTroubleshooting(BTCPayConnectCommon):
         for names in (('key_revoked', 'permission_lost', 'server_down', 'store_deleted'), (
             'chain_behind', 'webhook_deleted', 'webhook_disabled', 'webhook_moved',
             'events_missed', 'no_rate', 'methods_off', 'method_down', 'key_too_wide', 'waiting',
-            'rivals', 'earlier_store',
+            'rivals', 'earlier_store', 'internal_address',
         )):
             for name in names:
                 self.world.set_rates(self.store_id)
@@ -221,6 +221,14 @@ class TestTroubleshooting(BTCPayConnectCommon):
         text = self._see()
         tx.sudo().btcpay_next_sync_at = False
         self.env['btcpay.earlier.store']._remove_those_over()
+        return text
+
+    def _see_internal_address(self):
+        parameters = self.env['ir.config_parameter'].sudo()
+        base_url = parameters.get_param('web.base.url')
+        parameters.set_param('web.base.url', 'https://shop.example.com')
+        text = self._see()
+        parameters.set_param('web.base.url', base_url)
         return text
 
     def _see_waiting(self):

@@ -340,17 +340,6 @@ class TestOrderScreen(MoneyMixin, BTCPayCommon):
         self._pay_move(credit_note)
         self.assertEqual(order._btcpay_get_amount_due(), 100)
 
-    def test_when_orders_share_a_paid_invoice_then_an_orders_amount_due_stays_whole(self):
-        orders = self._create_order() | self._create_order()
-        self.product.invoice_policy = 'order'
-        orders.action_confirm()
-        move = orders._create_invoices(grouped=False)
-        self.assertEqual(len(move), 1)
-        move.action_post()
-        self._pay_move(move)
-        self.env.invalidate_all()
-        self.assertEqual(orders[0]._btcpay_get_amount_due(), 100)
-
     def test_when_there_is_no_provider_or_nothing_due_then_no_request_is_offered(self):
         order = self._create_order()
         self.assertTrue(order.btcpay_can_request)

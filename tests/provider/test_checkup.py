@@ -71,6 +71,7 @@ class TestCheckup(CheckupCommon):
         self.assertEqual(rows["Store"][1], self.btcpay.btcpay_store_name)
         self.assertEqual(self.btcpay.btcpay_health, 'healthy')
         self.assertIn("version 2.4.1.", html2plaintext(self.btcpay.btcpay_health_text))
+        self.assertIn("All events", self.btcpay.action_btcpay_redeliver()['params']['message'])
 
     def test_when_something_is_wrong_then_its_row_says_so(self):
         key = self.btcpay.sudo().btcpay_api_key

@@ -140,6 +140,8 @@ class TestDisconnectDialog(CheckupCommon):
         under_way = self._open().under_way
         self.assertIn("4 payments over $\xa0117.75 and 50.00\xa0€", under_way)
         self.assertIn("1 refunds over $\xa02.50", under_way)
+        self.assertTrue(over.btcpay_next_sync_at, "It is not looked at any more.")
+        self._assert_row("Open payments", 'muted', "5, the oldest since")
 
     def test_when_it_is_confirmed_then_the_store_is_disconnected(self):
         webhook_id = self.btcpay.btcpay_webhook_id

@@ -49,6 +49,33 @@ class TestServerHealth(ReconcileCommon):
     def _bring_down(self, **fault):
         self.world.fault(**{'kind': 'status', 'path': '/api/', 'count': None, **fault})
 
+    def test_when_only_those_nearby_reach_the_server_then_a_public_shop_is_told(self):
+        parameters = self.env['ir.config_parameter'].sudo()
+        provider = self.btcpay.sudo()
+        for server, shop, is_told in (
+            ('http://localhost:23000', 'https://shop.example.com', True),
+            ('http://10.1.2.3', 'https://shop.example.com', True),
+            ('http://btcpayserver:49392', 'https://shop.example.com', True),
+            ('http://umbrel.local', 'https://shop.example.com', True),
+            ('http://[fd00::1]:23000', 'https://shop.example.com', True),
+            ('http://127.0.0.1:23000', 'http://192.168.1.5:8069', True),
+            ('http://192.168.1.6', 'http://192.168.1.5:8069', False),
+            ('http://127.0.0.1:23000', 'http://localhost:8069', False),
+            ('https://pay.example.com', 'https://shop.example.com', False),
+            ('https://8.8.8.8', 'https://shop.example.com', False),
+        ):
+            with self.subTest(server=server, shop=shop):
+                parameters.set_param('web.base.url', shop)
+                provider.btcpay_server_url = server
+                provider.invalidate_recordset(['btcpay_health'])
+                told = [
+                    (level, f"sent to {server} to pay" in words)
+                    for level, name, words in provider._btcpay_get_health_rows()
+                    if name == "Server address"
+                ]
+                self.assertEqual(told, [('warning', True)] if is_told else [])
+                self.assertEqual(provider.btcpay_health, 'attention' if is_told else 'healthy')
+
     def test_when_the_server_stays_down_then_the_action_waits_longer_each_time(self):
         self.transactions = self._create_open()
         self._bring_down()
@@ -145,6 +172,46 @@ class TestServerHealth(ReconcileCommon):
         self.assertIn("API key", self._get_activities().note)
         self._run_minutes(1, 2, 4, 59)
         self.assertEqual(len(self._get_activities()), 1, "It is told once.")
+
+    def test_when_the_key_is_refused_then_nothing_is_offered_until_it_is_accepted(self):
+        self.transactions = self._create_open()
+        order = self._create_order()
+
+        def is_offered(report=None):
+            return self.btcpay in self.env['payment.provider'].sudo()._get_compatible_providers(
+                self.company.id, self.partner.id, 100, currency_id=self.currency.id, report=report
+            )
+
+        self._bring_down(status=401)
+        self.assertTrue(is_offered(), "Nothing is known yet.")
+        self._run_minutes(0)
+        report = {}
+        self.assertFalse(is_offered(report))
+        self.assertEqual(
+            str(report['providers'][self.btcpay]['reason']),
+            "The BTCPay Server does not accept the API key.",
+        )
+        self.assertIn("no longer accepts the API key", order._btcpay_find_request_obstacle())
+        self._run_minutes(1, 2)
+        self.assertFalse(is_offered())
+        tx = self._create_btcpay_transaction(make_invoice=False, reference='made by hand')
+        with mute_logger(f'{MODELS}.payment_transaction.checkout'):
+            tx._get_processing_values()
+        self.assertEqual(tx.state, 'error')
+        self.world.clear_faults()
+        self._run_minutes(4)
+        self.assertTrue(is_offered())
+        self.assertFalse(order._btcpay_find_request_obstacle())
+
+    def test_when_a_permission_is_missing_then_it_is_offered_as_long_as_invoices_are_made(self):
+        self.transactions = self._create_open()
+        self.btcpay.btcpay_api_key = self.world.new_key(
+            self.store_id, ['btcpay.store.cancreateinvoice']
+        )
+        self._run_minutes(0)
+        self.assertEqual(self.btcpay.btcpay_connection_state, 'refused')
+        self._create_btcpay_transaction(reference='made all the same')
+        self.assertFalse(self._create_order()._btcpay_find_request_obstacle())
 
     def test_when_the_store_is_deleted_then_the_alert_names_it(self):
         self.transactions = self._create_open()

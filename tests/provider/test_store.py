@@ -142,13 +142,20 @@ class TestStore(BTCPayCommon):
         self.assertIn('NOK', unrated.mapped('name'))
         self.assertNotIn('USD', unrated.mapped('name'))
 
-    def test_when_the_server_takes_a_method_for_no_currency_then_all_are_offered(self):
-        """As of a plugin's with a longer name: it refuses to tell any rate then."""
+    def test_when_the_server_takes_a_method_for_no_currency_then_the_others_rates_count(self):
+        """As of a plugin's with a longer name: it refuses to tell any rate of it."""
         self.world.set_rates(self.store_id, BTC_ISK=None)
-        with mute_logger(REQUEST):
-            self.assertFalse(self.btcpay._btcpay_find_unrated(
-                self.btcpay._btcpay_client(), self.store_id, ['BTC-CHAIN', 'BANKTRANSFER']
-            ))
+        for methods, unrated in (
+            (['BTC-CHAIN', 'BANKTRANSFER'], ['ISK']),
+            (['BANKTRANSFER-X', 'BTC-CHAIN', 'ZPLUGINTRANSFER-X'], ['ISK']),
+            (['BANKTRANSFER-X'], []),
+            (['BANKTRANSFER'], []),
+            ([], []),
+        ):
+            with self.subTest(methods=methods), mute_logger(REQUEST):
+                self.assertEqual(self.btcpay._btcpay_find_unrated(
+                    self.btcpay._btcpay_client(), self.store_id, methods
+                ).mapped('name'), unrated)
 
     def test_when_no_method_is_called_after_a_currency_then_all_are_offered(self):
         """As those of plugins: there is no price of what is called `CASHU`, or `ARKADE`."""

@@ -66,6 +66,10 @@ class TestRefundGuards(RefundMixin, BTCPayCommon):
                     ).action_refund(), UserError)
                     self.assertFalse(tx.btcpay_refund_ids)
 
+    def test_when_there_is_no_invoice_then_the_wizard_says_that_nothing_was_received(self):
+        tx = self._create_btcpay_transaction(make_invoice=False)
+        self._assert_refused(tx.action_btcpay_refund, "Nothing was received for")
+
     # === RIGHTS === #
 
     def test_when_the_user_is_an_administrator_without_accounting_then_refunds_are_allowed(self):

@@ -146,6 +146,16 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
                 tx._btcpay_request_refund(50, fee_percent=fee)
         self.assertFalse(tx.btcpay_refund_ids)
 
+    def test_when_the_fee_takes_all_then_the_refund_is_refused_for_that(self):
+        tx = self._paid()
+        for variant in ('fiat', 'rate_then'):
+            wizard = self._open_wizard(
+                tx, scope='amount', amount=0.01, fee_percent=60, variant=variant)
+            with self.subTest(variant=variant):
+                self.assertFalse(wizard[f'{variant}_text'], "It is no matter of a rate.")
+                self._assert_refused(wizard.action_refund, "the fee takes all of $\xa00.01")
+                self.assertFalse(tx.btcpay_refund_ids)
+
     # === PAYOUT METHODS === #
 
     def test_when_the_wizard_opens_then_all_methods_of_the_invoice_are_selected(self):
@@ -161,6 +171,7 @@ class TestRefundVariants(RefundMixin, BTCPayCommon):
         self._refund_by(wizard)
         # PHP plugins sent {"1": "BTC-LN"} here.
         self.assertEqual(self._body()['payoutMethods'], ['BTC-LN'])
+        self.assertEqual(self._body()['payoutMethodId'], 'BTC-LN', "Older servers know no list.")
 
     def test_when_no_method_is_selected_then_the_refund_is_refused(self):
         wizard = self._open_wizard(self._paid())

@@ -49,6 +49,54 @@ class TestRequestGuards(RequestMixin, BTCPayCommon):
         self.assertIn("more than zero", wizard.warning)
         self._assert_refused(wizard.action_send, "more than zero")
 
+    def test_when_an_amount_is_asked_for_then_the_provider_is_looked_for_once(self):
+        providers = self.registry['payment.provider']
+        for document in (self._create_order(), self._create_invoice()):
+            for expected in (self.btcpay, self.btcpay.browse()):
+                with self.subTest(document=document), patch.object(
+                    providers, '_btcpay_find_for', return_value=expected
+                ) as find:
+                    document._btcpay_find_request_problem(100)
+                    self.assertEqual(find.call_count, 1)
+
+    def test_when_a_figure_is_no_number_then_the_person_reads_a_message(self):
+        """Calls of Odoo's API can bring what nobody can type."""
+        request = self._open_request(self._create_order())
+        connect = self.env['btcpay.connect.wizard'].create({
+            'provider_id': self.btcpay.id, 'server_url': self.world.url,
+        })
+        self.env.cr.commit()
+        for wizard, name, needed in (
+            (request, 'amount', ('res_model', 'res_id')),
+            (connect, 'poll_minutes', ('server_url',)),
+        ):
+            for value in (float('nan'), float('inf'), 1e300, 'many', [1]):
+                values = {name: value, **{key: wizard[key] for key in needed}}
+                for call in (
+                    lambda: wizard.write({name: value}),  # noqa: B023 (called at once)
+                    lambda: wizard.create(values),  # noqa: B023 (as above)
+                    lambda: wizard.onchange(values, [name], {name: {}}),  # noqa: B023 (as above)
+                ):
+                    with self.subTest(name=name, value=value):
+                        self._assert_refused(call, "is not a usable number")
+
+    def test_when_no_document_is_asked_for_then_the_person_reads_a_message(self):
+        requests = self.env['btcpay.payment.request']
+        request = self._open_request(self._create_order())
+        self.env.cr.commit()
+        for model, res_id in (
+            ('res.partner', self.partner.id), ('nothing.at.all', 1), ('btcpay.request.mixin', 1),
+            ('sale.order', 0),
+        ):
+            values = {'res_model': model, 'res_id': res_id}
+            for call in (
+                lambda: requests.create(values).amount,  # noqa: B023 (called at once)
+                lambda: requests.onchange(values, [], {'amount': {}}),  # noqa: B023 (as above)
+                lambda: (request.write(values), request.read(['link'])),  # noqa: B023 (as above)
+            ):
+                with self.subTest(values=values):
+                    self._assert_refused(call, "of a sales order or a customer invoice only")
+
     def test_when_the_request_is_opened_then_the_access_token_is_already_stored(self):
         """The form is read in a database transaction that is read-only."""
         for document in (self._create_order(), self._create_invoice()):
@@ -146,6 +194,19 @@ class TestRequestGuards(RequestMixin, BTCPayCommon):
         self._run_schedule()
         self.assertFalse(moves.activity_ids)
         self.assertFalse(self._requests(moves))
+
+    def test_when_the_key_is_refused_then_the_schedule_asks_once_it_is_accepted(self):
+        self.partner.btcpay_request_due = True
+        moves = self._create_invoice(invoice_date_due=fields.Date.today())
+        moves |= self._create_invoice(invoice_date_due=fields.Date.today())
+        self.btcpay.sudo().btcpay_is_key_refused = True
+        with mute_logger(MOVE_LOG):
+            self._run_schedule()
+        self.assertFalse(moves.activity_ids, "It is told on the provider.")
+        self.assertFalse(self._requests(moves))
+        self.btcpay.sudo().btcpay_is_key_refused = False
+        self._run_schedule()
+        self.assertEqual(len(self._requests(moves)), 2)
 
     def test_when_an_invoice_is_partly_paid_then_the_schedule_asks_for_the_amount_due(self):
         self.partner.btcpay_request_due = True
