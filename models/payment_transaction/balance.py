@@ -1,5 +1,4 @@
 """What is due, what was received, and what of it is booked: the one place that says so."""
-from datetime import date
 from decimal import Decimal
 
 from odoo import api, models
@@ -115,37 +114,6 @@ class PaymentTransaction(models.Model):
         if not documents or documents.currency_id != self.currency_id:
             return None
         return self._btcpay_get_amount_due(documents, without=self)
-
-    def _btcpay_get_amount_due_links(self):
-        """Return the links by which the customer pays what is still due of the documents: Odoo's
-        own payment links, which are for one document each.
-
-        What came in for several counts for those that are due first, as Odoo matches it.
-
-        :return: The `name`, the `amount` and the `url` of each document of which something is due.
-        :rtype: list[dict]
-        """
-        self.ensure_one()
-        tx = self._btcpay_get_root().sudo()
-        documents = leave_out_canceled(tx.sale_order_ids or tx.invoice_ids)
-        if len(documents.currency_id) != 1 or documents[0].state == 'cancel':
-            return []
-        is_move = documents._name == 'account.move'
-        due = self._btcpay_get_amount_due(documents)
-        links = []
-        for document in documents.sorted(lambda document: (
-            (is_move and document.invoice_date_due) or date.max, document.id
-        ), reverse=True):
-            amount = document.currency_id.round(min(
-                due, document.amount_residual if is_move else document.amount_total
-            ))
-            if amount > 0:
-                due -= amount
-                links.insert(0, {
-                    'name': document.name, 'amount': amount,
-                    'url': document._btcpay_make_payment_link(amount),
-                })
-        return links
 
     def _btcpay_get_net_amount(self):
         """Return what came in by the transactions, without what was refunded of it.
