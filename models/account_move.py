@@ -26,6 +26,16 @@ class AccountMove(models.Model):
         invoices = self.filtered(lambda move: move.move_type == 'out_invoice')
         return invoices.with_prefetch(self._prefetch_ids)
 
+    def _btcpay_filter_posted(self, currency):
+        """Return the customer invoices of a currency that are posted.
+
+        :param res.currency currency: The currency.
+        :rtype: account.move
+        """
+        return self._btcpay_filter_payable().filtered(
+            lambda move: move.state == 'posted' and move.currency_id == currency
+        )
+
     def _btcpay_get_refunds(self):
         """Override to add those by which credit notes are paid back."""
         credit_notes = self.filtered(lambda move: move.move_type == 'out_refund')

@@ -98,10 +98,12 @@ class SaleOrder(models.Model):
         moves = super()._create_invoices(grouped=grouped, final=final, date=date)
         if len(self) > 1:
             for move in moves.sudo():
-                move.transaction_ids |= move._btcpay_get_orders().transaction_ids.filtered(
+                transactions = move._btcpay_get_orders().transaction_ids - move.transaction_ids
+                if missing := transactions.filtered(
                     lambda tx: tx.provider_code == 'btcpay' and tx.state in ('pending', 'done')
                     and not tx.payment_id.is_reconciled
-                )
+                ):
+                    move.transaction_ids += missing
         if any(self.sudo().mapped('btcpay_decision')):
             moves._btcpay_note_decision()
         return moves
@@ -213,6 +215,20 @@ class SaleOrder(models.Model):
             # What was invoiced beyond the order's price was never to be paid.
             credited += sign * (min(most, sign * price) - min(now, sign * price))
         return sum(self.mapped('amount_total')) - credited + sum(map(get_rounding, moves))
+
+    def _btcpay_get_uninvoiced_amount(self, invoices):
+        """Return what of the orders is not invoiced yet; what was credited is.
+
+        :param account.move invoices: Their posted customer invoices, of which others may have a
+                                      part.
+        :rtype: float
+        """
+        lines = invoices.invoice_line_ids.filtered(
+            lambda line: line.sale_line_ids.order_id & self and not line.is_downpayment
+        )
+        return max(sum(self.mapped('amount_total')) - sum(
+            get_share(line, line.move_id) for line in lines
+        ), 0)
 
     def _btcpay_get_others(self, orders):
         """Return those of orders that are to be paid besides these, in the same currency.

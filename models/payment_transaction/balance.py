@@ -1,5 +1,4 @@
 """What is due, what was received, and what of it is booked: the one place that says so."""
-from datetime import date
 from decimal import Decimal
 
 from odoo import api, models
@@ -45,28 +44,29 @@ class PaymentTransaction(models.Model):
             due += (unbooked | family)._btcpay_get_stated_amount(documents)
             due += family._btcpay_get_booked_amount(documents)
             others -= unbooked
-            if (unmatched := others._btcpay_convert(
+            # What else they paid is for any of the invoices that they, or their orders' links, are
+            # to pay; also where all of it was given back for credit notes.
+            moves = documents | orders.invoice_ids | others.invoice_ids
+            moves = moves._btcpay_filter_posted(documents.currency_id)
+            unmatched = others._btcpay_convert(
                 documents.currency_id, lambda txs: txs._btcpay_get_unmatched_amount()
-            )) > 0:
-                # That is for any of the invoices that they, or their orders' links, are to pay.
-                moves = documents | orders.invoice_ids | others.invoice_ids
-                moves = moves.filtered(lambda move: (
-                    move.state == 'posted' and move.move_type == 'out_invoice'
-                    and move.currency_id == documents.currency_id
-                ))
-                unmatched += others._btcpay_get_amount_of_credit_notes(moves)
+            ) + others._btcpay_get_amount_of_credit_notes(moves)
+            if unmatched > 0:
                 unmatched -= (others | family)._btcpay_get_replaced_amount(moves)
                 left = due + sum((moves - documents).mapped('amount_residual')) - unmatched
                 due = min(due, max(left, 0))
         else:
             due = self._btcpay_get_amount_due_of_orders(documents, family)
-            # Where others are paid with them, by one payment or invoice, their shares are not told
-            # apart: no more is due than of all of them.
-            transactions = documents.transaction_ids - family
-            moves = documents.invoice_ids.filtered(lambda move: move.state == 'posted')
-            if others := documents._btcpay_get_others(
-                transactions.sale_order_ids | moves._btcpay_get_orders()
-            ):
+            # Where others are paid with them, by one invoice or payment, their shares are not told
+            # apart: no more is due than of the invoices, or than of all of them.
+            invoices = documents.invoice_ids._btcpay_filter_posted(documents.currency_id)
+            if due > 0 and invoices._btcpay_get_orders() - documents:
+                due = min(due, documents._btcpay_get_uninvoiced_amount(invoices) + max(
+                    self._btcpay_get_amount_due(invoices, without=without), 0
+                ))
+            if due > 0 and (others := documents._btcpay_get_others(
+                (documents.transaction_ids - family).sale_order_ids | invoices._btcpay_get_orders()
+            )):
                 due = min(due, max(
                     self._btcpay_get_amount_due_of_orders(documents | others, family), 0
                 ))
@@ -84,7 +84,8 @@ class PaymentTransaction(models.Model):
             move.state == 'posted' and move.currency_id == orders.currency_id
         ))
         transactions = ((orders.transaction_ids | moves.transaction_ids) - family).filtered(
-            lambda tx: not orders._btcpay_get_others(tx._btcpay_get_orders())
+            lambda tx: tx._btcpay_get_orders() & orders
+            and not orders._btcpay_get_others(tx._btcpay_get_orders())
         )
         own_moves = moves.filtered(lambda move: move._btcpay_get_orders() <= orders)
         booked = sum(
@@ -113,51 +114,6 @@ class PaymentTransaction(models.Model):
         if not documents or documents.currency_id != self.currency_id:
             return None
         return self._btcpay_get_amount_due(documents, without=self)
-
-    def _btcpay_get_amount_due_links(self):
-        """Return the links by which the customer pays what is still due of the documents: Odoo's
-        own payment links, which are for one document each.
-
-        What came in for several counts for those that are due first, as Odoo matches it.
-
-        :return: The `name`, the `amount` and the `url` of each document of which something is due.
-        :rtype: list[dict]
-        """
-        self.ensure_one()
-        tx = self._btcpay_get_root().sudo()
-        documents = leave_out_canceled(tx.sale_order_ids or tx.invoice_ids)
-        if len(documents.currency_id) != 1 or documents[0].state == 'cancel':
-            return []
-        is_move = documents._name == 'account.move'
-        due = self._btcpay_get_amount_due(documents)
-        links = []
-        for document in documents.sorted(lambda document: (
-            (is_move and document.invoice_date_due) or date.max, document.id
-        ), reverse=True):
-            amount = document.currency_id.round(min(
-                due, document.amount_residual if is_move else document.amount_total
-            ))
-            if amount > 0:
-                due -= amount
-                links.insert(0, {
-                    'name': document.name, 'amount': amount,
-                    'url': document._btcpay_make_payment_link(amount),
-                })
-        return links
-
-    def _btcpay_get_booked_amount(self, moves):
-        """Return what the transactions' payments have paid of invoices.
-
-        Of what was paid in another way before, it is nothing.
-
-        :param account.move moves: The customer invoices.
-        :rtype: float
-        """
-        return sum(
-            partial.debit_amount_currency
-            for partial in self.payment_id.move_id.line_ids.matched_debit_ids
-            if partial.debit_move_id.move_id in moves
-        )
 
     def _btcpay_get_net_amount(self):
         """Return what came in by the transactions, without what was refunded of it.

@@ -54,7 +54,7 @@ class PaymentTransaction(models.Model):
                 tx._btcpay_reconcile_assigned()
                 if tx.operation == 'refund' and tx.state == 'done':
                     tx._btcpay_as_odoo()._btcpay_report_taken_back()
-                    tx._btcpay_as_odoo()._btcpay_report_lost_credit_note()
+                    tx._btcpay_as_odoo()._btcpay_report_lost_credit_notes()
                 tx.btcpay_is_handled = tx._btcpay_is_all_handled()
             elif not any(
                 other.provider_code == 'btcpay' for other in tx._btcpay_get_payment_siblings()

@@ -1,4 +1,6 @@
-"""What a transaction is for: its root, and the orders and invoices that it pays."""
+"""What a transaction is for: its root, the orders and invoices that it pays, and their links."""
+from datetime import date
+
 from odoo import models
 
 
@@ -66,7 +68,10 @@ class PaymentTransaction(models.Model):
         :rtype: payment.transaction
         """
         self.ensure_one()
-        siblings = self.sale_order_ids.transaction_ids | self.invoice_ids.transaction_ids
+        # Other orders that are invoiced with these have payments of their own.
+        siblings = self.sale_order_ids.transaction_ids | self.invoice_ids.transaction_ids.filtered(
+            lambda tx: not (self.sale_order_ids and tx.sale_order_ids)
+        )
         return (siblings - self - self.child_transaction_ids).filtered(
             lambda tx: tx.operation not in ('refund', 'validation')
         )
@@ -118,6 +123,37 @@ class PaymentTransaction(models.Model):
             return None
         granted = sum(self.btcpay_discount_line_ids.mapped('price_total'))
         return self.currency_id.round(sum(documents.mapped('amount_total')) - granted)
+
+    def _btcpay_get_amount_due_links(self):
+        """Return the links by which the customer pays what is still due of the documents: Odoo's
+        own payment links, which are for one document each.
+
+        What came in for several counts for those that are due first, as Odoo matches it.
+
+        :return: The `name`, the `amount` and the `url` of each document of which something is due.
+        :rtype: list[dict]
+        """
+        self.ensure_one()
+        tx = self._btcpay_get_root().sudo()
+        documents = leave_out_canceled(tx.sale_order_ids or tx.invoice_ids)
+        if len(documents.currency_id) != 1 or documents[0].state == 'cancel':
+            return []
+        is_move = documents._name == 'account.move'
+        due = self._btcpay_get_amount_due(documents)
+        links = []
+        for document in documents.sorted(lambda document: (
+            (is_move and document.invoice_date_due) or date.max, document.id
+        ), reverse=True):
+            amount = document.currency_id.round(min(
+                due, document.amount_residual if is_move else document.amount_total
+            ))
+            if amount > 0:
+                due -= amount
+                links.insert(0, {
+                    'name': document.name, 'amount': amount,
+                    'url': document._btcpay_make_payment_link(amount),
+                })
+        return links
 
 
 def leave_out_canceled(documents):

@@ -235,9 +235,7 @@ class PaymentTransaction(models.Model):
             case 'taken_back':  # Paid out, while the books do not show that it came in.
                 return bool(self._btcpay_find_taken_back())
             case 'credit_note':  # Refunded, but not paid back by that any more.
-                return any(
-                    refund._btcpay_is_credit_note_lost() for refund in self.btcpay_refund_ids
-                )
+                return bool(self._btcpay_find_lost_refunds())
             case 'double':
                 return self._btcpay_is_paid_twice()
             case 'changed':

@@ -189,8 +189,8 @@ class PaymentTransaction(models.Model):
             ('state', '=', 'pending'),
         ])
         try:
-            for refund in refunds:
-                refund._btcpay_as_odoo()._btcpay_report_lost_credit_note()
+            for tx in refunds._btcpay_get_roots():
+                tx._btcpay_as_odoo()._btcpay_report_lost_credit_notes()
             commit_and_refresh(self.env)
         except CONCURRENCY_ERRORS:
             self.env.cr.rollback()  # In the next run.

@@ -72,6 +72,20 @@ class PaymentTransaction(models.Model):
             else tx.state != 'done' or not tx.is_post_processed
         ))
 
+    def _btcpay_get_booked_amount(self, moves):
+        """Return what the transactions' payments have paid of invoices.
+
+        Of what was paid in another way before, it is nothing.
+
+        :param account.move moves: The customer invoices.
+        :rtype: float
+        """
+        return sum(
+            partial.debit_amount_currency
+            for partial in self.payment_id.move_id.line_ids.matched_debit_ids
+            if partial.debit_move_id.move_id in moves
+        )
+
     def _btcpay_get_stated_amount(self, moves):
         """Return what of the money that is in no journal entry of its own has paid invoices by bank
         statements.

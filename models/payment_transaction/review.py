@@ -101,28 +101,37 @@ class PaymentTransaction(models.Model):
                 payment=", ".join(taken_back.mapped('display_name')),
             ), 'taken_back')
 
-    def _btcpay_report_lost_credit_note(self):
-        """Flag for review that a refund is of a credit note that is of no use any more.
-
-        Note: called on the refund.
-        """
+    def _btcpay_report_lost_credit_notes(self):
+        """Flag for review that refunds are of credit notes that are of no use any more."""
         self.ensure_one()
-        if self._btcpay_is_credit_note_lost():
-            self._btcpay_get_root()._btcpay_flag_for_review(_(
+        tx = self._btcpay_get_root()
+        if lost := tx._btcpay_find_lost_refunds():
+            tx._btcpay_flag_for_review(_(
                 "The credit note %(credit_note)s was canceled or used for something else, but"
                 " %(amount)s is refunded for it by %(reference)s: the customer may get that twice."
                 " Cancel the refund if it is not paid out yet. Otherwise match its payment with"
                 " another credit note, or ask the customer for the money.",
-                credit_note=self.btcpay_credit_note_id.display_name, reference=self.reference,
-                amount=self.currency_id.format(-self.amount),
+                credit_note=", ".join(lost.btcpay_credit_note_id.mapped('display_name')),
+                reference=", ".join(lost.mapped('reference')),
+                amount=tx.currency_id.format(-sum(lost.mapped('amount'))),
             ), 'credit_note')
+
+    def _btcpay_find_lost_refunds(self):
+        """Return the refunds of credit notes that are of no use any more.
+
+        :rtype: payment.transaction
+        """
+        self.ensure_one()
+        return self.btcpay_refund_ids.filtered(
+            lambda refund: refund._btcpay_is_credit_note_lost()
+        ).sorted('id')
 
     def _btcpay_is_credit_note_lost(self):
         """Return whether the credit note that the refund pays back was canceled or used for
         something else: until it is a draft no more, or the refund is booked, nothing is lost."""
         self.ensure_one()
         credit_note = self.btcpay_credit_note_id
-        if self.state == 'done' and self.payment_id:
+        if self.payment_id.move_id:
             return credit_note.state in ('posted', 'cancel') and bool(
                 self._btcpay_get_open_amount()
             )

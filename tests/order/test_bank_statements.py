@@ -192,6 +192,17 @@ class TestBankStatements(RefundMixin, BTCPayCommon):
         self._refund(self.tx, 40)
         self.assertEqual(self._due(invoice), (130, 40))
 
+    def test_when_all_of_several_invoices_is_returned_and_refunded_then_none_is_due(self):
+        invoices = self._create_invoice() | self._create_invoice(50)
+        tx = self._pay(invoices, 150)
+        for invoice in invoices:
+            credit_note = self._credit(invoice)
+            credit_note.line_ids.remove_move_reconcile()
+            self._refund(tx, invoice.amount_total, credit_note)
+            self.assertEqual(
+                [self._due(invoice) for invoice in invoices], [(100, 0), (50, 0)]
+            )
+
     def test_when_only_a_part_of_it_pays_what_is_open_then_all_of_it_is_refunded_once(self):
         invoice = self._create_invoice()
         self._pay(invoice, 80)

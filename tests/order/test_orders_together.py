@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 from odoo.fields import Command
 from odoo.tests import tagged
 
@@ -29,7 +31,7 @@ class TestOrdersTogether(RefundMixin, BTCPayCommon):
 
     def _invoice(self):
         """Invoice both orders by one invoice."""
-        self.orders.filtered(lambda order: order.state == 'draft').action_confirm()
+        self.orders.filtered(lambda order: order.state != 'sale').action_confirm()
         self.orders.order_line.qty_delivered = 1
         invoice = self.orders._create_invoices()
         invoice.action_post()
@@ -94,3 +96,76 @@ class TestOrdersTogether(RefundMixin, BTCPayCommon):
         self.assertEqual(self._due(self.orders), (90,))
         self.second._action_cancel()
         self.assertEqual(self._due(self.first), (40,))
+
+    def test_when_they_are_invoiced_again_and_again_with_others_then_what_is_paid_is_not_due(self):
+        """As by the month: what of one order is on another invoice concerns no other order."""
+        self.product.invoice_policy = 'delivery'
+        third = self._create_order(70)
+        orders = self.orders | third
+        self.second.order_line = [Command.create({
+            'product_id': self.product.id, 'price_unit': 30,
+        })]
+        orders.action_confirm()
+        invoices = self.env['account.move']
+        for lines in (
+            self.first.order_line | self.second.order_line[0],
+            self.second.order_line[1] | third.order_line,
+        ):
+            lines.qty_delivered = 1
+            invoices |= lines.order_id._create_invoices()
+        invoices.action_post()
+        self.assertEqual(invoices.mapped('amount_total'), [150, 100])
+        self.assertEqual(self._due(*orders), (100, 80, 70))
+        self._pay_move(invoices[0])
+        self.assertEqual(self._due(*orders), (0, 80, 70))
+        self._pay_move(invoices[1])
+        self.assertEqual(self._due(*orders), (0, 0, 0))
+
+    def test_when_both_are_returned_then_neither_is_due(self):
+        """Odoo does not match the credit note of a return with the invoice."""
+        self.product.invoice_policy = 'delivery'
+        self._invoice()
+        self.orders.order_line.qty_delivered = 0
+        self.orders._create_invoices(final=True).action_post()
+        self.assertEqual(self._due(), (0, 0))
+
+    def test_when_one_is_canceled_then_the_other_is_due_for_what_is_open_of_the_invoice(self):
+        for is_paid_by_bank, due in ((True, 0), (False, 100)):
+            with self.subTest(is_paid_by_bank=is_paid_by_bank):
+                self.first, self.second = self.orders = (
+                    self._create_order(100) | self._create_order(50)
+                )
+                if not is_paid_by_bank:
+                    self._pay(self.second, 50)
+                invoice = self._invoice()
+                if is_paid_by_bank:
+                    self._pay_move(invoice)
+                self.second._action_cancel()
+                self.assertEqual(self._due(self.first, invoice), (due, due))
+
+    def test_when_each_is_being_paid_then_neither_payment_is_a_newer_one_of_the_other(self):
+        transactions = [self._create_btcpay_transaction(order) for order in self.orders]
+        for tx in transactions:
+            self.world.pay(tx.btcpay_invoice_id)
+            tx._btcpay_sync()
+        invoice = self._invoice()
+        self.assertEqual(len(invoice.transaction_ids), 2)
+        self._carry_out()
+        self.assertFalse(self.orders.activity_ids)
+        self.world.mine()
+        self._look(*transactions)
+        self._post_process()
+        self.assertFalse(self.orders.activity_ids)
+
+    def test_when_orders_of_others_are_invoiced_then_nothing_is_written(self):
+        orders = self._create_order() | self._create_order(
+            partner_id=self.partner.copy().id
+        )
+        orders.action_confirm()
+        orders.order_line.qty_delivered = 1
+        moves = self.registry['account.move']
+        with patch.object(moves, 'write', autospec=True, side_effect=moves.write) as write:
+            self.assertEqual(len(orders._create_invoices()), 2)
+        self.assertFalse([
+            call.args[1] for call in write.call_args_list if 'transaction_ids' in call.args[1]
+        ])

@@ -73,3 +73,28 @@ class TestReplacedInvoice(RefundMixin, BTCPayCommon):
         new = self._replace(invoice)
         self.assertEqual((new.amount_residual, order._btcpay_get_amount_due()), (0, 0))
         self.assertFalse(order.activity_ids)
+
+    def test_when_it_is_being_paid_then_the_new_one_is_paid_once_that_is_confirmed(self):
+        for has_entries in (True, False):
+            if has_entries:
+                self._add_outstanding_account()
+            else:
+                self._book_without_entries()
+            with self.subTest(has_entries=has_entries):
+                invoice = self._create_invoice()
+                self.tx = self._create_btcpay_transaction(
+                    invoice_ids=[Command.set(invoice.ids)], partner_id=self.partner.id,
+                    reference=invoice.name,
+                )
+                self.world.pay(self.tx.btcpay_invoice_id)
+                self._look(self.tx)
+                new = self._replace(invoice)
+                self._carry_out()
+                self.assertFalse(new._has_to_be_paid())
+                self.world.mine()
+                self._look(self.tx)
+                self._post_process()
+                self.env.invalidate_all()
+                self.assertEqual(new.amount_residual, 0 if has_entries else 100)
+                self.assertEqual(new._btcpay_get_amount_due(), 0)
+                self.assertFalse(invoice.activity_ids | new.activity_ids)

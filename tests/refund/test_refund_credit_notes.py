@@ -95,6 +95,43 @@ class TestRefundCreditNotes(RefundMixin, BTCPayCommon):
                 self.tx.action_btcpay_sync()
                 self.assertFalse(self.invoice.activity_ids)
 
+    def test_when_payments_have_no_entries_then_it_is_told_also_once_the_refund_is_paid(self):
+        self._book_without_entries()
+        for how in ('cancel', 'all'):
+            for is_told_before in (True, False):
+                with self.subTest(how=how, is_told_before=is_told_before):
+                    self.invoice = self._create_invoice()
+                    self.tx = self._create_btcpay_transaction(
+                        invoice_ids=[Command.set(self.invoice.ids)], partner_id=self.partner.id,
+                        reference=self.invoice.name,
+                    )
+                    self._receive()
+                    credit_note = self._credit(self.invoice, 40)
+                    refund = self.tx._btcpay_request_refund(40, credit_note=credit_note)
+                    credit_note.line_ids.remove_move_reconcile()
+                    self._lose(credit_note, how)
+                    if is_told_before:
+                        self._carry_out()
+                    self._pay_out(refund)
+                    self.tx.action_btcpay_sync()
+                    self.assertIn(credit_note.name, self._activities(self.invoice))
+
+    def test_when_several_refunds_are_of_lost_ones_then_it_is_told_once(self):
+        self.invoice, self.tx = self._invoiced()
+        credit_note = self._credit(self.invoice, 80)
+        refunds = [
+            self.tx._btcpay_request_refund(30, credit_note=credit_note) for _number in range(2)
+        ]
+        self._lose(credit_note, 'cancel')
+        self._carry_out()
+        asked = self._activities(self.invoice).replace('\xa0', ' ')
+        self.assertIn("$ 60.00 is refunded for it by", asked)
+        for refund in refunds:
+            self.assertIn(refund.reference, asked)
+        messages = self.invoice.message_ids
+        self._carry_out()
+        self.assertEqual(self.invoice.message_ids, messages)
+
     def test_when_what_it_was_used_for_is_undone_then_nothing_is_asked(self):
         credit_note, refund = self._begin()
         self._lose(credit_note, 'all')
