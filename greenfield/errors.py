@@ -25,6 +25,11 @@ class GreenfieldError(Exception):
         self.code = code
         super().__init__(reason)
 
+    @property
+    def is_of_call(self) -> bool:
+        """Return whether the server broke by what it was asked for: other calls may succeed."""
+        return self.status == 500
+
     def __str__(self) -> str:
         what = f'HTTP {self.status}' if self.status else ''
         return ': '.join(filter(None, (what, self.code, self.reason))) or type(self).__name__

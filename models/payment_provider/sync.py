@@ -135,7 +135,7 @@ class PaymentProvider(models.Model):
                     self._btcpay_refresh()
                     self._btcpay_check_up()
                 except ServerFault as error:
-                    if error.status != 500:
+                    if not error.is_of_call:
                         raise
                     # It has just answered: payments do not wait for e.g. a source of rates.
                     _logger.warning("The store of provider %s was not read: %s", self.id, error)
@@ -236,7 +236,7 @@ class PaymentProvider(models.Model):
                     include_archived=True,
                 )
             except ServerFault as error:
-                if error.status != 500:
+                if not error.is_of_call:
                     raise
                 continue  # It may break by one of them: each is asked for by itself.
             by_id = {invoice.id: invoice for invoice in invoices}
@@ -269,7 +269,7 @@ class PaymentProvider(models.Model):
         except GreenfieldError as error:
             # Keys of other origin may not list them; a list may be too long to be read, or break by
             # one that is none of ours.
-            if isinstance(error, (Forbidden, NotFound, NotUnderstood)) or error.status == 500:
+            if isinstance(error, (Forbidden, NotFound, NotUnderstood)) or error.is_of_call:
                 return {}
             raise
         data = {p.id: {'pull_payment': p, 'payouts': []} for p in pull_payments}

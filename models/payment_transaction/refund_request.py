@@ -197,7 +197,7 @@ class PaymentTransaction(models.Model):
             pull_payment = client.refund_invoice(store_id, invoice_id, draft)
         except GreenfieldError as error:
             # It breaks by what it is asked for, e.g. where the store has no way to pay out.
-            if is_repeated and error.status == 500 and not self._btcpay_find_pull_payment():
+            if is_repeated and error.is_of_call and not self._btcpay_find_pull_payment():
                 error = Refused(error.reason, status=error.status)
             if not error.is_temporary:
                 commit_and_refresh(self.env)

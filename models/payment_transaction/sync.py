@@ -189,7 +189,7 @@ class PaymentTransaction(models.Model):
                     self._btcpay_get_store_id(), invoice.id
                 )
             except ServerFault as error:
-                if error.status != 500:
+                if not error.is_of_call:
                     raise
                 # It has just told of the invoice: what is paid in full does not wait for a plugin.
                 if not invoice.is_paid_exactly:

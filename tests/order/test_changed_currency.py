@@ -47,10 +47,7 @@ class TestChangedCurrency(RefundMixin, BTCPayCommon):
     def test_when_an_order_is_in_another_currency_then_the_rest_is_due_in_that(self):
         for has_entries in (True, False):
             with self.subTest(has_entries=has_entries):
-                if has_entries:
-                    self._add_outstanding_account()
-                else:
-                    self._book_without_entries()
+                self._book_as(has_entries)
                 order = self._create_order()
                 self._pay(order, 40)
                 self._change(order)
@@ -65,10 +62,7 @@ class TestChangedCurrency(RefundMixin, BTCPayCommon):
     def test_when_an_invoice_is_in_another_currency_then_what_is_paid_is_not_due_again(self):
         for has_entries in (True, False):
             with self.subTest(has_entries=has_entries):
-                if has_entries:
-                    self._add_outstanding_account()
-                else:
-                    self._book_without_entries()
+                self._book_as(has_entries)
                 invoice = self._create_invoice()
                 self._pay(invoice, 100)
                 invoice.button_draft()

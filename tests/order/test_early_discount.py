@@ -52,10 +52,7 @@ class TestEarlyDiscount(RefundMixin, BTCPayCommon):
 
     def test_when_the_payment_is_confirmed_again_then_it_has_its_discount(self):
         for has_account in (True, False):
-            if has_account:
-                self._add_outstanding_account()
-            else:
-                self._book_without_entries()
+            self._book_as(has_account)
             for computation in ('included', 'excluded', 'mixed'):
                 with self.subTest(has_account=has_account, computation=computation):
                     invoice, payment = self._pay_early(computation)

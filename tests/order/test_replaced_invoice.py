@@ -25,19 +25,19 @@ class TestReplacedInvoice(RefundMixin, BTCPayCommon):
         self.env.invalidate_all()
         return move
 
-    def _receive_for(self, invoice, fraction='1'):
+    def _begin_for(self, invoice):
         self.tx = self._create_btcpay_transaction(
             invoice_ids=[Command.set(invoice.ids)], partner_id=self.partner.id,
             reference=invoice.name,
         )
+
+    def _receive_for(self, invoice, fraction='1'):
+        self._begin_for(invoice)
         self._receive(fraction)
 
     def test_when_it_is_replaced_then_the_new_one_is_paid_and_its_credit_note_can_be_refunded(self):
         for has_entries in (True, False):
-            if has_entries:
-                self._add_outstanding_account()
-            else:
-                self._book_without_entries()
+            self._book_as(has_entries)
             for price, due in ((100, 0), (80, 0), (130, 30)):
                 with self.subTest(has_entries=has_entries, price=price):
                     self._receive_for(invoice := self._create_invoice())
@@ -76,16 +76,9 @@ class TestReplacedInvoice(RefundMixin, BTCPayCommon):
 
     def test_when_it_is_being_paid_then_the_new_one_is_paid_once_that_is_confirmed(self):
         for has_entries in (True, False):
-            if has_entries:
-                self._add_outstanding_account()
-            else:
-                self._book_without_entries()
+            self._book_as(has_entries)
             with self.subTest(has_entries=has_entries):
-                invoice = self._create_invoice()
-                self.tx = self._create_btcpay_transaction(
-                    invoice_ids=[Command.set(invoice.ids)], partner_id=self.partner.id,
-                    reference=invoice.name,
-                )
+                self._begin_for(invoice := self._create_invoice())
                 self.world.pay(self.tx.btcpay_invoice_id)
                 self._look(self.tx)
                 new = self._replace(invoice)

@@ -37,6 +37,13 @@ class RefundMixin(MoneyMixin):
         lines = journal.inbound_payment_method_line_ids | journal.outbound_payment_method_line_ids
         lines.payment_account_id = cls.outstanding
 
+    def _book_as(self, has_entries):
+        """Have payments make entries of their own, or none."""
+        if has_entries:
+            self._add_outstanding_account()
+        else:
+            self._book_without_entries()
+
     def _book_without_entries(self):
         """As with Odoo's accounting app, where the journal's methods have no outstanding account:
         the entry is made by the bank statement."""
