@@ -13,7 +13,7 @@ class History:
     :ivar set credited_though_paid: invoices of which a person saw that something was paid
     :ivar set confirmed: orders that a person confirmed
     :ivar int refunds_asked: how often the button was pressed
-    :ivar set refunded_at_the_server: invoices that the merchant refunded without Odoo
+    :ivar int refunds_at_the_server: how often the merchant refunded without Odoo
     :ivar Counter paid_out: what was paid out, by pull payment
     :ivar set on_its_way: pull payments with a payout that was sent and not confirmed
     :ivar set cancelled: orders that the shop cancelled
@@ -41,7 +41,7 @@ class History:
     credited_though_paid: set = field(default_factory=set)
     confirmed: set = field(default_factory=set)
     refunds_asked: int = 0
-    refunded_at_the_server: set = field(default_factory=set)
+    refunds_at_the_server: int = 0
     paid_out: Counter = field(default_factory=Counter)
     on_its_way: set = field(default_factory=set)
     cancelled: set = field(default_factory=set)

@@ -109,7 +109,7 @@ class Ledger:
             'GET', f'/stores/{self.rig.store_id}/pull-payments', params={'includeArchived': True})}
         refunds = [row for payment in self.payments for row in payment.refunds]
         known = {row['pull_payment'] for row in refunds if row['pull_payment']}
-        adopted = len(self.history.refunded_at_the_server)
+        adopted = self.history.refunds_at_the_server
         if len(made) > self.history.refunds_asked + adopted:
             self.bad('More refunds than were asked for:', made)
         if len(set(made) - known) > adopted:

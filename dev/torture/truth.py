@@ -134,10 +134,13 @@ class Truth:
             self.bad('Odoo does not know it:', what)
 
     def waits_for_confirmation(self, invoice):
-        """Whether money is accepted by itself as soon as it is confirmed, and still watched."""
+        """Whether money is accepted by itself as soon as it is confirmed, and still watched.
+
+        What comes for an invoice that is settled, by hand too, is booked without a setting.
+        """
         return (
-            self.history.accepts and invoice['monitoringExpiration'] > self.now
-            and self.is_unconfirmed(invoice)
+            (self.history.accepts or invoice['status'] == 'Settled')
+            and invoice['monitoringExpiration'] > self.now and self.is_unconfirmed(invoice)
         )
 
     def is_unconfirmed(self, invoice):
