@@ -17,7 +17,7 @@ class BTCPayProtectedMixin(models.AbstractModel):
     def create(self, vals_list):
         """Override to refuse to set what only our code sets, by defaults of the call as well."""
         self.browse()._btcpay_check_protected({
-            *(name for vals in vals_list for name in vals),
+            *set().union(*vals_list),
             *(key.removeprefix('default_') for key in self.env.context),
         })
         return super().create(vals_list)

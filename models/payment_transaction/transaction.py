@@ -249,7 +249,7 @@ class PaymentTransaction(models.Model):
         """Override to look for nothing that depends on our fields, all empty, where a transaction
         of another provider begins."""
         if create and 'btcpay' not in self.provider_id.mapped('code'):
-            fnames = [name for name in fnames if not name.startswith('btcpay_')]
+            fnames = [name for name in fnames if name[:7] != 'btcpay_']  # No call for each.
         return super().modified(fnames, create=create, before=before)
 
     def write(self, vals):
