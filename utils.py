@@ -1,7 +1,9 @@
 import base64
 from datetime import timedelta
+from functools import partial
 from urllib.parse import urlsplit
 
+import psycopg2
 from markupsafe import escape
 from reportlab.graphics.barcode import createBarcodeDrawing
 
@@ -11,7 +13,7 @@ from odoo.fields import Command
 from odoo.tools import SQL
 
 from odoo.addons.payment_btcpay import greenfield
-from odoo.addons.payment_btcpay.const import DECISIONS
+from odoo.addons.payment_btcpay.const import DECISIONS, LOCK_TIMEOUT
 
 
 class ConnectionRefused(ValidationError):
@@ -268,28 +270,62 @@ def trigger_once(env, xml_id):
 
     Odoo's own adds a trigger each time, which thousands of deliveries make thousands. The one that
     waits is held until our database transaction ends: what runs because of it begins afterwards,
-    and sees what was done; one that has begun is passed over.
+    and sees what was done; one that has begun is passed over. While another database transaction
+    adds one, which nobody sees yet, it is seen to when both are stored.
 
     :param odoo.api.Environment env: The environment.
     :param str xml_id: The scheduled action's.
     """
-    if env.execute_query(SQL(
+    cron_id = env['ir.model.data']._xmlid_to_res_id(xml_id)
+    is_ours = env.execute_query(SQL(
         """
-        INSERT INTO ir_cron_trigger (
-            cron_id, call_at, create_uid, create_date, write_uid, write_date
+        WITH looked AS MATERIALIZED (
+            SELECT id, CASE WHEN EXISTS (
+                       SELECT 1 FROM ir_cron_trigger
+                        WHERE cron_id = %(cron)s AND call_at <= %(now)s
+                          FOR KEY SHARE SKIP LOCKED
+                   ) THEN NULL ELSE pg_try_advisory_xact_lock(%(key)s) END AS is_ours
+              FROM ir_cron WHERE id = %(cron)s AND active
+        ), added AS (
+            INSERT INTO ir_cron_trigger (
+                cron_id, call_at, create_uid, create_date, write_uid, write_date
+            )
+            SELECT id, %(now)s, %(uid)s, %(now)s, %(uid)s, %(now)s FROM looked WHERE is_ours
         )
-        SELECT id, %(now)s, %(uid)s, %(now)s, %(uid)s, %(now)s
-          FROM ir_cron
-         WHERE id = %(cron)s AND active AND NOT EXISTS (
-            SELECT 1 FROM ir_cron_trigger
-             WHERE cron_id = %(cron)s AND call_at <= %(now)s
-               FOR KEY SHARE SKIP LOCKED
-         )
-        RETURNING id
+        SELECT is_ours FROM looked
         """,
-        cron=env['ir.model.data']._xmlid_to_res_id(xml_id), now=fields.Datetime.now(), uid=env.uid,
-    )):
+        cron=cron_id, key=_get_trigger_key(cron_id), now=fields.Datetime.now(), uid=env.uid,
+    ))
+    if is_ours == [(True,)]:
         env.cr.postcommit.add(env['ir.cron']._notifydb)  # As Odoo's `_trigger` does.
+    elif is_ours == [(False,)]:
+        env.cr.postcommit.add(partial(_trigger_after_others, env, xml_id))
+
+
+def _get_trigger_key(cron_id):
+    return SQL("hashtext('btcpay trigger'), %s", cron_id)
+
+
+def _trigger_after_others(env, xml_id):
+    """Have a scheduled action run soon, once the trigger that others were adding is stored.
+
+    :param odoo.api.Environment env: The environment, in which all is stored.
+    :param str xml_id: The scheduled action's.
+    """
+    with env.registry.cursor() as cr:
+        env = env(cr=cr, su=True)
+        cron = env['ir.cron'].browse(env['ir.model.data']._xmlid_to_res_id(xml_id))
+        try:
+            cr.execute(SQL(
+                'SET LOCAL lock_timeout = %s; SELECT pg_advisory_xact_lock(%s)',
+                int(LOCK_TIMEOUT * 1000), _get_trigger_key(cron.id),
+            ), log_exceptions=False)
+        except psycopg2.errors.LockNotAvailable:
+            cr.rollback()
+            cron._trigger()
+        else:
+            cr.commit()  # What was stored meanwhile is seen from here on.
+            trigger_once(env, xml_id)
 
 
 def upsert(records, key_fields, rows, **new_values):

@@ -50,6 +50,7 @@ from .module import (
     test_scale,
     test_secrets,
     test_translations,
+    test_triggers,
     test_troubleshooting,
     test_wizard_owners,
 )
