@@ -1,11 +1,37 @@
 """What a transaction is for: its root, the orders and invoices that it pays, and their links."""
 from datetime import date
 
-from odoo import models
+from odoo import api, models
 
 
 class PaymentTransaction(models.Model):
     _inherit = 'payment.transaction'
+
+    @api.model
+    def _btcpay_name_customer(self, vals):
+        """Have a payment that an employee begins on a customer's page, as to show its QR code, be
+        the customer's: whose it is has the link of a refund. Odoo takes whoever is logged in.
+
+        :param dict vals: The values of a transaction that is to be created.
+        :return: The same, or with the customer of its documents.
+        :rtype: dict
+        """
+        user, links = self.env.user, {
+            name: vals[name] for name in ('sale_order_ids', 'invoice_ids') if vals.get(name)
+        }
+        if (
+            not links or vals.get('operation') != 'online_redirect' or not user._is_internal()
+            # Odoo reads it anyway, if after us.
+            or self.env['payment.provider'].browse(vals['provider_id']).code != 'btcpay'
+            or vals['partner_id'] != user.partner_id.id
+        ):
+            return vals
+        documents = self.new(links)
+        customer = (
+            documents.sale_order_ids[:1].partner_invoice_id or documents.invoice_ids[:1].partner_id
+        )._origin
+        is_other = customer.commercial_partner_id not in user.partner_id.commercial_partner_id
+        return {**vals, 'partner_id': customer.id} if customer and is_other else vals
 
     def _btcpay_get_root(self):
         """Return the transaction that has the invoice, for it, a refund or a part of it.

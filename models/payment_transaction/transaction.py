@@ -239,8 +239,9 @@ class PaymentTransaction(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        """Override of `payment` to remember what the documents came to."""
-        transactions = super().create(vals_list)
+        """Override of `payment` to have the customer's money be theirs, and to remember what the
+        documents came to."""
+        transactions = super().create([self._btcpay_name_customer(vals) for vals in vals_list])
         transactions.filtered(lambda tx: tx.provider_code == 'btcpay')._btcpay_begin()
         return transactions
 

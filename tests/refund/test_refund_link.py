@@ -127,6 +127,36 @@ class TestRefundLink(RefundMixin, BTCPayHttpCommon):
         self.env.cr.commit()
         self.assertNotIn(self.secret, self._page())
 
+    def test_when_an_employee_begins_the_payment_then_the_customer_alone_has_the_link(self):
+        for document, route in (
+            (self._create_order(user_id=self.seller.id), '/my/orders/%s/transaction'),
+            (self._create_invoice(), '/invoice/transaction/%s'),
+        ):
+            self.env.flush_all()
+            self.authenticate(self.seller.login, self.seller.login)
+            tx = self._get_tx(self._press_pay(route % document.id, document)['reference'])
+            self.assertEqual(tx.partner_id, self.partner)
+            self.assertEqual(tx.partner_email, self.partner.email)
+            self.world.pay(tx.btcpay_invoice_id)
+            self.world.mine()
+            tx._btcpay_sync()
+            self._post_process()
+            refund = tx._btcpay_request_refund(50)
+            mail = self.env['mail.mail'].sudo().search([
+                ('body_html', 'like', refund.btcpay_pull_payment_id),
+            ])
+            self.assertEqual(mail.recipient_ids, self.partner)
+            self.assertFalse(refund._btcpay_get_claim_link(self.seller))
+
+    def test_when_an_employee_is_the_customer_then_their_own_payment_is_theirs(self):
+        employee = self.seller.partner_id
+        address = self.env['res.partner'].create({'parent_id': employee.id, 'type': 'invoice'})
+        order = self._create_order(partner_id=employee.id, partner_invoice_id=address.id)
+        self.env.flush_all()
+        self.authenticate(self.seller.login, self.seller.login)
+        values = self._press_pay(f'/my/orders/{order.id}/transaction', order)
+        self.assertEqual(self._get_tx(values['reference']).partner_id, employee)
+
     # === DELIVERIES, LOGS === #
 
     def test_when_events_are_kept_whole_then_they_are_without_the_id(self):

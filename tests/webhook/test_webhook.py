@@ -203,7 +203,9 @@ class TestWebhook(BTCPayHttpCommon):
     def test_when_the_address_has_no_valid_id_then_the_event_is_refused(self):
         body = json.dumps(self._prepare_event(self.tx)).encode()
         signature = f'sha256={self._sign(body, self.webhook_secret)}'
-        for path in ('', '/0x1', '/-1', '/1.5', f'/{2**31}', f'/{10**30}'):
+        for path in (
+            '', '/0x1', '/-1', '/1.5', '/²', f'/{2**31}', f'/{10**30}', '/' + '9' * 5000,
+        ):
             with self.subTest(path=path), mute_logger(CONTROLLER_LOG):
                 response = self.url_open(
                     f'{const.WEBHOOK_ROUTE}{path}', data=body,
