@@ -1,6 +1,7 @@
 import logging
 from unittest.mock import patch
 
+from odoo import SUPERUSER_ID
 from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
@@ -94,6 +95,20 @@ class TestRefundLink(RefundMixin, BTCPayHttpCommon):
             ]))
         noted = ' '.join(self.order.message_ids.mapped('body'))
         self.assertIn("was mailed to customer@example.com", noted)
+
+    def test_when_odoo_mails_the_link_by_itself_then_who_may_not_refund_gets_no_answer(self):
+        seller, company = self.seller.partner_id, self.order.company_id.partner_id
+        company.email = 'shop@example.com'
+        for partner in (company, seller):
+            if partner == seller:
+                self.seller.group_ids |= self.env.ref('payment_btcpay.group_refund')
+            self.refund.with_user(SUPERUSER_ID)._btcpay_mail_customer('mail_template_refund')
+            mail = self.env['mail.mail'].sudo().search([
+                ('body_html', 'like', self.secret),
+            ], order='id desc', limit=1)
+            self.assertEqual(
+                (mail.email_from, mail.reply_to), (partner.email_formatted, partner.email_formatted)
+            )
 
     @mute_logger('odoo.addons.mail.models.mail_mail')
     def test_when_the_mail_has_left_then_nothing_of_it_is_kept(self):
