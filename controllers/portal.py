@@ -1,5 +1,6 @@
 from odoo.http import request, route
 
+from odoo.addons.account_payment.controllers.portal import PortalAccount
 from odoo.addons.sale.controllers.portal import CustomerPortal
 
 
@@ -25,4 +26,19 @@ class BTCPayCustomerPortal(CustomerPortal):
             due = order_sudo._btcpay_get_amount_due()
             for key in ('amount', 'payment_amount'):  # What is asked for, and what the page says.
                 values[key] = values[key] and min(values[key], due)
+        return values
+
+
+class BTCPayPortalAccount(PortalAccount):
+
+    def _overdue_invoices_get_page_view_values(self, overdue_invoices, **kwargs):
+        """Override of `account_payment` to ask for what is due, where Bitcoin is offered: no more
+        is taken, and the page asks for the totals, whatever is paid of them."""
+        values = super()._overdue_invoices_get_page_view_values(overdue_invoices, **kwargs)
+        if 'btcpay' in values.get('providers_sudo', request.env['payment.provider']).mapped('code'):
+            due = request.env['payment.transaction'].sudo()._btcpay_get_amount_due(
+                overdue_invoices.sudo()
+            )
+            if 0 < due < values['amount']:
+                values['amount'] = values['payment']['amount'] = due
         return values
