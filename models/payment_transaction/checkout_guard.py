@@ -108,7 +108,7 @@ class PaymentTransaction(models.Model):
         if self._btcpay_are_documents_canceled():
             return _("%(documents)s was canceled. Nothing was charged.", **values)
         quotations = self._btcpay_get_quotations()
-        if any(quotations.mapped('is_expired')):
+        if self._btcpay_is_quotation_expired():
             return _(
                 "The quotation %(documents)s has expired. Nothing was charged. Please ask us for a"
                 " new one.", **values,
