@@ -8,10 +8,15 @@ class BTCPayCustomerPortal(CustomerPortal):
 
     @route()
     def portal_order_page(self, order_id, *args, payment_amount=None, **kwargs):
-        """Override of `sale` to ask for nothing of what is paid by now."""
+        """Override of `sale` to ask for what is due by now, whatever it was when the link was made:
+        Odoo's page would offer to pay again, or not be found where more is to be prepaid."""
         order_sudo = request.env['sale.order'].sudo().browse(order_id).exists()
-        if order_sudo and order_sudo._btcpay_is_all_paid():
-            payment_amount = None  # By a mailed link, which Odoo's page would offer to pay again.
+        amount = self._cast_as_float(payment_amount)
+        if order_sudo and amount and order_sudo._btcpay_is_bitcoin_concerned():
+            if order_sudo._btcpay_get_amount_due() <= 0:
+                payment_amount = None
+            elif order_sudo.state != 'sale':
+                payment_amount = max(amount, order_sudo._get_prepayment_required_amount())
         return super().portal_order_page(
             order_id, *args, payment_amount=payment_amount, **kwargs
         )
