@@ -1,5 +1,6 @@
 from odoo.http import request, route
 
+from odoo.addons.account_payment.controllers.portal import PortalAccount
 from odoo.addons.sale.controllers.portal import CustomerPortal
 
 
@@ -7,10 +8,15 @@ class BTCPayCustomerPortal(CustomerPortal):
 
     @route()
     def portal_order_page(self, order_id, *args, payment_amount=None, **kwargs):
-        """Override of `sale` to ask for nothing of what is paid by now."""
+        """Override of `sale` to ask for what is due by now, whatever it was when the link was made:
+        Odoo's page would offer to pay again, or not be found where more is to be prepaid."""
         order_sudo = request.env['sale.order'].sudo().browse(order_id).exists()
-        if order_sudo and order_sudo._btcpay_is_all_paid():
-            payment_amount = None  # By a mailed link, which Odoo's page would offer to pay again.
+        amount = self._cast_as_float(payment_amount)
+        if order_sudo and amount and order_sudo._btcpay_is_bitcoin_concerned():
+            if order_sudo._btcpay_get_amount_due() <= 0:
+                payment_amount = None
+            elif order_sudo.state != 'sale':
+                payment_amount = max(amount, order_sudo._get_prepayment_required_amount())
         return super().portal_order_page(
             order_id, *args, payment_amount=payment_amount, **kwargs
         )
@@ -25,4 +31,19 @@ class BTCPayCustomerPortal(CustomerPortal):
             due = order_sudo._btcpay_get_amount_due()
             for key in ('amount', 'payment_amount'):  # What is asked for, and what the page says.
                 values[key] = values[key] and min(values[key], due)
+        return values
+
+
+class BTCPayPortalAccount(PortalAccount):
+
+    def _overdue_invoices_get_page_view_values(self, overdue_invoices, **kwargs):
+        """Override of `account_payment` to ask for what is due, where Bitcoin is offered: no more
+        is taken, and the page asks for the totals, whatever is paid of them."""
+        values = super()._overdue_invoices_get_page_view_values(overdue_invoices, **kwargs)
+        if 'btcpay' in values.get('providers_sudo', request.env['payment.provider']).mapped('code'):
+            due = request.env['payment.transaction'].sudo()._btcpay_get_amount_due(
+                overdue_invoices.sudo()
+            )
+            if 0 < due < values['amount']:
+                values['amount'] = values['payment']['amount'] = due
         return values

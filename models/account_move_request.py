@@ -194,11 +194,15 @@ class AccountMove(models.Model):
     @api.model
     def _cron_btcpay_request_due(self):
         """Ask the customers who are to be asked for Bitcoin payments of what is due: each
-        installment once."""
+        installment once. Companies share their customers, but not all of them take Bitcoin."""
         if not self._btcpay_is_online_payment_enabled():
             return  # There is nothing a customer could open.
         today = fields.Date.today()
+        connected = self.env['payment.provider']._btcpay_find_all().filtered(
+            lambda provider: provider.btcpay_connection_state != 'disconnected'
+        )
         due = self.search([
+            ('company_id', 'child_of', connected.company_id.ids),
             ('move_type', '=', 'out_invoice'),
             ('state', '=', 'posted'),
             ('payment_state', 'in', ('not_paid', 'in_payment', 'partial')),

@@ -71,6 +71,7 @@ from .order import (
     test_order_screen,
     test_order_story,
     test_orders_together,
+    test_overdue_invoices,
     test_printed_qr_code,
     test_receipts,
     test_replaced_invoice,

@@ -27,6 +27,8 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
                 "There is no partial payment to accept: the invoice has not expired, or what was"
                 " received for it is already booked, is given back, or is not confirmed yet."
             ))
+        if expired := tx.sale_order_ids.filtered('is_expired'):
+            raise UserError(expired[0]._btcpay_find_request_obstacle())
         tx._btcpay_accept_partial()
         tx._btcpay_close_settled_matters()
 

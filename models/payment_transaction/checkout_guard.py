@@ -79,11 +79,16 @@ class PaymentTransaction(models.Model):
     def _btcpay_get_website_id(self):
         """Return the website on which the payment is made, where there are websites.
 
-        :return: The id of the website; False if Odoo's page asks for none.
+        Odoo shows invoices, whichever they were sold on, with the providers of that on which the
+        customer looks at them.
+
+        :return: The id of the website; False if Odoo's page asks for none, or for one that is not
+                 known any more.
         :rtype: int|bool
         """
-        if documents := self.sale_order_ids or self.invoice_ids:
-            return 'website_id' in documents._fields and documents[:1].website_id.id
+        if self.sale_order_ids or self.invoice_ids:
+            orders = self.sale_order_ids[:1]
+            return 'website_id' in orders._fields and orders.website_id.id
         has_website = bool(request) and 'website' in self.env
         return has_website and self.env['website'].get_current_website().id
 
@@ -103,7 +108,7 @@ class PaymentTransaction(models.Model):
         if self._btcpay_are_documents_canceled():
             return _("%(documents)s was canceled. Nothing was charged.", **values)
         quotations = self._btcpay_get_quotations()
-        if any(quotations.mapped('is_expired')):
+        if self._btcpay_is_quotation_expired():
             return _(
                 "The quotation %(documents)s has expired. Nothing was charged. Please ask us for a"
                 " new one.", **values,

@@ -140,6 +140,7 @@ class PaymentTransaction(models.Model):
             and self._btcpay_can_accept_partial()
             and self._btcpay_get_obsolete_reason() in ('', 'changed')
             and bool(self.sale_order_ids or self.invoice_ids)
+            and not self._btcpay_is_quotation_expired()
         )
 
     def _btcpay_get_rest_token(self):

@@ -110,6 +110,12 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         return self.sale_order_ids or self.invoice_ids._btcpay_get_orders()
 
+    def _btcpay_is_quotation_expired(self):
+        """Return whether it is for a quotation that is to be extended before anything is paid: its
+        page takes no payment until then."""
+        self.ensure_one()
+        return any(self.sale_order_ids.mapped('is_expired'))
+
     def _btcpay_get_payable_invoices(self):
         """Return the customer invoices that the transaction pays, itself or by its orders.
 
@@ -162,7 +168,10 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         tx = self._btcpay_get_root().sudo()
         documents = leave_out_canceled(tx.sale_order_ids or tx.invoice_ids)
-        if len(documents.currency_id) != 1 or documents[0].state == 'cancel':
+        if (
+            len(documents.currency_id) != 1 or documents[0].state == 'cancel'
+            or tx._btcpay_is_quotation_expired()
+        ):
             return []
         is_move = documents._name == 'account.move'
         due = self._btcpay_get_amount_due(documents)

@@ -111,6 +111,20 @@ class TestSeveralStores(PagesCommon):
                 self.assertEqual(offered.filtered(lambda p: p.code == 'btcpay'), provider)
                 self.assertEqual(providers._btcpay_find_for(order), provider)
 
+    def test_when_an_invoice_is_opened_on_another_website_then_it_is_paid_by_what_that_offers(self):
+        if 'website_id' not in self.env['sale.order']._fields:
+            self.skipTest("There are no websites (module website_sale is not installed).")
+        self.btcpay.website_id, self.second.website_id = websites = self.env['website'].create([
+            {'name': name, 'company_id': self.env.company.id, 'domain': domain}
+            for name, domain in (("Hats", self.base_url()), ("Coats", False))
+        ])
+        order = self._create_order(website_id=websites[1].id)
+        order.action_confirm()
+        invoice = order._create_invoices()
+        invoice.action_post()
+        self.assertEqual(invoice.website_id, websites[1])
+        self._assert_paid_by(invoice, self.btcpay)
+
     def test_when_each_store_has_a_method_of_its_own_then_the_customer_chooses(self):
         method = self.payment_method.copy({'code': 'btcpay_second', 'name': "Bitcoin (second)"})
         method.write({'active': True, 'provider_ids': [Command.set(self.second.ids)]})

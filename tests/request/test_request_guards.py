@@ -163,6 +163,14 @@ class TestRequestGuards(RequestMixin, BTCPayCommon):
         [mail] = self._requests(move)
         self.assertEqual(mail.author_id, move.company_id.partner_id)
 
+    def test_when_the_company_has_no_store_then_nobody_is_asked_or_told(self):
+        self.partner.btcpay_request_due = True  # By another company, which has one.
+        move = self._create_invoice(invoice_date_due=fields.Date.today())
+        self.btcpay.sudo().btcpay_connection_state = 'disconnected'
+        self._run_schedule()
+        self.assertFalse(move.btcpay_requested_at)
+        self.assertFalse(move.activity_ids, self._activities(move))
+
     def test_when_the_mail_template_was_deleted_then_it_is_said_how_to_bring_it_back(self):
         self.partner.btcpay_request_due = True
         order = self._create_order()

@@ -118,6 +118,25 @@ class TestRequestHttp(RequestMixin, BTCPayHttpCommon):
         self._settle(tx)
         self.assertRecordValues(order, [{'state': 'sale', 'amount_paid': 30}])
 
+    def test_when_the_quotation_became_dearer_then_its_links_ask_for_what_is_due_now(self):
+        order = self._create_order(require_payment=True, require_signature=False)
+        url = self._request(order)
+        order.order_line.price_unit = 120
+        self.assertEqual(self._open(url)['amount'], 120)
+        tx = self._pay(self._open(url))
+        self.world.pay(tx.btcpay_invoice_id, fraction='0.5')
+        self.world.mine()
+        self.world.expire(tx.btcpay_invoice_id)
+        self._look(tx)
+        tx.action_btcpay_accept_partial()
+        self._post_process()
+        [link] = tx._btcpay_get_amount_due_links()
+        self.assertEqual(self._open(link['url'])['amount'], 60)
+        order.order_line.price_unit = 150
+        for each in (link['url'], url):
+            self.assertEqual(self._open(each)['amount'], 90)
+        self.assertEqual(self._pay(self._open(url)).btcpay_asked_amount, 90)
+
     def test_when_a_chosen_amount_is_requested_then_the_link_charges_exactly_that(self):
         order = self._create_order()
         order.action_confirm()
