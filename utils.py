@@ -14,6 +14,7 @@ from odoo.tools import SQL
 
 from odoo.addons.payment_btcpay import greenfield
 from odoo.addons.payment_btcpay.const import DECISIONS, LOCK_TIMEOUT
+from odoo.addons.payment_btcpay.db import commit
 
 
 class ConnectionRefused(ValidationError):
@@ -324,7 +325,7 @@ def _trigger_after_others(env, xml_id):
             cr.rollback()
             cron._trigger()
         else:
-            cr.commit()  # What was stored meanwhile is seen from here on.
+            commit(env)  # What was stored meanwhile is seen from here on.
             trigger_once(env, xml_id)
 
 
