@@ -231,7 +231,11 @@ class PaymentTransaction(models.Model):
             case 'canceled':  # Paid for what was canceled.
                 is_kept = self.state == 'done' or self._btcpay_get_kept_amount() > 0
                 is_given_back = self.btcpay_returned_amount and self._btcpay_get_kept_amount() <= 0
-                return self._btcpay_are_documents_canceled() and is_kept and not is_given_back
+                # Who reopens the order is to confirm it still: it is not tried again by itself.
+                is_open = self._btcpay_are_documents_canceled() or (
+                    self._btcpay_is_confirmation_due()
+                )
+                return is_open and is_kept and not is_given_back
             case 'taken_back':  # Paid out, while the books do not show that it came in.
                 return bool(self._btcpay_find_taken_back())
             case 'credit_note':  # Refunded, but not paid back by that any more.
