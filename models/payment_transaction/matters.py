@@ -190,6 +190,8 @@ class PaymentTransaction(models.Model):
         tx = self._btcpay_as_odoo()
         if tx.btcpay_status:
             tx._btcpay_apply_status(is_new=False)
+        for receipt in tx._btcpay_get_receipts().filtered('is_post_processed'):
+            receipt._btcpay_report_anomalies()  # Which the refund had settled.
 
     def _btcpay_is_matter_open(self, matter):
         """Return whether there still is something to decide.
