@@ -85,6 +85,8 @@ class Actions:
         self.pay_button(order_id)
 
     def pay_button(self, order_id):
+        if not self.rig.is_enabled:
+            return
         attempt = self.shop.checkout(order_id)
         self.did(f'customer chooses Bitcoin for order {order_id}: {attempt.reference}')
         if 'error' in attempt.answer or not attempt.reference:
@@ -171,10 +173,17 @@ class Actions:
             self.rig.world.mark(attempt.invoice_id, status)
         except Refused:
             return
+        self.history.turns += 1
         if status == 'Invalid':
             self.history.marked_invalid.add(attempt.invoice_id)
         self.did(f'merchant marks {attempt.reference} {status}')
         self.after()
+
+    def archive(self, number):
+        attempt = self.attempt(number)
+        if attempt and not self.are_answers_spoilt:
+            self.rig.world.archive(attempt.invoice_id)
+            self.did(f'merchant archives the invoice of {attempt.reference}')
 
     def foreign_invoice(self, number, same_order, same_amount, is_paid):
         """Another system uses the same store, perhaps with the same references."""
@@ -259,7 +268,10 @@ class Actions:
             '       (SELECT count(*) FROM mail_message) AS messages')
 
     def redeliver(self, number):
-        deliveries = self.rig.world.deliveries(self.rig.webhook_id)
+        try:
+            deliveries = self.rig.world.deliveries(self.rig.webhook_id)
+        except Refused:
+            return  # the webhook was removed
         if deliveries:
             self.rig.world.redeliver(
                 self.rig.webhook_id, deliveries[number % len(deliveries)]['id'])
@@ -292,6 +304,14 @@ class Actions:
         self.history.cancelled.add(order_id)
         self.did(f'order {order_id} is cancelled')
         self.after()
+
+    def reopen(self, number):
+        order_id = self.order_id(number)
+        if self.shop.order(order_id)['state'] == 'cancel':
+            self.shop.reopen(order_id)
+            self.history.turns += 1
+            self.did(f'order {order_id} is a quotation again')
+            self.after()
 
     def change(self, number, amount):
         order_id = self.order_id(number)

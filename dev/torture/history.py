@@ -6,16 +6,21 @@ from dataclasses import dataclass, field
 @dataclass
 class History:
     """:ivar set orders: all orders
-    :ivar dict moves: customer invoices, with the order that each is of, if any
-    :ivar list notes: credit notes
+    :ivar dict moves: customer invoices, with the orders that each is of
+    :ivar dict places: invoices that took the place of others, with these
+    :ivar dict notes: credit notes, with the invoice and the amount of each
+    :ivar set unmatched: invoices of which an accountant unmatched what paid them
+    :ivar set taken_back: transactions of which an accountant canceled payments, or confirmed them
     :ivar Counter banked: what came by bank, by customer invoice
     :ivar Counter credited: what was credited, by customer invoice
     :ivar set credited_though_paid: invoices of which a person saw that something was paid
     :ivar set confirmed: orders that a person confirmed
     :ivar int refunds_asked: how often the button was pressed
+    :ivar set amounts_asked: of refunds, without fees and with them
     :ivar int refunds_at_the_server: how often the merchant refunded without Odoo
     :ivar Counter paid_out: what was paid out, by pull payment
-    :ivar set on_its_way: pull payments with a payout that was sent and not confirmed
+    :ivar dict payouts: claims that are not final: pull payment, amount and state of each
+    :ivar set hidden: pull payments that were archived with a payout whose end Odoo had not seen
     :ivar set cancelled: orders that the shop cancelled
     :ivar set cancelled_though_paid: those of them of which a person saw that they were paid
     :ivar set changed: orders that the shop changed
@@ -24,6 +29,7 @@ class History:
     :ivar set was_settled: invoices that were settled at a time
     :ivar set paid_while_open: invoices that got money before they were marked invalid
     :ivar set marked_invalid: invoices that the merchant marked
+    :ivar int turns: how often something was taken back that may be told of once more
     :ivar set seen_done: transactions that were done at a time
     :ivar set forged: ids of deliveries that are not the server's
     :ivar list forged_answers: what Odoo may answer to one, and what it did
@@ -35,15 +41,20 @@ class History:
 
     orders: set = field(default_factory=set)
     moves: dict = field(default_factory=dict)
-    notes: list = field(default_factory=list)
+    places: dict = field(default_factory=dict)
+    notes: dict = field(default_factory=dict)
+    unmatched: set = field(default_factory=set)
+    taken_back: set = field(default_factory=set)
     banked: Counter = field(default_factory=Counter)
     credited: Counter = field(default_factory=Counter)
     credited_though_paid: set = field(default_factory=set)
     confirmed: set = field(default_factory=set)
     refunds_asked: int = 0
+    amounts_asked: set = field(default_factory=set)
     refunds_at_the_server: int = 0
     paid_out: Counter = field(default_factory=Counter)
-    on_its_way: set = field(default_factory=set)
+    payouts: dict = field(default_factory=dict)
+    hidden: set = field(default_factory=set)
     cancelled: set = field(default_factory=set)
     cancelled_though_paid: set = field(default_factory=set)
     changed: set = field(default_factory=set)
@@ -52,6 +63,7 @@ class History:
     was_settled: set = field(default_factory=set)
     paid_while_open: set = field(default_factory=set)
     marked_invalid: set = field(default_factory=set)
+    turns: int = 0
     seen_done: set = field(default_factory=set)
     forged: set = field(default_factory=set)
     forged_answers: list = field(default_factory=list)

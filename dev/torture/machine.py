@@ -5,6 +5,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from .accounting import Accounting
 from .actions import Actions
+from .connection import Connecting
 from .history import History
 from .refunding import Refunding
 from .settle import settle
@@ -24,12 +25,12 @@ def drawn(parameters):
     return {name: st.sampled_from(values) for name, values in parameters.items()}
 
 
-class Torture(Accounting, Refunding, Actions, RuleBasedStateMachine):
+class Torture(Accounting, Connecting, Refunding, Actions, RuleBasedStateMachine):
     """A sequence, ended with what has to be so in the end."""
 
     @initialize(**drawn(SETTINGS))
-    def begin(self, accept_part, late, tolerance, short, speed, amount, promotion, lose, mine,
-              stay_broken):
+    def begin(self, accept_part, late, tolerance, short, speed, amount, begins, promotion, lose,
+              mine, stay_broken):
         self.ending = {'lose': lose, 'mine': mine, 'stay_broken': stay_broken}
         self.steps.append(f'settings: accept_part={accept_part} late={late} tolerance={tolerance} '
                           f'{short} {speed}; in the end: {self.ending}')
@@ -39,6 +40,11 @@ class Torture(Accounting, Refunding, Actions, RuleBasedStateMachine):
         self.is_begun = True
         self.counts['sequences'] += 1
         self.new_order(amount, promotion)
+        if begins == 'paid invoice':
+            self.new_move(amount)
+        if begins != 'order':
+            self.pay(0, '1', 'BTC-LN', False)
+            self.scheduled_actions()
 
     def act(self, action):
         name, parameters = action

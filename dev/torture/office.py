@@ -76,10 +76,98 @@ class Office:
                 lines.reconcile()
             return note.id, amount
 
+    def change_note(self, note_id, to):
+        """:param str to: `draft`, `cancel` or `posted`
+        :return: what was said if it was refused
+        """
+        with self.rig.env() as env:
+            note = env['account.move'].browse(note_id)
+            return self._try(
+                env, *([note.button_draft] if note.state != 'draft' else []),
+                *([note.button_cancel] if to == 'cancel' else []),
+                *([note.action_post] if to == 'posted' else []))
+
+    def invoice_together(self, order_ids):
+        """:return: id of the one posted invoice of several orders; None if that is not possible"""
+        with self.rig.env() as env:
+            orders = env['sale.order'].browse(order_ids).filtered(
+                lambda order: order.invoice_status == 'to invoice' and not order.invoice_ids)
+            if len(orders) < 2:
+                return None, []
+            move = orders._create_invoices()
+            move.action_post()
+            move._portal_ensure_token()
+            return move.id, orders.ids
+
+    def rewrite(self, move_id, amount):
+        """Set an invoice to draft, change its price, and confirm it again.
+
+        :param float amount: None to cancel it instead
+        :return: what was said if it was refused
+        """
+        with self.rig.env() as env:
+            move = env['account.move'].browse(move_id)
+            return self._try(
+                env, move.button_draft, *([move.button_cancel] if amount is None else [
+                    lambda: move.invoice_line_ids.write({'price_unit': amount}),
+                    move.action_post]))
+
+    def take_place(self, move_id):
+        """Reverse an invoice, and make another one that takes its place.
+
+        :return: id of the one that is posted then
+        """
+        with self.rig.env() as env:
+            wizard = env['account.move.reversal'].with_context(
+                active_model='account.move', active_ids=[move_id],
+            ).create({'journal_id': env['account.move'].browse(move_id).journal_id.id})
+            move = env['account.move'].browse(wizard.modify_moves()['res_id'])
+            move.action_post()
+            move._portal_ensure_token()
+            return move.id
+
+    def unmatch(self, move_id):
+        with self.rig.env() as env:
+            env['account.move'].browse(move_id).line_ids.remove_move_reconcile()
+
+    def payments(self, tx_id):
+        """:return: the payments by which what came in for a transaction is booked, with the state
+        """
+        return self.rig.sql(
+            'SELECT p.id, p.state FROM account_payment p JOIN payment_transaction t'
+            ' ON t.payment_id = p.id WHERE (t.id = %s OR t.source_transaction_id = %s)'
+            " AND t.operation <> 'refund' ORDER BY p.id", tx_id, tx_id)
+
+    def take_back(self, payment_id, to):
+        """:param str to: `draft`, `canceled` or `paid`
+        :return: what was said if it was refused
+        """
+        with self.rig.env() as env:
+            payment = env['account.payment'].browse(payment_id)
+            return self._try(
+                env, *([payment.action_draft] if payment.state != 'draft' else []),
+                *([payment.action_cancel] if to == 'canceled' else []),
+                *([payment.action_post] if to == 'paid' else []))
+
+    @staticmethod
+    def _try(env, *steps):
+        from odoo.exceptions import UserError
+
+        try:
+            for step in steps:
+                step()
+            env.flush_all()
+        except UserError as error:
+            env.cr.rollback()
+            return str(error)
+        return None
+
     # --- refunds ----------------------------------------------------------------------------------
 
-    def refund(self, tx_id, scope):
+    def refund(self, tx_id, scope, variant='fiat', fee=0):
         """:param str scope: `all`, `part` or `surplus`
+        :param str variant: see the field
+        :param int fee: in per cent
         :return: the amount and what was said if it was refused; None if nothing is there
         """
         with self.rig.env() as env:
@@ -88,7 +176,7 @@ class Office:
             amount = sums['overpayment'] if scope == 'surplus' else sums['available']
             if scope == 'part':
                 amount = tx.currency_id.round(amount / 3)
-            return self._refund(env, tx, amount)
+            return self._refund(env, tx, amount, variant=variant, fee_percent=str(fee))
 
     def refund_note(self, note_id):
         """Pay a credit note back; returns what `refund` does."""
@@ -100,7 +188,7 @@ class Office:
                 env, tx, min(note._btcpay_get_refund_amount_due(), available or 0), note)
 
     @staticmethod
-    def _refund(env, tx, amount, note=None):
+    def _refund(env, tx, amount, note=None, **options):
         from odoo.exceptions import UserError
 
         from odoo.addons.payment_btcpay.greenfield import GreenfieldError
@@ -108,7 +196,7 @@ class Office:
         if not tx or amount <= 0:
             return None
         try:
-            tx._btcpay_request_refund(amount, credit_note=note)
+            tx._btcpay_request_refund(amount, credit_note=note, **options)
         except (UserError, GreenfieldError) as error:
             env.cr.rollback()
             return amount, str(error)

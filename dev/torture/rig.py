@@ -32,7 +32,8 @@ class Errors(logging.Handler):
 class Rig(Stack):
     """:ivar Errors errors: what was logged as an error in our process"""
 
-    registry = None
+    registry = key = None
+    is_enabled = True
 
     def prepare(self):
         """Override to load Odoo's models in our process."""
@@ -56,6 +57,7 @@ class Rig(Stack):
             self.provider_id = env['payment.provider'].search([('code', '=', 'btcpay')]).id
             self.wire_id = env.ref('payment.payment_provider_transfer').id
             self.graveyard_id = env['payment.provider'].search([('name', '=', 'Graveyard')]).id
+            self.database = env['payment.provider']._btcpay_get_database()
             self.method_id = env.ref('payment_btcpay.payment_method_btcpay').id
             self.partner_id = env['res.partner'].search([('name', '=', 'Torture')]).id
             self.product_id = env['product.product'].search([('name', '=', 'Torture')]).id
@@ -114,7 +116,7 @@ class Rig(Stack):
         self.errors.found.clear()
         self.world.settings(delivery_timeout='30', fee_rate='10')
         self.store_id = self.world.new_store(methods=('BTC-CHAIN', 'BTC-LN'), **store_settings)
-        key = self.world.new_key(self.store_id, GUIDE)
+        self.key, self.is_enabled = self.world.new_key(self.store_id, GUIDE), True
         webhook = self.world.new_webhook(
             self.store_id, f'{self.gate.url}/payment/btcpay/webhook/{self.provider_id}')
         self.webhook_id, self.secret = webhook['id'], webhook['secret']
@@ -137,8 +139,57 @@ class Rig(Stack):
                 'UPDATE payment_provider SET btcpay_server_url = %s, btcpay_api_key = %s, '
                 'btcpay_store_id = %s, btcpay_webhook_id = %s, btcpay_webhook_secret = %s, '
                 'btcpay_webhook_url = %s, btcpay_accept_partial = %s, btcpay_late_policy = %s, '
-                'btcpay_underpaid_policy = %s WHERE id = %s',
-                [self.world.url, key, self.store_id, self.webhook_id, self.secret, webhook['url'],
-                 accept_part, late_policy, underpaid_policy, self.provider_id])
+                'btcpay_underpaid_policy = %s, btcpay_database = %s WHERE id = %s',
+                [self.world.url, self.key, self.store_id, self.webhook_id, self.secret,
+                 webhook['url'], accept_part, late_policy, underpaid_policy, self.database,
+                 self.provider_id])
+            cr.execute('UPDATE payment_method SET active = TRUE WHERE id = %s', [self.method_id])
             # SQL tells nobody: Odoo's processes forget what they remember of the provider.
             cr.execute('INSERT INTO orm_signaling_default DEFAULT VALUES')
+
+    # --- the connection ---------------------------------------------------------------------------
+
+    def revoke_key(self):
+        self.world.revoke_key(self.key)
+        self.key = None
+
+    def authorize(self):
+        """Connect the store again, with a new key.
+
+        :return: what was said if it was refused
+        """
+        key = self.world.new_key(self.store_id, GUIDE)
+        said = self._manage(lambda provider: provider._btcpay_connect(self.world.url, key))
+        if not said:
+            self.key, self.is_enabled = key, True
+        return said
+
+    def repair_webhook(self):
+        """:return: what was said if it was refused"""
+        return self._manage(lambda provider: provider.action_btcpay_repair_webhook())
+
+    def enable(self, is_enabled):
+        self.is_enabled = is_enabled
+        return self._manage(lambda provider: provider.write({
+            'state': 'enabled' if is_enabled else 'disabled', 'is_published': is_enabled}))
+
+    def mend(self):
+        """Have the administrator see to it that Bitcoin can be taken."""
+        if not self.is_enabled:
+            self.enable(True)
+        if not self.key and (said := self.authorize()):
+            raise AssertionError(f'The store could not be authorized again: {said}')
+
+    def _manage(self, change):
+        from odoo.exceptions import UserError
+
+        with self.env() as env:
+            provider = env['payment.provider'].browse(self.provider_id)
+            try:
+                change(provider)
+            except UserError as error:
+                env.cr.rollback()
+                return str(error)
+            self.webhook_id, self.secret = provider.btcpay_webhook_id, (
+                provider.sudo().btcpay_webhook_secret)
+        return None

@@ -45,6 +45,7 @@ def settle(rig, history, lose=False, mine=True, stay_broken=False):
         rig.world.restart()
     rig.world.clear_faults()
     rig.gate.mode = 'open'
+    rig.mend()
     history.broken = rig.broken and stay_broken
     rig.tell_odoo(rig.offset, history.broken)
     if mine:

@@ -81,15 +81,16 @@ class Shop:
             order_id, f'/my/orders/{order_id}/transaction', order['access_token'],
             float(order['amount_total']) - self.paid(order_id))
 
-    def checkout_move(self, move_id):
+    def checkout_move(self, move_id, fraction=1):
         """Press "Pay" on the page of a customer invoice.
 
+        :param float fraction: of what is due
         :return: the Attempt; without an invoice if the server could not be asked
         """
         move = Office(self.rig).move(move_id)
         return self._checkout(
             move_id, f'/invoice/transaction/{move_id}', move['access_token'],
-            float(move['amount_residual']))
+            float(move['amount_residual']) * fraction)
 
     def _checkout(self, document, path, token, amount):
         attempt = Attempt(document, requests.Session())
@@ -137,6 +138,12 @@ class Shop:
     def cancel(self, order_id):
         with self.rig.env() as env:
             env['sale.order'].browse(order_id)._action_cancel()
+
+    def reopen(self, order_id):
+        with self.rig.env() as env:
+            order = env['sale.order'].browse(order_id)
+            order.action_draft()
+            order.state = 'sent'
 
     def change(self, order_id, amount):
         with self.rig.env() as env:

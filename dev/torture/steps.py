@@ -24,6 +24,7 @@ BOTH = (False, True)
 SETTINGS = {
     'accept_part': BOTH, 'late': ('review', 'accept'), 'tolerance': (0, 5),
     'short': ('received', 'write_off'), 'speed': ('MediumSpeed', 'HighSpeed'), 'amount': AMOUNTS,
+    'begins': ('order', 'paid order', 'paid invoice', 'paid invoice'),
     'promotion': (None, None, *PROMOTIONS), 'lose': BOTH, 'mine': BOTH, 'stay_broken': BOTH,
 }
 
@@ -38,7 +39,7 @@ CUSTOMER = (
     (1, 'try_again', {'number': WHICH}),
     (1, 'new_order', {'amount': AMOUNTS, 'promotion': (None, *PROMOTIONS)}),
     (2, 'new_move', {'amount': AMOUNTS}),
-    (1, 'pay_move_online', {'number': WHICH}),
+    (1, 'pay_move_online', {'number': WHICH, 'fraction': (1, 1, 0.5)}),
     (1, 'claim', {
         'number': WHICH, 'fraction': ('0.4', '1'),
         'state': ('AwaitingApproval', 'InProgress', 'Completed', 'Completed')}),
@@ -49,6 +50,10 @@ SERVER = (
     (2, 'time_passes', {'seconds': TIMES}),
     (2, 'mark', {'number': WHICH, 'status': ('Settled', 'Invalid')}),
     (1, 'replace', {}),
+    (3, 'pay_out', {'number': WHICH, 'state': (
+        'AwaitingPayment', 'InProgress', 'Completed', 'Completed', 'Cancelled')}),
+    (1, 'rate_changes', {'rate': (25_000, 50_000, 80_000)}),
+    (1, 'archive', {'number': WHICH}),
 )
 TROUBLE = (
     (3, 'server_fails', {
@@ -61,6 +66,9 @@ TROUBLE = (
     (1, 'odoo_restarts', {'really': (*[False] * 12, True)}),
     (1, 'forge', {'kind': tuple(KINDS), 'number': WHICH}),
     (1, 'redeliver', {'number': WHICH}),
+    (1, 'key', {'is_good': BOTH}),
+    (1, 'webhook', {'is_there': BOTH}),
+    (1, 'provider', {'is_enabled': BOTH}),
     (1, 'foreign_invoice', {'number': WHICH, 'same_order': (True, True, False),
                             'same_amount': BOTH, 'is_paid': BOTH}),
 )
@@ -69,11 +77,14 @@ SHOP = (
     (1, 'scheduled_action', {'number': tuple(range(9))}),
     (3, 'press', {'number': WHICH, 'button': BUTTONS}),
     (1, 'cancel', {'number': WHICH}),
+    (1, 'reopen', {'number': WHICH}),
     (2, 'change', {'number': WHICH, 'amount': AMOUNTS}),
     (1, 'pay_otherwise', {'number': WHICH}),
 )
 OFFICE = (
-    (4, 'refund', {'number': WHICH, 'scope': ('all', 'part', 'surplus', 'surplus')}),
+    (4, 'refund', {
+        'number': WHICH, 'scope': ('all', 'part', 'surplus', 'surplus'), 'fee': (0, 0, 10),
+        'variant': ('fiat', 'fiat', 'rate_then', 'current_rate')}),
     (2, 'refund_note', {'number': WHICH}),
     (2, 'withdraw', {'number': WHICH}),
     (1, 'refund_at_the_server', {'number': WHICH, 'percent': (0, 60)}),
@@ -82,6 +93,12 @@ OFFICE = (
     (1, 'invoice_order', {'number': WHICH}),
     (3, 'pay_by_bank', {'number': WHICH, 'fraction': (0.6, 1)}),
     (2, 'credit', {'number': WHICH, 'fraction': (0.3, 1)}),
+    (2, 'note_changes', {'number': WHICH, 'to': ('draft', 'cancel', 'posted')}),
+    (1, 'rewrite', {'number': WHICH, 'amount': (None, 1.01, 100.0)}),
+    (1, 'take_place', {'number': WHICH}),
+    (1, 'unmatch', {'number': WHICH}),
+    (1, 'take_back', {'number': WHICH, 'to': ('draft', 'canceled', 'paid')}),
+    (1, 'invoice_together', {}),
 )
 
 

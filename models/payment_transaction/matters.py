@@ -190,6 +190,8 @@ class PaymentTransaction(models.Model):
         tx = self._btcpay_as_odoo()
         if tx.btcpay_status:
             tx._btcpay_apply_status(is_new=False)
+        for receipt in tx._btcpay_get_receipts().filtered('is_post_processed'):
+            receipt._btcpay_report_anomalies()  # Which the refund had settled.
 
     def _btcpay_is_matter_open(self, matter):
         """Return whether there still is something to decide.
@@ -231,7 +233,11 @@ class PaymentTransaction(models.Model):
             case 'canceled':  # Paid for what was canceled.
                 is_kept = self.state == 'done' or self._btcpay_get_kept_amount() > 0
                 is_given_back = self.btcpay_returned_amount and self._btcpay_get_kept_amount() <= 0
-                return self._btcpay_are_documents_canceled() and is_kept and not is_given_back
+                # Who reopens the order is to confirm it still: it is not tried again by itself.
+                is_open = self._btcpay_are_documents_canceled() or (
+                    self._btcpay_is_confirmation_due()
+                )
+                return is_open and is_kept and not is_given_back
             case 'taken_back':  # Paid out, while the books do not show that it came in.
                 return bool(self._btcpay_find_taken_back())
             case 'credit_note':  # Refunded, but not paid back by that any more.

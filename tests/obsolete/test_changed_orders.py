@@ -209,6 +209,19 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
         self.assertIn("for what had been canceled. Refund it", self._activities(self.order))
         self.assertFalse(self._mails(self.order))
 
+    def test_when_a_canceled_order_that_was_paid_is_reopened_then_it_is_to_be_confirmed(self):
+        self.world.pay(self.tx.btcpay_invoice_id)
+        self.order._action_cancel()
+        self.world.mine()
+        self._look(self.tx)
+        self._post_process()
+        self.order.action_draft()
+        self._look(self.tx)
+        self.assertIn("for what had been canceled", self._activities(self.order))
+        self.order.action_confirm()
+        self._look(self.tx)
+        self.assertFalse(self.order.activity_ids)
+
     # === MONEY COMES IN TWICE === #
 
     def test_when_two_bitcoin_invoices_are_paid_then_one_refund_is_asked_for(self):

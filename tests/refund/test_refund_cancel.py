@@ -46,6 +46,34 @@ class TestRefundCancel(RefundMixin, BTCPayCommon):
         self.assertEqual((paid_out.state, paid_out.amount), ('done', -50))
         self.assertFalse(self._pull_payments()[0]['archived'])
 
+    def test_when_the_refund_of_what_was_paid_twice_is_canceled_then_it_is_asked_for_again(self):
+        tx = self._paid()
+        order = tx.sale_order_ids
+        other = self._create_other_transaction(order)
+        other._set_done()
+        self._post_process()
+        self._assert_asked_again(tx, order, "Refund one of the payments")
+
+    def test_when_the_refund_of_a_canceled_order_is_canceled_then_it_is_asked_for_again(self):
+        order = self._create_order()
+        tx = self._create_btcpay_transaction(order)
+        self.world.pay(tx.btcpay_invoice_id)
+        order._action_cancel()
+        self.world.mine()
+        tx._btcpay_sync()
+        self._post_process()
+        self._assert_asked_again(tx, order, "for what had been canceled. Refund it")
+
+    def _assert_asked_again(self, tx, order, asked):
+        """Check that what settled the matter does so no more when it is canceled."""
+        self.assertEqual(self._activities(order).count(asked), 1)
+        refund = tx._btcpay_request_refund(tx.amount)
+        self.assertFalse(order.activity_ids)
+        self.world.archive_pull_payment(refund.btcpay_pull_payment_id)
+        refund._btcpay_sync()
+        self.assertEqual(refund.state, 'cancel')
+        self.assertEqual(self._activities(order).count(asked), 1)
+
     def test_when_the_key_may_not_archive_then_it_says_so_before_the_click(self):
         refund = self._paid()._btcpay_request_refund(50)
         self.assertFalse(refund.btcpay_can_cancel_refund)
