@@ -36,6 +36,16 @@ class BTCPayCustomerPortal(CustomerPortal):
 
 class BTCPayPortalAccount(PortalAccount):
 
+    def _invoice_get_page_view_values(self, invoice, *args, **kwargs):
+        """Override of `account_payment` to ask for what is due, where Bitcoin is offered: no more
+        is taken, and what came in without an entry of its own is in no residual amount."""
+        values = super()._invoice_get_page_view_values(invoice, *args, **kwargs)
+        if 'btcpay' in values.get('providers_sudo', request.env['payment.provider']).mapped('code'):
+            due = invoice._btcpay_get_amount_due()
+            for key in ('amount_due', 'next_amount_to_pay'):
+                values[key] = min(values[key], due)
+        return values
+
     def _overdue_invoices_get_page_view_values(self, overdue_invoices, **kwargs):
         """Override of `account_payment` to ask for what is due, where Bitcoin is offered: no more
         is taken, and the page asks for the totals, whatever is paid of them."""

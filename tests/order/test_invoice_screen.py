@@ -1,4 +1,4 @@
-from lxml import etree
+from lxml import etree, html
 
 from odoo.fields import Command
 from odoo.tests import new_test_user, tagged
@@ -237,3 +237,29 @@ class TestInvoicePage(RefundMixin, BTCPayHttpCommon):
         refund = tx._btcpay_request_refund(50)
         page = self.url_open(f'/my/invoices/{invoice.id}?access_token=wrong').text
         self.assertNotIn(refund.btcpay_refund_link, page)
+
+    def test_when_a_part_has_no_entry_then_the_page_asks_for_the_rest_and_takes_it(self):
+        self.btcpay.btcpay_accept_partial = True
+        for has_entries in (True, False):
+            with self.subTest(has_entries=has_entries):
+                self._book_as(has_entries)
+                invoice = self._create_invoice()
+                self.tx = self._create_btcpay_transaction(
+                    invoice_ids=[Command.set(invoice.ids)], partner_id=self.partner.id,
+                    reference=invoice.name,
+                )
+                self._receive('0.4')
+                self.env.flush_all()
+                self.authenticate(self.customer.login, self.customer.login)
+                page = self._make_http_get_request(self._build_url(invoice.get_portal_url()))
+                context = self._get_payment_context(page)
+                self.assertEqual(float(context['amount']), 60)
+                self.assertNotIn('100.00', html.fromstring(page.text).xpath(
+                    'string(//*[@id="pay_with"])'
+                ))
+                values = self._press_pay(
+                    context['transaction_route'], invoice, amount=float(context['amount'])
+                )
+                self.env.invalidate_all()
+                self.assertEqual(self._get_tx(values['reference']).state, 'draft')
+                self.assertIn(self.world.url, values['redirect_form_html'])
