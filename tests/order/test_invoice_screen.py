@@ -17,6 +17,41 @@ class TestInvoiceScreen(RefundMixin, BTCPayCommon):
         super().setUpClass()
         cls._create_people()
 
+    def test_when_one_payment_is_for_several_invoices_then_each_says_what_it_has_of_it(self):
+        first, second = self._create_invoice(100), self._create_invoice(200)
+        invoices = first | second
+        self.tx = self._create_btcpay_transaction(
+            invoice_ids=[Command.set(invoices.ids)], partner_id=self.partner.id, amount=300,
+            reference='several',
+        )
+        self.world.pay(self.tx.btcpay_invoice_id, fraction='0.5')
+        self._look(self.tx)
+        self.assertEqual(invoices.mapped('btcpay_received_amount'), [100, 50])
+        self.world.pay(self.tx.btcpay_invoice_id, fraction='1')
+        self._look(self.tx)
+        self.env.invalidate_all()
+        self.assertEqual(
+            sum(invoices.mapped('btcpay_received_amount')), self.tx.btcpay_paid_amount
+        )
+        second.button_draft()
+        second.button_cancel()
+        self.env.invalidate_all()
+        self.assertEqual(
+            invoices.mapped('btcpay_received_amount'), [self.tx.btcpay_paid_amount, 0]
+        )
+
+    def test_when_an_order_is_invoiced_in_parts_then_each_says_what_it_has_of_the_payment(self):
+        self.product.invoice_policy = 'delivery'
+        order = self._create_order()
+        order.order_line.product_uom_qty = 2
+        self._paid(order)
+        for number in (1, 2):
+            order.order_line.qty_delivered = number
+            order._create_invoices().action_post()
+        self.env.invalidate_all()
+        self.assertEqual(order.invoice_ids.mapped('btcpay_received_amount'), [100, 100])
+        self.assertEqual(order.btcpay_received_amount, 200)
+
     def _arch(self, user):
         return etree.fromstring(self.env['account.move'].with_user(user).get_view(
             self.env.ref('account.view_move_form').id, 'form'
