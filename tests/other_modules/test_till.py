@@ -145,3 +145,21 @@ class TestTill(MoneyMixin, BTCPayHttpCommon):
             with self.subTest(pay=pay):
                 self.assertEqual(self._status(tx), ('Invalid', 'Marked'))
                 self.assertEqual(tx.state, 'cancel')
+
+    def test_when_a_part_is_accepted_then_the_till_asks_for_the_rest_only(self):
+        self.btcpay.btcpay_accept_partial = True
+        order = self._sell()
+        tx = self.tx = self._scan(order)
+        self._receive('0.4')
+        self.assertEqual((order.amount_paid, order.get_amount_unpaid()), (40, 60))
+        [receipt] = tx.child_transaction_ids
+        self.assertEqual(order.payment_ids.online_account_payment_id, receipt.payment_id)
+        order.next_online_payment_amount = 60  # As the till does.
+        rest = self._scan(order)
+        self.assertEqual(rest.amount, 60)
+        self.world.pay(rest.btcpay_invoice_id, method='BTC-LN')
+        self._look(rest)
+        self._post_process()
+        self.assertEqual((order.state, order.amount_paid), ('paid', 100))
+        self.assertFalse(self._activities(self.company.partner_id))
+        self._close_session()
