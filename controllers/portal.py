@@ -43,7 +43,7 @@ class BTCPayPortalAccount(PortalAccount):
         if 'btcpay' in values.get('providers_sudo', request.env['payment.provider']).mapped('code'):
             due = invoice._btcpay_get_amount_due()
             for key in ('amount_due', 'next_amount_to_pay'):
-                values[key] = min(values[key], due)
+                values[key] = min(values[key], due or values[key])
         return values
 
     def _overdue_invoices_get_page_view_values(self, overdue_invoices, **kwargs):
