@@ -36,14 +36,26 @@ class BTCPayCustomerPortal(CustomerPortal):
 
 class BTCPayPortalAccount(PortalAccount):
 
+    def _invoice_get_page_view_values(self, invoice, *args, **kwargs):
+        """Override of `account_payment` to ask for what is due, where Bitcoin is offered: no more
+        is taken, and what came in without an entry of its own is in no residual amount."""
+        values = super()._invoice_get_page_view_values(invoice, *args, **kwargs)
+        if 'btcpay' in values.get('providers_sudo', request.env['payment.provider']).mapped('code'):
+            due = invoice._btcpay_get_amount_due()
+            for key in ('amount_due', 'next_amount_to_pay'):
+                values[key] = min(values[key], due or values[key])
+        return values
+
     def _overdue_invoices_get_page_view_values(self, overdue_invoices, **kwargs):
         """Override of `account_payment` to ask for what is due, where Bitcoin is offered: no more
-        is taken, and the page asks for the totals, whatever is paid of them."""
+        is taken, and the page asks for the totals, whatever is paid of them or of their orders."""
         values = super()._overdue_invoices_get_page_view_values(overdue_invoices, **kwargs)
         if 'btcpay' in values.get('providers_sudo', request.env['payment.provider']).mapped('code'):
             due = request.env['payment.transaction'].sudo()._btcpay_get_amount_due(
                 overdue_invoices.sudo()
             )
-            if 0 < due < values['amount']:
+            if due <= 0:
+                del values['payment']  # There is no such page then.
+            elif due < values['amount']:
                 values['amount'] = values['payment']['amount'] = due
         return values

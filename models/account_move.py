@@ -1,3 +1,5 @@
+from datetime import date
+
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools.sql import column_exists, create_column
@@ -25,6 +27,19 @@ class AccountMove(models.Model):
         """Override to leave bills and entries alone."""
         invoices = self.filtered(lambda move: move.move_type == 'out_invoice')
         return invoices.with_prefetch(self._prefetch_ids)
+
+    def _btcpay_get_share(self, received, documents):
+        """Override to divide what came in for several invoices, as an order's: those that are due
+        first are paid first, as Odoo matches it, and the last has what is left."""
+        invoices = documents._btcpay_filter_payable().filtered(
+            lambda move: move.state != 'cancel' and move.payment_state != 'reversed'
+        ).sorted(lambda move: (move.state != 'posted', move.invoice_date_due or date.max, move.id))
+        for invoice in invoices:
+            share = received if invoice == invoices[-1] else min(received, invoice.amount_total)
+            if invoice == self._origin:
+                return share
+            received -= share
+        return 0
 
     def _btcpay_filter_posted(self, currency):
         """Return the customer invoices of a currency that are posted.

@@ -44,13 +44,14 @@ class BTCPayDocumentMixin(models.AbstractModel):
     def _compute_btcpay_summary(self):
         # Lists show it of many: all are searched for at once, and no other provider's are.
         payable = self._btcpay_filter_payable()
-        found = payable._btcpay_find_transactions() if payable else {}
+        found, documents = payable._btcpay_find_transactions() if payable else ({}, {})
         for document in self:
             transactions = found.get(document._origin.id, [])
             document.btcpay_has_transactions = bool(transactions)
+            ids = {document_id for tx in transactions for document_id in documents[tx.id]}
             # The invoice of an accepted part is paid by that alone.
             transactions = [tx for tx in transactions if tx.btcpay_root_id not in transactions]
-            document.btcpay_received_amount = sum(
+            received_amount = sum(
                 received if tx.currency_id == document.currency_id
                 else tx.currency_id._convert(
                     received, document.currency_id, document.company_id,
@@ -61,6 +62,9 @@ class BTCPayDocumentMixin(models.AbstractModel):
                     else tx.btcpay_paid_amount
                 ))
             )
+            document.btcpay_received_amount = document._btcpay_get_share(
+                received_amount, self.browse(ids)
+            ) if len(ids) > 1 else received_amount
             # One with money says how the document stands, else the newest.
             leading = (
                 [tx for tx in transactions if tx.state == 'done']
@@ -85,28 +89,38 @@ class BTCPayDocumentMixin(models.AbstractModel):
     def _btcpay_find_transactions(self):
         """Find the Bitcoin transactions of many documents, and no other provider's, by two queries.
 
-        :return: The transactions by the documents' ids, in sudo mode, newest first.
-        :rtype: dict[int, list[payment.transaction]]
+        :return: The transactions by the documents' ids, in sudo mode, newest first; and the ids of
+                 the documents, of others too, by those of the transactions.
+        :rtype: tuple[dict[int, list[payment.transaction]], dict[int, list[int]]]
         """
         transactions = self.env['payment.transaction'].sudo()
         link = transactions._fields[self._btcpay_link_field]
         transactions.flush_model([link.name])
         rows = self.env.execute_query(SQL(
-            'SELECT %s, %s FROM %s WHERE %s = ANY(%s)',
-            document := SQL.identifier(link.column2), SQL.identifier(link.column1),
-            SQL.identifier(link.relation), document, self._origin.ids,
+            'SELECT %(document)s, %(tx)s FROM %(link)s WHERE %(tx)s IN'
+            ' (SELECT %(tx)s FROM %(link)s WHERE %(document)s = ANY(%(ids)s))',
+            document=SQL.identifier(link.column2), tx=SQL.identifier(link.column1),
+            link=SQL.identifier(link.relation), ids=list(asked := set(self._origin.ids)),
         ))
-        found = defaultdict(list)
+        found, documents = defaultdict(list), defaultdict(list)
         if rows:
-            documents = defaultdict(list)
             for document_id, tx_id in rows:
                 documents[tx_id].append(document_id)
             for tx in transactions.search_fetch([
                 ('id', 'in', list(documents)), ('provider_id.code', '=', 'btcpay'),
             ], SUMMARY_FIELDS, order='id desc'):
-                for document_id in documents[tx.id]:
+                for document_id in asked.intersection(documents[tx.id]):
                     found[document_id].append(tx)
-        return found
+        return found, documents
+
+    def _btcpay_get_share(self, received, documents):
+        """Return what of the money that came in is for this document.
+
+        :param float received: What came in, in the document's currency.
+        :param btcpay.document.mixin documents: The several that it is for.
+        :rtype: float
+        """
+        return received
 
     def _btcpay_filter_payable(self):
         """Return those of the documents that can be paid in Bitcoin: others cost no query.

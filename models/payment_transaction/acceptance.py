@@ -348,11 +348,13 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
         :rtype: dict
         """
         self.ensure_one()
+        till_order = self._btcpay_get_till_order()
         return {
             'operation': self.operation,
             'sale_order_ids': [Command.set(self.sale_order_ids.ids)],
             'invoice_ids': [Command.set(self.invoice_ids.ids)],
             'landing_route': self.landing_route,
+            **({'pos_order_id': till_order.id} if till_order else {}),
         }
 
     def _btcpay_assign_free_receipts(self, amount):

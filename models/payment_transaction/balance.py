@@ -110,6 +110,11 @@ class PaymentTransaction(models.Model):
         :rtype: float|None
         """
         self.ensure_one()
+        if till_order := self._btcpay_get_till_order():
+            own = (self | self.child_transaction_ids).payment_id
+            return till_order.amount_total - sum(till_order.payment_ids.filtered(
+                lambda payment: not payment.online_account_payment_id & own
+            ).mapped('amount'))
         documents = self.sale_order_ids or self.invoice_ids
         if not documents or documents.currency_id != self.currency_id:
             return None

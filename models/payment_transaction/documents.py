@@ -88,7 +88,8 @@ class PaymentTransaction(models.Model):
         return self._btcpay_get_root() not in tx and not (tx.sale_order_ids or tx.invoice_ids)
 
     def _btcpay_get_payment_siblings(self):
-        """Return the other transactions for the same orders and invoices, whatever the provider.
+        """Return the other transactions for the same orders, also of Odoo's till, and invoices,
+        whatever the provider.
 
         :return: The transactions, without this one's children and refunds.
         :rtype: payment.transaction
@@ -98,6 +99,9 @@ class PaymentTransaction(models.Model):
         siblings = self.sale_order_ids.transaction_ids | self.invoice_ids.transaction_ids.filtered(
             lambda tx: not (self.sale_order_ids and tx.sale_order_ids)
         )
+        # Odoo's till refuses other providers itself; of those nothing is searched for.
+        if self.provider_code == 'btcpay' and (till_order := self._btcpay_get_till_order()):
+            siblings |= self.search([('pos_order_id', '=', till_order.id)])
         return (siblings - self - self.child_transaction_ids).filtered(
             lambda tx: tx.operation not in ('refund', 'validation')
         )

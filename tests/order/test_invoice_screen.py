@@ -1,4 +1,4 @@
-from lxml import etree
+from lxml import etree, html
 
 from odoo.fields import Command
 from odoo.tests import new_test_user, tagged
@@ -16,6 +16,41 @@ class TestInvoiceScreen(RefundMixin, BTCPayCommon):
     def setUpClass(cls):
         super().setUpClass()
         cls._create_people()
+
+    def test_when_one_payment_is_for_several_invoices_then_each_says_what_it_has_of_it(self):
+        first, second = self._create_invoice(100), self._create_invoice(200)
+        invoices = first | second
+        self.tx = self._create_btcpay_transaction(
+            invoice_ids=[Command.set(invoices.ids)], partner_id=self.partner.id, amount=300,
+            reference='several',
+        )
+        self.world.pay(self.tx.btcpay_invoice_id, fraction='0.5')
+        self._look(self.tx)
+        self.assertEqual(invoices.mapped('btcpay_received_amount'), [100, 50])
+        self.world.pay(self.tx.btcpay_invoice_id, fraction='1')
+        self._look(self.tx)
+        self.env.invalidate_all()
+        self.assertEqual(
+            sum(invoices.mapped('btcpay_received_amount')), self.tx.btcpay_paid_amount
+        )
+        second.button_draft()
+        second.button_cancel()
+        self.env.invalidate_all()
+        self.assertEqual(
+            invoices.mapped('btcpay_received_amount'), [self.tx.btcpay_paid_amount, 0]
+        )
+
+    def test_when_an_order_is_invoiced_in_parts_then_each_says_what_it_has_of_the_payment(self):
+        self.product.invoice_policy = 'delivery'
+        order = self._create_order()
+        order.order_line.product_uom_qty = 2
+        self._paid(order)
+        for number in (1, 2):
+            order.order_line.qty_delivered = number
+            order._create_invoices().action_post()
+        self.env.invalidate_all()
+        self.assertEqual(order.invoice_ids.mapped('btcpay_received_amount'), [100, 100])
+        self.assertEqual(order.btcpay_received_amount, 200)
 
     def _arch(self, user):
         return etree.fromstring(self.env['account.move'].with_user(user).get_view(
@@ -237,3 +272,29 @@ class TestInvoicePage(RefundMixin, BTCPayHttpCommon):
         refund = tx._btcpay_request_refund(50)
         page = self.url_open(f'/my/invoices/{invoice.id}?access_token=wrong').text
         self.assertNotIn(refund.btcpay_refund_link, page)
+
+    def test_when_a_part_has_no_entry_then_the_page_asks_for_the_rest_and_takes_it(self):
+        self.btcpay.btcpay_accept_partial = True
+        for has_entries in (True, False):
+            with self.subTest(has_entries=has_entries):
+                self._book_as(has_entries)
+                invoice = self._create_invoice()
+                self.tx = self._create_btcpay_transaction(
+                    invoice_ids=[Command.set(invoice.ids)], partner_id=self.partner.id,
+                    reference=invoice.name,
+                )
+                self._receive('0.4')
+                self.env.flush_all()
+                self.authenticate(self.customer.login, self.customer.login)
+                page = self._make_http_get_request(self._build_url(invoice.get_portal_url()))
+                context = self._get_payment_context(page)
+                self.assertEqual(float(context['amount']), 60)
+                self.assertNotIn('100.00', html.fromstring(page.text).xpath(
+                    'string(//*[@id="pay_with"])'
+                ))
+                values = self._press_pay(
+                    context['transaction_route'], invoice, amount=float(context['amount'])
+                )
+                self.env.invalidate_all()
+                self.assertEqual(self._get_tx(values['reference']).state, 'draft')
+                self.assertIn(self.world.url, values['redirect_form_html'])

@@ -145,3 +145,62 @@ class TestTill(MoneyMixin, BTCPayHttpCommon):
             with self.subTest(pay=pay):
                 self.assertEqual(self._status(tx), ('Invalid', 'Marked'))
                 self.assertEqual(tx.state, 'cancel')
+
+    def test_when_a_part_is_accepted_then_the_till_asks_for_the_rest_only(self):
+        self.btcpay.btcpay_accept_partial = True
+        order = self._sell()
+        tx = self.tx = self._scan(order)
+        self._receive('0.4')
+        self.assertEqual((order.amount_paid, order.get_amount_unpaid()), (40, 60))
+        [receipt] = tx.child_transaction_ids
+        self.assertEqual(order.payment_ids.online_account_payment_id, receipt.payment_id)
+        order.next_online_payment_amount = 60  # As the till does.
+        rest = self._scan(order)
+        self.assertEqual(rest.amount, 60)
+        self.world.pay(rest.btcpay_invoice_id, method='BTC-LN')
+        self._look(rest)
+        self._post_process()
+        self.assertEqual((order.state, order.amount_paid), ('paid', 100))
+        self.assertFalse(self._activities(self.company.partner_id))
+        self._close_session()
+
+    def test_when_the_code_is_scanned_twice_then_the_older_invoice_is_invalidated(self):
+        order = self._sell()
+        first, second = self._scan(order), self._scan(order)
+        self._carry_out()
+        self.assertEqual(self._status(first), ('Invalid', 'Marked'))
+        self.world.pay(second.btcpay_invoice_id)
+        self._look(second)
+        self.assertEqual(self._scan(order).btcpay_seen_transaction_id, second)
+        self.world.mine()
+        self._look(second)
+        self._post_process()
+        self._assert_paid(order, second)
+
+    def test_when_it_is_paid_twice_all_the_same_then_a_person_is_asked(self):
+        for late in (False, True):
+            with self.subTest(late=late):
+                order = self._sell()
+                first = self.tx = self._scan(order)
+                if late:
+                    self.world.expire(first.btcpay_invoice_id)
+                    self._look(first)
+                    order.add_payment({
+                        'pos_order_id': order.id, 'amount': 100, 'payment_method_id': self.cash.id,
+                    })
+                    order.action_pos_order_paid()
+                    self.world.pay(first.btcpay_invoice_id)
+                    self.world.mine()
+                    self._look(first)
+                    first.action_btcpay_accept_late()
+                    self._carry_out()
+                else:
+                    second = self._scan(order)
+                    for tx in (first, second):
+                        self.world.pay(tx.btcpay_invoice_id, method='BTC-LN')
+                        self._look(tx)
+                self._post_process()
+                activities = self._activities(self.company.partner_id)
+                self.assertIn("in another way" if late else "paid twice", activities)
+                (first if late else second)._btcpay_request_refund(100)
+                self.assertFalse(self._activities(self.company.partner_id))
