@@ -42,8 +42,8 @@ class BTCPayPortalAccount(PortalAccount):
         values = super()._invoice_get_page_view_values(invoice, *args, **kwargs)
         if 'btcpay' in values.get('providers_sudo', request.env['payment.provider']).mapped('code'):
             due = invoice._btcpay_get_amount_due()
-            for key in ('amount_due', 'next_amount_to_pay'):
-                values[key] = min(values[key], due or values[key])
+            for key in ('amount_due', 'next_amount_to_pay') if due > 0 else ():
+                values[key] = min(values[key], due)
         return values
 
     def _overdue_invoices_get_page_view_values(self, overdue_invoices, **kwargs):

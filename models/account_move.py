@@ -38,7 +38,7 @@ class AccountMove(models.Model):
             share = received if invoice == invoices[-1] else min(received, invoice.amount_total)
             if invoice == self._origin:
                 return share
-            received -= share
+            received = self.currency_id.round(received - share)
         return 0
 
     def _btcpay_filter_posted(self, currency):
