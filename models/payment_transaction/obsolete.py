@@ -32,7 +32,7 @@ class PaymentTransaction(models.Model):
             if reason := tx._btcpay_get_obsolete_reason():
                 if tx._btcpay_has_money():
                     tx._btcpay_flag_unwanted_money(reason)
-                else:
+                elif 'refused' not in tx._btcpay_get_open_matters():
                     tx._btcpay_plan('invalidate')
 
     def _btcpay_is_open(self):

@@ -323,6 +323,18 @@ class TestSeveralInvoices(MoneyMixin, BTCPayCommon):
             self._check_invalidated(tx)
         self.assertIn("refused what Odoo wanted to do", self._activities(self.order))
 
+    def test_when_the_server_refuses_then_it_is_not_asked_again_and_again(self):
+        """As of an invoice that is gone, or where the key lost its permission."""
+        self._create_other_transaction(self.order)
+        self.world.fault('status', path=f'/{self.tx.btcpay_invoice_id}', count=None, status=403)
+        with self._quiet():
+            self._carry_out()
+            asked = self.world.requests()[-1]['n']
+            self.env['ir.cron.trigger'].search([]).unlink()
+            self._carry_out()
+        self.assertFalse(self.world.requests(asked))
+        self.assertFalse(self.env['ir.cron.trigger'].search([]))
+
     def test_when_the_server_is_down_then_it_is_asked_once_a_run(self):
         for _index in range(3):
             order = self._create_order()
