@@ -118,6 +118,8 @@ class PaymentTransaction(models.Model):
         self.btcpay_synced_at = fields.Datetime.now()
         self._btcpay_schedule_sync()
         if failure and not failure.is_temporary and not isinstance(failure, Unauthorized):
+            slow = fields.Datetime.now() + timedelta(minutes=const.SLOW_POLL_MINUTES)
+            self.btcpay_next_sync_at = self.btcpay_next_sync_at and slow
             tx = self.with_context(lang=self.company_id.partner_id.lang)
             reason = tx.provider_id._btcpay_explain(failure)
             tx._btcpay_flag_for_review(_(

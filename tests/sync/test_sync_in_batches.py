@@ -98,6 +98,18 @@ class TestReconcile(ReconcileCommon):
         self.env['payment.transaction'].sudo()._cron_post_process()
         self.assertEqual(order.state, 'sale')
 
+    def test_when_the_server_was_restored_then_what_is_gone_is_asked_for_hourly(self):
+        before = self.world.remember()
+        gone = self._create_open(2)
+        self.world.go_back(before)
+        with mute_logger(*QUIET):
+            self._reconcile()
+        for tx in gone:
+            self.assertIn("cannot be synced", tx.btcpay_review_note)
+            wait = tx.btcpay_next_sync_at - fields.Datetime.now()
+            self.assertGreater(wait, timedelta(minutes=const.POLL_MINUTES))
+        self.assertEqual(self.btcpay.btcpay_connection_state, 'connected')
+
     def test_when_a_paid_invoice_is_archived_then_the_list_still_brings_it(self):
         tx = self._create_open()
         self.world.pay(tx.btcpay_invoice_id)
