@@ -279,18 +279,17 @@ class PaymentProvider(models.Model):
         return data
 
     def _btcpay_adopt_refunds(self, refunds):
-        """Adopt the refunds that were made at the server itself, where no webhook reported them.
+        """Adopt the refunds that Odoo does not know: those that were made at the server itself,
+        where no webhook reported them, and its own of before it was restored from a backup.
 
-        They are known by the name that the server gives them.
+        They are known by the name that the server gives them, or Odoo.
 
         :param dict refunds: The payment data of the refunds, see `_btcpay_list_refunds`.
         """
         self.ensure_one()
         invoice_ids = {
-            pull_payment_id: invoice_id
-            for pull_payment_id, data in refunds.items()
-            if data['pull_payment'].amount
-            and (invoice_id := data['pull_payment'].refunded_invoice_id)
+            pull_payment_id: data['pull_payment'].refunded_invoice_id
+            for pull_payment_id, data in refunds.items() if data['pull_payment'].amount
         }
         Transaction = self.env['payment.transaction'].sudo()
         domain = [('provider_id', '=', self.id)]
@@ -299,13 +298,16 @@ class PaymentProvider(models.Model):
         ]).mapped('btcpay_pull_payment_id'))
         transactions = {tx.btcpay_invoice_id: tx for tx in Transaction.search([
             *domain,
-            ('btcpay_invoice_id', 'in', list(set(invoice_ids.values()))),
+            ('btcpay_invoice_id', 'in', list({*invoice_ids.values()} - {None})),
             ('source_transaction_id', '=', False),
         ])}
         for pull_payment_id, invoice_id in invoice_ids.items():
-            if pull_payment_id in known or invoice_id not in transactions:
+            data = refunds[pull_payment_id]
+            if pull_payment_id in known or not (tx := (
+                transactions.get(invoice_id, Transaction) if invoice_id
+                else Transaction._btcpay_find_by_refund(self, data['pull_payment'].name)
+            )):
                 continue
-            tx, data = transactions[invoice_id], refunds[pull_payment_id]
             try:
                 if data['pull_payment'].is_archived and not data['payouts']:
                     # The server says no more of it each time it is asked.

@@ -1,4 +1,6 @@
-from odoo import _, models
+from hashlib import sha256
+
+from odoo import _, api, models
 
 from odoo.addons.payment_btcpay import const
 from odoo.addons.payment_btcpay.db import commit_and_refresh, lock
@@ -59,6 +61,34 @@ class PaymentTransaction(models.Model):
                 refund._btcpay_store_pull_payment(pull_payment)
         commit_and_refresh(root.env)
         return refund
+
+    def _btcpay_mark_refund(self, nonce):
+        """Return what a refund that Odoo makes is known by, beside the number: of which invoice it
+        is. A database that was restored gives the same numbers to others.
+
+        :param str nonce: Four characters that tell it from other refunds of the invoice.
+        """
+        self.ensure_one()
+        return nonce + sha256(f'{nonce} {self.btcpay_invoice_id}'.encode()).hexdigest()[:4]
+
+    @api.model
+    def _btcpay_find_by_refund(self, provider, name):
+        """Find the transaction of which Odoo has made a refund that it does not know any more.
+
+        :param payment.provider provider: The provider.
+        :param str name: The name of the refund.
+        :rtype: payment.transaction
+        """
+        number, _bracket, mark = name.removesuffix(')').rpartition(' (')
+        return self.search([
+            ('provider_id', '=', provider.id), ('btcpay_invoice_id', '!=', False),
+            ('source_transaction_id', '=', False),
+            '|', '|', ('reference', '=', number), ('sale_order_ids.name', '=', number),
+            ('invoice_ids.name', '=', number),
+        ]).filtered(lambda tx: (
+            tx._btcpay_mark_refund(mark[:4]) == mark
+            and name not in tx.btcpay_refund_ids.mapped('btcpay_refund_name')
+        ))[:1] if number else self
 
     def _btcpay_flag_hidden_refund(self, pull_payment):
         """Ask a person what became of a refund that was archived before Odoo knew of it.

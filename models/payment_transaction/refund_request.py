@@ -98,9 +98,9 @@ class PaymentTransaction(models.Model):
         )
         # The title of the claim page, 50 characters at most. Other systems may use the same numbers
         # in the same store, and an order may have several refunds: each is found by its name, as
-        # that is read of the server's answers.
+        # that is read of the server's answers, also where Odoo was restored from a backup since.
         number = first_line(root._btcpay_get_document_number(), 39)
-        name = f'{number} ({secrets.token_hex(4)})'
+        name = f'{number} ({root._btcpay_mark_refund(secrets.token_hex(2))})'
         refund.write({
             'btcpay_refund_name': name,
             'btcpay_refund_request': replace(

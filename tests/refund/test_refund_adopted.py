@@ -1,5 +1,6 @@
 from unittest.mock import patch
 
+from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -45,6 +46,31 @@ class TestRefundAdopted(RefundMixin, BTCPayCommon):
         tx._btcpay_find_or_adopt_refund(pull_payment['id'])
         self.assertNotEqual(self._row_version(tx), before)
         self.assertEqual(tx.btcpay_returned_amount, 100)
+
+    def test_when_odoo_was_restored_then_its_refund_of_before_is_adopted_and_not_made_again(self):
+        tx, other = self._paid(), self._paid()
+        for paid in (tx, other):
+            paid._btcpay_request_refund(60)
+        tx.flush_recordset()
+        self.env.cr.execute('DELETE FROM payment_transaction WHERE id IN %s', [
+            tuple((tx | other).btcpay_refund_ids.ids)
+        ])
+        self.env.invalidate_all()
+        (tx | other).modified(['btcpay_refund_ids'])
+        # By now its number is that of another order, which was not refunded.
+        order = other.sale_order_ids
+        another = self._paid()
+        another.sale_order_ids.name, order.name = order.name, "S99999"
+        another.reference, other.reference = other.reference, another.reference + '-old'
+        self.env.cr.commit()
+        self._look_for_others()
+        self.assertRecordValues(tx.btcpay_refund_ids, [{'state': 'pending', 'amount': -60}])
+        self.assertFalse(another.btcpay_refund_ids)
+        with self.assertRaises(UserError):
+            tx._btcpay_request_refund(60)
+        self.env.cr.rollback()
+        self._look_for_others()
+        self.assertEqual(len(tx.btcpay_refund_ids), 1)
 
     def test_when_all_is_given_back_before_it_is_confirmed_then_the_network_fee_is_of_it(self):
         tx = self._create_btcpay_transaction(self._create_order())
