@@ -102,6 +102,8 @@ MAX_FORM_SIZE = 8 * 1024
 UNEVENTFUL_STATES = {('New', 'draft'), ('Expired', 'cancel'), ('Settled', 'done')}
 # The events from which nothing follows for an invoice that Odoo knows.
 UNINTERESTING_EVENTS = {'InvoiceCreated'}
+# The event of each payment that is confirmed.
+MONEY_EVENT = 'InvoicePaymentSettled'
 # The events that tell of nothing but a status, unless more was paid; by what it is known already.
 STATUS_EVENTS = {
     'InvoiceProcessing': {('Processing', 'pending'), ('Settled', 'done')},

@@ -1,6 +1,6 @@
 """Webhooks, their events, and the deliveries of these."""
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -81,6 +81,7 @@ class WebhookEvent:
     :param str order_id: the invoice's
     :param bool|None is_overpaid: of what is Processing or Settled; None if it was not said
     :param bool is_marked: whether the status was set by hand
+    :param Mapping metadata: the invoice's, as it was sent: to be compared, not to be stored
     """
 
     delivery_id: str
@@ -97,6 +98,7 @@ class WebhookEvent:
     payout_state: str = ''
     is_overpaid: bool | None = None
     is_marked: bool = False
+    metadata: Mapping[str, object] = field(default_factory=dict, hash=False)
 
     @classmethod
     def parse(cls, body: bytes) -> 'WebhookEvent':
@@ -125,6 +127,7 @@ class WebhookEvent:
             payout_state=read.optional_word('payoutState'),
             is_overpaid=read.optional_flag('overPaid'),
             is_marked=read.flag('manuallyMarked'),
+            metadata=read.mapping('metadata'),
         )
 
 

@@ -83,6 +83,8 @@ class BTCPayDelivery(models.Model):
         reference = transaction.reference
         if transaction.btcpay_invoice_id and event.type in const.UNINTERESTING_EVENTS:
             reason = _("Odoo has made this invoice itself: nothing follows from the event.")
+        if not transaction and event.type == const.MONEY_EVENT:
+            provider._btcpay_report_forgotten(event)
         with Turn(provider, 'delivery') as turn:
             pending = self._keep(provider, event, transaction, reason, turn)
             if not pending:

@@ -296,7 +296,7 @@ def test_event():
         delivery_id='RS2D4i', type='PayoutUpdated', store_id='B7FBa3', webhook_id='A4KHfz',
         original_delivery_id='RS2D4j', is_redelivery=True, sent_at=datetime(2026, 11, 24, 0, 15, 5),
         invoice_id='98CQLd', order_id='S00042', pull_payment_id='3Ch9Gz', payout_id='3nrLDu',
-        payout_state='Completed', is_overpaid=True, is_marked=True)
+        payout_state='Completed', is_overpaid=True, is_marked=True, metadata=EVENT['metadata'])
 
 
 @pytest.mark.parametrize('value', [None, 0, 1, 'false', 'true', [], {}], ids=name_case)

@@ -15,6 +15,7 @@ from . import journal
 from . import modal
 from . import proxy
 from . import removal
+from . import restored
 from . import rounding
 from . import senders
 from . import settings

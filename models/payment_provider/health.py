@@ -345,10 +345,18 @@ class PaymentProvider(models.Model):
         """
         self.ensure_one()
         self[field].filtered('active').unlink()
+        self[field] = self._btcpay_schedule_alert(message)
+
+    def _btcpay_schedule_alert(self, message):
+        """Ask the person who may set it right.
+
+        :param str message: What happened and what to do.
+        :rtype: mail.activity
+        """
         responsible = self.btcpay_responsible_id
         if responsible and not self.with_user(responsible).has_access('write'):
             responsible = responsible.browse()
-        self[field] = schedule_activity(
+        return schedule_activity(
             self, _("Payment provider %s", self.name), message, choose_assignee(responsible, self)
         )
 

@@ -2,7 +2,8 @@ import secrets
 from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
-from odoo import _, fields, models
+from odoo import _, api, fields, models
+from odoo.tools import hmac
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
@@ -61,7 +62,7 @@ class PaymentTransaction(models.Model):
         store_id = self.provider_id.sudo().btcpay_store_id
         self.write({
             'btcpay_requested_at': fields.Datetime.now(),
-            'btcpay_invoice_token': secrets.token_urlsafe(16),
+            'btcpay_invoice_token': self._btcpay_make_token(),
             'btcpay_store_id': store_id,
         })
         self._btcpay_schedule_sync()
@@ -187,6 +188,22 @@ class PaymentTransaction(models.Model):
             " again."
         ))
         self._btcpay_flag_for_review(discrepancy, 'another')
+
+    @api.model
+    def _btcpay_make_token(self):
+        """Return what an invoice is known by: no other has it, and who knows no transaction of it,
+        as in a database that was restored, sees that it is one of this database all the same."""
+        nonce = secrets.token_urlsafe(16)
+        return f'{nonce}.{hmac(self.env(su=True), const.TOKEN_KEY, nonce)}'
+
+    @api.model
+    def _btcpay_is_made_here(self, token):
+        """Return whether a token was made by this database, in whichever state.
+
+        :param object token: The token of an invoice, if it is one.
+        """
+        nonce, _dot, proof = token.partition('.') if isinstance(token, str) else ('', '', '')
+        return bool(proof) and proof == hmac(self.env(su=True), const.TOKEN_KEY, nonce)
 
     def _btcpay_is_own(self, invoice):
         """Return whether an invoice was made by the transaction's own request: only that had the

@@ -1,3 +1,4 @@
+import json
 from datetime import timedelta
 
 from odoo import fields
@@ -5,6 +6,7 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.greenfield import WebhookEvent
 from odoo.addons.payment_btcpay.tests.common import BTCPayHttpCommon
 from odoo.addons.payment_btcpay.tests.money_common import MoneyMixin
 
@@ -104,6 +106,39 @@ class TestAdoption(MoneyMixin, BTCPayHttpCommon):
         again._btcpay_sync()
         self.assertFalse(again.btcpay_invoice_id)
         self.assertFalse(order.activity_ids)
+
+    def test_when_money_comes_for_an_invoice_of_before_a_restore_then_a_person_is_asked_once(self):
+        """The references are given again: none of them is taken for paid by it."""
+        order = self._create_order()
+        tx = self._create_btcpay_transaction(order)
+        token = self.env['payment.transaction']._btcpay_make_token()
+        forgotten = self._new_invoice(tx, **{const.TOKEN_KEY: token})
+        for other in ({}, {const.TOKEN_KEY: 'of another'}, {const.TOKEN_KEY: f'{token[:-4]}döts'},
+                      {const.TOKEN_KEY: [token]}):
+            self.world.pay(self._new_invoice(tx, **other))
+        with self._world_speaks():
+            self.world.pay(forgotten, amount='0.001')
+            self.world.pay(forgotten)
+            self.world.mine()
+        [alert] = self.btcpay.activity_ids
+        self.assertIn(forgotten, alert.note)
+        self.assertIn(tx.reference, alert.note)
+        self.assertEqual((tx.state, order.state), ('draft', 'draft'))
+
+    def test_when_another_provider_has_the_store_too_then_its_payments_are_not_forgotten(self):
+        """The store tells each of them of all."""
+        tx = self._create_btcpay_transaction(self._create_order())
+        other = self.btcpay.copy({'name': "Of another website"})
+        event = WebhookEvent.parse(json.dumps({
+            **self._prepare_event(tx, const.MONEY_EVENT),
+            'metadata': {const.TOKEN_KEY: tx.btcpay_invoice_token},
+        }).encode())
+        for provider in (self.btcpay, other):
+            provider._btcpay_report_forgotten(event)
+            self.assertFalse(provider.activity_ids)
+        tx.write({'btcpay_invoice_id': False, 'btcpay_invoice_token': False})
+        other._btcpay_report_forgotten(event)
+        self.assertTrue(other.activity_ids)
 
     def test_when_the_order_is_paid_otherwise_then_the_lost_invoice_is_invalidated(self):
         order = self._create_order()
