@@ -36,11 +36,15 @@ class BTCPayCustomerPortal(CustomerPortal):
 
 class BTCPayPortalAccount(PortalAccount):
 
+    def _btcpay_is_offered(self, values):
+        """Return whether a page offers Bitcoin; where nothing is to be paid it offers nothing."""
+        return any(provider.code == 'btcpay' for provider in values.get('providers_sudo', ()))
+
     def _invoice_get_page_view_values(self, invoice, *args, **kwargs):
         """Override of `account_payment` to ask for what is due, where Bitcoin is offered: no more
         is taken, and what came in without an entry of its own is in no residual amount."""
         values = super()._invoice_get_page_view_values(invoice, *args, **kwargs)
-        if 'btcpay' in values.get('providers_sudo', request.env['payment.provider']).mapped('code'):
+        if self._btcpay_is_offered(values):
             due = invoice._btcpay_get_amount_due()
             for key in ('amount_due', 'next_amount_to_pay') if due > 0 else ():
                 values[key] = min(values[key], due)
@@ -50,7 +54,7 @@ class BTCPayPortalAccount(PortalAccount):
         """Override of `account_payment` to ask for what is due, where Bitcoin is offered: no more
         is taken, and the page asks for the totals, whatever is paid of them or of their orders."""
         values = super()._overdue_invoices_get_page_view_values(overdue_invoices, **kwargs)
-        if 'btcpay' in values.get('providers_sudo', request.env['payment.provider']).mapped('code'):
+        if self._btcpay_is_offered(values):
             due = request.env['payment.transaction'].sudo()._btcpay_get_amount_due(
                 overdue_invoices.sudo()
             )

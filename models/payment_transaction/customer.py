@@ -43,7 +43,8 @@ class PaymentTransaction(models.Model):
                     # them, which renders what a template says with all rights.
                     link = self.sudo().btcpay_refund_link
                     template = template.sudo().with_context(btcpay_refund_link=link)
-                    if not any(user.has_groups(const.REFUND_GROUPS) for user in author.user_ids):
+                    users = author.user_ids
+                    if not any(self.with_user(user)._btcpay_may_refund() for user in users):
                         author = self.company_id.partner_id  # The answer quotes the link.
                     mail_privately(template, self, author)
                     self._btcpay_post_note(_(
