@@ -61,7 +61,9 @@ class TestRefundAdopted(RefundMixin, BTCPayCommon):
         order = other.sale_order_ids
         another = self._paid()
         another.sale_order_ids.name, order.name = order.name, "S99999"
-        another.reference, other.reference = other.reference, another.reference + '-old'
+        number, other.reference = other.reference, 'restored-' + another.reference
+        other.flush_recordset()  # before another takes it, as references are unique
+        another.reference = number
         self.env.cr.commit()
         self._look_for_others()
         self.assertRecordValues(tx.btcpay_refund_ids, [{'state': 'pending', 'amount': -60}])
