@@ -1,10 +1,18 @@
 """The health of the connection at a glance: what was found, and what it means."""
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from odoo import _, api, fields, models
 from odoo.tools import format_datetime
 
 from odoo.addons.payment_btcpay.greenfield import address
+
+#: The scheduled actions without which payments are noticed late, or not at all.
+ACTIONS = tuple(f'payment_btcpay.ir_cron_btcpay_{name}' for name in (
+    'deliveries', 'pending_actions', 'sync', 'confirm',
+))
+#: They run every few minutes; a single run may take longer.
+ACTION_HOURS = 1
 
 
 class PaymentProvider(models.Model):
@@ -67,7 +75,17 @@ class PaymentProvider(models.Model):
             or self.btcpay_excess_text or found.get('missing') or found.get('undelivered')
             or not found.get('is_synchronized', True) or self._btcpay_is_out_of_reach()
             or not self._btcpay_has_rate(self.company_id.currency_id)
+            or not all(self._btcpay_find_actions().mapped('active'))
         )
+
+    def _btcpay_find_actions(self):
+        """Return the scheduled actions that this provider relies on.
+
+        :rtype: ir.cron
+        """
+        return self.env['ir.cron'].concat(*filter(None, (
+            self.env.ref(xml_id, raise_if_not_found=False) for xml_id in ACTIONS
+        )))
 
     def _btcpay_is_out_of_reach(self):
         """Return whether customers reach this Odoo from further away than the server, to whose
@@ -145,6 +163,7 @@ class PaymentProvider(models.Model):
         rows += self._btcpay_get_payment_rows()
         rows += self._btcpay_get_webhook_rows(found)
         rows += self._btcpay_get_waiting_rows()
+        rows.append(self._btcpay_get_action_row())
         rows.append(('muted', _("Checked"), self._btcpay_format_time(self.btcpay_checked_at) or _(
             "Not yet: click “Check Connection”."
         )))
@@ -263,6 +282,21 @@ class PaymentProvider(models.Model):
             "%(count)s, the oldest since %(time)s.",
             count=pending, time=self._btcpay_format_time(oldest),
         )) if pending else ('success', _("Deliveries to be processed"), _("None."))
+
+    def _btcpay_get_action_row(self):
+        actions = self._btcpay_find_actions()
+        if off := actions.filtered(lambda action: not action.active):
+            return ('warning', _("Scheduled actions"), _(
+                "Switched off: %s. Payments may be noticed late or not at all. Activate them in"
+                " Settings > Technical > Scheduled Actions.", ", ".join(off.mapped('name')),
+            ))
+        since = min(actions.mapped('nextcall'), default=fields.Datetime.now())
+        if since < fields.Datetime.now() - timedelta(hours=ACTION_HOURS):
+            return ('warning', _("Scheduled actions"), _(
+                "They have been waiting since %s. Start Odoo with the option max_cron_threads above"
+                " 0, on one host at least.", self._btcpay_format_time(since),
+            ))
+        return ('success', _("Scheduled actions"), _("They run."))
 
     def _btcpay_format_time(self, time):
         return format_datetime(self.env, time, dt_format='short') if time else ''

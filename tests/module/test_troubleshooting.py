@@ -1,8 +1,10 @@
 import re
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
+from odoo import fields
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 from odoo.tools import file_open, html2plaintext, mute_logger
@@ -121,7 +123,7 @@ class TestTroubleshooting(BTCPayConnectCommon):
         for names in (('key_revoked', 'permission_lost', 'server_down', 'store_deleted'), (
             'chain_behind', 'webhook_deleted', 'webhook_disabled', 'webhook_moved',
             'events_missed', 'no_rate', 'methods_off', 'method_down', 'key_too_wide', 'waiting',
-            'rivals', 'earlier_store', 'internal_address',
+            'rivals', 'earlier_store', 'internal_address', 'actions_off', 'actions_late',
         )):
             for name in names:
                 self.world.set_rates(self.store_id)
@@ -229,6 +231,22 @@ class TestTroubleshooting(BTCPayConnectCommon):
         parameters.set_param('web.base.url', 'https://shop.example.com')
         text = self._see()
         parameters.set_param('web.base.url', base_url)
+        return text
+
+    def _see_actions_off(self):
+        action = self.env.ref('payment_btcpay.ir_cron_btcpay_sync')
+        action.active = False
+        text = self._see()
+        self.assertEqual(self.btcpay.sudo().btcpay_health, 'attention')
+        action.active = True
+        self.btcpay.invalidate_recordset(['btcpay_health'])
+        return text
+
+    def _see_actions_late(self):
+        action = self.env.ref('payment_btcpay.ir_cron_btcpay_sync')
+        action.nextcall = fields.Datetime.now() - timedelta(hours=2)
+        text = self._see()
+        action.nextcall = fields.Datetime.now()
         return text
 
     def _see_waiting(self):
