@@ -22,8 +22,8 @@ class PaymentTransaction(models.Model):
         if (
             not links or vals.get('operation') != 'online_redirect' or not user._is_internal()
             # Odoo reads it anyway, if after us.
-            or self.env['payment.provider'].browse(vals['provider_id']).code != 'btcpay'
-            or vals['partner_id'] != user.partner_id.id
+            or self.env['payment.provider'].browse(vals.get('provider_id')).code != 'btcpay'
+            or vals.get('partner_id') != user.partner_id.id
         ):
             return vals
         documents = self.new(links)
