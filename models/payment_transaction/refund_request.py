@@ -284,7 +284,7 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         commit_and_refresh(self.env)
         lock(self._btcpay_get_root() | self)
-        if self._btcpay_find_refund(pull_payment.id) - self:
+        if self._btcpay_find_refund(self.provider_id, pull_payment.id) - self:
             raise NotUnderstood('pullPayment.id')
         self._btcpay_store_pull_payment(pull_payment)
         commit_and_refresh(self.env)
