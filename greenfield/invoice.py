@@ -232,7 +232,3 @@ class InvoicePaymentMethod:
                 read.value('payments'), 'paymentMethod.payments', Payment.parse
             ),
         )
-
-    def get_worth(self, payment: Payment) -> Decimal:
-        """Return what a payment is worth at the invoice's rate, in its currency; 0 without rate."""
-        return payment.value * (self.rate or 0)
