@@ -172,9 +172,7 @@ def _ask_health(session: Session, url: str, timeout: float) -> Answer:
     :raise AddressRefused: if there is no answer
     """
     try:
-        return session.send(
-            'GET', make_url(url, HEALTH), timeout=timeout, headers=make_headers()
-        )
+        return session.send('GET', make_url(url, HEALTH), timeout=timeout, headers=make_headers())
     except Unreachable as error:
         reason = _REASONS_OF_KINDS.get(error.kind, NO_ANSWER)
         raise AddressRefused(reason, url=url) from error

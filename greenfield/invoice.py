@@ -228,7 +228,5 @@ class InvoicePaymentMethod:
             currency=read.optional_word('currency'),
             rate=read.optional_amount('rate'),
             due=read.optional_decimal('due'),
-            payments=parse_listing(
-                read.value('payments'), 'paymentMethod.payments', Payment.parse
-            ),
+            payments=parse_listing(read.value('payments'), 'paymentMethod.payments', Payment.parse),
         )

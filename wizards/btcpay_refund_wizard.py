@@ -222,9 +222,7 @@ class BTCPayRefundWizard(models.TransientModel):
             'transaction_id': transaction.id,
             'method_ids': [
                 Command.create({'code': method})
-                for method in methods or (
-                    [] if others else tx_sudo._btcpay_get_payout_methods()
-                )
+                for method in methods or ([] if others else tx_sudo._btcpay_get_payout_methods())
             ],
             'methods_text': self._explain_methods(others, is_any_left=bool(methods)),
             'description': tx_sudo._btcpay_get_refund_text(),
