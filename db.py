@@ -31,9 +31,7 @@ class RowBusy(UserError):
     context = {'exception_class': 'odoo.exceptions.UserError'}  # shown in Odoo's dialog of it
 
     def __init__(self, env, message=''):
-        super().__init__(
-            message or env._("The payment is being processed. Try again in a moment.")
-        )
+        super().__init__(message or env._("The payment is being processed. Try again in a moment."))
 
 
 def commit(env):

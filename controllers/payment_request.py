@@ -36,9 +36,7 @@ class BTCPayRequestPortal(BTCPayCustomerPortal, PortalAccount):
 
     def _invoice_get_page_view_values(self, *args, **kwargs):
         """Override of `account_payment`, likewise for invoices."""
-        return self._btcpay_keep_restriction(
-            super()._invoice_get_page_view_values(*args, **kwargs)
-        )
+        return self._btcpay_keep_restriction(super()._invoice_get_page_view_values(*args, **kwargs))
 
     @staticmethod
     def _btcpay_keep_restriction(values):

@@ -17,9 +17,7 @@ class BTCPayCustomerPortal(CustomerPortal):
                 payment_amount = None
             elif order_sudo.state != 'sale':
                 payment_amount = max(amount, order_sudo._get_prepayment_required_amount())
-        return super().portal_order_page(
-            order_id, *args, payment_amount=payment_amount, **kwargs
-        )
+        return super().portal_order_page(order_id, *args, payment_amount=payment_amount, **kwargs)
 
     def _get_payment_values(self, order_sudo, *args, **kwargs):
         """Override of `sale` to ask for no more than the amount due of a partly paid order.

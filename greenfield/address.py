@@ -48,10 +48,6 @@ _REASONS_OF_KINDS = {
 }
 
 
-class _LedAstray(Exception):
-    """A redirection that does not lead to a health page."""
-
-
 class AddressRefused(ValueError):
     """An address at which no BTCPay Server can be used.
 
@@ -165,9 +161,7 @@ def _resolve_one(session: Session, url: str, deadline: float, has_proxy: bool) -
         location = answer.headers.get('Location')
         if answer.status not in _REDIRECTS or location is None:
             return url if _is_health(answer, url) else ''
-        try:
-            url = _follow(url, location, has_proxy)
-        except _LedAstray:
+        if not (url := _follow(url, location, has_proxy)):
             break
     return ''
 
@@ -178,9 +172,7 @@ def _ask_health(session: Session, url: str, timeout: float) -> Answer:
     :raise AddressRefused: if there is no answer
     """
     try:
-        return session.send(
-            'GET', make_url(url, HEALTH), timeout=timeout, headers=make_headers()
-        )
+        return session.send('GET', make_url(url, HEALTH), timeout=timeout, headers=make_headers())
     except Unreachable as error:
         reason = _REASONS_OF_KINDS.get(error.kind, NO_ANSWER)
         raise AddressRefused(reason, url=url) from error
@@ -207,16 +199,15 @@ def _follow(url: str, location: str, has_proxy: bool) -> str:
 
     :param str url: the normalized address that was asked
     :param str location: the redirection's target
-    :return: the next normalized address
+    :return: the next normalized address; empty if it does not lead to a server's health page
     :raise AddressRefused: if it leads to what is refused
-    :raise _LedAstray: if it does not lead to a server's health page
     """
     try:
         target = urlsplit(urljoin(make_url(url, HEALTH), location))
     except ValueError:
-        raise _LedAstray from None
+        return ''
     if not target.path.endswith(_HEALTH_PATH):
-        raise _LedAstray
+        return ''
     if url.startswith('https:') and target.scheme != 'https':
         raise AddressRefused(DOWNGRADE, url=url, target=target.geturl())
     path = target.path.removesuffix(_HEALTH_PATH)

@@ -64,7 +64,6 @@ class NotUnderstood(GreenfieldError):
 
     def __init__(self, field: str, reason: str = '') -> None:
         super().__init__(reason or f'{field} is not as the API promises', code='unexpected-answer')
-        self.field = field
 
 
 class Unauthorized(GreenfieldError):

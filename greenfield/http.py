@@ -77,7 +77,7 @@ class Session:
         self._proxies = {'http': proxy, 'https': proxy} if proxy else None
         self._requests.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         # What there is for the host in a .netrc file would take the place of the key.
-        self._requests.auth = _keep_headers
+        self._requests.auth = lambda request: request
         for scheme in ('http://', 'https://'):
             self._requests.mount(scheme, DeadlineAdapter())
 
@@ -135,10 +135,6 @@ class Session:
         finally:
             response.close()
         return Answer(response.status_code, response.headers, bytes(body))
-
-
-def _keep_headers(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 def _get_kind(error: requests.exceptions.RequestException) -> str:

@@ -228,11 +228,5 @@ class InvoicePaymentMethod:
             currency=read.optional_word('currency'),
             rate=read.optional_amount('rate'),
             due=read.optional_decimal('due'),
-            payments=parse_listing(
-                read.value('payments'), 'paymentMethod.payments', Payment.parse
-            ),
+            payments=parse_listing(read.value('payments'), 'paymentMethod.payments', Payment.parse),
         )
-
-    def get_worth(self, payment: Payment) -> Decimal:
-        """Return what a payment is worth at the invoice's rate, in its currency; 0 without rate."""
-        return payment.value * (self.rate or 0)

@@ -27,9 +27,7 @@ def name_method(method_id: str) -> str:
 
 def list_known_methods() -> list[str]:
     """Return the ids of the methods of all currencies that have a name among people."""
-    return [
-        f'{currency}-{way}' for currency in _CURRENCY_NAMES for way in ('CHAIN', 'LN', 'LNURL')
-    ]
+    return [f'{currency}-{way}' for currency in _CURRENCY_NAMES for way in ('CHAIN', 'LN', 'LNURL')]
 
 
 def find_missing_methods(asked: Iterable[str], made: Collection[str] | None) -> list[str]:

@@ -86,10 +86,6 @@ class Reader:
         """Return a field as it came."""
         return self._data.get(name)
 
-    def nested(self, name: str) -> 'Reader':
-        """Read a required object."""
-        return Reader(self.value(name), f'{self._what}.{name}')
-
     def mapping(self, name: str) -> dict[str, object]:
         """Return an object as it came; empty if it is none."""
         value = self.value(name)

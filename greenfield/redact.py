@@ -215,7 +215,9 @@ def _show(value: object, shape: object, secrets: Collection[str]) -> object:
     if value is None or isinstance(value, bool):
         return value
     if shape == AS_IS and not (isinstance(value, str) and _ODD.search(value)):
-        return _cut(value) if isinstance(value, str) else value
+        if isinstance(value, str) and len(value) > MAX_TEXT:
+            return f'{value[:MAX_TEXT]}…'
+        return value
     if isinstance(value, str) and shape in (AS_IS, WORDS):
         return redact_words(value, secrets)
     if isinstance(value, str) and shape == HOST:
@@ -235,10 +237,6 @@ def _get_origin(link: str) -> str:
     except ValueError:
         return HIDDEN
     return f'{parts.scheme}://{parts.hostname}{port}' if parts.hostname else HIDDEN
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= MAX_TEXT else f'{text[:MAX_TEXT]}…'
 
 
 def _hide(text: str, secrets: Collection[str]) -> str:

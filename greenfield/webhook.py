@@ -54,7 +54,7 @@ class Webhook:
         :raise NotUnderstood: without a usable id, an address, or what it reports
         """
         read = Reader(data, 'webhook')
-        authorized = read.nested('authorizedEvents')
+        authorized = Reader(read.value('authorizedEvents'), 'webhook.authorizedEvents')
         names = authorized.value('specificEvents')
         if not isinstance(read.value('url'), str):
             raise read.refuse('url')

@@ -337,9 +337,7 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         transactions = self._btcpay_get_credited_transactions()
-        receipts = transactions.browse().union(
-            *(tx._btcpay_get_receipts() for tx in transactions)
-        )
+        receipts = transactions.browse().union(*(tx._btcpay_get_receipts() for tx in transactions))
         refunds = self._btcpay_get_uncredited_refunds()
         booked = refunds.filtered(lambda tx: tx.payment_id._btcpay_has_entry())
         loose = receipts._btcpay_filter_without_entry().filtered(

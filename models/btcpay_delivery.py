@@ -251,10 +251,7 @@ class BTCPayDelivery(models.Model):
         """
         transactions = self.env['payment.transaction'].sudo()
         if pull_payment_ref:
-            refund = transactions.search([
-                ('provider_id', '=', provider.id),
-                ('btcpay_pull_payment_id', '=', pull_payment_ref),
-            ], limit=1)
+            refund = transactions._btcpay_find_refund(provider, pull_payment_ref)
             if refund or not invoice_ref:  # Payouts do not name the invoice.
                 return refund, '' if refund else _("No refund of Odoo has this pull payment.")
         if not invoice_ref:

@@ -214,6 +214,4 @@ class BTCPayDocumentMixin(models.AbstractModel):
     def _btcpay_is_late_in_review(self):
         """Return whether all that was asked for came late, so that it is not asked for again."""
         self.ensure_one()
-        return any(
-            tx._btcpay_is_late_in_review() for tx in self._btcpay_get_invoice_transactions()
-        )
+        return any(tx._btcpay_is_late_in_review() for tx in self._btcpay_get_invoice_transactions())

@@ -54,9 +54,7 @@ class BTCPayEarlierStore(models.Model):
         string="Next Try", help="When key and webhook are tried to be removed again."
     )
 
-    _store_uniq = models.Constraint(
-        'unique(provider_id, store_id)', "A store is kept once."
-    )
+    _store_uniq = models.Constraint('unique(provider_id, store_id)', "A store is kept once.")
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -97,9 +95,7 @@ class BTCPayEarlierStore(models.Model):
         """
         store = self.sudo()
         is_own = bool(store) and store.database == store.provider_id._btcpay_get_database()
-        values = {
-            name: is_own and store[name] for name in Connection._fields if name != 'proxy'
-        }
+        values = {name: is_own and store[name] for name in Connection._fields if name != 'proxy'}
         return Connection(**values, proxy=is_own and store.provider_id.btcpay_proxy)
 
     def _get_open_domain(self):

@@ -43,9 +43,7 @@ class BTCPayLogEntry(models.Model):
     result = fields.Char(help="What came of it, in the server's own words.", readonly=True)
     milliseconds = fields.Integer(aggregator='avg', readonly=True)
     # No foreign key: what is paid may be locked for long by whoever confirms its order.
-    reference = fields.Char(
-        string="Transaction Reference", readonly=True, index='btree_not_null'
-    )
+    reference = fields.Char(string="Transaction Reference", readonly=True, index='btree_not_null')
     transaction_id = fields.Many2one(
         comodel_name='payment.transaction', compute='_compute_transaction_id',
         search='_search_transaction_id',

@@ -62,23 +62,17 @@ class BTCPayPaymentRequest(models.TransientModel):
     @api.depends('amount_type', 'due_amount', 'down_payment_amount', 'installment_amount')
     def _compute_amount(self):
         for wizard in self:
-            match wizard.amount_type:
-                case 'full':
-                    wizard.amount = wizard.due_amount
-                case 'down_payment':
-                    wizard.amount = wizard.down_payment_amount
-                case 'installment':
-                    wizard.amount = wizard.installment_amount
-                case _any:
-                    wizard.amount = wizard.amount
+            wizard.amount = {
+                'full': wizard.due_amount, 'down_payment': wizard.down_payment_amount,
+                'installment': wizard.installment_amount,
+            }.get(wizard.amount_type, wizard.amount)
 
     @api.depends('amount')
     def _compute_link(self):
         for wizard in self:
-            wizard.warning = wizard._find_problem()
-            wizard.link = False if wizard.warning else wizard._get_document()._btcpay_make_link(
-                wizard.amount
-            )
+            document = wizard._get_document()
+            wizard.warning = document._btcpay_find_request_problem(wizard.amount)
+            wizard.link = not wizard.warning and document._btcpay_make_link(wizard.amount)
 
     @api.depends('link')
     def _compute_qr_code(self):
@@ -111,9 +105,9 @@ class BTCPayPaymentRequest(models.TransientModel):
         :raise UserError: If it cannot be sent.
         """
         self.ensure_one()
-        if problem := self._find_problem():
-            raise UserError(problem)
         document = self._get_document()
+        if problem := document._btcpay_find_request_problem(self.amount):
+            raise UserError(problem)
         document.check_access(document._mail_post_access)
         return document._btcpay_compose_request(self.amount)
 
@@ -135,12 +129,3 @@ class BTCPayPaymentRequest(models.TransientModel):
         # Links give access to whoever has them; and what is stored is computed with all rights.
         document.sudo(False).check_access('read')
         return document
-
-    def _find_problem(self):
-        """Return why the customer cannot be asked for the amount.
-
-        :return: The reason, for the user; empty if there is none.
-        :rtype: str
-        """
-        self.ensure_one()
-        return self._get_document()._btcpay_find_request_problem(self.amount)

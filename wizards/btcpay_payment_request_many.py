@@ -67,9 +67,7 @@ class BTCPayPaymentRequestMany(models.TransientModel):
                 problems[move] = error.args[0]
             except Exception as error:
                 _logger.exception("No request for the invoice %s", move.name)
-                problems[move] = _(
-                    "The mail could not be made: %s", one_line(error)
-                )
+                problems[move] = _("The mail could not be made: %s", one_line(error))
         # Whether the mails arrive, each invoice says: they leave when this is stored.
         summary = _(
             "Requests on their way: %(mailed)s of %(selected)s. Each invoice shows whether its mail"

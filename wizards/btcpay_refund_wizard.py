@@ -31,15 +31,9 @@ class BTCPayRefundWizard(models.TransientModel):
     currency_id = fields.Many2one(
         comodel_name='res.currency', compute='_compute_sums', compute_sudo=True
     )
-    received_amount = fields.Monetary(
-        string="Received", compute='_compute_sums', compute_sudo=True
-    )
-    refunded_amount = fields.Monetary(
-        string="Refunded", compute='_compute_sums', compute_sudo=True
-    )
-    underway_amount = fields.Monetary(
-        string="Underway", compute='_compute_sums', compute_sudo=True
-    )
+    received_amount = fields.Monetary(string="Received", compute='_compute_sums', compute_sudo=True)
+    refunded_amount = fields.Monetary(string="Refunded", compute='_compute_sums', compute_sudo=True)
+    underway_amount = fields.Monetary(string="Underway", compute='_compute_sums', compute_sudo=True)
     available_amount = fields.Monetary(
         string="Can Be Refunded", compute='_compute_sums', compute_sudo=True
     )
@@ -55,10 +49,7 @@ class BTCPayRefundWizard(models.TransientModel):
         ],
         default='all', required=True,
     )
-    amount = fields.Monetary(
-        compute='_compute_amount', store=True, readonly=False,
-        currency_field='currency_id',
-    )
+    amount = fields.Monetary(compute='_compute_amount', store=True, readonly=False)
     variant = fields.Selection(
         string="The Customer Gets",
         selection=[
@@ -231,9 +222,7 @@ class BTCPayRefundWizard(models.TransientModel):
             'transaction_id': transaction.id,
             'method_ids': [
                 Command.create({'code': method})
-                for method in methods or (
-                    [] if others else tx_sudo._btcpay_get_payout_methods()
-                )
+                for method in methods or ([] if others else tx_sudo._btcpay_get_payout_methods())
             ],
             'methods_text': self._explain_methods(others, is_any_left=bool(methods)),
             'description': tx_sudo._btcpay_get_refund_text(),
@@ -283,9 +272,7 @@ class BTCPayRefundWizard(models.TransientModel):
                 return self._drop_methods(unsupported)
             raise UserError(tx_sudo.provider_id._btcpay_explain(error)) from error
         form = self.env.ref('payment_btcpay.btcpay_refund_form')
-        return open_dialog(
-            refund, _("Refund in Bitcoin"), views=[(form.id, 'form')]
-        )
+        return open_dialog(refund, _("Refund in Bitcoin"), views=[(form.id, 'form')])
 
     @api.model
     def _explain_methods(self, codes, is_any_left):

@@ -82,10 +82,7 @@ class Office:
         """
         with self.rig.env() as env:
             note = env['account.move'].browse(note_id)
-            return self._try(
-                env, *([note.button_draft] if note.state != 'draft' else []),
-                *([note.button_cancel] if to == 'cancel' else []),
-                *([note.action_post] if to == 'posted' else []))
+            return self._set(note, to, note.button_draft, note.button_cancel)
 
     def invoice_together(self, order_ids):
         """:return: id of the one posted invoice of several orders; None if that is not possible"""
@@ -144,10 +141,12 @@ class Office:
         """
         with self.rig.env() as env:
             payment = env['account.payment'].browse(payment_id)
-            return self._try(
-                env, *([payment.action_draft] if payment.state != 'draft' else []),
-                *([payment.action_cancel] if to == 'canceled' else []),
-                *([payment.action_post] if to == 'paid' else []))
+            return self._set(payment, to, payment.action_draft, payment.action_cancel)
+
+    def _set(self, record, to, draft, cancel):
+        """Set to draft what is no draft, and go on from there."""
+        then = {'draft': [], 'cancel': [cancel], 'canceled': [cancel]}.get(to, [record.action_post])
+        return self._try(record.env, *([draft] if record.state != 'draft' else []), *then)
 
     @staticmethod
     def _try(env, *steps):

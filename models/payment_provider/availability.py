@@ -84,9 +84,7 @@ class PaymentProvider(models.Model):
             ('company_id', '=', self.company_id.id), ('id', '!=', self.id),
         ])
         # Websites are optional.
-        filters = [
-            name for name in ('available_country_ids', 'website_id') if name in self._fields
-        ]
+        filters = [name for name in ('available_country_ids', 'website_id') if name in self._fields]
         return others.filtered(lambda other: (
             other.payment_method_ids & self.payment_method_ids
             and all(

@@ -125,9 +125,11 @@ class PaymentProvider(models.Model):
         self.ensure_one()
         key = client.get_current_key()
         deliveries = self._btcpay_list_deliveries(client)
-        latest = next(iter(deliveries), None)
+        latest, version = next(iter(deliveries), None), ''
+        with suppress(ServerFault):  # As while it is not in step.
+            version = client.get_server_info().version
         return {
-            'version': self._btcpay_read_version(client),
+            'version': version,
             'is_synchronized': client.get_health(),
             'missing': key.get_missing(self._btcpay_get_permissions(), self.btcpay_store_id),
             **self._btcpay_sum_up_key(key),
@@ -138,17 +140,6 @@ class PaymentProvider(models.Model):
             },
             'undelivered': len(self._btcpay_find_undelivered(client, deliveries)),
         }
-
-    def _btcpay_read_version(self, client):
-        """Return the server's version; empty where it does not say, as while it is not in step.
-
-        :param Client client: The client to call with.
-        :rtype: str
-        """
-        try:
-            return client.get_server_info().version
-        except ServerFault:
-            return ''
 
     # === EVENTS THAT DID NOT REACH US === #
 

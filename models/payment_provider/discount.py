@@ -64,10 +64,7 @@ class PaymentProvider(models.Model):
         discount = order._btcpay_get_discount(self, payment_method, amount)
         if not discount:
             return None
-
-        def shown(value):
-            return order.currency_id.format(value)
-
+        shown = order.currency_id.format
         percent = formatLang(
             self.env, self.btcpay_discount_percent, digits=2
         ).rstrip('0').rstrip('.,')

@@ -90,9 +90,7 @@ class PaymentProvider(models.Model):
                     'after': state,
                 },
             )
-            provider.write({
-                'btcpay_connection_state': state, 'btcpay_connection_problem': problem
-            })
+            provider.write({'btcpay_connection_state': state, 'btcpay_connection_problem': problem})
             provider._btcpay_raise_alert('btcpay_connection_activity_id', _(
                 "“%(provider)s” cannot be used: %(problem)s Payments made meanwhile are not lost:"
                 " Odoo keeps trying, catches up, and closes this activity by itself.",

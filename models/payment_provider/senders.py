@@ -92,10 +92,6 @@ class PaymentProvider(models.Model):
         ), provider.btcpay_debug and provider.btcpay_debug_until)
 
     @api.ondelete(at_uninstall=True)
-    def _unlink_forget_senders(self):
-        self._btcpay_forget_senders()
-
-    @api.model
     def _btcpay_forget_senders(self):
         """Have all of Odoo's processes read anew who may send events: now, and once more when the
         change is stored, since others may have read it as it was."""

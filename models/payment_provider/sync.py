@@ -107,15 +107,6 @@ class PaymentProvider(models.Model):
             self.env.cr.rollback()
             _logger.exception("The sync of provider %s failed", self.id)
 
-    def _btcpay_get_poll_minutes(self):
-        """Return after how many minutes an open invoice is asked for again.
-
-        :rtype: int
-        """
-        self.ensure_one()
-        provider = self.sudo()
-        return const.POLL_MINUTES if provider.btcpay_use_webhook else provider.btcpay_poll_minutes
-
     def _btcpay_check_connection(self, has_due):
         """Check hourly, and while nothing else asks it, that the server and its webhook work.
 

@@ -34,9 +34,7 @@ class PaymentTransaction(models.Model):
         amount = self.currency_id.round(self.amount + self.btcpay_discount_amount)  # The page's.
         # Without a document the company is the provider's, unless the customer has one.
         for company in documents.company_id or partner.company_id or provider.company_id:
-            offered = provider._get_compatible_providers(
-                company.id, partner.id, amount, **context
-            )
+            offered = provider._get_compatible_providers(company.id, partner.id, amount, **context)
             if provider not in offered:
                 return f"provider {provider.id} is not offered to partner {partner.id}"
         if self.payment_method_id not in self._btcpay_get_offered_methods():
@@ -118,9 +116,7 @@ class PaymentTransaction(models.Model):
         compare = self.currency_id.compare_amounts
         if compare(due, 0) <= 0:
             return _("%(documents)s is already paid. Nothing was charged.", **values)
-        required = sum(
-            order._get_prepayment_required_amount() for order in quotations
-        ) - discount
+        required = sum(order._get_prepayment_required_amount() for order in quotations) - discount
         if compare(self.amount, due) > 0 or compare(self.amount, min(required, due)) < 0:
             return _(
                 "%(documents)s has changed since you opened the page: %(due)s is due now, not"

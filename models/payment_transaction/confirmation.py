@@ -6,12 +6,11 @@ nobody.
 from datetime import timedelta
 
 from odoo import _, api, fields, models
-from odoo.exceptions import LockError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.db import hold
+from odoo.addons.payment_btcpay.db import claim, hold
 from odoo.addons.payment_btcpay.utils import next_wait, trigger_once
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
@@ -148,8 +147,8 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         try:
-            self.lock_for_update(allow_referencing=True)
-            self.invalidate_recordset()
+            if not claim(self):
+                return  # Somebody else is at it.
             if not self._btcpay_is_confirmation_due():
                 # If it is paid in part only, the order may yet come to be confirmed; but not by
                 # itself if it became dearer after it was paid and before it was confirmed.
@@ -168,7 +167,7 @@ class PaymentTransaction(models.Model):
             reason = '' if not self._btcpay_is_confirmation_due() else _(
                 "Odoo reports no error, but the order still is a quotation."
             )
-        except (LockError, *PG_CONCURRENCY_EXCEPTIONS_TO_RETRY):
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             self.env.cr.rollback()  # Somebody else is at it.
             return
         except Exception as error:

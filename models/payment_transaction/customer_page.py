@@ -70,7 +70,6 @@ class PaymentTransaction(models.Model):
         return None
 
     def _btcpay_get_done_status(self):
-        sums = self._btcpay_get_sums()
         root = self._btcpay_get_root()
         if root != self and root._btcpay_get_amount_due_links():
             return PageStatus(
@@ -82,7 +81,7 @@ class PaymentTransaction(models.Model):
         if self._btcpay_get_surplus():
             return PageStatus('success', 'fa-check', _("Thank you! Your payment has arrived."), _(
                 "You have sent %(paid)s, %(overpaid)s more than the %(amount)s that we asked for."
-                " We will write to you about it.", **sums,
+                " We will write to you about it.", **self._btcpay_get_sums(),
             ))
         return None
 

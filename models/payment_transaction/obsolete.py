@@ -233,7 +233,7 @@ class PaymentTransaction(models.Model):
         if is_invalidation and (status or not invoice or invoice.status == 'Invalid'):
             self.btcpay_invalidated_at = fields.Datetime.now()
             if self.state in ('draft', 'pending'):
-                self._btcpay_set_invalidated()
+                self._set_canceled(self._btcpay_explain_invalidated())
             self._btcpay_schedule_sync()
         commit_and_refresh(self.env)
         if not invoice:
@@ -271,10 +271,6 @@ class PaymentTransaction(models.Model):
             return 'Invalid' if is_unpaid else None
         state = (invoice.status, invoice.additional_status)
         return 'Settled' if state == ('Expired', 'PaidLate') else None
-
-    def _btcpay_set_invalidated(self):
-        """Cancel the transaction whose invoice was invalidated."""
-        self._set_canceled(self._btcpay_explain_invalidated())
 
     def _btcpay_explain_invalidated(self):
         """Return why the payment was canceled, for the customer."""

@@ -29,7 +29,7 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         root = self._btcpay_as_odoo()
-        refund = root._btcpay_find_refund(pull_payment_id)
+        refund = root._btcpay_find_refund(root.provider_id, pull_payment_id)
         if refund or not is_api_id(pull_payment_id):
             return refund
         client = root._btcpay_client_without_key(timeout)
@@ -52,7 +52,7 @@ class PaymentTransaction(models.Model):
         root._btcpay_book_receipts()
         commit_and_refresh(root.env)
         lock(root)
-        refund = root._btcpay_find_refund(pull_payment_id)
+        refund = root._btcpay_find_refund(root.provider_id, pull_payment_id)
         if not refund and is_hidden:
             root._btcpay_flag_hidden_refund(pull_payment)
         elif not refund:
@@ -101,15 +101,16 @@ class PaymentTransaction(models.Model):
             name=pull_payment.name,
         )
 
-    def _btcpay_find_refund(self, pull_payment_id):
+    @api.model
+    def _btcpay_find_refund(self, provider, pull_payment_id):
         """Find the refund of a pull payment.
 
+        :param payment.provider provider: The provider.
         :param str pull_payment_id: The pull payment's id.
         :rtype: payment.transaction
         """
-        self.ensure_one()
         return self.search([
-            ('provider_id', '=', self.provider_id.id),
+            ('provider_id', '=', provider.id),
             ('btcpay_pull_payment_id', '=', pull_payment_id),
         ], limit=1)
 

@@ -98,9 +98,7 @@ class PaymentTransaction(models.Model):
         if not whole or not received:
             return None
         decimals = min(preview.payment_divisibility, MAX_CRYPTO_DECIMALS)
-        crypto_amount = round_amount(
-            whole * Decimal(str(amount)) / received, decimals, ROUND_DOWN
-        )
+        crypto_amount = round_amount(whole * Decimal(str(amount)) / received, decimals, ROUND_DOWN)
         if not crypto_amount:
             return None
         return Money(crypto_amount.normalize(), preview.payment_currency)
@@ -152,9 +150,7 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         client, store_id = self._btcpay_client(), self._btcpay_get_store_id()
         of_invoice = client.list_invoice_payment_methods(store_id, self.btcpay_invoice_id)
-        enabled = {
-            method.id for method in client.list_payment_methods(store_id, only_enabled=True)
-        }
+        enabled = {method.id for method in client.list_payment_methods(store_id, only_enabled=True)}
         methods = to_payout_methods(
             self.btcpay_payment_ids.mapped('method') + [method.id for method in of_invoice]
         )

@@ -23,7 +23,6 @@ class PaymentTransaction(models.Model):
     btcpay_refunded_amount = fields.Monetary(
         string="Refunded", help="What was paid out of refunds.",
         compute='_compute_btcpay_refunded_amount', compute_sudo=True,
-        currency_field='currency_id',
     )
     # Whoever has the pull payment's id, or the link made of it, can claim the money.
     btcpay_pull_payment_id = fields.Char(
@@ -58,22 +57,14 @@ class PaymentTransaction(models.Model):
         ],
         readonly=True, copy=False,
     )
-    btcpay_refund_fee_amount = fields.Monetary(
-        string="Fee Deducted", currency_field='currency_id', readonly=True, copy=False
-    )
-    btcpay_refund_is_mailed = fields.Boolean(
-        string="Mail the Link", readonly=True, copy=False
-    )
+    btcpay_refund_fee_amount = fields.Monetary(string="Fee Deducted", readonly=True, copy=False)
+    btcpay_refund_is_mailed = fields.Boolean(string="Mail the Link", readonly=True, copy=False)
     # The pull payment's own amount, a decimal string in its own currency.
     btcpay_pull_amount = fields.Char(string="Pull Payment Amount", readonly=True, copy=False)
-    btcpay_pull_currency = fields.Char(
-        string="Pull Payment Currency", readonly=True, copy=False
-    )
+    btcpay_pull_currency = fields.Char(string="Pull Payment Currency", readonly=True, copy=False)
     btcpay_pull_text = fields.Char(string="To Be Paid Out", compute='_compute_btcpay_pull_text')
     # Refunds are negative; people read what the customer gets.
-    btcpay_refund_amount = fields.Monetary(
-        string="Refund", compute='_compute_btcpay_refund_amount', currency_field='currency_id'
-    )
+    btcpay_refund_amount = fields.Monetary(string="Refund", compute='_compute_btcpay_refund_amount')
     btcpay_can_cancel_refund = fields.Boolean(
         string="Can Be Canceled in Odoo", compute='_compute_btcpay_can_cancel_refund',
         compute_sudo=True,
@@ -81,7 +72,7 @@ class PaymentTransaction(models.Model):
     btcpay_pull_payments_url = fields.Char(
         string="Pull Payments of the Store", help="Where the merchant cancels refunds.",
         compute='_compute_btcpay_pull_payments_url', compute_sudo=True,
-        groups='account.group_account_invoice,payment_btcpay.group_refund,base.group_system',
+        groups=const.REFUND_GROUPS,
     )
     btcpay_pull_is_archived = fields.Boolean(string="Canceled", readonly=True, copy=False)
     btcpay_bolt11_days = fields.Integer(
@@ -89,9 +80,7 @@ class PaymentTransaction(models.Model):
         help="How many days the Lightning invoice of a claim must live.", aggregator=None,
         readonly=True, copy=False,
     )
-    btcpay_paid_out_amount = fields.Monetary(
-        string="Paid Out", currency_field='currency_id', readonly=True, copy=False
-    )
+    btcpay_paid_out_amount = fields.Monetary(string="Paid Out", readonly=True, copy=False)
     btcpay_payout_ids = fields.One2many(
         string="Payouts", comodel_name='btcpay.payout', inverse_name='transaction_id', readonly=True
     )

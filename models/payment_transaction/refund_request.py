@@ -284,7 +284,7 @@ class PaymentTransaction(models.Model):
         self.ensure_one()
         commit_and_refresh(self.env)
         lock(self._btcpay_get_root() | self)
-        if self._btcpay_find_refund(pull_payment.id) - self:
+        if self._btcpay_find_refund(self.provider_id, pull_payment.id) - self:
             raise NotUnderstood('pullPayment.id')
         self._btcpay_store_pull_payment(pull_payment)
         commit_and_refresh(self.env)
@@ -332,9 +332,7 @@ class PaymentTransaction(models.Model):
         whole = self.btcpay_refund_fee_amount - self.amount
         is_another = (
             not amount
-            or (custom and (
-                self.btcpay_pull_currency != custom.currency or amount > custom.amount
-            ))
+            or (custom and (self.btcpay_pull_currency != custom.currency or amount > custom.amount))
             or (value is None and not custom)  # Neither what was asked for nor what was paid.
             # What bitcoin is worth today is not compared with what it was worth then.
             or (value is not None and (is_fiat or not custom)

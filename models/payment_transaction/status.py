@@ -113,7 +113,7 @@ class PaymentTransaction(models.Model):
             case 'error', ('draft' | 'pending') if (
                 self.btcpay_invalidated_at or self.btcpay_pending_action == 'invalidate'
             ):
-                self._btcpay_set_invalidated()
+                self._set_canceled(self._btcpay_explain_invalidated())
             case 'error', ('draft' | 'pending'):
                 self._set_error(self._btcpay_explain_invalid())
 
@@ -178,7 +178,7 @@ class PaymentTransaction(models.Model):
                 "Underpaid: %(paid)s of %(amount)s was received for %(reference)s. The store's"
                 " payment tolerance counts that as paid; %(due)s is missing and is written off.",
                 **self._btcpay_get_sums(),
-            ) if self._btcpay_is_written_off() else _(
+            ) if any(self._btcpay_get_receipts().mapped('btcpay_write_off_amount')) else _(
                 "Underpaid: %(paid)s of %(amount)s was received for %(reference)s. The store's"
                 " payment tolerance counts that as paid; %(due)s is missing and stays open.",
                 **self._btcpay_get_sums(),

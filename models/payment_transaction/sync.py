@@ -339,7 +339,7 @@ class PaymentTransaction(models.Model):
                 'crypto_currency': method.currency,
                 'crypto_fee': format(payment.fee, 'f'),
                 'rate': format(method.rate, 'f') if method.rate is not None else False,
-                'amount': float(method.get_worth(payment)),
+                'amount': float(payment.value * (method.rate or 0)),
                 'status': payment.status,
                 'destination': payment.destination,
                 'received_at': payment.received_at,

@@ -24,7 +24,7 @@ class PaymentTransaction(models.Model):
         for tx in self:
             tx.btcpay_next_sync_at = tx._btcpay_get_next_sync_at()
 
-    def _btcpay_get_next_sync_at(self):
+    def _btcpay_get_next_sync_at(self, is_refused=False):
         """Return when the server may know more than Odoo does.
 
         - Open payments are asked for at the polling interval, until they are not open.
@@ -34,6 +34,7 @@ class PaymentTransaction(models.Model):
         - Those whose invoice was requested without an answer, for a day.
         - Refunds at the polling interval for a week, then hourly, until they are final.
 
+        :param bool is_refused: Whether the server refuses to say, for which it is asked hourly.
         :return: The time; False if it will have nothing new to say.
         :rtype: datetime|bool
         """
@@ -41,7 +42,9 @@ class PaymentTransaction(models.Model):
         # What was synced in one run is due in the run that comes when the time is up.
         now = fields.Datetime.now() - timedelta(seconds=30)
         slow = now + timedelta(minutes=const.SLOW_POLL_MINUTES)
-        poll = min(now + timedelta(minutes=self.provider_id._btcpay_get_poll_minutes()), slow)
+        provider = self.provider_id.sudo()
+        wait = const.POLL_MINUTES if provider.btcpay_use_webhook else provider.btcpay_poll_minutes
+        poll = slow if is_refused else min(now + timedelta(minutes=wait), slow)
         is_open = self.state in ('draft', 'pending')
         if self.operation == 'refund':
             if not is_open:
@@ -49,7 +52,7 @@ class PaymentTransaction(models.Model):
             if not self._btcpay_find_connection():
                 return slow
             if self.state == 'draft':
-                return now  # Not answered yet: with each run.
+                return poll if is_refused else now  # Not answered yet: with each run.
             age = now - (self.create_date or now)
             return slow if age.days >= const.REFUND_YOUNG_DAYS else poll
         if not self.btcpay_invoice_id:
@@ -116,10 +119,9 @@ class PaymentTransaction(models.Model):
         except RowBusy:
             return  # Somebody else is syncing it.
         self.btcpay_synced_at = fields.Datetime.now()
-        self._btcpay_schedule_sync()
-        if failure and not failure.is_temporary and not isinstance(failure, Unauthorized):
-            slow = fields.Datetime.now() + timedelta(minutes=const.SLOW_POLL_MINUTES)
-            self.btcpay_next_sync_at = self.btcpay_next_sync_at and slow
+        is_refused = failure and not failure.is_temporary and not isinstance(failure, Unauthorized)
+        self.btcpay_next_sync_at = self._btcpay_get_next_sync_at(is_refused)
+        if is_refused:
             tx = self.with_context(lang=self.company_id.partner_id.lang)
             reason = tx.provider_id._btcpay_explain(failure)
             tx._btcpay_flag_for_review(_(

@@ -126,9 +126,7 @@ class PaymentTransaction(models.Model):
         string="Confirmation to Be Logged", readonly=True, copy=False
     )
     # Counts what was applied, to notice that somebody else's answer came in between.
-    btcpay_sync_count = fields.Integer(
-        string="Syncs", aggregator=None, readonly=True, copy=False
-    )
+    btcpay_sync_count = fields.Integer(string="Syncs", aggregator=None, readonly=True, copy=False)
     # What is to be done at the server is stored first, and done afterwards without holding a lock:
     # where the network fails in between, the scheduled action finishes it.
     btcpay_pending_action = fields.Selection(

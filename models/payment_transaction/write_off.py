@@ -133,11 +133,6 @@ class PaymentTransaction(models.Model):
             tx.amount - tx.btcpay_difference_amount + tx.btcpay_write_off_amount for tx in self
         )
 
-    def _btcpay_is_written_off(self):
-        """Return whether what is missing is written off."""
-        self.ensure_one()
-        return any(self._btcpay_get_receipts().mapped('btcpay_write_off_amount'))
-
     def _btcpay_get_reversed_write_off(self):
         """Return what was written off that is not any more, since all that was received is given
         back: what was forgone of the price is forgone with a payment only.

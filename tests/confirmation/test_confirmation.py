@@ -4,7 +4,7 @@ from unittest.mock import patch
 import psycopg2
 
 from odoo import fields
-from odoo.exceptions import LockError, UserError
+from odoo.exceptions import UserError
 from odoo.tests import new_test_user, tagged
 
 from odoo.addons.payment_btcpay.const import CONFIRM_WAITS
@@ -294,9 +294,9 @@ class TestConfirm(MoneyMixin, BTCPayCommon):
 
     def test_when_the_transaction_is_locked_then_it_is_left_for_the_next_run(self):
         self._pass(minutes=CONFIRM_WAITS[0])
-        for error in (LockError("locked"), psycopg2.errors.SerializationFailure()):
+        for outcome in ([self.tx.browse()], psycopg2.errors.SerializationFailure()):
             with patch.object(
-                self.registry['payment.transaction'], 'lock_for_update', side_effect=error
+                self.registry['payment.transaction'], 'try_lock_for_update', side_effect=outcome
             ):
                 self._run()
             self.assertRecordValues(self.tx, [{

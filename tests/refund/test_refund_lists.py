@@ -48,7 +48,7 @@ class TestRefundLists(RefundMixin, BTCPayCommon):
 
     def test_when_a_refund_gets_old_then_it_is_synced_less_often(self):
         refund = self._paid()._btcpay_request_refund(50)
-        self._assert_synced_next_in(refund, self.btcpay._btcpay_get_poll_minutes())
+        self._assert_synced_next_in(refund, const.POLL_MINUTES)
         self.env.cr.execute(SQL(
             'UPDATE payment_transaction SET create_date = %s WHERE id = %s',
             fields.Datetime.now() - timedelta(days=const.REFUND_YOUNG_DAYS + 1), refund.id,
