@@ -25,6 +25,7 @@ from .checkout import (
     test_decimals,
     test_discount,
     test_discount_product,
+    test_discount_rounding,
     test_donation,
     test_method_down,
     test_methods,

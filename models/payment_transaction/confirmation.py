@@ -158,15 +158,15 @@ class PaymentTransaction(models.Model):
                     minutes=const.PARTLY_PAID_WAIT
                 )
                 return
-            # Odoo confirms no order of several that were paid together; to do it again would only
-            # mail the customer again.
+            # Odoo confirms no order of several that were paid together.
             if not self.is_post_processed or len(self.sale_order_ids) == 1:
-                self.is_post_processed = False
-                self._post_process()
+                # The customer is mailed each time that the order is not confirmed by it.
+                tx = self.with_context(btcpay_is_told=self.is_post_processed)
+                tx.is_post_processed = False
+                tx._post_process()
                 self.env.flush_all()
-            reason = '' if not self._btcpay_is_confirmation_due() else _(
-                "Odoo reports no error, but the order still is a quotation."
-            )
+            is_due = self._btcpay_is_confirmation_due()
+            reason = self._btcpay_explain_quotation() if is_due else ''
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             self.env.cr.rollback()  # Somebody else is at it.
             return
@@ -180,6 +180,20 @@ class PaymentTransaction(models.Model):
             self.btcpay_confirm_error = False
             self._btcpay_settle_matters('confirm')
             self._btcpay_post_note(_("What %s has paid for is confirmed now.", self.reference))
+
+    def _btcpay_explain_quotation(self):
+        """Return why what is paid is not confirmed, where Odoo reports no error: since August 2026
+        it waits for a signature, which links for payments do not ask for.
+
+        :rtype: str
+        """
+        self.ensure_one()
+        if any(order._has_to_be_signed() for order in self._btcpay_get_quotations()):
+            return _(
+                "Odoo reports no error, but the order still is a quotation, which the customer has"
+                " not signed."
+            )
+        return _("Odoo reports no error, but the order still is a quotation.")
 
     def _btcpay_note_failed_confirmation(self, reason):
         """Remember that confirming failed; after the second time it is flagged for review.

@@ -73,8 +73,16 @@ class PaymentTransaction(models.Model):
             and not self._btcpay_get_payment_siblings()._btcpay_get_net_amount()
         ):
             order._btcpay_add_discount(self.btcpay_discount_amount, self)
-            if not self.currency_id.compare_amounts(order.amount_total, self.amount):
-                return True
+            # It may come to something else, where taxes are rounded for the whole order, or are
+            # less for who pays early; what has no taxes changes by no more than it is told.
+            line = self.btcpay_discount_line_ids.sorted(
+                lambda line: (bool(line.tax_ids), line.price_total)
+            )[:1]
+            for _try in range(10):
+                beyond = self.currency_id.round(order.amount_total - self.amount)
+                if not beyond:
+                    return True
+                line.price_unit -= beyond
             self.btcpay_discount_line_ids.unlink()
         if self.state == 'done':
             self._btcpay_flag_for_review(_(

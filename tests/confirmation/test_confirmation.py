@@ -198,6 +198,26 @@ class TestConfirm(MoneyMixin, BTCPayCommon):
             ('payment_transaction_id', '=', self.tx.id),
         ]), 1)
 
+    def test_when_odoo_waits_for_a_signature_then_a_person_is_told_and_nobody_mailed_again(self):
+        """As Odoo 19.0 does since August 2026; other modules do for reasons of their own."""
+        self.order.require_signature = True
+        with patch.object(
+            self.registry['payment.transaction'], '_check_amount_and_confirm_order',
+            lambda transactions: transactions.env['sale.order'],
+        ):
+            self._post_process()
+            messages = self.order.message_ids
+            self.assertIn(self.partner, messages.partner_ids)
+            for _index in range(3):
+                self._pass(days=1)
+                self._run()
+        self.assertNotIn(self.partner, (self.order.message_ids - messages).partner_ids)
+        self.assertIn("which the customer has not signed", self._activities(self.order))
+        self._pass(days=1)
+        self._run()
+        self.assertEqual(self.order.state, 'sale')
+        self.assertFalse(self.order.activity_ids)
+
     def test_when_only_a_part_is_paid_then_confirming_waits_without_messages(self):
         order = self._create_order(require_payment=True, prepayment_percent=1.0)
         part = self._create_btcpay_transaction(order, amount=40)
