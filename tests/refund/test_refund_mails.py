@@ -1,5 +1,6 @@
 import re
 from contextlib import contextmanager
+from smtplib import SMTPServerDisconnected
 from unittest.mock import Mock, patch
 
 from odoo.tests import tagged
@@ -104,6 +105,24 @@ class TestRefundMails(RefundMixin, BTCPayCommon):
             refund = tx._btcpay_request_refund(50)
         self._look(refund)
         self.assertIn("could not be mailed to nobody: ", self._activities(order))
+
+    def test_when_the_mail_server_hangs_up_then_the_refund_is_shown_all_the_same(self):
+        wizard = self._open_wizard(self._paid())
+        commit, send = self.env.cr.commit, Mock()
+
+        def commit_and_mail():
+            commit()
+            if send.called:  # Odoo lets this one through, after all was stored.
+                send.reset_mock()
+                raise SMTPServerDisconnected("Connection unexpectedly closed")
+
+        with (
+            patch.object(self.env.cr, 'commit', commit_and_mail),
+            patch.object(type(self.env['mail.mail']), 'send_after_commit', send),
+            self.assertLogs('odoo.addons.payment_btcpay.db', 'ERROR'),
+        ):
+            refund = self._refund_by(wizard)
+        self.assertEqual(refund.state, 'pending')
 
     def test_when_the_template_was_deleted_then_a_person_is_told(self):
         self.env.ref('payment_btcpay.mail_template_refund').unlink()
