@@ -4,6 +4,8 @@ Odoo runs in REPEATABLE READ: a database transaction sees what was stored before
 statement. No row may be held while waiting on the network, so that each call of the server stands
 between two database transactions.
 """
+import logging
+import smtplib
 import time
 from contextlib import suppress
 
@@ -13,6 +15,8 @@ from odoo.exceptions import UserError
 from odoo.tools import SQL
 
 from odoo.addons.payment_btcpay import const
+
+_logger = logging.getLogger(__name__)
 
 # What another database transaction can do to ours; then it begins anew.
 CONCURRENCY_ERRORS = (psycopg2.errors.SerializationFailure, psycopg2.errors.LockNotAvailable)
@@ -39,7 +43,12 @@ def commit(env):
 
     :param odoo.api.Environment env: The environment.
     """
-    env.cr.commit()
+    try:
+        env.cr.commit()
+    except smtplib.SMTPException:
+        # All is stored by then, and nobody is to think that it is not: Odoo tries again to send
+        # the mails that were to leave with it.
+        _logger.exception("A mail did not leave")
 
 
 def commit_and_refresh(env):

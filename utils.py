@@ -185,7 +185,7 @@ def post_template(template, record, document, author):
     )
 
 
-def mail_privately(template, record, author):
+def mail_privately(template, record, author, **values):
     """Mail what a template says of a record to the record's customer, and to nobody else.
 
     No document has a copy: it would be read by all who see the document, and so would the
@@ -194,6 +194,7 @@ def mail_privately(template, record, author):
     :param mail.template template: The template, of the record's model, in sudo mode.
     :param recordset record: The record, whose `partner_id` is the customer.
     :param res.partner author: Who writes.
+    :param values: Other values of the mail.
     """
     mail_id = template.send_mail(
         record.id,
@@ -201,7 +202,7 @@ def mail_privately(template, record, author):
             'recipient_ids': [Command.set(record.partner_id.ids)], 'email_to': False,
             'email_cc': False, 'author_id': False, 'email_from': author.email_formatted,
             'reply_to': author.email_formatted, 'model': False, 'res_id': False,
-            'auto_delete': True,
+            'auto_delete': True, **values,
         },
         email_layout_xmlid='mail.mail_notification_light',
     )

@@ -53,6 +53,10 @@ UPDATE payment_transaction
        btcpay_pull_payment_id = NULL
  WHERE provider_id IN (SELECT id FROM payment_provider WHERE code = 'btcpay');
 
+-- nor is it in a mail that did not leave
+DELETE FROM mail_message
+ WHERE id IN (SELECT mail_message_id FROM mail_mail WHERE btcpay_refund_id IS NOT NULL);
+
 -- process no delivery that was kept
 UPDATE btcpay_delivery
    SET state = CASE state WHEN 'pending' THEN 'ignored' ELSE state END,

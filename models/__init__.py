@@ -19,6 +19,7 @@ from . import btcpay_payout
 from . import btcpay_receipt
 from . import ir_http
 from . import mail_activity
+from . import mail_mail
 from . import payment_method
 from . import payment_provider
 from . import payment_transaction

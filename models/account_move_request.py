@@ -4,7 +4,12 @@ from odoo.tools import str2bool
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
-from odoo.addons.payment_btcpay.utils import choose_assignee, get_salesperson, schedule_activity
+from odoo.addons.payment_btcpay.utils import (
+    choose_assignee,
+    get_salesperson,
+    one_line,
+    schedule_activity,
+)
 
 _logger = get_payment_logger(__name__, sensitive_keys=const.SENSITIVE_KEYS)
 
@@ -225,9 +230,12 @@ class AccountMove(models.Model):
             except UserError as error:
                 self.env.cr.rollback()
                 move._btcpay_report_unsent_request(error.args[0])
-            except Exception:
+            except Exception as error:
                 self.env.cr.rollback()
                 _logger.exception("No request for the invoice %s", move.name)
+                move._btcpay_report_unsent_request(_(
+                    "The mail could not be made: %s", one_line(error)
+                ))
             if not self.env['ir.cron']._commit_progress(1):
                 break
 

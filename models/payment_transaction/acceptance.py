@@ -289,8 +289,14 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
         :param bool is_mailed: Whether the customer is mailed.
         """
         self._btcpay_book_received()
-        if is_mailed:
+        if is_mailed and self.partner_id.email:
             self._btcpay_mail_customer('mail_template_partial_accepted')
+        elif is_mailed:
+            self._btcpay_flag_for_review(_(
+                "The partial payment of %(reference)s was accepted, but %(customer)s has no email"
+                " address to which a link for the amount due can be sent. Ask the customer for it.",
+                reference=self.reference, customer=self.partner_id.display_name,
+            ), 'mail')
 
     def _btcpay_book_received(self, amount=None):
         """Book what was received and is not booked, as Odoo books a part: by a child transaction.

@@ -32,7 +32,14 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         template = self.env.ref(f'payment_btcpay.{template_name}', raise_if_not_found=False)
-        if not template or not self.partner_id.email:
+        if not self.partner_id.email:
+            return False
+        if not template:
+            self._btcpay_flag_for_review(_(
+                "The customer could not be mailed about the payment %s: the mail template was"
+                " deleted. Write to the customer, and have an administrator upgrade this app, which"
+                " brings it back.", self.reference,
+            ), 'mail')
             return False
         document = self._btcpay_get_document().sudo()
         try:
@@ -46,7 +53,8 @@ class PaymentTransaction(models.Model):
                     users = author.user_ids
                     if not any(self.with_user(user)._btcpay_may_refund() for user in users):
                         author = self.company_id.partner_id  # The answer quotes the link.
-                    mail_privately(template, self, author)
+                    self._btcpay_find_failed_link_mails().unlink()  # The new one takes their place.
+                    mail_privately(template, self, author, btcpay_refund_id=self.id)
                     self._btcpay_post_note(_(
                         "The link to claim the refund %(reference)s was mailed to %(email)s.",
                         reference=self.reference, email=self.partner_id.email,
@@ -66,6 +74,33 @@ class PaymentTransaction(models.Model):
             ), 'mail')
             return False
         return True
+
+    def _btcpay_find_failed_link_mails(self):
+        """Return the mails with the link of the refund that did not leave.
+
+        :rtype: mail.mail
+        """
+        self.ensure_one()
+        return self.env['mail.mail'].sudo().search([
+            ('btcpay_refund_id', '=', self.id), ('state', '=', 'exception'),
+        ])
+
+    def _btcpay_report_unsent_link(self):
+        """Have a person told if the mail with the link of the refund did not leave, until it does.
+
+        Note: the refund is locked, which who sends the mail cannot do.
+        """
+        self.ensure_one()
+        failed = self._btcpay_find_failed_link_mails()
+        if failed and self._btcpay_is_claimable():
+            self._btcpay_flag_for_review(_(
+                "The link to claim the refund %(reference)s could not be mailed to %(email)s:"
+                " %(reason)s. Correct that and send the link again, or hand it on.",
+                reference=self.reference, email=self.partner_id.email,
+                reason=one_line(failed[0].failure_reason).rstrip('.'),
+            ), 'link')
+        else:
+            self._btcpay_settle_matters('link')
 
     def _btcpay_get_sender(self, document):
         """Return who writes to the customer: Odoo itself has no address to be answered at.

@@ -162,7 +162,8 @@ class PaymentTransaction(models.Model):
             self._btcpay_post_note(_(
                 "The customer wants to pay the rest of %(reference)s.", **self._btcpay_get_sums()
             ))
-            self._btcpay_accept_partial()
+            # Without an address nobody else is to ask: the customer is about to pay.
+            self._btcpay_accept_partial(is_mailed=bool(self.partner_id.email))
             self._btcpay_close_settled_matters()
         return next((link['url'] for link in self._btcpay_get_amount_due_links()), '')
 

@@ -63,6 +63,7 @@ class PaymentTransaction(models.Model):
         self._btcpay_note_claims(states_before)
         self._btcpay_apply_payouts(pull_payment, before)
         self._btcpay_ask_for_claims()
+        self._btcpay_report_unsent_link()
 
     def _btcpay_apply_payouts(self, pull_payment, before):
         """Update how far the refund is, and end it where it is final.

@@ -124,6 +124,13 @@ class TestPartLinks(MoneyMixin, BTCPayHttpCommon):
         self.assertFalse(self._mails(self.order))
         self.assertEqual(self.tx.state, 'pending')
 
+    def test_when_it_is_accepted_without_an_email_address_then_a_person_is_to_ask(self):
+        self.partner.email = False
+        self._receive('0.4')
+        self.tx.action_btcpay_accept_partial()
+        self.assertEqual(self.order.amount_paid, 40)
+        self.assertIn("has no email address", self._activities(self.order))
+
     def test_when_a_partial_payment_is_to_be_accepted_then_the_dialog_says_what_follows(self):
         words = {
             'sale.order': ("is booked for this order", "a link to pay the amount due",

@@ -93,7 +93,10 @@ class TestNeutralizedCopy(CopyCommon):
         pull_payment_id = refund.btcpay_pull_payment_id
         self._neutralize()
         self.assertFalse(refund.btcpay_refund_link)
-        for query in ('SELECT * FROM payment_transaction', 'SELECT * FROM btcpay_delivery'):
+        for query in (
+            'SELECT * FROM payment_transaction', 'SELECT * FROM btcpay_delivery',
+            'SELECT * FROM mail_mail', 'SELECT * FROM mail_message',
+        ):
             self.env.cr.execute(query)
             self.assertNotIn(pull_payment_id, str(self.env.cr.fetchall()), "It is money.")
         self.env['payment.provider']._cron_btcpay_sync()

@@ -1,4 +1,7 @@
 import re
+from contextlib import contextmanager
+from smtplib import SMTPServerDisconnected
+from unittest.mock import Mock, patch
 
 from odoo.tests import tagged
 from odoo.tools import html2plaintext
@@ -56,6 +59,78 @@ class TestRefundMails(RefundMixin, BTCPayCommon):
         self.assertEqual(action['params']['type'], 'danger')
         self.assertIn("was not mailed", action['params']['message'])
         self.assertEqual(len(self._refund_mails(order)), 1)
+
+    @contextmanager
+    def _mail_server(self, **method):
+        """Have mails sent, by a server of which one method does something else."""
+        server = type(self.env['ir.mail_server'])
+        with (
+            patch.object(server, '_disable_send', return_value=False),
+            patch.multiple(server, **{
+                '_connect__': Mock(return_value=None),
+                'send_email': Mock(return_value='message-id'),
+                **method,
+            }),
+        ):
+            yield
+
+    def test_when_the_mail_does_not_leave_then_a_person_is_told_until_it_does(self):
+        order = self._create_order()
+        tx = self._paid(order)
+        with self._mail_server(_connect__=Mock(side_effect=OSError("Connection refused"))):
+            refund = tx._btcpay_request_refund(50)
+        for _time in range(2):
+            self._look(refund)
+        self.assertEqual(refund.state, 'pending')
+        self.assertEqual(len(order.activity_ids), 1)
+        self.assertIn(
+            f"The link to claim the refund {refund.reference} could not be mailed to"
+            f" {self.partner.email}: Connection refused.", self._activities(order),
+        )
+        with self._mail_server():
+            refund.action_btcpay_send_refund_link()
+        self.assertFalse(self.env['mail.mail'].sudo().search([
+            ('btcpay_refund_id', '=', refund.id),
+        ]), "They have what is worth money.")
+        self._look(refund)
+        self.env.invalidate_all()
+        self.assertFalse(order.activity_ids)
+
+    def test_when_the_address_is_refused_then_a_person_is_told(self):
+        order = self._create_order()
+        tx = self._paid(order)
+        self.partner.email = 'nobody'
+        refused = AssertionError(self.env['ir.mail_server'].NO_VALID_RECIPIENT)
+        with self._mail_server(send_email=Mock(side_effect=refused)):
+            refund = tx._btcpay_request_refund(50)
+        self._look(refund)
+        self.assertIn("could not be mailed to nobody: ", self._activities(order))
+
+    def test_when_the_mail_server_hangs_up_then_the_refund_is_shown_all_the_same(self):
+        wizard = self._open_wizard(self._paid())
+        commit, send = self.env.cr.commit, Mock()
+
+        def commit_and_mail():
+            commit()
+            if send.called:  # Odoo lets this one through, after all was stored.
+                send.reset_mock()
+                raise SMTPServerDisconnected("Connection unexpectedly closed")
+
+        with (
+            patch.object(self.env.cr, 'commit', commit_and_mail),
+            patch.object(type(self.env['mail.mail']), 'send_after_commit', send),
+            self.assertLogs('odoo.addons.payment_btcpay.db', 'ERROR'),
+        ):
+            refund = self._refund_by(wizard)
+        self.assertEqual(refund.state, 'pending')
+
+    def test_when_the_template_was_deleted_then_a_person_is_told(self):
+        self.env.ref('payment_btcpay.mail_template_refund').unlink()
+        order = self._create_order()
+        refund = self._paid(order)._btcpay_request_refund(50)
+        self.assertEqual(refund.state, 'pending')
+        self.assertFalse(self._refund_mails(order))
+        self.assertIn("the mail template was deleted", self._activities(order))
 
     def test_when_the_refund_is_paid_out_in_full_then_a_second_mail_is_sent_once(self):
         order = self._create_order()

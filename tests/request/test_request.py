@@ -301,7 +301,7 @@ class TestRequest(RequestMixin, BTCPayCommon):
         self._run_schedule()
         self.assertTrue(moves[0].btcpay_requested_at)
 
-    def test_when_one_scheduled_request_raises_then_the_others_are_requested(self):
+    def test_when_one_scheduled_request_raises_then_a_person_is_told_and_others_are_asked(self):
         self.partner.btcpay_request_due = True
         broken = self._create_invoice(invoice_date_due=fields.Date.today())
         sound = self._create_invoice(invoice_date_due=fields.Date.today())
@@ -313,9 +313,13 @@ class TestRequest(RequestMixin, BTCPayCommon):
             return send(move, amount)
 
         self.patch(type(sound), '_btcpay_send_request', fail)
-        with self.assertLogs(MOVE_LOG, 'ERROR'):
-            self._run_schedule()
+        for _time in range(2):
+            with self.assertLogs(MOVE_LOG, 'ERROR'):
+                self._run_schedule()
         self.assertFalse(broken.btcpay_requested_at)
+        self.assertEqual(
+            self._activities(broken), "The mail could not be made: \"somebody's module\""
+        )
         self.assertTrue(sound.btcpay_requested_at)
 
     def test_when_invoices_are_not_paid_online_then_the_schedule_requests_nothing(self):
