@@ -291,7 +291,7 @@ class PaymentTransaction(models.Model):  # What came late or in part is accepted
         self._btcpay_book_received()
         if is_mailed and self.partner_id.email:
             self._btcpay_mail_customer('mail_template_partial_accepted')
-        elif is_mailed:
+        elif is_mailed and self._btcpay_get_amount_due_links():
             self._btcpay_flag_for_review(_(
                 "The partial payment of %(reference)s was accepted, but %(customer)s has no email"
                 " address to which a link for the amount due can be sent. Ask the customer for it.",
