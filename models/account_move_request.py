@@ -4,6 +4,7 @@ from odoo.tools import str2bool
 
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.db import CONCURRENCY_ERRORS
 from odoo.addons.payment_btcpay.utils import (
     choose_assignee,
     get_salesperson,
@@ -230,10 +231,12 @@ class AccountMove(models.Model):
             except UserError as error:
                 self.env.cr.rollback()
                 move._btcpay_report_unsent_request(error.args[0])
+            except CONCURRENCY_ERRORS:
+                self.env.cr.rollback()  # The next run asks.
             except Exception as error:
                 self.env.cr.rollback()
                 _logger.exception("No request for the invoice %s", move.name)
-                move._btcpay_report_unsent_request(_(
+                move._btcpay_report_unsent_request(move.env._(
                     "The mail could not be made: %s", one_line(error)
                 ))
             if not self.env['ir.cron']._commit_progress(1):

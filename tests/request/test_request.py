@@ -1,7 +1,9 @@
 import base64
 import re
 from datetime import timedelta
+from unittest.mock import patch
 
+import psycopg2
 from reportlab.graphics.barcode import createBarcodeDrawing
 
 from odoo import fields
@@ -301,7 +303,11 @@ class TestRequest(RequestMixin, BTCPayCommon):
         self._run_schedule()
         self.assertTrue(moves[0].btcpay_requested_at)
 
-    def test_when_one_scheduled_request_raises_then_a_person_is_told_and_others_are_asked(self):
+    def _schedule_one_that_raises(self, error):
+        """Have two invoices asked for, one of which raises, on two days.
+
+        :return: The one that raises.
+        """
         self.partner.btcpay_request_due = True
         broken = self._create_invoice(invoice_date_due=fields.Date.today())
         sound = self._create_invoice(invoice_date_due=fields.Date.today())
@@ -309,18 +315,36 @@ class TestRequest(RequestMixin, BTCPayCommon):
 
         def fail(move, amount):
             if move == broken:
-                raise KeyError("somebody's module")
+                raise error
             return send(move, amount)
 
-        self.patch(type(sound), '_btcpay_send_request', fail)
-        for _time in range(2):
-            with self.assertLogs(MOVE_LOG, 'ERROR'):
+        with patch.object(type(sound), '_btcpay_send_request', fail):
+            for _time in range(2):
                 self._run_schedule()
         self.assertFalse(broken.btcpay_requested_at)
-        self.assertEqual(
-            self._activities(broken), "The mail could not be made: \"somebody's module\""
-        )
         self.assertTrue(sound.btcpay_requested_at)
+        return broken
+
+    def test_when_one_scheduled_request_raises_then_a_person_is_told_and_others_are_asked(self):
+        self.env['res.lang']._activate_lang('de_DE')
+        self.env.company.partner_id.lang = 'de_DE'
+        with self.assertLogs(MOVE_LOG, 'ERROR'):
+            broken = self._schedule_one_that_raises(KeyError("somebody's module"))
+        self.assertEqual(len(broken.activity_ids), 1)
+        reason = broken.with_context(lang='de_DE').env._(
+            "The mail could not be made: %s", "\"somebody's module\""
+        )
+        self.assertNotIn("The mail", reason)
+        self.assertEqual(self._activities(broken), reason)
+
+    def test_when_a_scheduled_request_meets_a_conflict_then_the_next_run_asks_and_nobody_is_told(
+        self,
+    ):
+        with self.assertNoLogs(MOVE_LOG, 'WARNING'):
+            broken = self._schedule_one_that_raises(psycopg2.errors.SerializationFailure())
+        self.assertFalse(broken.activity_ids)
+        self._run_schedule()
+        self.assertTrue(broken.btcpay_requested_at)
 
     def test_when_invoices_are_not_paid_online_then_the_schedule_requests_nothing(self):
         self.partner.btcpay_request_due = True
