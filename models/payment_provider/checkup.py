@@ -25,7 +25,7 @@ class PaymentProvider(models.Model):
         string="Check-Up", readonly=True, copy=False, groups='base.group_system'
     )
     btcpay_checked_at = fields.Datetime(
-        string="Checked", help="When the connection was last looked at as a whole.", readonly=True,
+        string="Checked", help="When the connection was last checked as a whole.", readonly=True,
         copy=False, groups='base.group_system',
     )
 

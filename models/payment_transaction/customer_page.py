@@ -151,7 +151,7 @@ class PaymentTransaction(models.Model):
         return generate_access_token('btcpay_rest', self.id, self.reference, env=self.env)
 
     def _btcpay_pay_rest(self):
-        """Credit what arrived of an invoice that is over, as the customer wants to pay the rest.
+        """Credit what arrived of an invoice that is over, as the customer wants to pay what is due.
 
         :return: Where the rest is paid; empty if it cannot be.
         :rtype: str
@@ -160,7 +160,8 @@ class PaymentTransaction(models.Model):
         lock(self)
         if self._btcpay_can_pay_rest():
             self._btcpay_post_note(_(
-                "The customer wants to pay the rest of %(reference)s.", **self._btcpay_get_sums()
+                "The customer wants to pay the amount due of %(reference)s.",
+                **self._btcpay_get_sums(),
             ))
             # Without an address nobody else is to ask: the customer is about to pay.
             self._btcpay_accept_partial(is_mailed=bool(self.partner_id.email))

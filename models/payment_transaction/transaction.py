@@ -55,7 +55,7 @@ class PaymentTransaction(models.Model):
         string="Bitcoin Status", compute='_compute_btcpay_status_text', compute_sudo=True
     )
     btcpay_asked_amount = fields.Monetary(
-        string="Asked For",
+        string="Requested Amount",
         help="What the server asks the customer for: it rounds amounts to digits of its own.",
         currency_field='currency_id', readonly=True, copy=False,
     )
