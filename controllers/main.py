@@ -6,8 +6,10 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from odoo import http
 from odoo.http import request
 
+from odoo.addons.payment.controllers.post_processing import PaymentPostProcessing
 from odoo.addons.payment.logging import get_payment_logger
 from odoo.addons.payment_btcpay import const
+from odoo.addons.payment_btcpay.controllers.pay_again import BEGUN_KEY
 from odoo.addons.payment_btcpay.greenfield import NotUnderstood, WebhookEvent, clean, is_signed
 from odoo.addons.payment_btcpay.models.payment_transaction.sync import SYNC_FIELDS
 
@@ -26,7 +28,7 @@ class BTCPayController(http.Controller):
         Nothing in the address is believed: anybody can open it.
 
         The session is not saved, so that a customer who comes without cookie keeps the one that has
-        the transaction, see the same in `payment_mollie`.
+        the transaction, see the same in `payment_mollie`; but for one that has begun it.
 
         :param str ref: The reference of the transaction.
         :return: The redirection to the status page.
@@ -37,7 +39,27 @@ class BTCPayController(http.Controller):
         ], SYNC_FIELDS, limit=1)
         if tx_sudo:
             tx_sudo._btcpay_sync_for_browser()
+            self._have_shown(tx_sudo)
         return request.redirect('/payment/status')
+
+    @staticmethod
+    def _have_shown(tx_sudo):
+        """Have the status page show the payment that the customer comes back from, where the
+        session has begun one for something else since, or by another provider: it would ask for
+        that.
+
+        Of several of ours for the same the page finds the one that has arrived by itself.
+
+        :param payment.transaction tx_sudo: The transaction.
+        """
+        session = request.session
+        shown_id = session.get(PaymentPostProcessing.MONITORED_TX_ID_KEY)
+        if shown_id == tx_sudo.id or tx_sudo.id not in session.get(BEGUN_KEY, ()):
+            return
+        siblings = tx_sudo._btcpay_get_payment_siblings()
+        if shown_id not in siblings.filtered(lambda tx: tx.provider_code == 'btcpay').ids:
+            session.can_save = True  # It came with its cookie.
+            PaymentPostProcessing.monitor_transaction(tx_sudo)
 
     @http.route(
         # Not <int>: of what is none Odoo makes a page, and fails to for thousands of digits.

@@ -5,6 +5,9 @@ from odoo.addons.payment.controllers.post_processing import PaymentPostProcessin
 from odoo.addons.payment_btcpay import const
 
 SESSION_KEY = '__payment_btcpay_again__'
+BEGUN_KEY = '__payment_btcpay_begun__'
+# How many payments a session remembers, the newest ones.
+MAX_BEGUN = 20
 
 
 class BTCPayPayAgain(PaymentPostProcessing):
@@ -31,11 +34,14 @@ class BTCPayPayAgain(PaymentPostProcessing):
 class BTCPayPaymentPortal(PaymentPortal):
 
     def _create_transaction(self, *args, **kwargs):
-        """Override of `payment` to remember that the customer pays again on purpose, and to speak
-        the page's language, which Odoo does only where its website is called."""
+        """Override of `payment` to remember what the session has begun, and that the customer pays
+        again on purpose, and to speak the page's language, which Odoo does only where its website
+        is called."""
         tx_sudo = super()._create_transaction(*args, **kwargs)
         if tx_sudo.provider_code != 'btcpay':
             return tx_sudo
+        begun_ids = request.session.get(BEGUN_KEY, [])
+        request.session[BEGUN_KEY] = [*begun_ids, tx_sudo.id][-MAX_BEGUN:]
         seen_id = request.session.get(SESSION_KEY)
         if seen_id and seen_id in tx_sudo._btcpay_get_payment_siblings().ids:
             request.session.pop(SESSION_KEY)

@@ -161,6 +161,53 @@ class TestReturnPage(BTCPayHttpCommon):
         response, _questions = self._return(tx.reference)
         self.assertNotIn('session_id', response.headers.get('Set-Cookie', ''))
 
+    def test_when_two_orders_are_paid_in_two_tabs_then_each_return_shows_its_own_payment(self):
+        orders = [self._create_order() for _tab in range(2)]
+        txs = []
+        for order in orders:
+            values = self._press_pay(f'/my/orders/{order.id}/transaction', order)
+            self.env.invalidate_all()
+            txs.append(self._get_tx(values['reference']))
+        self.world.pay(txs[0].btcpay_invoice_id, method='BTC-LN')
+        for tx, state in zip([*txs, txs[0]], ('done', 'draft', 'done'), strict=True):
+            with self.subTest(tx=tx.reference, state=state):
+                self._let_time_pass(tx)
+                self._return(tx.reference)
+                page = self.url_open('/payment/status').text
+                self.assertIn(tx.reference, page)
+                self.assertEqual("No payment has been seen yet." in page, state == 'draft')
+                self.assertEqual(self._poll()['state'], state)
+        self.assertEqual([order.state for order in orders], ['sale', 'draft'])
+        # Another browser is shown neither.
+        self.authenticate(None, None)
+        self._return(txs[0].reference)
+        self.assertNotIn(txs[0].reference, self.url_open('/payment/status').text)
+
+    def test_when_another_provider_was_tried_in_a_second_tab_then_ours_is_shown_on_return(self):
+        order = self._create_order()
+        route = f'/my/orders/{order.id}/transaction'
+        tx = self._get_tx(self._press_pay(route, order)['reference'])
+        other = self._press_pay(
+            route, order, provider_id=self.dummy_provider.id,
+            payment_method_id=self.dummy_provider.payment_method_ids[:1].id,
+        )
+        self.world.pay(tx.btcpay_invoice_id, method='BTC-LN')
+        self._let_time_pass(tx)
+        self._return(tx.reference)
+        self.assertNotIn(other['reference'], self.url_open('/payment/status').text)
+        self.assertEqual(self._poll()['provider_code'], 'btcpay')
+        self.assertEqual(order.state, 'sale')
+
+    def test_when_a_newer_payment_is_for_the_same_then_the_older_ones_return_leaves_it_shown(self):
+        order = self._create_order()
+        older, newer = (
+            self._get_tx(self._press_pay(f'/my/orders/{order.id}/transaction', order)['reference'])
+            for _tab in range(2)
+        )
+        self._return(older.reference)
+        page = self.url_open('/payment/status').text
+        self.assertIn(newer.btcpay_checkout_link, page)
+
     # === STATUS PAGE === #
 
     def test_when_the_waiting_page_polls_then_it_follows_the_payment_to_done(self):
