@@ -160,6 +160,15 @@ class PaymentTransaction(models.Model):
         granted = sum(self.btcpay_discount_line_ids.mapped('price_total'))
         return self.currency_id.round(sum(documents.mapped('amount_total')) - granted)
 
+    def _btcpay_are_documents_free(self):
+        """Return whether the documents cost nothing any more, as a cart that was emptied: nothing
+        is due, and nobody has paid.
+
+        :rtype: bool
+        """
+        total = self._btcpay_get_root()._btcpay_get_documents_total()
+        return total is not None and total <= 0
+
     def _btcpay_get_amount_due_links(self):
         """Return the links by which the customer pays what is still due of the documents: Odoo's
         own payment links, which are for one document each.

@@ -43,7 +43,7 @@ class PaymentTransaction(models.Model):
                 references=", ".join((self | others).sorted('id').mapped('reference')),
                 overpaid=self.currency_id.format(overpaid),
             )
-        elif self._btcpay_are_documents_paid():
+        elif self._btcpay_are_documents_paid() and not self._btcpay_are_documents_free():
             message = _(
                 "%(reference)s came in for what had been paid in another way. Refund %(overpaid)s.",
                 reference=self.reference, overpaid=self.currency_id.format(overpaid),
@@ -270,7 +270,7 @@ class PaymentTransaction(models.Model):
                     " invoice. Odoo leaves the invoice open: refund the money, or reopen the"
                     " order.", **values,
                 ), 'canceled')
-            case 'paid':
+            case 'paid' if not self._btcpay_are_documents_free():
                 self._btcpay_flag_for_review(_(
                     "What %(reference)s is for is paid in another way, but %(paid)s was received"
                     " for its Bitcoin invoice too. Odoo leaves the invoice open: refund one of the"

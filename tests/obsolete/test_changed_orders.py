@@ -160,6 +160,29 @@ class TestChangedOrder(MoneyMixin, BTCPayCommon):
         self.assertNotIn("twice", asked)
         self.assertFalse(self._mails(self.order))
 
+    def test_when_the_paid_order_costs_nothing_any_more_then_one_refund_is_asked_for(self):
+        """As a cart that is emptied in another tab: nobody has paid it in another way."""
+        for is_seen_first in (True, False):
+            with self.subTest(is_seen_first=is_seen_first):
+                self.order = self._create_order()
+                self.tx = self._create_btcpay_transaction(self.order)
+                if is_seen_first:
+                    self.world.pay(self.tx.btcpay_invoice_id)
+                    self._look(self.tx)
+                self.order.order_line.unlink()
+                if is_seen_first:
+                    self._carry_out()
+                    self.assertFalse(self.order.activity_ids)
+                    self.world.mine()
+                else:
+                    self.world.pay(self.tx.btcpay_invoice_id, method='BTC-LN')
+                self._look(self.tx)
+                self._post_process()
+                self.assertEqual(self.tx.state, 'done')
+                self.assertEqual(len(self.order.activity_ids), 1, self._activities(self.order))
+                self.assertIn("it comes to $ 0.00 now. Refund $ 100.00",
+                              self._activities(self.order))
+
     def _pay_after_change(self, price):
         """The customer pays before the invoice can be invalidated."""
         self.world.pay(self.tx.btcpay_invoice_id)
