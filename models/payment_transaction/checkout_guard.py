@@ -114,7 +114,7 @@ class PaymentTransaction(models.Model):
         discount = self._btcpay_get_pending_discount()
         due = self._btcpay_get_amount_due(documents, without=self) - discount
         compare = self.currency_id.compare_amounts
-        if compare(due, 0) <= 0:
+        if compare(due, 0) <= 0 and not self._btcpay_are_documents_free():
             return _("%(documents)s is already paid. Nothing was charged.", **values)
         required = sum(order._get_prepayment_required_amount() for order in quotations) - discount
         if compare(self.amount, due) > 0 or compare(self.amount, min(required, due)) < 0:

@@ -39,6 +39,13 @@ class TestCheckoutGuard(MoneyMixin, BTCPayHttpCommon):
             *self._pay(order, amount=100), "$ 80.00 is due now, not $ 100.00. Nothing was charged."
         )
 
+    def test_when_the_order_was_emptied_then_it_is_not_called_paid(self):
+        order = self._create_order()
+        order.order_line.unlink()
+        self._assert_canceled(
+            *self._pay(order, amount=100), "$ 0.00 is due now, not $ 100.00. Nothing was charged."
+        )
+
     def test_when_the_order_was_raised_then_no_invoice_is_made(self):
         order = self._create_order(120, require_payment=True, prepayment_percent=1)
         self._assert_canceled(*self._pay(order, amount=100), "$ 120.00 is due now, not $ 100.00.")
