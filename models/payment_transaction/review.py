@@ -170,7 +170,9 @@ class PaymentTransaction(models.Model):
         tx = self._btcpay_get_root()
         if not tx._btcpay_are_documents_changed() or tx._btcpay_are_documents_canceled():
             return
-        documents = leave_out_canceled(tx.sale_order_ids or tx.invoice_ids)
+        documents = leave_out_canceled(tx.sale_order_ids or tx.invoice_ids.filtered(
+            lambda move: move.payment_state != 'reversed'  # Others may have taken their place.
+        ) or tx.invoice_ids)
         shown = tx.currency_id.format
         values = {
             'reference': tx.reference,
@@ -185,7 +187,7 @@ class PaymentTransaction(models.Model):
             return
         overpaid = self._btcpay_get_double_amount()
         values.update({
-            'now': shown(tx._btcpay_get_documents_total()),
+            'now': shown(tx._btcpay_get_documents_total(documents)),
             'due': shown(self._btcpay_get_amount_due(documents)),
             'overpaid': shown(overpaid),
         })

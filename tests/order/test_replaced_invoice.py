@@ -91,3 +91,24 @@ class TestReplacedInvoice(RefundMixin, BTCPayCommon):
                 self.assertEqual(new.amount_residual, 0 if has_entries else 100)
                 self.assertEqual(new._btcpay_get_amount_due(), 0)
                 self.assertFalse(invoice.activity_ids | new.activity_ids)
+
+    # === MORE WAS PAID THAN IT COMES TO NOW === #
+
+    def _asked(self, document):
+        return self._activities(document).replace('\xa0', ' ')
+
+    def test_when_it_is_replaced_while_being_paid_then_only_the_new_one_is_told_of(self):
+        for price, asked in (
+            (60, "it comes to $ 60.00 now. Refund $ 40.00."),
+            (130, "it comes to $ 130.00 now, so that $ 30.00 is due."),
+        ):
+            with self.subTest(price=price):
+                self._begin_for(invoice := self._create_invoice())
+                self.world.pay(self.tx.btcpay_invoice_id)
+                self._look(self.tx)
+                new = self._replace(invoice, price)
+                self.world.mine()
+                self._look(self.tx)
+                self._post_process()
+                told = self._asked(self.tx._btcpay_get_document())
+                self.assertIn(f"when {new.display_name} came to $ 100.00; {asked}", told)
