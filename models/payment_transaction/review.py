@@ -211,6 +211,18 @@ class PaymentTransaction(models.Model):
                 **values,
             ), 'changed')
 
+    def _btcpay_report_lowered(self):
+        """Flag for review that more was paid than documents come to since their invoices were
+        posted anew, or for less: these are paid, and nothing else says that something is left.
+        """
+        for tx in self:
+            if (
+                tx.state == 'done' and tx.operation != 'refund' and tx.payment_id
+                and tx._btcpay_get_root()._btcpay_are_documents_changed()
+                and tx._btcpay_get_double_amount() > 0
+            ):
+                tx._btcpay_as_odoo()._btcpay_report_changed_documents()
+
     def _btcpay_is_difference_due(self):
         """Return whether the customer paid all of what it was, and it costs more now."""
         self.ensure_one()
