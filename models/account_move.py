@@ -74,6 +74,7 @@ class AccountMove(models.Model):
             hold(transactions._btcpay_get_roots())  # What is confirmed just now is noted, too.
             transactions._btcpay_note_on_invoices()
             transactions._btcpay_reconcile_posted(posted)
+            transactions._btcpay_report_lowered()
         for refund in posted.filtered('btcpay_returned_amount').sudo().btcpay_refund_ids:
             if refund.payment_id:  # It was paid out while the credit note was a draft.
                 refund._btcpay_reconcile_refund(refund.payment_id)

@@ -216,6 +216,23 @@ class SaleOrder(models.Model):
             credited += sign * (min(most, sign * price) - min(now, sign * price))
         return sum(self.mapped('amount_total')) - credited + sum(map(get_rounding, moves))
 
+    def _btcpay_get_till_amount(self, moves):
+        """Return what of the orders was settled at Odoo's till (module `pos_sale`).
+
+        :param account.move moves: The invoices whose payments are known already.
+        :return: The amount, in the orders' currency.
+        :rtype: float
+        """
+        if 'pos_order_line_ids' not in self.order_line._fields:
+            return 0
+        lines = self.sudo().order_line.pos_order_line_ids.filtered(lambda line: (
+            line.order_id.state in ('paid', 'done') and line.order_id.account_move not in moves
+        ))
+        return sum(order.currency_id._convert(
+            sum(of_order.mapped('price_subtotal_incl')), self.currency_id,
+            order.company_id, order.date_order,
+        ) for order, of_order in lines.grouped('order_id').items())
+
     def _btcpay_get_uninvoiced_amount(self, invoices):
         """Return what of the orders is not invoiced yet; what was credited is.
 

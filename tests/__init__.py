@@ -37,7 +37,12 @@ from .checkout import (
     test_shop_modal,
     test_shop_other_way,
 )
-from .confirmation import test_confirm_seen, test_confirmation, test_total_at_confirmation
+from .confirmation import (
+    test_confirm_seen,
+    test_confirmation,
+    test_confirmed_by_others,
+    test_total_at_confirmation,
+)
 from .module import (
     test_bodies,
     test_costs,

@@ -98,9 +98,11 @@ class PaymentTransaction(models.Model):
             booked += max(matchable._btcpay_convert(
                 orders.currency_id, lambda txs: txs._btcpay_get_unmatched_amount()
             ), 0)
-        return orders._btcpay_get_price(own_moves) - max(transactions._btcpay_convert(
-            orders.currency_id, lambda txs: txs._btcpay_get_net_amount()
-        ), booked)
+        return orders._btcpay_get_price(own_moves) - orders._btcpay_get_till_amount(moves) - max(
+            transactions._btcpay_convert(
+                orders.currency_id, lambda txs: txs._btcpay_get_net_amount()
+            ), booked,
+        )
 
     def _btcpay_get_amount_due_without_this(self):
         """Return what is to be paid of the documents without what this transaction brings.

@@ -55,6 +55,7 @@ class PaymentTransaction(models.Model):
                     tx._btcpay_as_odoo()._btcpay_report_taken_back()
                     tx._btcpay_as_odoo()._btcpay_report_lost_credit_notes()
                 tx.btcpay_is_handled = tx._btcpay_is_all_handled()
+                tx._btcpay_as_odoo()._btcpay_settle_confirmation()
             elif not any(
                 other.provider_code == 'btcpay' for other in tx._btcpay_get_payment_siblings()
             ):
@@ -154,6 +155,7 @@ class PaymentTransaction(models.Model):
                 # itself if it became dearer after it was paid and before it was confirmed.
                 self._btcpay_report_changed_documents()
                 self.btcpay_is_handled = self._btcpay_is_all_handled()
+                self._btcpay_settle_confirmation()
                 self.btcpay_confirm_at = fields.Datetime.now() + timedelta(
                     minutes=const.PARTLY_PAID_WAIT
                 )
@@ -176,8 +178,14 @@ class PaymentTransaction(models.Model):
             reason = ' '.join(f'{type(error).__name__}: {error}'.split())[:500]
         if reason:
             self._btcpay_note_failed_confirmation(reason)
-        elif self.btcpay_confirm_tries > 1:
-            self.btcpay_confirm_error = False
+
+    def _btcpay_settle_confirmation(self):
+        """Ask nobody any more about what is confirmed and booked, by Odoo itself or a person."""
+        self.ensure_one()
+        if not self.btcpay_confirm_error or self._btcpay_is_confirmation_due():
+            return
+        self.btcpay_confirm_error = False
+        if 'confirm' in self._btcpay_get_open_matters():
             self._btcpay_settle_matters('confirm')
             self._btcpay_post_note(_("What %s has paid for is confirmed now.", self.reference))
 

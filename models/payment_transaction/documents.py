@@ -145,16 +145,18 @@ class PaymentTransaction(models.Model):
             ) for paid_in, transactions in self.grouped('currency_id').items()
         )
 
-    def _btcpay_get_documents_total(self):
+    def _btcpay_get_documents_total(self, documents=None):
         """Return what the documents of the transaction come to, all together, without the discount
         that was granted for it.
 
+        :param sale.order|account.move documents: Some of them, by default all that are not
+                                                  canceled.
         :return: The total, in the transaction's currency; None without a document, or in others.
         :rtype: float|None
         """
         self.ensure_one()
         # The invoice that Odoo makes of a paid order is not one that was to be paid.
-        documents = leave_out_canceled(self.sale_order_ids or self.invoice_ids)
+        documents = documents or leave_out_canceled(self.sale_order_ids or self.invoice_ids)
         if not documents or documents.currency_id != self.currency_id:
             return None
         granted = sum(self.btcpay_discount_line_ids.mapped('price_total'))

@@ -238,6 +238,8 @@ class PaymentTransaction(models.Model):
                     self._btcpay_is_confirmation_due()
                 )
                 return is_open and is_kept and not is_given_back
+            case 'confirm':  # Paid, but not confirmed or not booked.
+                return self._btcpay_is_confirmation_due()
             case 'taken_back':  # Paid out, while the books do not show that it came in.
                 return bool(self._btcpay_find_taken_back())
             case 'credit_note':  # Refunded, but not paid back by that any more.

@@ -170,7 +170,9 @@ class PaymentTransaction(models.Model):
         tx = self._btcpay_get_root()
         if not tx._btcpay_are_documents_changed() or tx._btcpay_are_documents_canceled():
             return
-        documents = leave_out_canceled(tx.sale_order_ids or tx.invoice_ids)
+        documents = leave_out_canceled(tx.sale_order_ids or tx.invoice_ids.filtered(
+            lambda move: move.payment_state != 'reversed'  # Others may have taken their place.
+        ) or tx.invoice_ids)
         shown = tx.currency_id.format
         values = {
             'reference': tx.reference,
@@ -185,7 +187,7 @@ class PaymentTransaction(models.Model):
             return
         overpaid = self._btcpay_get_double_amount()
         values.update({
-            'now': shown(tx._btcpay_get_documents_total()),
+            'now': shown(tx._btcpay_get_documents_total(documents)),
             'due': shown(self._btcpay_get_amount_due(documents)),
             'overpaid': shown(overpaid),
         })
@@ -208,6 +210,18 @@ class PaymentTransaction(models.Model):
                 " it comes to %(now)s now, so that %(due)s is due. Ask the customer for it.",
                 **values,
             ), 'changed')
+
+    def _btcpay_report_lowered(self):
+        """Flag for review that more was paid than documents come to since their invoices were
+        posted anew, or for less: these are paid, and nothing else says that something is left.
+        """
+        for tx in self:
+            if (
+                tx.state == 'done' and tx.operation != 'refund' and tx.payment_id
+                and tx._btcpay_get_root()._btcpay_are_documents_changed()
+                and tx._btcpay_get_double_amount() > 0
+            ):
+                tx._btcpay_as_odoo()._btcpay_report_changed_documents()
 
     def _btcpay_is_difference_due(self):
         """Return whether the customer paid all of what it was, and it costs more now."""

@@ -91,7 +91,9 @@ class TestDecisions(RefundMixin, BTCPayCommon):
         refund._btcpay_sync()
 
     def _make_unconfirmed(self):
-        self._receive('1')
+        self.world.pay(self.tx.btcpay_invoice_id)
+        self.world.mine()
+        self._look(self.tx)
         for _time in range(2):
             self.tx._btcpay_note_failed_confirmation("No stock.")
 

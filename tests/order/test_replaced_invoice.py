@@ -53,7 +53,8 @@ class TestReplacedInvoice(RefundMixin, BTCPayCommon):
                     )
                     credit_note = self._credit(new, 50)
                     self.assertEqual(credit_note._btcpay_get_refund_amount_due(), 50 - due)
-                    self.assertFalse(invoice.activity_ids | new.activity_ids)
+                    self.assertFalse(invoice.activity_ids)
+                    self.assertEqual(bool(new.activity_ids), price < 100, self._asked(new))
 
     def test_when_it_is_paid_in_part_then_the_rest_of_the_new_one_is_due(self):
         self._add_outstanding_account()
@@ -91,3 +92,58 @@ class TestReplacedInvoice(RefundMixin, BTCPayCommon):
                 self.assertEqual(new.amount_residual, 0 if has_entries else 100)
                 self.assertEqual(new._btcpay_get_amount_due(), 0)
                 self.assertFalse(invoice.activity_ids | new.activity_ids)
+
+    # === MORE WAS PAID THAN IT COMES TO NOW === #
+
+    def _asked(self, document):
+        return self._activities(document).replace('\xa0', ' ')
+
+    def test_when_a_paid_one_is_posted_anew_for_less_then_a_person_is_told_until_refunded(self):
+        for has_entries in (True, False):
+            self._book_as(has_entries)
+            with self.subTest(has_entries=has_entries):
+                self._receive_for(invoice := self._create_invoice())
+                for price, asked in ((60, "it comes to $ 60.00 now. Refund $ 40.00."), (100, "")):
+                    invoice.with_user(self.accountant).button_draft()
+                    invoice.invoice_line_ids.price_unit = price
+                    invoice.with_user(self.accountant).action_post()
+                    self.env.cr.commit()
+                    self.tx.action_btcpay_sync()
+                    self.assertEqual(bool(invoice.activity_ids), bool(asked))
+                    self.assertIn(asked, self._asked(invoice))
+                new = self._replace(invoice, 70)
+                self.assertIn("it comes to $ 70.00 now. Refund $ 30.00.", self._asked(new))
+                self.tx._btcpay_request_refund(30)
+                self.assertFalse(new.activity_ids, self._asked(new))
+
+    def test_when_a_paid_order_becomes_cheaper_then_its_invoice_has_a_person_told(self):
+        order = self._create_order()
+        self._paid(order)
+        order.order_line.write({'price_unit': 60, 'qty_delivered': 1})
+        order._create_invoices().with_user(self.accountant).action_post()
+        self.assertIn("it comes to $ 60.00 now. Refund $ 40.00.", self._asked(order))
+
+    def test_when_a_paid_one_is_posted_anew_for_more_then_the_customer_is_not_mailed(self):
+        self._receive_for(invoice := self._create_invoice())
+        invoice.button_draft()
+        invoice.invoice_line_ids.price_unit = 130
+        invoice.action_post()
+        self.assertFalse(invoice.activity_ids)
+        self.assertFalse(self._mails(invoice))
+        self.assertEqual(invoice._btcpay_get_amount_due(), 30)
+
+    def test_when_it_is_replaced_while_being_paid_then_only_the_new_one_is_told_of(self):
+        for price, asked in (
+            (60, "it comes to $ 60.00 now. Refund $ 40.00."),
+            (130, "it comes to $ 130.00 now, so that $ 30.00 is due."),
+        ):
+            with self.subTest(price=price):
+                self._begin_for(invoice := self._create_invoice())
+                self.world.pay(self.tx.btcpay_invoice_id)
+                self._look(self.tx)
+                new = self._replace(invoice, price)
+                self.world.mine()
+                self._look(self.tx)
+                self._post_process()
+                told = self._asked(self.tx._btcpay_get_document())
+                self.assertIn(f"when {new.display_name} came to $ 100.00; {asked}", told)

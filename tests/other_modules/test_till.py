@@ -204,3 +204,40 @@ class TestTill(MoneyMixin, BTCPayHttpCommon):
                 self.assertIn("in another way" if late else "paid twice", activities)
                 (first if late else second)._btcpay_request_refund(100)
                 self.assertFalse(self._activities(self.company.partner_id))
+
+    # === ORDERS THAT ARE SETTLED AT THE TILL === #
+
+    def _settle(self, sale, amount=100):
+        """Have a sales order, or a part of it, paid in cash at the till (module `pos_sale`)."""
+        order = self._sell(partner_id=self.partner.id, amount_total=amount)
+        order.lines.write({
+            'sale_order_origin_id': sale.id, 'sale_order_line_id': sale.order_line.id,
+            'price_unit': amount, 'price_subtotal': amount, 'price_subtotal_incl': amount,
+        })
+        order.add_payment({
+            'pos_order_id': order.id, 'amount': amount, 'payment_method_id': self.cash.id,
+        })
+        self.assertEqual(sale._btcpay_get_amount_due(), 100, "It is not paid yet.")
+        order.action_pos_order_paid()
+        self.env.cr.commit()
+
+    def test_when_a_sales_order_is_settled_then_its_invoice_is_invalidated(self):
+        for amount in (100, 40):
+            with self.subTest(amount=amount):
+                sale = self._create_order()
+                tx = self._create_btcpay_transaction(sale)
+                self._settle(sale, amount)
+                self.assertEqual(sale._btcpay_get_amount_due(), 100 - amount)
+                self._carry_out()
+                self.assertEqual(self._status(tx), ('Invalid', 'Marked'))
+
+    def test_when_a_settled_sales_order_is_paid_all_the_same_then_a_person_is_asked(self):
+        sale = self._create_order()
+        tx = self._create_btcpay_transaction(sale)
+        self.world.pay(tx.btcpay_invoice_id, method='BTC-LN')
+        self._settle(sale)
+        self._look(tx)
+        self._post_process()
+        self.assertIn("what had been paid in another way", self._activities(sale))
+        tx._btcpay_request_refund(100)
+        self.assertFalse(sale.activity_ids)
