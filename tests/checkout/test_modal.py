@@ -237,8 +237,9 @@ class TestModal(MoneyMixin, BTCPayHttpCommon):
                 tx = get_transactions()
                 self.assertEqual((len(tx), tx.state), (1, 'draft'))
                 self.assertEqual(self._count_requests(path, 'POST'), made + 1)
-                # More, where a connection breaks and the browser asks again by itself.
-                self.assertGreaterEqual(self._count_requests('/invoice'), opened + 2)
+                # The server's script puts its frame back before it is told the address: a slow
+                # browser begins to load the one of before, which is the same.
+                self.assertIn(self._count_requests('/invoice') - opened, (2, 3))
 
     def test_when_the_connection_breaks_then_the_next_click_works(self):
         self.world.settings(auto_pay='lightning')
